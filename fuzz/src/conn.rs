@@ -1,0 +1,4 @@
+//! Targets of `quintet-conn`.
+
+/// The targets of this layer.
+pub const TARGETS: &[crate::Target] = &[];
