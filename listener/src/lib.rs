@@ -1,1 +1,24 @@
-//! 
+#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "Which accept errors pass by themselves, how long to wait for it, and where to listen: the rules, without a runtime."
+)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod addr;
+mod backoff;
+mod class;
+mod endpoint;
+#[cfg(feature = "tokio")]
+mod io;
+mod patience;
+mod throttle;
+
+pub use addr::{Addr, AddrError, UnixName};
+pub use backoff::Backoff;
+pub use class::{Class, classify};
+pub use endpoint::{Endpoint, EndpointError};
+#[cfg(feature = "tokio")]
+pub use io::*;
+pub use patience::{Patience, Verdict};
+pub use throttle::Throttle;

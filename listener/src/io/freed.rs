@@ -1,0 +1,176 @@
+//! The news that a descriptor came free, for those who wait because there was none.
+//!
+//! A server out of descriptors gets one back when one of its own connections closes. To sleep on would be to turn
+//! clients away for up to a second without a reason.
+
+use super::stream::pass_through;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use tokio::sync::Notify;
+
+/// Ends a running back-off early. Clones are the same handle; several [`Retry`](crate::Retry) may share one.
+///
+/// Call [`notify`](Self::notify) after a connection was closed, or let [`on_drop`](Self::on_drop) do it.
+#[derive(Clone, Debug, Default)]
+pub struct Freed(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How many [`Watch`] there are.
+    watching: AtomicUsize,
+    /// How often descriptors came free while somebody watched.
+    times: AtomicU64,
+    wake: Notify,
+}
+
+impl Freed {
+    /// A handle of its own.
+    pub fn new() -> Freed {
+        Freed::default()
+    }
+
+    /// A descriptor of ours has been closed: whoever waits for one tries now.
+    ///
+    /// As long as no accept fails this is one relaxed load.
+    pub fn notify(&self) {
+        if self.0.watching.load(Ordering::Relaxed) != 0 {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    fn wake(&self) {
+        self.0.times.fetch_add(1, Ordering::Release);
+        self.0.wake.notify_waiters();
+    }
+
+    /// The stream, and a call of [`notify`](Self::notify) when it has been dropped.
+    pub fn on_drop<S>(&self, stream: S) -> FreesOnDrop<S> {
+        FreesOnDrop { stream, _notify: NotifyOnDrop(self.clone()) }
+    }
+
+    /// Notices what comes free from now on.
+    pub(super) fn watch(&self) -> Watch {
+        self.0.watching.fetch_add(1, Ordering::Relaxed);
+        Watch { freed: self.clone(), seen: self.0.times.load(Ordering::Acquire) }
+    }
+}
+
+/// Somebody who is out of descriptors, from the first error to the next success.
+#[derive(Debug)]
+pub(super) struct Watch {
+    freed: Freed,
+    seen: u64,
+}
+
+impl Watch {
+    /// Waits until a descriptor came free since the last [`mark`](Self::mark).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what came free stays noticed until the next mark.
+    pub(super) async fn freed(&self) {
+        let shared = &*self.freed.0;
+        // Before looking: from here on a call of `notify_waiters` is not missed.
+        let woken = shared.wake.notified();
+        if shared.times.load(Ordering::Acquire) == self.seen {
+            woken.await;
+        }
+    }
+
+    /// Everything up to now has been made use of.
+    pub(super) fn mark(&mut self) {
+        self.seen = self.freed.0.times.load(Ordering::Acquire);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.freed.0.watching.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A stream whose descriptor is reported as free when it is dropped. See [`Freed::on_drop`].
+#[derive(Debug)]
+pub struct FreesOnDrop<S> {
+    // Fields are dropped in this order: first closed, then reported.
+    stream: S,
+    _notify: NotifyOnDrop,
+}
+
+#[derive(Debug)]
+struct NotifyOnDrop(Freed);
+
+impl Drop for NotifyOnDrop {
+    fn drop(&mut self) {
+        self.0.notify();
+    }
+}
+
+impl<S> FreesOnDrop<S> {
+    /// The stream itself.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream itself.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+}
+
+pass_through!(FreesOnDrop<S>, stream);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    async fn woken(watch: &Watch) -> bool {
+        timeout(Duration::from_millis(1), watch.freed()).await.is_ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_free_before_the_wait_is_noticed() {
+        let freed = Freed::new();
+        let mut watch = freed.watch();
+        assert!(!woken(&watch).await);
+        freed.clone().notify();
+        assert!(woken(&watch).await);
+        assert!(woken(&watch).await, "a wait that was cancelled or repeated must not lose it");
+        watch.mark();
+        assert!(!woken(&watch).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_ends_when_a_stream_is_dropped() {
+        let freed = Freed::new();
+        let watch = freed.watch();
+        let stream = freed.on_drop(tokio::io::duplex(1).0);
+        let wait = tokio::spawn(async move { woken(&watch).await });
+        tokio::task::yield_now().await;
+        drop(stream);
+        assert!(wait.await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn several_watches_share_the_news() {
+        let freed = Freed::new();
+        let (one, two) = (freed.watch(), freed.watch());
+        freed.notify();
+        assert!(woken(&one).await && woken(&two).await);
+    }
+
+    #[test]
+    fn nothing_is_counted_while_nobody_watches() {
+        let freed = Freed::new();
+        freed.notify();
+        drop(freed.watch());
+        freed.notify();
+        assert_eq!(freed.0.times.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,108 @@
+//! How accepting has been going, for whoever asks: a status page, a metric, an alarm.
+
+use crate::Class;
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// A handle on the health of one [`Retry`](crate::Retry). Clones are the same handle; it outlives the listener.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<Shared>);
+
+/// Written by one accept loop alone, so a load and a store make an increment: no locked instruction per connection.
+#[derive(Debug, Default)]
+struct Shared {
+    accepted: AtomicU64,
+    passing: AtomicU64,
+    waited: AtomicU64,
+    fatal: AtomicU64,
+    delay_ms: AtomicU64,
+    last: Mutex<Option<Failure>>,
+}
+
+/// The answer of [`Health::report`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Errors that were about one client and retried at once.
+    pub passing: u64,
+    /// Errors that were waited for.
+    pub waited: u64,
+    /// Errors that were given to the caller.
+    pub fatal: u64,
+    /// The delay after the last error; zero since the last success.
+    pub delay: Duration,
+    /// The last error of any kind.
+    pub last: Option<Failure>,
+}
+
+impl Report {
+    /// Whether the last accept that was decided succeeded.
+    pub fn is_well(&self) -> bool {
+        self.delay.is_zero()
+    }
+}
+
+/// An error that was, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failure {
+    /// What std calls it.
+    pub kind: io::ErrorKind,
+    /// What the system calls it, if it came from there.
+    pub errno: Option<i32>,
+    /// What followed from it.
+    pub class: Class,
+    /// When.
+    pub at: Instant,
+}
+
+impl Health {
+    /// Everything at once. The numbers are read one after another while the loop goes on.
+    pub fn report(&self) -> Report {
+        let shared = &*self.0;
+        Report {
+            accepted: shared.accepted.load(Ordering::Relaxed),
+            passing: shared.passing.load(Ordering::Relaxed),
+            waited: shared.waited.load(Ordering::Relaxed),
+            fatal: shared.fatal.load(Ordering::Relaxed),
+            delay: Duration::from_millis(shared.delay_ms.load(Ordering::Relaxed)),
+            last: *shared.last.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    pub(super) fn succeeded(&self) {
+        add_one(&self.0.accepted);
+    }
+
+    /// The back-off is over.
+    pub(super) fn recovered(&self) {
+        self.0.delay_ms.store(0, Ordering::Relaxed);
+    }
+
+    /// An error for which nobody waits; `class` is `Now` or `Fatal`.
+    pub(super) fn failed(&self, error: &io::Error, class: Class, delay: Option<Duration>, at: Instant) {
+        add_one(match (class, delay) {
+            (Class::Fatal, _) => &self.0.fatal,
+            (_, Some(_)) => &self.0.waited,
+            (_, None) => &self.0.passing,
+        });
+        if let Some(delay) = delay {
+            self.0.delay_ms.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        let failure = Failure { kind: error.kind(), errno: error.raw_os_error(), class, at };
+        *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+    }
+}
+
+fn add_one(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}

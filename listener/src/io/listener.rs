@@ -1,0 +1,57 @@
+//! What can be accepted from.
+
+use crate::{Addr, Stream};
+
+use std::{future::Future, io};
+
+/// A source of connections: a socket, a wrapper around another source, or a script in a test.
+///
+/// # Spec
+/// Go: `net.Listener`. Closing is dropping.
+pub trait Listener: Send + 'static {
+    /// What a connection is.
+    type Stream: Stream;
+
+    /// Waits for the next connection and the address it came from.
+    ///
+    /// # Errors
+    /// What the source says; [`classify`](crate::classify) knows what follows from it. After a temporary error the
+    /// source must still be usable.
+    ///
+    /// # Cancel safety
+    /// Required of every implementation: a future that is dropped before it is ready has taken no connection.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Addr)>> + Send;
+
+    /// Where clients connect to; with port 0, the port that was found.
+    ///
+    /// # Errors
+    /// The system's, if it does not know.
+    fn local_addr(&self) -> io::Result<Addr>;
+}
+
+impl Listener for tokio::net::TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
+        let (stream, peer) = tokio::net::TcpListener::accept(self).await?;
+        Ok((stream, peer.into()))
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        tokio::net::TcpListener::local_addr(self).map(Addr::Tcp)
+    }
+}
+
+#[cfg(unix)]
+impl Listener for tokio::net::UnixListener {
+    type Stream = tokio::net::UnixStream;
+
+    async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
+        let (stream, peer) = tokio::net::UnixListener::accept(self).await?;
+        Ok((stream, peer.into()))
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        tokio::net::UnixListener::local_addr(self).map(Addr::from)
+    }
+}

@@ -1,0 +1,26 @@
+//! What waits: everything that needs a runtime.
+
+#[cfg(feature = "axum")]
+mod axum;
+mod freed;
+mod health;
+mod lazy;
+mod limit;
+mod listener;
+mod retry;
+mod socket;
+mod stream;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+
+pub use freed::{Freed, FreesOnDrop};
+pub use health::{Failure, Health, Report};
+pub use limit::{Limit, Permit, Permits, Permitted};
+pub use listener::Listener;
+pub use retry::{AcceptError, Retry};
+pub use socket::{Socket, SocketStream, listen};
+pub use stream::Stream;
+pub use tcp::{KeepAlive, Tcp, TcpOptions, reuse_port};
+#[cfg(unix)]
+pub use unix::Unix;

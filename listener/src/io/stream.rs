@@ -1,0 +1,91 @@
+//! What a listener yields.
+
+use crate::Addr;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// A connection: bytes in both directions.
+///
+/// Shutting it down (`poll_shutdown`) is the half-close: the peer sees the end of what we send and may still send
+/// to us. Dropping it closes both.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The address the client connected to, if there is one. Go: `http.LocalAddrContextKey`.
+    fn local_addr(&self) -> Option<Addr> {
+        None
+    }
+}
+
+impl Stream for tokio::net::TcpStream {
+    fn local_addr(&self) -> Option<Addr> {
+        tokio::net::TcpStream::local_addr(self).ok().map(Addr::from)
+    }
+}
+
+#[cfg(unix)]
+impl Stream for tokio::net::UnixStream {
+    fn local_addr(&self) -> Option<Addr> {
+        tokio::net::UnixStream::local_addr(self).ok().map(Addr::from)
+    }
+}
+
+/// Bytes in memory: for tests, and for a server inside a client.
+impl Stream for tokio::io::DuplexStream {}
+
+/// Implements `AsyncRead` and `AsyncWrite` for a wrapper by passing every call on to the given field, vectored writes
+/// included: a wrapper that forgets them makes a server copy.
+macro_rules! pass_through {
+    ($wrapper:ident<$stream:ident>, $field:ident) => {
+        impl<$stream: tokio::io::AsyncRead + Unpin> tokio::io::AsyncRead for $wrapper<$stream> {
+            fn poll_read(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                buffer: &mut tokio::io::ReadBuf<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                std::pin::Pin::new(&mut self.$field).poll_read(cx, buffer)
+            }
+        }
+
+        impl<$stream: tokio::io::AsyncWrite + Unpin> tokio::io::AsyncWrite for $wrapper<$stream> {
+            fn poll_write(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                bytes: &[u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                std::pin::Pin::new(&mut self.$field).poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+                slices: &[std::io::IoSlice<'_>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                std::pin::Pin::new(&mut self.$field).poll_write_vectored(cx, slices)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                self.$field.is_write_vectored()
+            }
+
+            fn poll_flush(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                std::pin::Pin::new(&mut self.$field).poll_flush(cx)
+            }
+
+            fn poll_shutdown(
+                mut self: std::pin::Pin<&mut Self>,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<()>> {
+                std::pin::Pin::new(&mut self.$field).poll_shutdown(cx)
+            }
+        }
+
+        impl<$stream: crate::Stream> crate::Stream for $wrapper<$stream> {
+            fn local_addr(&self) -> Option<crate::Addr> {
+                self.$field.local_addr()
+            }
+        }
+    };
+}
+pub(super) use pass_through;

@@ -1,0 +1,247 @@
+//! A TCP listener with the socket options of a server.
+//!
+//! tokio's `bind` asks for a backlog of 1024, std's for 128, and both leave Nagle's delay on and keep-alive off. Go
+//! asks for what the system allows and sets the rest; so do we, with every option a named field.
+
+use super::lazy::Lazy;
+use crate::{Addr, Endpoint, EndpointError, Listener};
+
+use std::{
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+/// How a TCP listener is opened. The defaults are Go's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpOptions {
+    /// How many finished handshakes may wait to be accepted. `None`: as many as the system allows
+    /// (`/proc/sys/net/core/somaxconn`, else 4096 on Linux and 128 elsewhere).
+    pub backlog: Option<u32>,
+    /// Bind although connections of an earlier process linger (`SO_REUSEADDR`; on Unix only, for on Windows it
+    /// would let another process take the port). Default: true.
+    pub reuse_address: bool,
+    /// Let several sockets bind the same port, and the kernel share out the clients (`SO_REUSEPORT`; Unix only).
+    /// Default: false. See [`reuse_port`].
+    pub reuse_port: bool,
+    /// Send small replies at once (`TCP_NODELAY`). Default: true.
+    pub nodelay: bool,
+    /// Ask a silent peer whether it is still there. Default: after 15 s, every 15 s, 9 times.
+    pub keep_alive: Option<KeepAlive>,
+    /// Let an IPv6 socket refuse IPv4 clients (`IPV6_V6ONLY`). With `:port` this listens on IPv6 alone. Default: false.
+    pub only_v6: bool,
+}
+
+/// When a silent peer is asked for a sign of life, and when it is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// Silence before the first question, in whole seconds. Default: 15 s.
+    pub idle: Duration,
+    /// Between two questions, in whole seconds. Default: 15 s.
+    pub interval: Duration,
+    /// Unanswered questions before the connection is reset. Default: 9.
+    pub count: u32,
+}
+
+impl Default for TcpOptions {
+    fn default() -> TcpOptions {
+        TcpOptions {
+            backlog: None,
+            reuse_address: true,
+            reuse_port: false,
+            nodelay: true,
+            keep_alive: Some(KeepAlive::default()),
+            only_v6: false,
+        }
+    }
+}
+
+impl Default for KeepAlive {
+    fn default() -> KeepAlive {
+        KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(15), count: 9 }
+    }
+}
+
+/// A TCP socket that listens.
+///
+/// Binding needs no runtime; the first [`accept`](Listener::accept) joins the runtime it is called on and stays there.
+#[derive(Debug)]
+pub struct Tcp {
+    socket: Lazy<std::net::TcpListener, TcpListener>,
+    local: SocketAddr,
+    /// What accepted sockets do not inherit on this system.
+    each: Each,
+}
+
+/// Options to set on every accepted socket.
+#[derive(Debug)]
+struct Each {
+    nodelay: bool,
+    keep_alive: Option<TcpKeepalive>,
+}
+
+/// On Linux an accepted socket inherits the options of its listener: two system calls less for each connection.
+const INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+impl Tcp {
+    /// Opens a socket at `addr`: an [`Endpoint`], what one is written as, or a [`SocketAddr`].
+    ///
+    /// `:port` is IPv6 and IPv4 in one socket, or IPv4 alone where there is no IPv6. A host name is resolved here,
+    /// which blocks the thread; of several addresses the first that can be bound is taken, IPv4 before IPv6.
+    ///
+    /// # Errors
+    /// `InvalidInput` if `addr` is no TCP endpoint, else the system's.
+    ///
+    /// # Spec
+    /// Go: `net.Listen("tcp", addr)`.
+    pub fn bind<A>(addr: A, options: &TcpOptions) -> io::Result<Tcp>
+    where
+        A: TryInto<Endpoint, Error: Into<EndpointError>>,
+    {
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+        match addr.try_into().map_err(|error| invalid(error.into()))? {
+            Endpoint::Any { port } => match open((Ipv6Addr::UNSPECIFIED, port).into(), options) {
+                Err(error) if no_ipv6(&error) && !options.only_v6 => {
+                    open((Ipv4Addr::UNSPECIFIED, port).into(), options)
+                }
+                opened => opened,
+            },
+            Endpoint::Ip(addr) => open(addr, options),
+            Endpoint::Host { name, port } => open_first((name.as_str(), port).to_socket_addrs()?.collect(), options),
+            Endpoint::Unix(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "a Unix socket is no TCP endpoint")),
+        }
+    }
+
+    /// The port, also when 0 was asked for.
+    pub fn port(&self) -> u16 {
+        self.local.port()
+    }
+}
+
+impl Listener for Tcp {
+    type Stream = TcpStream;
+
+    async fn accept(&mut self) -> io::Result<(TcpStream, Addr)> {
+        let (stream, peer) = self.socket.get(TcpListener::from_std)?.accept().await?;
+        if !INHERITED {
+            self.each.apply(&stream);
+        }
+        Ok((stream, peer.into()))
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        Ok(Addr::Tcp(self.local))
+    }
+}
+
+impl Each {
+    /// A failure is the client's: the socket is already reset, and the first read will say so.
+    fn apply(&self, stream: &TcpStream) {
+        let socket = SockRef::from(stream);
+        let _ = self.nodelay.then(|| socket.set_tcp_nodelay(true));
+        let _ = self.keep_alive.as_ref().map(|keep_alive| socket.set_tcp_keepalive(keep_alive));
+    }
+}
+
+/// Opens `n` sockets on one port, one for each of `n` runtimes; the kernel shares out the clients.
+///
+/// With port 0, the first finds a port and the others take the same.
+///
+/// # Errors
+/// As [`Tcp::bind`]; `Unsupported` where there is no `SO_REUSEPORT`.
+pub fn reuse_port<A>(addr: A, n: usize) -> io::Result<Vec<Tcp>>
+where
+    A: TryInto<Endpoint, Error: Into<EndpointError>>,
+{
+    if n == 0 {
+        return Ok(Vec::new());
+    }
+    let options = TcpOptions { reuse_port: true, ..TcpOptions::default() };
+    let first = Tcp::bind(addr, &options)?;
+    let local = first.local;
+    let mut all = vec![first];
+    for _ in 1..n {
+        all.push(open(local, &options)?);
+    }
+    Ok(all)
+}
+
+/// The first of `addrs` that can be bound, IPv4 before IPv6.
+fn open_first(mut addrs: Vec<SocketAddr>, options: &TcpOptions) -> io::Result<Tcp> {
+    addrs.sort_by_key(SocketAddr::is_ipv6);
+    let mut failed = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host name has no address");
+    for addr in addrs {
+        match open(addr, options) {
+            Ok(tcp) => return Ok(tcp),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+fn open(addr: SocketAddr, options: &TcpOptions) -> io::Result<Tcp> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(options.only_v6)?;
+    }
+    #[cfg(unix)]
+    if options.reuse_address {
+        socket.set_reuse_address(true)?;
+    }
+    if options.reuse_port {
+        share_port(&socket)?;
+    }
+    let each = Each { nodelay: options.nodelay, keep_alive: options.keep_alive.map(keep_alive) };
+    if INHERITED {
+        if each.nodelay {
+            socket.set_tcp_nodelay(true)?;
+        }
+        if let Some(keep_alive) = &each.keep_alive {
+            socket.set_tcp_keepalive(keep_alive)?;
+        }
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(backlog(options.backlog))?;
+    let socket = std::net::TcpListener::from(socket);
+    let local = socket.local_addr()?;
+    Ok(Tcp { socket: Lazy::Bound(socket), local, each })
+}
+
+#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin", target_os = "nuttx"))))]
+fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(all(
+    unix,
+    not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin", target_os = "nuttx"))
+)))]
+fn share_port(_: &Socket) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn keep_alive(options: KeepAlive) -> TcpKeepalive {
+    let keep_alive = TcpKeepalive::new().with_time(options.idle);
+    #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple", target_os = "freebsd", windows))]
+    let keep_alive = keep_alive.with_interval(options.interval).with_retries(options.count);
+    keep_alive
+}
+
+/// Whether the system has no IPv6: EAFNOSUPPORT at `socket`, or EADDRNOTAVAIL at `bind` (IPv6 switched off).
+fn no_ipv6(error: &io::Error) -> bool {
+    let unsupported = if cfg!(any(target_os = "linux", target_os = "android")) { 97 } else { 47 };
+    let unsupported = if cfg!(windows) { 10047 } else { unsupported };
+    error.raw_os_error() == Some(unsupported)
+        || matches!(error.kind(), io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported)
+}
+
+/// What to give to `listen`.
+pub(super) fn backlog(asked: Option<u32>) -> i32 {
+    let allowed = || std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok()?.trim().parse().ok();
+    let backlog = asked.or_else(allowed).unwrap_or(if INHERITED { 4096 } else { 128 });
+    i32::try_from(backlog).unwrap_or(i32::MAX)
+}
