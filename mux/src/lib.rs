@@ -1,1 +1,22 @@
-//! 
+//! Which handler, and why that one.
+
+mod clean;
+mod conflict;
+mod escape;
+mod host;
+mod mux;
+mod pattern;
+mod relation;
+mod tree;
+mod values;
+
+pub use self::{
+    clean::clean_path,
+    conflict::{Conflict, Example},
+    escape::decode,
+    host::strip_port,
+    mux::{Found, InsertError, Lookup, Mux, Route},
+    pattern::{Pattern, PatternError, PatternErrorKind},
+    relation::Relation,
+    values::Values,
+};

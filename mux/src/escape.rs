@@ -1,0 +1,96 @@
+//! Percent escapes, one segment at a time: `%2F` is data, not a separator.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+/// The decoded text of a path value.
+///
+/// A text with a broken escape is returned as it is, like Go's `pathUnescape`. Bytes that are not UTF-8 become U+FFFD.
+#[must_use]
+pub fn decode(text: &str) -> Cow<'_, str> {
+    if !has_escapes(text) || !is_escaped_well(text) {
+        return Cow::Borrowed(text);
+    }
+    percent_decode_str(text).decode_utf8_lossy()
+}
+
+/// The one spelling under which a segment is stored and looked up.
+///
+/// Two segments are equal after decoding if and only if their canonical forms are the same text. It is the decoded
+/// text in which `/`, `%`, braces and bytes that are not UTF-8 are written as `%XX`: so it never contains a
+/// separator, nor a brace that matchit could take for a wildcard, and most segments are their own canonical form.
+pub(crate) fn canonical(segment: &str) -> Cow<'_, str> {
+    if !needs_canonical(segment.as_bytes()) {
+        return Cow::Borrowed(segment);
+    }
+    let bytes: Cow<'_, [u8]> =
+        if is_escaped_well(segment) { percent_decode_str(segment).into() } else { segment.as_bytes().into() };
+    let mut out = String::with_capacity(segment.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match u8::try_from(c) {
+                Ok(byte @ (b'/' | b'%' | b'{' | b'}')) => push_escape(&mut out, byte),
+                _ => out.push(c),
+            }
+        }
+        for &byte in chunk.invalid() {
+            push_escape(&mut out, byte);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// The canonical form of a path, segment by segment.
+pub(crate) fn canonical_path(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for (i, segment) in path.split('/').enumerate() {
+        if i > 0 {
+            out.push('/');
+        }
+        out.push_str(&canonical(segment));
+    }
+    out
+}
+
+/// Whether one of these bytes keeps a text from being its own canonical form.
+pub(crate) fn needs_canonical(text: &[u8]) -> bool {
+    text.iter().any(|byte| matches!(byte, b'%' | b'{' | b'}'))
+}
+
+/// A path as it may stand in a `Location`: escapes are kept, and what has no place in a path is escaped.
+pub(crate) fn location(path: &str) -> String {
+    utf8_percent_encode(path, NOT_IN_A_PATH).to_string()
+}
+
+fn has_escapes(text: &str) -> bool {
+    text.as_bytes().contains(&b'%')
+}
+
+/// Whether every `%` is followed by two hexadecimal digits.
+fn is_escaped_well(text: &str) -> bool {
+    let digits = |at: usize| text.as_bytes().get(at..at + 2).is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit));
+    text.bytes().enumerate().all(|(i, byte)| byte != b'%' || digits(i + 1))
+}
+
+fn push_escape(out: &mut String, byte: u8) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    out.push('%');
+    out.push(char::from(HEX[usize::from(byte >> 4)]));
+    out.push(char::from(HEX[usize::from(byte & 15)]));
+}
+
+/// RFC 3986 §3.3 without `%`, which begins an escape that is already there.
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');

@@ -1,0 +1,68 @@
+//! What the wildcards of a pattern stand for in a path.
+
+use std::borrow::Cow;
+
+use crate::{
+    clean::Scan,
+    escape::decode,
+    pattern::{Pattern, Segment},
+};
+
+/// The values of a matched path: borrowed from it, decoded when they are asked for.
+#[derive(Clone, Debug)]
+pub struct Values<'a> {
+    pattern: Option<&'a Pattern>,
+    path: &'a str,
+    spans: Vec<(u32, u32)>,
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn new(pattern: Option<&'a Pattern>, path: &'a str, spans: Vec<(u32, u32)>) -> Self {
+        Self { pattern, path, spans }
+    }
+
+    /// The decoded value of the wildcard of this name. Go: `Request.PathValue`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// Names and decoded values in the order of the pattern.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let names = self.pattern.map_or(&[][..], |pattern| &pattern.names()[..]);
+        let values = self.spans.iter().map(|&(from, to)| decode(&self.path[from as usize..to as usize]));
+        names.iter().map(|name| &**name).zip(values)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether the pattern has no wildcard, or nothing matched.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}
+
+/// Appends where in `path`, which it matches, each wildcard of `pattern` stands.
+pub(crate) fn locate(pattern: &Pattern, path: &str, scan: &Scan, spans: &mut Vec<(u32, u32)>) {
+    if pattern.names().is_empty() {
+        return;
+    }
+    let template = pattern.template();
+    let mut push = |from: usize, to: usize| {
+        let [from, to] = [from, to].map(|at| u32::try_from(at).expect("a path shorter than 4 GiB"));
+        spans.push((from, to));
+    };
+    for (position, segment) in template.segments.iter().enumerate() {
+        if *segment == Segment::Wild {
+            push(scan.slash(path, position) + 1, scan.slash(path, position + 1));
+        }
+    }
+    if template.named_rest {
+        push(scan.slash(path, template.segments.len()) + 1, path.len());
+    }
+}
