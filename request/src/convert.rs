@@ -1,0 +1,70 @@
+//! The edge to the ecosystem: `http::request::Parts`, both ways.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST, request::Parts};
+
+use crate::{Head, HeadError, HeadRef, Limits, Version};
+
+impl TryFrom<HeadRef<'_>> for HeaderMap {
+    type Error = http::Error;
+
+    /// Every field, names in lower case, values of a name in order of arrival.
+    ///
+    /// # Errors
+    /// Only what limits far above the defaults let through: a name of 64 KiB or 32,768 names.
+    fn try_from(head: HeadRef<'_>) -> Result<Self, http::Error> {
+        let mut map = Self::try_with_capacity(head.headers().len())?;
+        for (name, value) in head.headers() {
+            map.try_append(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_bytes(value)?)?;
+        }
+        Ok(map)
+    }
+}
+
+impl TryFrom<HeadRef<'_>> for Parts {
+    type Error = http::Error;
+
+    /// Method, target, version and fields.
+    ///
+    /// # Errors
+    /// As for [`HeaderMap`], and a target past 64 KiB.
+    fn try_from(head: HeadRef<'_>) -> Result<Self, http::Error> {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        parts.method = Method::from_bytes(head.method().as_bytes())?;
+        parts.uri = Uri::try_from(head.target().raw())?;
+        parts.version = head.version().into();
+        parts.headers = head.try_into()?;
+        Ok(parts)
+    }
+}
+
+impl TryFrom<&Parts> for Head {
+    type Error = HeadError;
+
+    /// Writes the parts as a client would send them and reads that, so that a head made here obeys the same rules
+    /// as one from the wire. Without `Host` the authority of the target is it. HTTP/2 and /3 are written as 1.1.
+    ///
+    /// # Errors
+    /// [`HeadError`], if this is not a request we would take; offsets are in the written form.
+    fn try_from(parts: &Parts) -> Result<Self, HeadError> {
+        let mut bytes = Vec::with_capacity(256);
+        let version = if parts.version <= http::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
+        let version = if version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" };
+        bytes.extend_from_slice(format!("{} {} {version}\r\n", parts.method, parts.uri).as_bytes());
+        if let (None, Some(authority)) = (parts.headers.get(HOST), parts.uri.authority()) {
+            bytes.extend_from_slice(format!("host: {authority}\r\n").as_bytes());
+        }
+        for (name, value) in &parts.headers {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"\r\n");
+        let mut head = Self::default();
+        match head.parse(&bytes, &Limits::default())? {
+            Some(len) if len == bytes.len() => Ok(head),
+            // A value cannot hold a line end, so the head cannot end early, nor fail to end.
+            _ => Err(HeadError::BareLf { at: 0 }),
+        }
+    }
+}

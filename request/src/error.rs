@@ -1,0 +1,127 @@
+//! Why a head is refused.
+
+use crate::{FramingError, TargetError};
+
+/// Why bytes are not the head of a request we serve, and never will be, whatever follows. The connection must be
+/// closed after the answer: nobody can tell where the next request starts.
+///
+/// Offsets are in bytes from the start of what was given to [`parse`](crate::parse). Nothing of the client's
+/// bytes is kept, so an error can be logged as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "`at` is always the offset of the byte that is wrong")]
+pub enum HeadError {
+    /// More than one empty line before the request line (RFC 9112 §2.2).
+    #[error("more than one empty line before the request at byte {at}")]
+    EmptyLines { at: u32 },
+    /// The method is empty or not a token (RFC 9110 §9.1).
+    #[error("method is not a token at byte {at}")]
+    Method { at: u32 },
+    /// The method is longer than any we know (RFC 9112 §3: 501).
+    #[error("method is too long at byte {at}")]
+    MethodTooLong { at: u32 },
+    /// The target is malformed.
+    #[error(transparent)]
+    Target(TargetError),
+    /// The target is longer than its limit (RFC 9112 §3: 414).
+    #[error("target is too long at byte {at}")]
+    TargetTooLong { at: u32 },
+    /// No `HTTP/` digit `.` digit and line end after the target; HTTP/0.9 has none at all.
+    #[error("version is malformed at byte {at}")]
+    Version { at: u32 },
+    /// A version with a major number other than 1 (505).
+    #[error("version is not http/1 at byte {at}")]
+    VersionUnsupported { at: u32 },
+    /// A line ends with LF alone (RFC 9112 §2.2 lets a server take it; proxies disagree, so we do not).
+    #[error("line ends without carriage return at byte {at}")]
+    BareLf { at: u32 },
+    /// A CR that is not followed by LF (RFC 9112 §2.2).
+    #[error("carriage return without line feed at byte {at}")]
+    BareCr { at: u32 },
+    /// A field line that starts with whitespace: obsolete folding (RFC 9112 §5.2).
+    #[error("field line is folded at byte {at}")]
+    Fold { at: u32 },
+    /// A field name that is empty or not a token, or a line without a colon (RFC 9112 §5).
+    #[error("field name is not a token at byte {at}")]
+    FieldName { at: u32 },
+    /// Whitespace between a field name and its colon (RFC 9112 §5.1: must be refused).
+    #[error("whitespace before the colon at byte {at}")]
+    SpaceBeforeColon { at: u32 },
+    /// A control in a field value (RFC 9110 §5.5).
+    #[error("field value has a control character at byte {at}")]
+    FieldValue { at: u32 },
+    /// A field line longer than its limit (431).
+    #[error("field line is too long at byte {at}")]
+    FieldTooLong { at: u32 },
+    /// More field lines than the limit (431).
+    #[error("too many fields at byte {at}")]
+    TooManyFields { at: u32 },
+    /// A head longer than its limit (431).
+    #[error("head is longer than {at} bytes")]
+    TooLong { at: u32 },
+    /// HTTP/1.1 without `Host` (RFC 9112 §3.2). `at` is the end of the head.
+    #[error("host is missing in the head of {at} bytes")]
+    HostMissing { at: u32 },
+    /// `Host` more than once (RFC 9112 §3.2).
+    #[error("host is repeated at byte {at}")]
+    HostAgain { at: u32 },
+    /// `Host` is not `host [":" port]` (RFC 9110 §7.2).
+    #[error("host is malformed at byte {at}")]
+    Host { at: u32 },
+    /// `Host` names another authority than the target (RFC 9112 §3.2.2).
+    #[error("host and target disagree at byte {at}")]
+    HostDisagrees { at: u32 },
+    /// The length of the body cannot be known (RFC 9112 §6.3).
+    #[error("{why} at byte {at}")]
+    Framing { at: u32, why: FramingError },
+    /// `Expect` with anything but `100-continue` (RFC 9110 §10.1.1: 417).
+    #[error("expectation is not 100-continue at byte {at}")]
+    Expect { at: u32 },
+    /// `Trailer` announces a field that decides about framing (RFC 9110 §6.5.1).
+    #[error("trailer announces a framing field at byte {at}")]
+    Trailer { at: u32 },
+}
+
+impl HeadError {
+    /// The offset of the byte that is wrong.
+    pub const fn at(self) -> u32 {
+        match self {
+            Self::EmptyLines { at }
+            | Self::Method { at }
+            | Self::MethodTooLong { at }
+            | Self::TargetTooLong { at }
+            | Self::Version { at }
+            | Self::VersionUnsupported { at }
+            | Self::BareLf { at }
+            | Self::BareCr { at }
+            | Self::Fold { at }
+            | Self::FieldName { at }
+            | Self::SpaceBeforeColon { at }
+            | Self::FieldValue { at }
+            | Self::FieldTooLong { at }
+            | Self::TooManyFields { at }
+            | Self::TooLong { at }
+            | Self::HostMissing { at }
+            | Self::HostAgain { at }
+            | Self::Host { at }
+            | Self::HostDisagrees { at }
+            | Self::Framing { at, .. }
+            | Self::Expect { at }
+            | Self::Trailer { at } => at,
+            Self::Target(error) => error.at(),
+        }
+    }
+
+    /// The status to answer: 400, 414, 417, 431, 501 or 505.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::TargetTooLong { .. } => 414,
+            Self::Expect { .. } => 417,
+            Self::FieldTooLong { .. } | Self::TooManyFields { .. } | Self::TooLong { .. } => 431,
+            Self::MethodTooLong { .. } => 501,
+            Self::VersionUnsupported { .. } => 505,
+            Self::Framing { why, .. } => why.status(),
+            _ => 400,
+        }
+    }
+}

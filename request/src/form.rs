@@ -1,0 +1,205 @@
+//! Pairs of names and values, as a query or a form writes them: `name=value&name=value`.
+
+use std::fmt;
+
+use crate::percent;
+
+/// Decoded pairs in the order they were written.
+///
+/// ```
+/// use quintet_request::Form;
+///
+/// let form = Form::parse(b"name=J%C3%BCrgen+M.&tag=a&tag=b&empty").unwrap();
+/// assert_eq!(form.get("name"), Some("Jürgen M."));
+/// assert_eq!(form.all("tag").collect::<Vec<_>>(), ["a", "b"]);
+/// assert_eq!(form.get("empty"), Some(""));
+/// assert!(Form::parse(b"a=1;b=2").is_err());
+/// ```
+#[derive(Clone, Default)]
+pub struct Form {
+    /// All names and values, one after the other.
+    text: String,
+    /// Where each name ends and each value ends.
+    ends: Vec<(usize, usize)>,
+}
+
+/// Why something is not a form. All are answered 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormError {
+    /// A `;` that is not escaped: some readers take it for `&`, so a pair could hide behind it.
+    #[error("form has a semicolon at byte {at}")]
+    Semicolon {
+        /// Where it is.
+        at: usize,
+    },
+    /// A `%` that is not followed by two hexadecimal digits.
+    #[error("form has a malformed percent escape at byte {at}")]
+    Escape {
+        /// Where it is.
+        at: usize,
+    },
+    /// A name or a value that is not UTF-8 once decoded.
+    #[error("form has text that is not utf-8 in the pair at byte {at}")]
+    Utf8 {
+        /// Where its pair starts.
+        at: usize,
+    },
+    /// More pairs than allowed.
+    #[error("form has more than {most} pairs")]
+    TooMany {
+        /// How many are allowed.
+        most: usize,
+    },
+}
+
+impl FormError {
+    /// The status to answer: 400.
+    pub const fn status(self) -> u16 {
+        400
+    }
+}
+
+impl Form {
+    /// The most pairs that are read. Go: `urlmaxqueryparams`.
+    pub const MOST: usize = 10_000;
+
+    /// Reads a query or the body of a form.
+    ///
+    /// Shape: pairs separated by `&`; `+` is a space, `%` and two digits a byte; a pair without `=` has an empty
+    /// value; empty pairs are skipped, but count.
+    ///
+    /// # Errors
+    /// [`FormError`] (400), and no pair at all.
+    ///
+    /// # Spec
+    /// URL Standard §5.1. Go: `url.ParseQuery`, which drops a bad pair, keeps the others and reports the first error,
+    /// and has no notion of UTF-8.
+    pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {
+        Self::parse_at_most(bytes, Self::MOST)
+    }
+
+    /// The same with another limit on the number of pairs.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_at_most(bytes: &[u8], most: usize) -> Result<Self, FormError> {
+        let mut form = Self::default();
+        // Before anything is kept: what is refused costs nothing.
+        if bytes.iter().filter(|&&byte| byte == b'&').count() >= most && !bytes.is_empty() {
+            return Err(FormError::TooMany { most });
+        }
+        let mut text = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        for pair in bytes.split(|&byte| byte == b'&') {
+            if !pair.is_empty() {
+                let (name, value) = decode_pair(pair, at, &mut text)?;
+                form.ends.push((name, value));
+            }
+            at += pair.len() + 1;
+        }
+        form.text = String::from_utf8(text).map_err(|_| FormError::Utf8 { at: 0 })?;
+        Ok(form)
+    }
+
+    /// The first value with this name. Go: `Values.Get`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// Every value with this name, in order.
+    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.iter().filter(move |(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// Every pair, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.ends.iter().enumerate().map(|(i, &(name, value))| {
+            let start = i.checked_sub(1).map_or(0, |before| self.ends[before].1);
+            (&self.text[start..name], &self.text[name..value])
+        })
+    }
+
+    /// How many pairs there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Adds a pair at the end.
+    pub fn push(&mut self, name: &str, value: &str) {
+        self.text.push_str(name);
+        let end = self.text.len();
+        self.text.push_str(value);
+        self.ends.push((end, self.text.len()));
+    }
+
+    /// Adds the pairs of `other` at the end: body first, query after it, is how Go's `FormValue` prefers the body.
+    pub fn append(&mut self, other: &Self) {
+        let shift = self.text.len();
+        self.text.push_str(&other.text);
+        self.ends.extend(other.ends.iter().map(|(name, value)| (name + shift, value + shift)));
+    }
+}
+
+/// Appends a pair to `text`: where its name and its value end.
+fn decode_pair(pair: &[u8], at: usize, text: &mut Vec<u8>) -> Result<(usize, usize), FormError> {
+    let start = text.len();
+    let mut name = None;
+    let mut i = 0;
+    while let Some(&byte) = pair.get(i) {
+        match byte {
+            b';' => return Err(FormError::Semicolon { at: at + i }),
+            b'=' if name.is_none() => name = Some(text.len()),
+            b'+' => text.push(b' '),
+            b'%' => {
+                text.push(percent::escape(&pair[i..]).ok_or(FormError::Escape { at: at + i })?);
+                i += 2;
+            }
+            byte => text.push(byte),
+        }
+        i += 1;
+    }
+    let end = text.len();
+    let name = name.unwrap_or(end);
+    // Each by itself: two halves of a character must not meet where name and value touch.
+    if std::str::from_utf8(&text[start..name]).is_err() || std::str::from_utf8(&text[name..end]).is_err() {
+        return Err(FormError::Utf8 { at });
+    }
+    Ok((name, end))
+}
+
+/// Writes the pairs as a query or a form body. Go: `Values.Encode`, which sorts them.
+impl fmt::Display for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, value)) in self.iter().enumerate() {
+            if i > 0 {
+                f.write_str("&")?;
+            }
+            encode(name, f)?;
+            f.write_str("=")?;
+            encode(value, f)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    text.bytes().try_for_each(|byte| match byte {
+        b' ' => f.write_str("+"),
+        b'-' | b'.' | b'_' | b'~' => fmt::Write::write_char(f, byte.into()),
+        byte if byte.is_ascii_alphanumeric() => fmt::Write::write_char(f, byte.into()),
+        byte => write!(f, "%{byte:02X}"),
+    })
+}
+
+/// Names only: values may be secret.
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
+    }
+}

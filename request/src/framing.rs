@@ -1,0 +1,144 @@
+//! How long the body of a request is: the one decision that smuggling attacks.
+//!
+//! | declared | RFC 9112 | Go 1.27 | Quintet |
+//! |---|---|---|---|
+//! | nothing | §6.3 step 7: no body | no body, any method | no body, any method |
+//! | `Content-Length: 3` | §6.3 step 6 | 3 bytes, on GET too | 3 bytes, on GET too |
+//! | `Content-Length: 003` | §6.3: 1*DIGIT | 3 bytes | 3 bytes |
+//! | `Content-Length: 9223372036854775807` | §6.3: any; beware of overflow | accepted | accepted |
+//! | `Content-Length: 9223372036854775808` | ″ | 400 | 400 |
+//! | `Content-Length:` *empty*, `+3`, `-3`, `0x3`, `1_0`, `3 3` | §6.3 step 5: 400 | 400 | 400 |
+//! | `Content-Length: 3, 3` | §6.3 step 5: MAY take as one, else 400 | 400 | 400 |
+//! | `Content-Length` twice, equal | ″ | 3 bytes | 400 |
+//! | `Content-Length` twice, different | §6.3 step 5: 400 | 400 | 400 |
+//! | `Transfer-Encoding: chunked`, in any case | §6.3 step 4 | chunked | chunked |
+//! | `Transfer-Encoding: gzip, chunked` | §6.1: SHOULD 501 | 501 | 501 |
+//! | `Transfer-Encoding: identity`, `gzip`, *empty* | §6.3 step 4: refuse and close | 501 | 501 |
+//! | `Transfer-Encoding: chunked, chunked`, or twice | §6.1: MUST NOT be sent | 501 | 501 |
+//! | `Transfer-Encoding` and `Content-Length` | §6.1: MAY refuse, must close | chunked wins, kept alive | 400 |
+//! | `Transfer-Encoding` in HTTP/1.0 | §6.1: must treat as faulty, close | ignored | 400 |
+
+use crate::Version;
+
+/// How long the body of a request is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// Nothing follows the head.
+    #[default]
+    None,
+    /// This many bytes follow; at most 2⁶³ − 1.
+    Length(u64),
+    /// Chunks follow, and perhaps trailers: read them with [`Chunked`](crate::Chunked).
+    Chunked,
+}
+
+impl Framing {
+    /// Whether nothing follows the head: no body is declared, or one of zero bytes.
+    pub const fn is_empty(self) -> bool {
+        matches!(self, Self::None | Self::Length(0))
+    }
+}
+
+/// How often a head has a field that may be there once, and its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Declared<'a> {
+    /// The field is absent.
+    #[default]
+    Never,
+    /// It is there once; the value without whitespace around it.
+    Once(&'a [u8]),
+    /// It is there twice or more often, with equal values or not.
+    Again,
+}
+
+impl<'a> FromIterator<&'a [u8]> for Declared<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(values: I) -> Self {
+        values.into_iter().fold(Self::Never, |declared, value| match declared {
+            Self::Never => Self::Once(value),
+            Self::Once(_) | Self::Again => Self::Again,
+        })
+    }
+}
+
+/// Why the length of a body cannot be known. The connection must be closed: nobody can tell where the next
+/// request starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FramingError {
+    /// `Content-Length` is not a number of decimal digits up to 2⁶³ − 1.
+    #[error("content-length is not a number")]
+    Length,
+    /// `Content-Length` is there more than once.
+    #[error("content-length is repeated")]
+    LengthAgain,
+    /// `Transfer-Encoding` is not exactly `chunked`.
+    #[error("transfer-encoding is not chunked")]
+    Coding,
+    /// `Transfer-Encoding` is there more than once.
+    #[error("transfer-encoding is repeated")]
+    CodingAgain,
+    /// Both `Content-Length` and `Transfer-Encoding` are there: the classic smuggling request.
+    #[error("content-length and transfer-encoding together")]
+    LengthAndCoding,
+    /// `Transfer-Encoding` in HTTP/1.0, which has none.
+    #[error("transfer-encoding in an http/1.0 request")]
+    CodingInHttp10,
+}
+
+impl FramingError {
+    /// The status to answer: 501 for a coding we do not know, else 400.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Coding | Self::CodingAgain => 501,
+            Self::Length | Self::LengthAgain | Self::LengthAndCoding | Self::CodingInHttp10 => 400,
+        }
+    }
+}
+
+/// Decides how long the body of a request is, from everything that may say so. The method does not matter:
+/// a body that a GET declares is read, so that it can never be taken for the next request.
+///
+/// # Errors
+/// [`FramingError`] if two readers could disagree.
+///
+/// # Spec
+/// RFC 9112 §6.3, whose steps 1, 2 and 8 are about responses. Go: `readTransfer` and `fixLength` (transfer.go:639-747).
+#[inline]
+pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> Result<Framing, FramingError> {
+    // Step 3: with both fields "Transfer-Encoding overrides", but the message "ought to be handled as an error".
+    if length != Declared::Never && coding != Declared::Never {
+        return Err(FramingError::LengthAndCoding);
+    }
+    // Step 4: a final coding other than chunked cannot be framed; chunked after another coding could be, but we
+    // decode none. HTTP/1.0 knows no codings: whoever forwarded this one may have framed it by other means (§6.1).
+    match coding {
+        Declared::Never => {}
+        _ if version == Version::Http10 => return Err(FramingError::CodingInHttp10),
+        Declared::Once(value) if value.eq_ignore_ascii_case(b"chunked") => return Ok(Framing::Chunked),
+        Declared::Once(_) => return Err(FramingError::Coding),
+        Declared::Again => return Err(FramingError::CodingAgain),
+    }
+    match length {
+        // Step 5: an invalid length is unrecoverable; a repeated one may be merged if equal, or refused: refused.
+        Declared::Once(value) => match number(value) {
+            // Step 6: a valid length is the length.
+            Some(length) => Ok(Framing::Length(length)),
+            None => Err(FramingError::Length),
+        },
+        Declared::Again => Err(FramingError::LengthAgain),
+        // Step 7: a request that declares nothing has no body.
+        Declared::Never => Ok(Framing::None),
+    }
+}
+
+/// A decimal number without sign, up to 2⁶³ − 1: what Go takes, and what fits every signed offset downstream.
+fn number(digits: &[u8]) -> Option<u64> {
+    const MOST: u64 = i64::MAX as u64;
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |number, &digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit).filter(|&number| number <= MOST)
+    })
+}

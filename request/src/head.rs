@@ -1,0 +1,210 @@
+//! What the client said: the bytes of a head and where everything is in them.
+
+use std::fmt;
+
+use crate::{BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version, index::Field};
+
+/// A head, borrowed: two references, so it is copied like one.
+///
+/// Values are looked up in the order of arrival by comparing names, which for the few fields of a request is faster
+/// than making a map; [`http::HeaderMap`] is made on demand by `TryFrom`.
+#[derive(Clone, Copy)]
+pub struct HeadRef<'a> {
+    bytes: &'a [u8],
+    index: &'a Index,
+}
+
+impl<'a> HeadRef<'a> {
+    /// Puts an index and the bytes it was made from together. With other bytes the accessors return nonsense, but
+    /// stay within them.
+    #[inline]
+    pub fn new(bytes: &'a [u8], index: &'a Index) -> Self {
+        Self { bytes, index }
+    }
+
+    /// The bytes of the head, with its empty line.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.bytes.get(..self.index.len()).unwrap_or(self.bytes)
+    }
+
+    /// Where everything is.
+    pub fn index(self) -> &'a Index {
+        self.index
+    }
+
+    /// The method, as it was sent: methods are case-sensitive (RFC 9110 §9.1).
+    #[inline]
+    pub fn method(self) -> &'a str {
+        self.str(self.index.method).unwrap_or_default()
+    }
+
+    /// What is asked for.
+    #[inline]
+    pub fn target(self) -> Target<'a> {
+        Target::new(self.index.target.of(self.bytes), self.index.layout)
+    }
+
+    /// The path of the target, with its escapes. The same as `target().path()`, but does not look at the rest.
+    #[inline]
+    pub fn path(self) -> &'a str {
+        let path = self.index.layout.path;
+        let span = Span { start: self.index.target.start.wrapping_add(path.start), ..path };
+        match self.index.layout.form {
+            crate::TargetForm::Absolute if path.is_empty() => "/",
+            _ => self.str(span).unwrap_or_default(),
+        }
+    }
+
+    /// HTTP/1.0 or HTTP/1.1.
+    pub fn version(self) -> Version {
+        self.index.version
+    }
+
+    /// The `host[:port]` that the request is for: the authority of an absolute or CONNECT target, with which `Host`
+    /// agrees if it is there, else the value of `Host`. Empty if the client sent an empty one; None in HTTP/1.0
+    /// without any. Go: `Request.Host`.
+    pub fn host(self) -> Option<&'a str> {
+        self.str(self.index.host?)
+    }
+
+    /// The first value of a field, by name in any case. None if it is absent or not UTF-8.
+    pub fn header(self, name: &str) -> Option<&'a str> {
+        std::str::from_utf8(self.header_bytes(name)?).ok()
+    }
+
+    /// The first value of a field, as bytes: values may have bytes past ASCII.
+    pub fn header_bytes(self, name: &str) -> Option<&'a [u8]> {
+        let field = self.index.fields.iter().find(|field| self.is_named(field, name))?;
+        Some(field.value.of(self.bytes))
+    }
+
+    /// All values of a field, in order of arrival. Go: `Header.Values`.
+    pub fn header_all<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.index.fields.iter().filter(move |field| self.is_named(field, name)).map(move |f| f.value.of(self.bytes))
+    }
+
+    /// Every field in order of arrival, the names as they were written.
+    pub fn headers(self) -> impl ExactSizeIterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        self.index.fields.iter().map(move |f| (self.str(f.name).unwrap_or_default(), f.value.of(self.bytes)))
+    }
+
+    /// How long the body is.
+    pub fn framing(self) -> Framing {
+        self.index.framing
+    }
+
+    /// Whether the client wants to send another request. See [`Index::keep_alive`].
+    pub fn keep_alive(self) -> bool {
+        self.index.keep_alive()
+    }
+
+    /// Whether the client waits for `100 Continue`. See [`Index::expects_continue`].
+    pub fn expects_continue(self) -> bool {
+        self.index.expects_continue()
+    }
+
+    /// Whether the client offers to change the protocol. See [`Index::wants_upgrade`].
+    pub fn wants_upgrade(self) -> bool {
+        self.index.wants_upgrade()
+    }
+
+    /// The media type of the body, with its parameters.
+    pub fn content_type(self) -> Option<&'a str> {
+        self.header("content-type")
+    }
+
+    /// What the client calls itself. Go: `Request.UserAgent`.
+    pub fn user_agent(self) -> Option<&'a str> {
+        self.header("user-agent")
+    }
+
+    /// Where the client comes from. Go: `Request.Referer`.
+    pub fn referer(self) -> Option<&'a str> {
+        self.header("referer")
+    }
+
+    /// The cookies of every `Cookie` field. Go: `Request.Cookies`.
+    pub fn cookies(self) -> Cookies<'a> {
+        Cookies::of(self)
+    }
+
+    /// User and password of `Authorization: Basic`. Go: `Request.BasicAuth`.
+    pub fn basic_auth(self) -> Option<BasicAuth> {
+        BasicAuth::parse(self.header_bytes("authorization")?)
+    }
+
+    /// A copy with memory of its own.
+    pub fn to_owned(self) -> Head {
+        Head { bytes: self.as_bytes().to_vec(), index: self.index.clone() }
+    }
+
+    #[inline]
+    fn str(self, span: Span) -> Option<&'a str> {
+        std::str::from_utf8(span.of(self.bytes)).ok()
+    }
+
+    #[inline]
+    fn is_named(self, field: &Field, name: &str) -> bool {
+        field.name.len as usize == name.len() && field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// Method, target and names: values may be secret.
+impl fmt::Debug for HeadRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers().map(|(name, _)| name).collect();
+        f.debug_struct("Head")
+            .field("method", &self.method())
+            .field("target", &self.target().raw())
+            .field("version", &self.version())
+            .field("fields", &names)
+            .finish()
+    }
+}
+
+/// A head with its own memory, which [`parse`](Head::parse) uses again.
+#[derive(Clone, Default)]
+pub struct Head {
+    bytes: Vec<u8>,
+    index: Index,
+}
+
+impl Head {
+    /// Reads one head at the start of `bytes` and copies it here: `Ok(Some(len))` if it was `bytes[..len]`. On
+    /// `Ok(None)` and on an error this head is empty.
+    ///
+    /// # Errors
+    /// As [`Index::parse`].
+    pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
+        self.bytes.clear();
+        let parsed = self.index.parse(bytes, limits);
+        match parsed {
+            Ok(Some(len)) => self.bytes.extend_from_slice(&bytes[..len]),
+            _ => self.index.clear(),
+        }
+        parsed
+    }
+
+    /// This head, borrowed: all accessors are there.
+    #[inline]
+    pub fn as_ref(&self) -> HeadRef<'_> {
+        HeadRef::new(&self.bytes, &self.index)
+    }
+
+    /// Forgets the head and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.index.clear();
+    }
+
+    /// Bytes of memory held, used or not: whoever keeps heads to use them again may want to let big ones go.
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity() + self.index.fields.capacity() * size_of::<Field>()
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}

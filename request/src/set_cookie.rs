@@ -1,0 +1,288 @@
+//! What a server hands out: `Set-Cookie: name=value; Path=/; …`.
+
+use std::{
+    fmt,
+    net::Ipv4Addr,
+    time::{Duration, SystemTime},
+};
+
+use http::HeaderValue;
+
+use crate::byte;
+
+/// To which requests of other sites a cookie is added (RFC 6265bis §5.4.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SameSite {
+    /// To none.
+    Strict,
+    /// To those that lead here, with a safe method.
+    Lax,
+    /// To all; browsers want `Secure` with it.
+    None,
+}
+
+/// A cookie to be set.
+///
+/// ```
+/// use std::time::Duration;
+/// use quintet_request::{SameSite, SetCookie};
+///
+/// let cookie = SetCookie::new("id", "a3").path("/").max_age(Duration::from_secs(60)).http_only().same_site(SameSite::Lax);
+/// assert_eq!(cookie.to_string(), "id=a3; Path=/; Max-Age=60; HttpOnly; SameSite=Lax");
+/// assert!(http::HeaderValue::try_from(&cookie).is_ok());
+/// assert!(http::HeaderValue::try_from(&SetCookie::new("id", "a;b")).is_err());
+/// ```
+///
+/// `Display` writes what Go writes: bytes that do not belong in a value or a path are left out, a domain that is none
+/// too, and with a bad name it writes nothing, so that no text can add an attribute or a field. The conversion into a
+/// [`HeaderValue`] refuses all of these instead; prefer it.
+///
+/// # Spec
+/// RFC 6265 §4.1. Go: `Cookie.String` and `Cookie.Valid` (cookie.go:250-324).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetCookie {
+    name: String,
+    value: String,
+    quoted: bool,
+    path: Option<String>,
+    domain: Option<String>,
+    expires: Option<SystemTime>,
+    max_age: Option<Duration>,
+    http_only: bool,
+    secure: bool,
+    same_site: Option<SameSite>,
+    partitioned: bool,
+}
+
+/// What in a cookie cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetCookieError {
+    /// The name is empty or not a token.
+    #[error("cookie name is not a token")]
+    Name,
+    /// The value has a control, `"`, `;`, `\`, or a byte past ASCII.
+    #[error("cookie value has a byte that is not allowed")]
+    Value,
+    /// The path has a control, `;`, or a byte past ASCII.
+    #[error("cookie path has a byte that is not allowed")]
+    Path,
+    /// The domain is neither a domain name nor an IPv4 address.
+    #[error("cookie domain is malformed")]
+    Domain,
+    /// The date is before the year 1601 or past 9999.
+    #[error("cookie expires out of range")]
+    Expires,
+    /// `Partitioned` without `Secure`.
+    #[error("partitioned cookie is not secure")]
+    Partitioned,
+}
+
+impl SetCookie {
+    /// A cookie for this session and this path, sent back by every later request.
+    pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+            quoted: false,
+            path: None,
+            domain: None,
+            expires: None,
+            max_age: None,
+            http_only: false,
+            secure: false,
+            same_site: None,
+            partitioned: false,
+        }
+    }
+
+    /// Only for paths that start with this one.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Also for the hosts below this domain. A dot before it is dropped.
+    #[must_use]
+    pub fn domain(mut self, domain: impl Into<String>) -> Self {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// Until this moment, in whole seconds.
+    #[must_use]
+    pub fn expires(mut self, when: SystemTime) -> Self {
+        self.expires = Some(when);
+        self
+    }
+
+    /// For this long, in whole seconds; zero removes the cookie. Goes before `Expires` where both are.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Not to be seen by scripts.
+    #[must_use]
+    pub fn http_only(mut self) -> Self {
+        self.http_only = true;
+        self
+    }
+
+    /// Over TLS only.
+    #[must_use]
+    pub fn secure(mut self) -> Self {
+        self.secure = true;
+        self
+    }
+
+    /// Whether other sites' requests carry it.
+    #[must_use]
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.same_site = Some(same_site);
+        self
+    }
+
+    /// One for each site that embeds us. Needs [`secure`](Self::secure).
+    #[must_use]
+    pub fn partitioned(mut self) -> Self {
+        self.partitioned = true;
+        self
+    }
+
+    /// With quotes around the value, also where it does not need them.
+    #[must_use]
+    pub fn quoted(mut self) -> Self {
+        self.quoted = true;
+        self
+    }
+
+    /// Whether everything can be written as it is. Go: `Cookie.Valid`.
+    ///
+    /// # Errors
+    /// [`SetCookieError`] names the first part that cannot.
+    pub fn validate(&self) -> Result<(), SetCookieError> {
+        let refuse = |wrong: bool, error| if wrong { Err(error) } else { Ok(()) };
+        refuse(!byte::is_token(self.name.as_bytes()), SetCookieError::Name)?;
+        refuse(self.expires.is_some_and(|when| Date::of(when).is_none()), SetCookieError::Expires)?;
+        refuse(!byte::all(self.value.as_bytes(), byte::COOKIE), SetCookieError::Value)?;
+        refuse(self.path.as_ref().is_some_and(|path| !path.bytes().all(is_path_byte)), SetCookieError::Path)?;
+        refuse(self.domain.as_ref().is_some_and(|domain| !is_domain(domain)), SetCookieError::Domain)?;
+        refuse(self.partitioned && !self.secure, SetCookieError::Partitioned)
+    }
+}
+
+impl fmt::Display for SetCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !byte::is_token(self.name.as_bytes()) {
+            return Ok(());
+        }
+        let value: String = self.value.chars().filter(|c| is_kept(*c, |byte| byte::is(byte, byte::COOKIE))).collect();
+        let quote = !value.is_empty() && (self.quoted || value.contains([' ', ',']));
+        let quote = if quote { "\"" } else { "" };
+        write!(f, "{}={quote}{value}{quote}", self.name)?;
+        if let Some(path) = self.path.as_deref().filter(|path| !path.is_empty()) {
+            let path: String = path.chars().filter(|c| is_kept(*c, is_path_byte)).collect();
+            write!(f, "; Path={path}")?;
+        }
+        if let Some(domain) = self.domain.as_deref().filter(|domain| is_domain(domain)) {
+            write!(f, "; Domain={}", domain.strip_prefix('.').unwrap_or(domain))?;
+        }
+        if let Some(date) = self.expires.and_then(Date::of) {
+            write!(f, "; Expires={date}")?;
+        }
+        if let Some(age) = self.max_age {
+            write!(f, "; Max-Age={}", age.as_secs())?;
+        }
+        f.write_str(if self.http_only { "; HttpOnly" } else { "" })?;
+        f.write_str(if self.secure { "; Secure" } else { "" })?;
+        f.write_str(match self.same_site {
+            Some(SameSite::Strict) => "; SameSite=Strict",
+            Some(SameSite::Lax) => "; SameSite=Lax",
+            Some(SameSite::None) => "; SameSite=None",
+            None => "",
+        })?;
+        f.write_str(if self.partitioned { "; Partitioned" } else { "" })
+    }
+}
+
+impl TryFrom<&SetCookie> for HeaderValue {
+    type Error = SetCookieError;
+
+    fn try_from(cookie: &SetCookie) -> Result<Self, SetCookieError> {
+        cookie.validate()?;
+        // Name, value, path and domain were checked byte by byte; the rest is ours.
+        Self::try_from(cookie.to_string()).map_err(|_| SetCookieError::Value)
+    }
+}
+
+fn is_kept(c: char, class: impl Fn(u8) -> bool) -> bool {
+    u8::try_from(c).is_ok_and(class)
+}
+
+fn is_path_byte(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b';'
+}
+
+/// A domain name with at least one letter, or an IPv4 address. Go: `validCookieDomain`.
+fn is_domain(domain: &str) -> bool {
+    let name = domain.strip_prefix('.').unwrap_or(domain);
+    let is_label = |label: &str| {
+        let dashed = label.starts_with('-') || label.ends_with('-');
+        let bytes = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (1..=63).contains(&label.len()) && bytes && !dashed
+    };
+    let has_letter = name.bytes().any(|byte| byte.is_ascii_alphabetic());
+    let is_name = domain.len() <= 255 && has_letter && name.split('.').all(is_label);
+    is_name || domain.parse::<Ipv4Addr>().is_ok()
+}
+
+/// A moment as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+struct Date {
+    /// Days since 1601-01-01, a Monday and the start of a 400-year cycle.
+    days: u64,
+    /// Seconds of the day.
+    second: u64,
+}
+
+impl Date {
+    /// None before 1601, where Go and browsers give up, and after 9999, where four digits end.
+    fn of(when: SystemTime) -> Option<Self> {
+        const FROM_1601_TO_1970: u64 = 11_644_473_600;
+        const FROM_1601_TO_10000: u64 = 265_046_774_400;
+        let seconds = match when.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(after) => FROM_1601_TO_1970.checked_add(after.as_secs())?,
+            Err(before) => {
+                let before = before.duration();
+                FROM_1601_TO_1970.checked_sub(before.as_secs())?.checked_sub((before.subsec_nanos() > 0).into())?
+            }
+        };
+        (seconds < FROM_1601_TO_10000).then_some(Self { days: seconds / 86_400, second: seconds % 86_400 })
+    }
+
+    /// Year, month from zero, day from one.
+    fn civil(&self) -> (u64, usize, u64) {
+        // Count years from March, so that the leap day is the last one.
+        let days = self.days + 306;
+        let (era, day) = (days / 146_097, days % 146_097);
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let date = day - (153 * month + 2) / 5 + 1;
+        let (year, month) = (1600 + era * 400 + year, month + 2);
+        (year + month / 12, (month % 12) as usize, date)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        let (year, month, date) = self.civil();
+        let (day, month) = (DAYS[(self.days % 7) as usize], MONTHS[month]);
+        let (hour, minute, second) = (self.second / 3_600, self.second / 60 % 60, self.second % 60);
+        write!(f, "{day}, {date:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+}

@@ -1,0 +1,254 @@
+//! What is asked for: the second word of a request line, in one of four forms.
+
+use crate::{Span, authority::Authority, byte};
+
+/// The form of a request target (RFC 9112 §3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TargetForm {
+    /// `/path?query`: what an ordinary request has.
+    #[default]
+    Origin,
+    /// `http://host/path?query`: what a client sends to a proxy, and every server must take.
+    Absolute,
+    /// `host:port`: for `CONNECT` alone.
+    Authority,
+    /// `*`: for `OPTIONS` alone, the server as a whole.
+    Asterisk,
+}
+
+/// Why something is not a request target. All are answered 400.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// A byte that cannot stand there: a control, a blank, `#`, `"`, `<`, `>`, or anything that is not ASCII.
+    #[error("target has a byte that is not allowed at byte {at}")]
+    Byte {
+        /// Where it is.
+        at: u32,
+    },
+    /// A `%` that is not followed by two hexadecimal digits.
+    #[error("target has a malformed percent escape at byte {at}")]
+    Escape {
+        /// Where the `%` is.
+        at: u32,
+    },
+    /// Not a form that goes with the method: `foo`, `*` for GET, a path for CONNECT, a scheme other than http(s).
+    #[error("target has no form for this method at byte {at}")]
+    Form {
+        /// Where the target starts.
+        at: u32,
+    },
+    /// The authority is empty, malformed, has userinfo, or lacks its port (CONNECT).
+    #[error("target has a malformed authority at byte {at}")]
+    Authority {
+        /// Where the authority starts.
+        at: u32,
+    },
+}
+
+impl TargetError {
+    /// The offset in bytes from the start of the target, or of the head if the target was parsed as part of one.
+    pub const fn at(self) -> u32 {
+        match self {
+            Self::Byte { at } | Self::Escape { at } | Self::Form { at } | Self::Authority { at } => at,
+        }
+    }
+
+    /// The status to answer: 400.
+    pub const fn status(self) -> u16 {
+        400
+    }
+
+    /// The same, counted from `start` bytes earlier.
+    pub(crate) const fn after(mut self, start: u32) -> Self {
+        match &mut self {
+            Self::Byte { at } | Self::Escape { at } | Self::Form { at } | Self::Authority { at } => *at += start,
+        }
+        self
+    }
+}
+
+/// A request target and its parts, as they were sent: nothing is decoded.
+///
+/// ```
+/// use quintet_request::{Target, TargetForm};
+///
+/// let target = Target::parse("GET", b"/caf%C3%A9?milk=1").unwrap();
+/// assert_eq!(target.path(), "/caf%C3%A9");
+/// assert_eq!(target.query(), Some("milk=1"));
+/// assert_eq!(target.form(), TargetForm::Origin);
+/// assert!(Target::parse("GET", b"*").is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target<'a> {
+    raw: &'a str,
+    layout: Layout,
+}
+
+impl<'a> Target<'a> {
+    /// Reads a whole target of a request with `method`.
+    ///
+    /// Shape: `/path?query`, `http://host/path?query`, `host:port` for CONNECT, `*` for OPTIONS. Escapes are two
+    /// hexadecimal digits; bytes that RFC 3986 wants escaped but browsers send bare are taken where they cannot be
+    /// mistaken: ``[ ] | ^`` anywhere, ``{ } \ ` `` in the query.
+    ///
+    /// # Errors
+    /// [`TargetError`] (400).
+    ///
+    /// # Spec
+    /// RFC 9112 §3.2, RFC 3986 §3.3–3.4. Go: `url.ParseRequestURI`, which takes `#`, bytes past ASCII, any scheme and
+    /// malformed escapes in the query.
+    pub fn parse(method: &str, raw: &'a [u8]) -> Result<Self, TargetError> {
+        if let Some(at) = raw.iter().position(|&byte| !byte::is(byte, byte::TARGET)) {
+            return Err(TargetError::Byte { at: Span::offset(at) });
+        }
+        let layout = Layout::read(method.as_bytes(), raw)?;
+        Ok(Self::new(raw, layout))
+    }
+
+    pub(crate) fn new(raw: &'a [u8], layout: Layout) -> Self {
+        Self { raw: std::str::from_utf8(raw).unwrap_or_default(), layout }
+    }
+
+    /// The target as it was sent. Go: `Request.RequestURI`.
+    pub fn raw(&self) -> &'a str {
+        self.raw
+    }
+
+    /// Which of the four forms it has.
+    pub fn form(&self) -> TargetForm {
+        self.layout.form
+    }
+
+    /// The path, with its escapes: `/` for an absolute form without one, `*` for the asterisk, empty for CONNECT.
+    pub fn path(&self) -> &'a str {
+        match self.layout.form {
+            TargetForm::Absolute if self.layout.path.is_empty() => "/",
+            _ => self.layout.path.str(self.raw),
+        }
+    }
+
+    /// What follows the first `?`, with its escapes: `Some("")` for a lone `?`. Read it with
+    /// [`Form`](crate::Form).
+    pub fn query(&self) -> Option<&'a str> {
+        self.layout.query.map(|query| query.str(self.raw))
+    }
+
+    /// The `host[:port]` of an absolute form or of CONNECT.
+    pub fn authority(&self) -> Option<&'a str> {
+        matches!(self.layout.form, TargetForm::Absolute | TargetForm::Authority)
+            .then(|| self.layout.authority.str(self.raw))
+    }
+
+    /// The decoded path: `/a%20b` is `/a b`. None if it is not UTF-8 then. Mind that `%2F` has become a `/`: split
+    /// [`path`](Self::path) first, or use [`segments`](Self::segments). Go: `URL.Path`.
+    pub fn decoded_path(&self) -> Option<std::borrow::Cow<'a, str>> {
+        crate::percent::decode_str(self.path())
+    }
+
+    /// The segments of the path, each decoded by itself, so that `%2F` is data: `/a%2Fb/c` is `a/b`, `c`.
+    /// A segment that is not UTF-8 is None.
+    pub fn segments(&self) -> impl Iterator<Item = Option<std::borrow::Cow<'a, str>>> + use<'a> {
+        self.path().split('/').skip(1).map(crate::percent::decode_str)
+    }
+}
+
+/// Where the parts of a target are, counted from its first byte.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) form: TargetForm,
+    pub(crate) authority: Span,
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
+}
+
+impl Layout {
+    /// The meaning of `target`, whose bytes are already known to be of [`byte::TARGET`].
+    #[inline]
+    pub(crate) fn read(method: &[u8], target: &[u8]) -> Result<Self, TargetError> {
+        let connect = method == b"CONNECT";
+        match target {
+            [b'/', ..] if !connect => {
+                let (path, query) = path_and_query(target, 0)?;
+                Ok(Self { form: TargetForm::Origin, authority: Span::default(), path, query })
+            }
+            _ if connect => Self::read_authority(target),
+            b"*" if method == b"OPTIONS" => {
+                let path = Span::new(0, 1);
+                Ok(Self { form: TargetForm::Asterisk, authority: Span::default(), path, query: None })
+            }
+            _ => Self::read_absolute(target),
+        }
+    }
+
+    fn read_authority(target: &[u8]) -> Result<Self, TargetError> {
+        let authority = Span::new(0, target.len());
+        match Authority::read(target) {
+            Some(Authority { host: [_, ..], port: Some(_) }) => {
+                Ok(Self { form: TargetForm::Authority, authority, path: Span::default(), query: None })
+            }
+            _ if target.starts_with(b"/") => Err(TargetError::Form { at: 0 }),
+            _ => Err(TargetError::Authority { at: 0 }),
+        }
+    }
+
+    fn read_absolute(target: &[u8]) -> Result<Self, TargetError> {
+        let scheme = target.iter().position(|&byte| byte == b':').unwrap_or(0);
+        let known = matches!(&target[..scheme], scheme if default_port(scheme).is_some());
+        if !known || !target[scheme..].starts_with(b"://") {
+            return Err(TargetError::Form { at: 0 });
+        }
+        let start = scheme + 3;
+        let rest = &target[start..];
+        let end = start + rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+        match Authority::read(&target[start..end]) {
+            Some(Authority { host: [_, ..], .. }) => {}
+            _ => return Err(TargetError::Authority { at: Span::offset(start) }),
+        }
+        let (path, query) = path_and_query(target, end)?;
+        Ok(Self { form: TargetForm::Absolute, authority: Span::new(start, end - start), path, query })
+    }
+}
+
+/// The port that a scheme means if none is written. None for a scheme that is not ours.
+pub(crate) fn default_port(scheme: &[u8]) -> Option<u16> {
+    match scheme {
+        scheme if scheme.eq_ignore_ascii_case(b"http") => Some(80),
+        scheme if scheme.eq_ignore_ascii_case(b"https") => Some(443),
+        _ => None,
+    }
+}
+
+/// The path from `start` on, and the query after it.
+#[inline]
+fn path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), TargetError> {
+    let end = run(target, start, byte::PATH)?;
+    let path = Span::new(start, end - start);
+    match target.get(end) {
+        None => Ok((path, None)),
+        Some(b'?') => {
+            let start = end + 1;
+            let end = run(target, start, byte::QUERY)?;
+            match target.get(end) {
+                None => Ok((path, Some(Span::new(start, end - start)))),
+                Some(_) => Err(TargetError::Byte { at: Span::offset(end) }),
+            }
+        }
+        Some(_) => Err(TargetError::Byte { at: Span::offset(end) }),
+    }
+}
+
+/// Where the bytes of `class` and the escapes from `at` on end.
+#[inline]
+fn run(target: &[u8], mut at: usize, class: u8) -> Result<usize, TargetError> {
+    loop {
+        match target.get(at) {
+            Some(&byte) if byte::is(byte, class) => at += 1,
+            Some(b'%') => match target.get(at + 1..at + 3) {
+                Some([high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => at += 3,
+                _ => return Err(TargetError::Escape { at: Span::offset(at) }),
+            },
+            _ => return Ok(at),
+        }
+    }
+}
