@@ -1,0 +1,255 @@
+//! Bytes received and not yet understood.
+//!
+//! A buffer owns memory only while there is something in it or something is being read: it borrows a block from the
+//! thread to read into ([`Buffer::spare`]) and gives it back when nothing is left ([`Buffer::relax`]). A leftover (the
+//! first half of a head) moves into memory of its own that is at most 4 KiB larger than what it holds.
+//!
+//! ```text
+//!        ┌───────────┬──────────────────┬───────────────┐
+//!  mem   │ consumed  │      filled      │     spare     │
+//!        └───────────┴──────────────────┴───────────────┘
+//!        0         start               end            len
+//! ```
+
+use crate::pool::{self, BLOCK};
+
+/// How much a buffer's own memory grows at a time, in bytes.
+const STEP: usize = 4 * 1024;
+
+/// Bytes received and not yet understood: filled at one end, consumed at the other.
+///
+/// # Example
+/// ```
+/// use quintet_conn::Buffer;
+///
+/// let mut buffer = Buffer::new();
+/// buffer.spare(usize::MAX)[..5].copy_from_slice(b"hello");
+/// buffer.commit(5);
+/// buffer.consume(1);
+/// assert_eq!(buffer.filled(), b"ello");
+/// ```
+#[derive(Debug, Default)]
+pub struct Buffer {
+    mem: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    /// An empty buffer without memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What was received and not yet consumed.
+    #[inline]
+    pub fn filled(&self) -> &[u8] {
+        &self.mem[self.start..self.end]
+    }
+
+    /// How many bytes [`filled`](Self::filled) has.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// Whether nothing is waiting to be understood.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Bytes of memory held, used or not.
+    pub fn capacity(&self) -> usize {
+        self.mem.len()
+    }
+
+    /// Room to read into: at least one byte, unless `limit` bytes are waiting already; then none.
+    ///
+    /// An empty buffer borrows the thread's block. A buffer with a leftover grows by steps of 4 KiB, so that a head
+    /// that arrives byte by byte is neither copied for each byte nor given more memory than it needs.
+    pub fn spare(&mut self, limit: usize) -> &mut [u8] {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+            if self.mem.is_empty() {
+                self.mem = pool::take_block();
+            }
+        } else if self.end == self.mem.len() {
+            if self.start > 0 {
+                self.compact();
+            } else {
+                self.grow(limit);
+            }
+        }
+        let room = limit.saturating_sub(self.len()).min(self.mem.len() - self.end);
+        &mut self.mem[self.end..self.end + room]
+    }
+
+    /// The first `n` bytes of [`spare`](Self::spare) now hold data.
+    ///
+    /// # Panics
+    /// If there is less room than that.
+    #[inline]
+    pub fn commit(&mut self, n: usize) {
+        assert!(n <= self.mem.len() - self.end, "committed more than there was room for");
+        self.end += n;
+    }
+
+    /// The first `n` bytes are understood and go away.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    #[inline]
+    pub fn consume(&mut self, n: usize) {
+        assert!(n <= self.len(), "consumed more than there was");
+        self.start += n;
+    }
+
+    /// Appends bytes, growing as needed. For tests and for putting bytes back; reading goes through
+    /// [`spare`](Self::spare).
+    pub fn extend(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let spare = self.spare(usize::MAX);
+            let n = spare.len().min(bytes.len());
+            spare[..n].copy_from_slice(&bytes[..n]);
+            self.commit(n);
+            bytes = &bytes[n..];
+        }
+    }
+
+    /// Before a wait: gives back the memory that the wait does not need.
+    ///
+    /// An empty buffer holds nothing afterwards; a leftover holds its bytes and at most 4 KiB more.
+    pub fn relax(&mut self) {
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+            pool::give_block(std::mem::take(&mut self.mem));
+        } else if self.mem.len() > self.len() + STEP {
+            let mut own = vec![0; self.len().next_multiple_of(STEP)].into_boxed_slice();
+            own[..self.len()].copy_from_slice(self.filled());
+            (self.start, self.end) = (0, self.len());
+            pool::give_block(std::mem::replace(&mut self.mem, own));
+        }
+    }
+
+    /// Everything that is waiting, as a vector; the buffer is empty afterwards.
+    pub fn take(&mut self) -> Vec<u8> {
+        let bytes = self.filled().to_vec();
+        self.consume(bytes.len());
+        self.relax();
+        bytes
+    }
+
+    fn compact(&mut self) {
+        self.mem.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.len());
+    }
+
+    fn grow(&mut self, limit: usize) {
+        if self.len() >= limit {
+            return;
+        }
+        // A block that is full is a flood and may double; a leftover of its own is a dribble and grows by steps.
+        let size = if self.mem.len() >= BLOCK { self.mem.len() * 2 } else { self.mem.len() + STEP };
+        let mut larger = vec![0; size].into_boxed_slice();
+        larger[..self.end].copy_from_slice(&self.mem[..self.end]);
+        pool::give_block(std::mem::replace(&mut self.mem, larger));
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        pool::give_block(std::mem::take(&mut self.mem));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_empty_buffer_holds_no_memory() {
+        let mut buffer = Buffer::new();
+        assert_eq!(buffer.capacity(), 0);
+        buffer.extend(b"GET");
+        assert_eq!(buffer.capacity(), BLOCK);
+        buffer.consume(3);
+        buffer.relax();
+        assert_eq!(buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn a_leftover_costs_at_most_four_kibibytes_more_than_it_holds() {
+        for len in [1, 4095, 4096, 4097, 30_000] {
+            let mut buffer = Buffer::new();
+            buffer.extend(&vec![b'x'; len]);
+            buffer.relax();
+            assert_eq!(buffer.len(), len);
+            assert!(buffer.capacity() <= len + STEP, "{len} bytes hold {}", buffer.capacity());
+        }
+    }
+
+    #[test]
+    fn a_dribble_is_not_copied_for_each_byte() {
+        let mut buffer = Buffer::new();
+        let mut moves = 0;
+        for byte in std::iter::repeat_n(b'x', 60_000) {
+            let before = buffer.capacity();
+            buffer.extend(&[byte]);
+            buffer.relax();
+            moves += usize::from(buffer.capacity() != before);
+            assert!(buffer.capacity() <= buffer.len() + STEP);
+        }
+        assert!(moves <= 60_000 / STEP + 2, "moved {moves} times");
+    }
+
+    #[test]
+    fn there_is_no_room_past_the_limit() {
+        let mut buffer = Buffer::new();
+        buffer.extend(b"12345");
+        assert_eq!(buffer.spare(5).len(), 0);
+        assert_eq!(buffer.spare(7).len(), 2);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Op {
+        Extend(Vec<u8>),
+        Consume(usize),
+        Relax,
+        Take,
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..6000).prop_map(Op::Extend),
+            (0..9000_usize).prop_map(Op::Consume),
+            Just(Op::Relax),
+            Just(Op::Take),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_behaves_as_a_vector(ops in proptest::collection::vec(op(), 0..60)) {
+            let (mut buffer, mut model) = (Buffer::new(), Vec::new());
+            for op in ops {
+                match op {
+                    Op::Extend(bytes) => {
+                        buffer.extend(&bytes);
+                        model.extend(bytes);
+                    }
+                    Op::Consume(n) => {
+                        let n = n.min(model.len());
+                        buffer.consume(n);
+                        model.drain(..n);
+                    }
+                    Op::Relax => buffer.relax(),
+                    Op::Take => prop_assert_eq!(buffer.take(), std::mem::take(&mut model)),
+                }
+                prop_assert_eq!(buffer.filled(), &model[..]);
+                prop_assert_eq!(buffer.len(), model.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Which time limit, or least data rate, applies now.
+//!
+//! A client that sends nothing, sends too slowly or does not read what it is sent would hold a connection for ever.
+//! Each way of being slow has a [`Phase`] with its own limit. A head or an idle wait must *end* within a time; a body
+//! or a reply may be as long as it likes but must *move*: after a grace, at no less than a rate, and never stand
+//! still for long. Only the time spent waiting for the client counts: what a handler takes is the handler's.
+//!
+//! All times here are milliseconds on a clock that only goes forward; nothing here asks what time it is.
+
+use std::time::Duration;
+
+/// A deadline that never comes.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// What a connection is waiting for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The first byte of the next request, on a connection that was used before.
+    Idle,
+    /// A whole head: from the connection's beginning or from the head's first byte.
+    Head,
+    /// The next bytes of a body.
+    Body,
+    /// The client reading its reply.
+    Reply,
+    /// The rest of what a client sends although its answer is final.
+    Linger,
+}
+
+/// The time limits of a connection. [`Duration::MAX`] turns one off.
+///
+/// # Example
+/// ```
+/// use quintet_conn::Deadlines;
+/// use std::time::Duration;
+///
+/// let patient = Deadlines { idle: Duration::from_secs(300), ..Deadlines::default() };
+/// assert_eq!(patient.head, Duration::from_secs(10));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deadlines {
+    /// A head must have arrived within this time of its first byte (of the connection's beginning for the first):
+    /// 10 s. Go: `Server.ReadHeaderTimeout`, by default none.
+    pub head: Duration,
+    /// How long a connection may wait between requests: 75 s. Go: `Server.IdleTimeout`, by default none.
+    pub idle: Duration,
+    /// The least rate at which a body arrives and a reply is taken, in bytes per second: 240. Zero turns it off.
+    pub rate: u32,
+    /// How long a body or a reply may be slower than [`rate`](Self::rate) at its beginning: 5 s.
+    pub grace: Duration,
+    /// How long a body or a reply may stand still altogether: 30 s.
+    pub stall: Duration,
+    /// How long a client that is still sending is read and ignored after a final answer, so that the answer is not
+    /// lost with the connection: 2 s. Go sleeps 500 ms without reading.
+    pub linger: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Deadlines {
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            rate: 240,
+            grace: Duration::from_secs(5),
+            stall: Duration::from_secs(30),
+            linger: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Deadlines {
+    /// No limits at all, as Go's zero `Server`.
+    pub fn none() -> Self {
+        let never = Duration::MAX;
+        Deadlines { head: never, idle: never, rate: 0, grace: never, stall: never, linger: Duration::from_secs(2) }
+    }
+
+    /// When a phase that began at `now` ends at the latest, if it is one that must end: for a phase that must move
+    /// ([`Phase::Body`], [`Phase::Reply`]) see [`Pace`].
+    pub fn end(&self, phase: Phase, now: u64) -> u64 {
+        let limit = match phase {
+            Phase::Idle => self.idle,
+            Phase::Head => self.head,
+            Phase::Linger => self.linger,
+            Phase::Body | Phase::Reply => self.stall,
+        };
+        after(now, limit)
+    }
+}
+
+/// How a body or a reply moves: how much so far, and how long the other side was waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    moved: u64,
+    waited: u64,
+    since: Option<u64>,
+}
+
+impl Pace {
+    /// Begins, or goes on, to wait for the client.
+    ///
+    /// Returns the deadline of this wait: the earlier of standing still for [`Deadlines::stall`] and falling behind
+    /// [`Deadlines::rate`].
+    pub fn wait(&mut self, now: u64, limits: &Deadlines) -> u64 {
+        let since = *self.since.get_or_insert(now);
+        let still = after(since, limits.stall);
+        if limits.rate == 0 {
+            return still;
+        }
+        let earned = self.moved.saturating_mul(1000) / u64::from(limits.rate);
+        let allowed = millis(limits.grace).saturating_add(earned);
+        still.min(since.saturating_add(allowed.saturating_sub(self.waited)))
+    }
+
+    /// `n` bytes moved: a wait, if there was one, is over.
+    #[inline]
+    pub fn moved(&mut self, n: usize, now: u64) {
+        self.moved = self.moved.saturating_add(n as u64);
+        self.pause(now);
+    }
+
+    /// The client is not waited for any longer, though nothing moved.
+    #[inline]
+    pub fn pause(&mut self, now: u64) {
+        if let Some(since) = self.since.take() {
+            self.waited = self.waited.saturating_add(now.saturating_sub(since));
+        }
+    }
+}
+
+fn after(now: u64, limit: Duration) -> u64 {
+    now.saturating_add(millis(limit))
+}
+
+/// Rounded up, so that no deadline is early; [`NEVER`] if there are too many.
+fn millis(d: Duration) -> u64 {
+    u64::try_from(d.as_nanos().div_ceil(1_000_000)).unwrap_or(NEVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_defaults_are_those_of_the_documentation() {
+        let limits = Deadlines::default();
+        assert_eq!(limits.end(Phase::Head, 1_000), 11_000);
+        assert_eq!(limits.end(Phase::Idle, 0), 75_000);
+        assert_eq!(limits.end(Phase::Linger, 0), 2_000);
+        assert_eq!((limits.rate, limits.grace, limits.stall), (240, Duration::from_secs(5), Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn without_limits_nothing_ends() {
+        let limits = Deadlines::none();
+        assert_eq!(limits.end(Phase::Head, 5), NEVER);
+        assert_eq!(limits.end(Phase::Idle, 5), NEVER);
+        assert_eq!(Pace::default().wait(5, &limits), NEVER);
+    }
+
+    #[test]
+    fn a_dribbled_body_falls_behind_its_rate() {
+        // One byte a second against 240: the grace of 5 s is used up after five waits of a second.
+        let limits = Deadlines::default();
+        let (mut pace, mut now) = (Pace::default(), 0);
+        loop {
+            let deadline = pace.wait(now, &limits);
+            if deadline < now + 1000 {
+                assert!((5_000..5_100).contains(&deadline), "{deadline}");
+                return;
+            }
+            now += 1000;
+            pace.moved(1, now);
+        }
+    }
+
+    #[test]
+    fn what_arrived_quickly_earns_patience_but_not_for_ever() {
+        let limits = Deadlines::default();
+        let mut pace = Pace::default();
+        pace.moved(10 << 20, 0);
+        assert_eq!(pace.wait(0, &limits), 30_000);
+    }
+
+    #[test]
+    fn the_time_of_a_handler_does_not_count() {
+        let limits = Deadlines::default();
+        let mut pace = Pace::default();
+        assert_eq!(pace.wait(0, &limits), 5_000);
+        pace.pause(1_000);
+        assert_eq!(pace.wait(60_000, &limits), 64_000);
+    }
+
+    proptest! {
+        #[test]
+        fn a_client_at_the_rate_is_never_late_and_one_below_it_is(
+            rate in 1..10_000_u32,
+            gaps in proptest::collection::vec(1..20_000_u64, 1..50),
+        ) {
+            let limits = Deadlines { rate, ..Deadlines::default() };
+            let (mut pace, mut now) = (Pace::default(), 0);
+            for gap in gaps {
+                let deadline = pace.wait(now, &limits);
+                // The definition, computed another way: late at the first moment when waited > grace + moved / rate.
+                let earned = pace.moved * 1000 / u64::from(rate);
+                let by_rate = (now + 5_000 + earned).checked_sub(pace.waited).expect("was in time so far");
+                prop_assert_eq!(deadline, by_rate.min(now + 30_000));
+                if now + gap > deadline {
+                    return Ok(());
+                }
+                now += gap;
+                // Exactly the rate, rounded up.
+                let due = (gap * u64::from(rate)).div_ceil(1000);
+                pace.moved(usize::try_from(due).unwrap(), now);
+                prop_assert!(pace.wait(now, &limits) >= now + 4_999, "a client at the rate keeps its grace");
+                pace.pause(now);
+            }
+        }
+    }
+}

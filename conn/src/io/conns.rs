@@ -1,0 +1,323 @@
+//! The connections of one accept loop: their clock, their deadlines, their states, and their end.
+//!
+//! Nobody sets a timer for a request. A connection that waits stores when its patience ends, which is one store to
+//! memory; one task, the sweeper, looks at all of them four times a second and wakes those that are late. The same
+//! task moves the clock, so that asking for the time is one load.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use quintet_listener::{Addr, Stream};
+use tokio::{sync::Notify, time::Instant};
+
+use super::{link::Link, wire::Wire};
+use crate::{Deadlines, State, deadlines::NEVER};
+
+/// How often the sweeper looks: a deadline is never early and at most twice this late.
+pub(super) const TICK: Duration = Duration::from_millis(250);
+const TICK_MS: u64 = 250;
+
+/// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
+/// both are [`State::New`]. Go: `Server.ConnState`.
+pub type StateHook = Box<dyn Fn(&Link, State, State) + Send + Sync>;
+
+/// The connections of one accept loop.
+pub struct Conns {
+    epoch: Instant,
+    now: AtomicU64,
+    deadlines: Deadlines,
+    local: Option<Addr>,
+    hook: Option<StateHook>,
+    seats: Mutex<Seats>,
+    stopping: AtomicBool,
+    cut: AtomicBool,
+    stop_bell: Notify,
+    /// Rings at every departure while somebody waits for the last one.
+    left_bell: Notify,
+    /// Wakes the sweeper when there is something to sweep again, or never will be.
+    broom: Arc<Notify>,
+}
+
+/// The links by seat; a seat is used again.
+#[derive(Default)]
+struct Seats {
+    links: Vec<Option<Arc<Link>>>,
+    free: Vec<usize>,
+    taken: usize,
+}
+
+/// How many connections stand in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// In [`State::New`].
+    pub new: usize,
+    /// In [`State::Active`].
+    pub active: usize,
+    /// In [`State::Idle`].
+    pub idle: usize,
+    /// In [`State::Hijacked`], and still open as far as is known.
+    pub hijacked: usize,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.new + self.active + self.idle + self.hijacked
+    }
+}
+
+impl std::ops::Add for Counts {
+    type Output = Counts;
+    fn add(self, other: Counts) -> Counts {
+        Counts {
+            new: self.new + other.new,
+            active: self.active + other.active,
+            idle: self.idle + other.idle,
+            hijacked: self.hijacked + other.hijacked,
+        }
+    }
+}
+
+impl Conns {
+    /// No connections yet. `local` is where they will be accepted, `hook` sees every move of a state.
+    pub fn new(deadlines: Deadlines, local: Option<Addr>, hook: Option<StateHook>) -> Arc<Self> {
+        Arc::new(Conns {
+            epoch: Instant::now(),
+            now: AtomicU64::new(0),
+            deadlines,
+            local,
+            hook,
+            seats: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            cut: AtomicBool::new(false),
+            stop_bell: Notify::new(),
+            left_bell: Notify::new(),
+            broom: Arc::default(),
+        })
+    }
+
+    /// Takes in a connection just accepted: it stands at [`State::New`] and its first head is awaited from now on.
+    pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> Conn<S> {
+        self.tick();
+        let link = {
+            let mut seats = self.seats();
+            let seat = seats.free.pop().unwrap_or(seats.links.len());
+            let link = Arc::new(Link::new(peer, Arc::clone(self), seat));
+            if seat == seats.links.len() {
+                seats.links.push(Some(Arc::clone(&link)));
+            } else {
+                seats.links[seat] = Some(Arc::clone(&link));
+            }
+            seats.taken += 1;
+            if seats.taken == 1 {
+                self.broom.notify_one();
+            }
+            link
+        };
+        self.tell(&link, State::New, State::New);
+        Conn { wire: Wire::linked(stream, Arc::clone(&link)), link: Tracked(link) }
+    }
+
+    /// The sweeper: moves the clock and wakes connections that are late. Spawn it once; it ends when nobody holds
+    /// these connections any more.
+    pub fn sweep(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
+        let (conns, broom) = (Arc::downgrade(self), Arc::clone(&self.broom));
+        async move {
+            loop {
+                let Some(alive) = conns.upgrade() else { return };
+                alive.tick();
+                alive.wake_the_late();
+                let empty = alive.seats().taken == 0;
+                drop(alive);
+                if empty {
+                    broom.notified().await;
+                } else {
+                    tokio::time::sleep(TICK).await;
+                }
+            }
+        }
+    }
+
+    /// Tells every connection that this is the end: idle ones close, the others finish what they are doing.
+    pub fn stop(&self) {
+        self.stopping.store(true, SeqCst);
+        self.stop_bell.notify_waiters();
+        self.wake_all();
+    }
+
+    /// Cuts every connection off at once.
+    pub fn cut(&self) {
+        self.cut.store(true, SeqCst);
+        self.stop();
+    }
+
+    /// Whether [`stop`](Self::stop) was called.
+    #[inline]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    /// Whether [`cut`](Self::cut) was called.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        self.cut.load(Relaxed)
+    }
+
+    /// Resolves when [`stop`](Self::stop) is called.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn stopping(&self) {
+        let bell = self.stop_bell.notified();
+        if !self.stopping.load(SeqCst) {
+            bell.await;
+        }
+    }
+
+    /// Resolves when no connection is left.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn empty(&self) {
+        loop {
+            let bell = self.left_bell.notified();
+            if self.seats().taken == 0 {
+                return;
+            }
+            bell.await;
+        }
+    }
+
+    /// How many connections stand where, now.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for link in self.seats().links.iter().flatten() {
+            match link.state() {
+                State::New => counts.new += 1,
+                State::Active => counts.active += 1,
+                State::Idle => counts.idle += 1,
+                State::Hijacked => counts.hijacked += 1,
+                State::Closed => {}
+            }
+        }
+        counts
+    }
+
+    /// Where these connections were accepted.
+    pub fn local(&self) -> Option<&Addr> {
+        self.local.as_ref()
+    }
+
+    /// The limits of these connections.
+    #[inline]
+    pub fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
+    }
+
+    /// Milliseconds since the beginning, at most a tick old.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        self.now.load(Relaxed)
+    }
+
+    pub(super) fn after(&self, wait: Duration) -> u64 {
+        let wait = u64::try_from(wait.as_millis()).unwrap_or(NEVER);
+        self.now().saturating_add(wait).saturating_add(TICK_MS)
+    }
+
+    pub(super) fn tell(&self, link: &Link, from: State, to: State) {
+        if let Some(hook) = &self.hook {
+            hook(link, from, to);
+        }
+    }
+
+    fn tick(&self) {
+        let now = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER - 1);
+        self.now.fetch_max(now, Relaxed);
+    }
+
+    fn wake_the_late(&self) {
+        let now = self.now();
+        for link in self.seats().links.iter().flatten() {
+            if link.is_late(now) {
+                link.wake();
+            }
+        }
+    }
+
+    fn wake_all(&self) {
+        for link in self.seats().links.iter().flatten() {
+            link.wake();
+        }
+    }
+
+    fn leave(&self, seat: usize) {
+        let mut seats = self.seats();
+        seats.links[seat] = None;
+        seats.taken -= 1;
+        if seats.taken == 0 {
+            *seats = Seats::default();
+        } else {
+            seats.free.push(seat);
+        }
+        drop(seats);
+        self.left_bell.notify_waiters();
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Conns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conns").field("counts", &self.counts()).field("stopping", &self.is_stopping()).finish()
+    }
+}
+
+impl Drop for Conns {
+    fn drop(&mut self) {
+        self.broom.notify_one();
+    }
+}
+
+/// A connection as accepted: the wire to the client, and its entry among the [`Conns`].
+#[derive(Debug)]
+pub struct Conn<S> {
+    wire: Wire<S>,
+    link: Tracked,
+}
+
+impl<S> Conn<S> {
+    /// The entry, which keeps the connection counted until it is dropped, and the wire.
+    pub fn split(self) -> (Tracked, Wire<S>) {
+        (self.link, self.wire)
+    }
+}
+
+/// Keeps a connection counted; dropping it is the connection's end: the state becomes [`State::Closed`] and whoever
+/// waits for the client is told. Go: the deferred block of `conn.serve`.
+#[derive(Debug)]
+pub struct Tracked(Arc<Link>);
+
+impl std::ops::Deref for Tracked {
+    type Target = Arc<Link>;
+    fn deref(&self) -> &Arc<Link> {
+        &self.0
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.0.set_state(State::Closed);
+        self.0.cancel();
+        self.0.conns.leave(self.0.seat);
+    }
+}

@@ -1,0 +1,181 @@
+//! What everyone may know of one connection while it lives: who it is, where it stands, how long it may wait, and
+//! whether the client is still there.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use quintet_listener::Addr;
+use tokio::sync::Notify;
+
+use super::conns::Conns;
+use crate::{State, deadlines::NEVER};
+
+/// One connection as everyone else sees it; shared by the task that serves it, its requests and the sweeper.
+pub struct Link {
+    peer: Addr,
+    pub(super) conns: Arc<Conns>,
+    pub(super) seat: usize,
+    accepted: u64,
+    state: AtomicU8,
+    /// When the present wait ends; the sweeper wakes the task of a connection that is late.
+    deadline: AtomicU64,
+    task: Mutex<Option<Waker>>,
+    gone: AtomicBool,
+    gone_bell: Notify,
+    /// A handler's own deadlines, in milliseconds of the clock; `NEVER` + `moved_deadlines == false`: none.
+    moved_deadlines: AtomicBool,
+    read_by: AtomicU64,
+    write_by: AtomicU64,
+}
+
+impl Link {
+    pub(super) fn new(peer: Addr, conns: Arc<Conns>, seat: usize) -> Self {
+        Link {
+            peer,
+            accepted: conns.now(),
+            conns,
+            seat,
+            state: AtomicU8::new(State::New as u8),
+            deadline: AtomicU64::new(NEVER),
+            task: Mutex::new(None),
+            gone: AtomicBool::new(false),
+            gone_bell: Notify::new(),
+            moved_deadlines: AtomicBool::new(false),
+            read_by: AtomicU64::new(NEVER),
+            write_by: AtomicU64::new(NEVER),
+        }
+    }
+
+    /// Where the client is. Go: `Request.RemoteAddr`.
+    pub fn peer(&self) -> &Addr {
+        &self.peer
+    }
+
+    /// Where the connection was accepted. Go: `LocalAddrContextKey`.
+    pub fn local(&self) -> Option<&Addr> {
+        self.conns.local()
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> State {
+        State::from_u8(self.state.load(Relaxed))
+    }
+
+    /// How long ago the connection was accepted, to about a quarter of a second.
+    pub fn age(&self) -> Duration {
+        Duration::from_millis(self.conns.now().saturating_sub(self.accepted))
+    }
+
+    /// Whether the client has gone away.
+    pub fn is_cancelled(&self) -> bool {
+        self.gone.load(Relaxed)
+    }
+
+    /// Resolves when the client has gone away: it closed or reset the connection, was cut, or is late.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a client that is gone stays gone.
+    pub async fn cancelled(&self) {
+        let bell = self.gone_bell.notified();
+        if !self.is_cancelled() {
+            bell.await;
+        }
+    }
+
+    /// The client has gone away; whoever waits in [`cancelled`](Self::cancelled) is told.
+    pub fn cancel(&self) {
+        if !self.gone.swap(true, Relaxed) {
+            self.gone_bell.notify_waiters();
+        }
+    }
+
+    /// Whether the connections of this one's accept loop are to come to an end.
+    #[inline]
+    pub fn is_stopping(&self) -> bool {
+        self.conns.is_stopping()
+    }
+
+    /// Resolves when the connections of this one's accept loop are to come to an end, for handlers that would
+    /// otherwise never finish.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what stops does not go on again.
+    pub async fn stopping(&self) {
+        self.conns.stopping().await;
+    }
+
+    /// Moves the read deadline of the present request: instead of the server's rules for a slow body, reading fails
+    /// `after` this long from now; [`Duration::MAX`] is never. Go: `ResponseController.SetReadDeadline`.
+    pub fn set_read_deadline(&self, after: Duration) {
+        self.read_by.store(self.conns.after(after), Relaxed);
+        self.moved_deadlines.store(true, Relaxed);
+    }
+
+    /// Moves the write deadline of the present reply, as [`set_read_deadline`](Self::set_read_deadline) does for
+    /// reading. Go: `ResponseController.SetWriteDeadline`.
+    pub fn set_write_deadline(&self, after: Duration) {
+        self.write_by.store(self.conns.after(after), Relaxed);
+        self.moved_deadlines.store(true, Relaxed);
+    }
+
+    /// Forgets deadlines that the last request's handler moved.
+    #[inline]
+    pub fn reset_deadlines(&self) {
+        if self.moved_deadlines.load(Relaxed) {
+            self.moved_deadlines.store(false, Relaxed);
+            self.read_by.store(NEVER, Relaxed);
+            self.write_by.store(NEVER, Relaxed);
+        }
+    }
+
+    /// The deadlines a handler set for its own request, if it did: reading, writing.
+    pub(super) fn moved_deadlines(&self) -> Option<(u64, u64)> {
+        self.moved_deadlines.load(Relaxed).then(|| (self.read_by.load(Relaxed), self.write_by.load(Relaxed)))
+    }
+
+    /// Moves the state; a move that the table does not allow is not made. Tells the hook.
+    #[inline]
+    pub fn set_state(&self, to: State) {
+        let from = self.state();
+        if from.go(to).is_ok() {
+            self.state.store(to as u8, Relaxed);
+            self.conns.tell(self, from, to);
+        }
+    }
+
+    /// The task to wake when the deadline passed, when stopping or when cut: the one that owns the connection.
+    pub fn attend(&self, task: &Waker) {
+        let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
+            *slot = Some(task.clone());
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        let slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = slot.as_ref() {
+            task.wake_by_ref();
+        }
+    }
+
+    pub(super) fn set_deadline(&self, at: u64) {
+        self.deadline.store(at, Relaxed);
+    }
+
+    pub(super) fn is_late(&self, now: u64) -> bool {
+        self.deadline.load(Relaxed) <= now
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link").field("peer", &self.peer).field("state", &self.state()).finish_non_exhaustive()
+    }
+}

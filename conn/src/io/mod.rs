@@ -1,0 +1,9 @@
+//! What waits: the wire, and the connections under one clock.
+
+mod conns;
+mod link;
+mod wire;
+
+pub use conns::{Conn, Conns, Counts, StateHook, Tracked};
+pub use link::Link;
+pub use wire::{Filled, Wire, WireError};

@@ -1,0 +1,448 @@
+//! The stream to one client with what was read and what is to be written, under its deadlines.
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{BufMut, BytesMut};
+use quintet_listener::Stream;
+use tokio::io::{AsyncReadExt, ReadBuf};
+
+use super::{conns::TICK, link::Link};
+use crate::{
+    Buffer, Output, Pace, Phase,
+    deadlines::NEVER,
+};
+
+/// The stream to one client: what was read from it, what is to be written to it, and until when.
+///
+/// Reading fills [`input`](Self::input); writing appends to [`output`](Self::output) and happens when flushed. A wire
+/// that waits gives back the memory it does not need.
+///
+/// The deadlines are those of the [`Conns`](crate::Conns) that admitted it. A wire made by [`new`](Self::new) has
+/// none.
+#[derive(Debug)]
+pub struct Wire<S> {
+    io: S,
+    /// Bytes received and not yet understood.
+    pub input: Buffer,
+    /// Bytes to be sent.
+    pub output: Output,
+    link: Option<Arc<Link>>,
+    phase: Option<Phase>,
+    ended: bool,
+    attended: bool,
+    phase_end: u64,
+    read_by: u64,
+    write_by: u64,
+    read_pace: Pace,
+    write_pace: Pace,
+}
+
+/// What came of reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// This many bytes more (at least one).
+    Bytes(usize),
+    /// The client sends nothing more (FIN).
+    End,
+    /// As many bytes as allowed are waiting already; nothing was read.
+    Full,
+}
+
+/// Why a wire failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The client took longer than it may in this phase.
+    #[error("the client was too slow ({0:?})")]
+    Late(Phase),
+    /// The server closes every connection.
+    #[error("the connection was cut")]
+    Cut,
+    /// The stream failed.
+    #[error("the stream failed")]
+    Io(#[from] io::Error),
+}
+
+impl<S> Wire<S> {
+    /// A wire without deadlines, for a stream that nobody else counts.
+    pub fn new(io: S) -> Self {
+        Wire {
+            io,
+            input: Buffer::new(),
+            output: Output::new(),
+            link: None,
+            phase: None,
+            ended: false,
+            attended: false,
+            phase_end: NEVER,
+            read_by: NEVER,
+            write_by: NEVER,
+            read_pace: Pace::default(),
+            write_pace: Pace::default(),
+        }
+    }
+
+    pub(super) fn linked(io: S, link: Arc<Link>) -> Self {
+        let mut wire = Wire::new(io);
+        wire.link = Some(link);
+        wire.enter(Phase::Head);
+        wire
+    }
+
+    /// The connection's entry, if it has one.
+    #[inline]
+    pub fn link(&self) -> Option<&Arc<Link>> {
+        self.link.as_ref()
+    }
+
+    /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
+    /// prolonged by each of its bytes.
+    #[inline]
+    pub fn enter(&mut self, phase: Phase) {
+        if self.phase != Some(phase) {
+            self.phase = Some(phase);
+            self.read_pace = Pace::default();
+            self.phase_end = match &self.link {
+                Some(link) => link.conns.deadlines().end(phase, link.conns.now()).saturating_add(tick()),
+                None => NEVER,
+            };
+        }
+    }
+
+    /// The client is not waited for (a handler is at work): nothing can be late.
+    #[inline]
+    pub fn rest(&mut self) {
+        self.phase = None;
+    }
+
+    /// As [`rest`](Self::rest), but the phase goes on afterwards with what it has used up of its time.
+    pub fn pause(&mut self) {
+        self.read_pace.pause(self.now());
+        self.read_by = NEVER;
+    }
+
+    /// Whether the client has sent all it will send (FIN).
+    #[inline]
+    pub fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The stream, what was read and not consumed, and what was to be sent and was not.
+    pub fn into_parts(self) -> (S, Buffer, Output) {
+        (self.io, self.input, self.output)
+    }
+
+    fn now(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.conns.now())
+    }
+
+    /// Stores until when this wait may last; an error if that is over already.
+    fn wait(&mut self) -> Poll<Result<(), WireError>> {
+        let Some(link) = &self.link else { return Poll::Pending };
+        let deadline = self.read_by.min(self.write_by);
+        link.set_deadline(deadline);
+        if link.conns.is_cut() {
+            return Poll::Ready(Err(WireError::Cut));
+        }
+        if deadline > link.conns.now() {
+            return Poll::Pending;
+        }
+        let phase = if self.write_by < self.read_by { Phase::Reply } else { self.phase.unwrap_or(Phase::Reply) };
+        Poll::Ready(Err(WireError::Late(phase)))
+    }
+
+    fn wait_for_bytes(&mut self) -> Poll<Result<(), WireError>> {
+        let now = self.now();
+        self.read_by = match (self.phase, &self.link) {
+            (Some(Phase::Body), Some(link)) => match link.moved_deadlines() {
+                Some((read_by, _)) => read_by,
+                None => self.read_pace.wait(now, link.conns.deadlines()).saturating_add(tick()),
+            },
+            (Some(_), _) => self.phase_end,
+            (None, _) => NEVER,
+        };
+        self.wait()
+    }
+
+    fn wait_for_room(&mut self) -> Poll<Result<(), WireError>> {
+        let now = self.now();
+        self.write_by = match &self.link {
+            Some(link) => match link.moved_deadlines() {
+                Some((_, write_by)) => write_by,
+                None => self.write_pace.wait(now, link.conns.deadlines()).saturating_add(tick()),
+            },
+            None => NEVER,
+        };
+        self.wait()
+    }
+}
+
+impl<S: Stream> Wire<S> {
+    /// Names the task that owns this connection: it is woken when the wire is late. The first call counts; a
+    /// connection stays with its task.
+    #[inline]
+    pub fn attend(&mut self, cx: &Context<'_>) {
+        if !self.attended {
+            self.attended = true;
+            if let Some(link) = &self.link {
+                link.attend(cx.waker());
+            }
+        }
+    }
+
+    /// Sends everything, then reads: one turn of a conversation. Flush before you wait.
+    ///
+    /// # Errors
+    /// See [`poll_flush`](Self::poll_flush) and [`poll_fill`](Self::poll_fill).
+    #[inline]
+    pub fn poll_turn(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+        self.attend(cx);
+        ready!(self.poll_flush(cx))?;
+        self.poll_fill(cx, limit)
+    }
+
+    /// Reads once, unless `limit` bytes are waiting already.
+    ///
+    /// # Errors
+    /// [`WireError::Late`] if the time of the phase is over, [`WireError::Io`] if the stream fails.
+    #[inline]
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+        match self.poll_read(cx, limit) {
+            Poll::Pending => {
+                self.relax();
+                self.wait_for_bytes().map_ok(|()| Filled::Full)
+            }
+            ready => ready,
+        }
+    }
+
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+        if self.ended {
+            return Poll::Ready(Ok(Filled::End));
+        }
+        let spare = self.input.spare(limit);
+        if spare.is_empty() {
+            return Poll::Ready(Ok(Filled::Full));
+        }
+        let mut read = ReadBuf::new(spare);
+        let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
+        let n = read.filled().len();
+        ready!(polled)?;
+        if n == 0 {
+            self.ended = true;
+            self.relax();
+            return Poll::Ready(Ok(Filled::End));
+        }
+        self.input.commit(n);
+        self.moved(n);
+        Poll::Ready(Ok(Filled::Bytes(n)))
+    }
+
+    /// Something arrived: a wait, if there was one, is over.
+    #[inline]
+    fn moved(&mut self, n: usize) {
+        if self.phase == Some(Phase::Body) {
+            self.read_pace.moved(n, self.now());
+        }
+        self.read_by = NEVER;
+    }
+
+    fn relax(&mut self) {
+        self.input.relax();
+        self.output.relax();
+    }
+
+    /// Sends what is to be sent, gathering small pieces and large ones in as few system calls as it takes.
+    ///
+    /// # Errors
+    /// [`WireError::Late`] if the client does not take it, [`WireError::Io`] if the stream fails.
+    #[inline]
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        if self.output.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_send(cx)
+    }
+
+    /// Reads once, straight into the spare capacity of `into`, at most `limit` bytes: for large bodies, which need
+    /// not pass through [`input`](Self::input). Whatever waits there comes first and must be consumed first.
+    ///
+    /// # Errors
+    /// As [`poll_fill`](Self::poll_fill).
+    pub fn poll_fill_into(
+        &mut self,
+        cx: &mut Context<'_>,
+        into: &mut BytesMut,
+        limit: usize,
+    ) -> Poll<Result<Filled, WireError>> {
+        if self.ended {
+            return Poll::Ready(Ok(Filled::End));
+        }
+        let mut limited = into.limit(limit);
+        // The future holds nothing but the two borrows: dropping it loses nothing.
+        match pin!(self.io.read_buf(&mut limited)).poll(cx) {
+            Poll::Ready(Ok(0)) => {
+                self.ended = true;
+                Poll::Ready(Ok(Filled::End))
+            }
+            Poll::Ready(Ok(n)) => {
+                self.moved(n);
+                Poll::Ready(Ok(Filled::Bytes(n)))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Pending => {
+                self.relax();
+                self.wait_for_bytes().map_ok(|()| Filled::Full)
+            }
+        }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        while !self.output.is_empty() {
+            let io = Pin::new(&mut self.io);
+            let polled = if self.output.is_plain() || !io.is_write_vectored() {
+                io.poll_write(cx, self.output.first())
+            } else {
+                self.output.gather(|slices| io.poll_write_vectored(cx, slices))
+            };
+            match polled {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
+                Poll::Ready(Ok(n)) => {
+                    self.output.advance(n);
+                    if self.write_by != NEVER {
+                        self.write_pace.moved(n, self.now());
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => {
+                    self.input.relax();
+                    return self.wait_for_room();
+                }
+            }
+        }
+        if self.write_by != NEVER {
+            self.write_by = NEVER;
+            self.write_pace = Pace::default();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// While a handler is at work: sends what is to be sent, and looks whether the client is still there, reading
+    /// ahead at most `limit` bytes. Ready only when something happened that ends the connection; a client that sends
+    /// nothing more (FIN) may still wait for its reply.
+    ///
+    /// # Errors
+    /// As [`poll_turn`](Self::poll_turn); nothing is late while a handler is at work, but the client may be gone.
+    pub fn poll_watch(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+        self.attend(cx);
+        if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        let outcome = loop {
+            match self.poll_read(cx, limit) {
+                Poll::Ready(Ok(Filled::Bytes(_))) => {}
+                Poll::Ready(Ok(Filled::End)) => {
+                    if let Some(link) = &self.link {
+                        link.cancel();
+                    }
+                    break Filled::End;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(Filled::Full)) | Poll::Pending => break Filled::Full,
+            }
+        };
+        self.pause();
+        self.relax();
+        self.wait().map_ok(|()| outcome)
+    }
+
+    /// Whether this wire is past its deadline or cut: for the owner, while the wire is lent to somebody else.
+    ///
+    /// # Errors
+    /// [`WireError::Late`] or [`WireError::Cut`].
+    pub fn check(&mut self) -> Result<(), WireError> {
+        match self.wait() {
+            Poll::Ready(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends everything.
+    ///
+    /// # Errors
+    /// See [`poll_flush`](Self::poll_flush).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what was not sent stays in [`output`](Self::output).
+    pub async fn flush(&mut self) -> Result<(), WireError> {
+        poll_fn(|cx| {
+            self.attend(cx);
+            self.poll_flush(cx)
+        })
+        .await
+    }
+
+    /// Sends everything, then reads once.
+    ///
+    /// # Errors
+    /// See [`poll_turn`](Self::poll_turn).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what was read is in [`input`](Self::input).
+    pub async fn turn(&mut self, limit: usize) -> Result<Filled, WireError> {
+        poll_fn(|cx| self.poll_turn(cx, limit)).await
+    }
+
+    /// Sends everything and says that nothing more comes (FIN); the client may still send.
+    ///
+    /// # Errors
+    /// See [`poll_flush`](Self::poll_flush).
+    pub async fn half_close(&mut self) -> Result<(), WireError> {
+        self.flush().await?;
+        poll_fn(|cx| {
+            // Shutting down a socket does not wait; a stream that does (TLS) has the reply's patience.
+            match Pin::new(&mut self.io).poll_shutdown(cx) {
+                Poll::Ready(done) => Poll::Ready(done.map_err(WireError::from)),
+                Poll::Pending => self.wait_for_room(),
+            }
+        })
+        .await
+    }
+
+    /// Half-closes, then reads and discards what the client still sends: until it closes too, for `limit` bytes, or
+    /// for the time of [`Phase::Linger`].
+    ///
+    /// Closing a socket with unread bytes makes the kernel send a reset, and a reset makes the client's kernel throw
+    /// away the reply it has not read yet. RFC 9112 §9.6. Go: `closeWriteAndWait`, which sleeps without reading.
+    ///
+    /// # Errors
+    /// Those of the half-close; whatever happens while lingering is an end like any other.
+    pub async fn linger(&mut self, mut limit: u64) -> Result<(), WireError> {
+        self.half_close().await?;
+        self.rest();
+        self.enter(Phase::Linger);
+        loop {
+            limit = limit.saturating_sub(self.input.len() as u64);
+            self.input.consume(self.input.len());
+            if limit == 0 {
+                return Ok(());
+            }
+            match self.turn(usize::MAX).await {
+                Ok(Filled::Bytes(_)) => {}
+                Ok(Filled::End | Filled::Full) | Err(_) => return Ok(()),
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a quarter of a second")]
+const fn tick() -> u64 {
+    TICK.as_millis() as u64
+}

@@ -1,0 +1,246 @@
+//! Bytes to be sent: many small pieces gathered into one write, large ones lent as they are.
+//!
+//! Heads and small bodies are copied one behind the other, so that sixteen pipelined replies leave in one system call.
+//! A large piece is not copied: it is remembered together with the place where it belongs, and the write gathers both
+//! (`writev`).
+//!
+//! ```text
+//!  small   │ head 1 │ body 1 │ head 2 ▲│ CRLF … │
+//!                                     └── large: 64 KiB that stay where they are
+//! ```
+
+use std::{collections::VecDeque, io::IoSlice};
+
+use bytes::Bytes;
+
+use crate::pool;
+
+/// From this size on, in bytes, a piece is lent instead of copied.
+const LARGE: usize = 8 * 1024;
+/// How many pieces one gathered write names at most.
+const SLICES: usize = 16;
+
+/// Bytes to be sent, in order.
+///
+/// # Example
+/// ```
+/// use quintet_conn::Output;
+///
+/// let mut output = Output::new();
+/// output.extend(b"HTTP/1.1 200 OK\r\n\r\n");
+/// output.push("hello".into());
+/// assert_eq!(output.len(), 24);
+/// ```
+#[derive(Debug, Default)]
+pub struct Output {
+    small: Vec<u8>,
+    /// How much of `small` was sent.
+    sent: usize,
+    /// Large pieces, each with its place: the length of `small` when it was pushed.
+    large: VecDeque<(usize, Bytes)>,
+    /// Bytes in `large`.
+    lent: usize,
+}
+
+impl Output {
+    /// Nothing to send, and no memory.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many bytes are yet to be sent.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.small.len() - self.sent + self.lent
+    }
+
+    /// Whether everything was sent.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.small.len() == self.sent && self.lent == 0
+    }
+
+    /// The vector to append small pieces to. Taking from it or clearing it would lose bytes of others: only append.
+    #[inline]
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        if self.small.capacity() == 0 {
+            self.small = pool::take_vector();
+        }
+        &mut self.small
+    }
+
+    /// Appends a copy of these bytes.
+    #[inline]
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.tail().extend_from_slice(bytes);
+    }
+
+    /// Appends these bytes: a copy if they are few, else the bytes themselves.
+    pub fn push(&mut self, bytes: Bytes) {
+        if bytes.len() < LARGE {
+            self.extend(&bytes);
+        } else {
+            self.lent += bytes.len();
+            self.large.push_back((self.small.len(), bytes));
+        }
+    }
+
+    /// Whether a plain write of [`first`](Self::first) is everything.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.large.is_empty()
+    }
+
+    /// The bytes that go first and lie together.
+    pub fn first(&self) -> &[u8] {
+        match self.large.front() {
+            Some((at, bytes)) if *at == self.sent => bytes,
+            Some((at, _)) => &self.small[self.sent..*at],
+            None => &self.small[self.sent..],
+        }
+    }
+
+    /// Calls `write` with the pieces in order, at most sixteen.
+    pub fn gather<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let (mut count, mut from, mut named) = (0, self.sent, 0);
+        for (at, bytes) in &self.large {
+            if count + 3 > SLICES {
+                break;
+            }
+            if *at > from {
+                slices[count] = IoSlice::new(&self.small[from..*at]);
+                count += 1;
+                from = *at;
+            }
+            slices[count] = IoSlice::new(bytes);
+            count += 1;
+            named += 1;
+        }
+        if named == self.large.len() && from < self.small.len() {
+            slices[count] = IoSlice::new(&self.small[from..]);
+            count += 1;
+        }
+        write(&slices[..count])
+    }
+
+    /// The first `n` bytes were sent.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn advance(&mut self, mut n: usize) {
+        assert!(n <= self.len(), "sent more than there was");
+        while let Some((at, bytes)) = self.large.front_mut() {
+            let before = (*at - self.sent).min(n);
+            self.sent += before;
+            n -= before;
+            if n < bytes.len() {
+                // `split_to` keeps the rest without copying; with n = 0 it changes nothing.
+                self.lent -= n;
+                drop(bytes.split_to(n));
+                return;
+            }
+            n -= bytes.len();
+            self.lent -= bytes.len();
+            self.large.pop_front();
+        }
+        self.sent += n;
+        if self.sent == self.small.len() {
+            self.small.clear();
+            self.sent = 0;
+        }
+    }
+
+    /// Before a wait: gives back the memory of what was sent.
+    pub fn relax(&mut self) {
+        if self.is_empty() && self.small.capacity() > 0 {
+            self.sent = 0;
+            pool::give_vector(std::mem::take(&mut self.small));
+        }
+        if self.large.is_empty() && self.large.capacity() > 0 {
+            self.large = VecDeque::new();
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        pool::give_vector(std::mem::take(&mut self.small));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn gathered(output: &Output) -> Vec<u8> {
+        output.gather(|slices| slices.iter().flat_map(|slice| slice.to_vec()).collect())
+    }
+
+    #[test]
+    fn small_pieces_lie_together() {
+        let mut output = Output::new();
+        output.extend(b"one ");
+        output.push(Bytes::from_static(b"two"));
+        assert!(output.is_plain());
+        assert_eq!(output.first(), b"one two");
+    }
+
+    #[test]
+    fn a_large_piece_keeps_its_place_and_its_memory() {
+        let large = Bytes::from(vec![b'x'; LARGE]);
+        let mut output = Output::new();
+        output.extend(b"head");
+        output.push(large.clone());
+        output.extend(b"tail");
+        assert_eq!(output.first(), b"head");
+        output.gather(|slices| {
+            assert_eq!(slices.len(), 3);
+            assert_eq!(slices[1].as_ptr(), large.as_ptr());
+        });
+        output.advance(4 + LARGE + 1);
+        assert_eq!(output.first(), b"ail");
+    }
+
+    #[test]
+    fn nothing_to_send_holds_no_memory() {
+        let mut output = Output::new();
+        output.extend(b"x");
+        output.push(Bytes::from(vec![b'x'; LARGE]));
+        output.advance(1 + LARGE);
+        output.relax();
+        assert_eq!(output.small.capacity() + output.large.capacity(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn it_sends_what_was_appended_in_order(
+            pieces in proptest::collection::vec((any::<u8>(), prop_oneof![0..20_usize, LARGE - 1..LARGE + 2]), 0..40),
+            steps in proptest::collection::vec(1..20_000_usize, 0..60),
+        ) {
+            let (mut output, mut model) = (Output::new(), Vec::new());
+            let mut steps = steps.into_iter();
+            for (byte, len) in pieces {
+                output.push(Bytes::from(vec![byte; len]));
+                model.extend(std::iter::repeat_n(byte, len));
+                prop_assert_eq!(output.len(), model.len());
+                let seen = gathered(&output);
+                prop_assert!(model.starts_with(&seen) && (model.is_empty() || !seen.is_empty()));
+                prop_assert!(model.starts_with(output.first()) && (model.is_empty() || !output.first().is_empty()));
+                if let Some(step) = steps.next() {
+                    let n = step.min(seen.len());
+                    output.advance(n);
+                    model.drain(..n);
+                }
+            }
+            while !output.is_empty() {
+                let n = steps.next().unwrap_or(usize::MAX).min(gathered(&output).len());
+                prop_assert!(model.starts_with(&gathered(&output)));
+                output.advance(n);
+                model.drain(..n);
+            }
+            prop_assert!(model.is_empty());
+        }
+    }
+}

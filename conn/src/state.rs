@@ -1,0 +1,128 @@
+//! Where a connection stands in its life, and which moves are legal.
+//!
+//! ```text
+//!            ┌──────────────────────────┐
+//!            ▼                          │
+//!  New ──▶ Active ──▶ Idle ──▶ (Active) ┘
+//!   │        │  │        │
+//!   │        │  └─▶ Hijacked        (final)
+//!   └────────┴───────────┴──▶ Closed  (final)
+//! ```
+
+use std::fmt;
+
+/// A state of a connection. Go: `http.ConnState`, whose names these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum State {
+    /// Accepted; nothing was received yet.
+    New = 0,
+    /// At least one byte of a request was received, and its reply is not finished. (Go says so only once the whole
+    /// head was read, and may then close a connection in the middle of a head.)
+    Active = 1,
+    /// Every request was answered; the connection waits for the next.
+    Idle = 2,
+    /// A handler took the connection over. Final: nobody here knows when it closes.
+    Hijacked = 3,
+    /// Closed. Final.
+    Closed = 4,
+}
+
+/// A move that the table does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a connection cannot go from {from} to {to}")]
+pub struct IllegalMove {
+    /// Where it stood.
+    pub from: State,
+    /// Where it was told to go.
+    pub to: State,
+}
+
+impl State {
+    /// Every state, in the order of a life.
+    pub const ALL: [State; 5] = [State::New, State::Active, State::Idle, State::Hijacked, State::Closed];
+
+    /// Where a connection may go from here.
+    pub const fn moves(self) -> &'static [State] {
+        match self {
+            State::New => &[State::Active, State::Closed],
+            State::Active => &[State::Idle, State::Hijacked, State::Closed],
+            State::Idle => &[State::Active, State::Closed],
+            State::Hijacked | State::Closed => &[],
+        }
+    }
+
+    /// The state after a move.
+    ///
+    /// # Errors
+    /// [`IllegalMove`] if the table has no such move; staying is not a move either.
+    pub fn go(self, to: State) -> Result<State, IllegalMove> {
+        if self.moves().contains(&to) { Ok(to) } else { Err(IllegalMove { from: self, to }) }
+    }
+
+    /// Whether nothing comes after this state.
+    pub const fn is_final(self) -> bool {
+        self.moves().is_empty()
+    }
+
+    pub(crate) const fn from_u8(n: u8) -> State {
+        match n {
+            0 => State::New,
+            1 => State::Active,
+            2 => State::Idle,
+            3 => State::Hijacked,
+            _ => State::Closed,
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::New => "new",
+            State::Active => "active",
+            State::Idle => "idle",
+            State::Hijacked => "hijacked",
+            State::Closed => "closed",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use State::{Active, Closed, Hijacked, Idle, New};
+
+    #[test]
+    fn only_the_moves_of_the_table_are_legal() {
+        let legal = [
+            (New, Active),
+            (New, Closed),
+            (Active, Idle),
+            (Active, Hijacked),
+            (Active, Closed),
+            (Idle, Active),
+            (Idle, Closed),
+        ];
+        for from in State::ALL {
+            for to in State::ALL {
+                let expected = if legal.contains(&(from, to)) { Ok(to) } else { Err(IllegalMove { from, to }) };
+                assert_eq!(from.go(to), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn hijacked_and_closed_are_final() {
+        let last: Vec<_> = State::ALL.into_iter().filter(|state| state.is_final()).collect();
+        assert_eq!(last, [Hijacked, Closed]);
+    }
+
+    #[test]
+    fn a_state_survives_its_number_and_has_the_name_of_go() {
+        for (state, name) in State::ALL.into_iter().zip(["new", "active", "idle", "hijacked", "closed"]) {
+            assert_eq!(State::from_u8(state as u8), state);
+            assert_eq!(state.to_string(), name);
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! The bytes that follow a head, from anywhere.
+
+use std::{
+    error::Error,
+    fmt,
+    future::{Future, poll_fn},
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use quintet_conn::WireError;
+
+use super::{
+    lent::LentBody,
+    writer::{Writer, Written},
+};
+use crate::ChunkError;
+
+/// The bytes that follow a head: of a request or of a response, already here, still on the wire, or made as they are
+/// sent. One type for both directions.
+///
+/// It is an [`http_body::Body`], so everything made for those works on it.
+///
+/// # Example
+/// ```
+/// use quintet_request::Body;
+///
+/// # futures(async {
+/// let body = Body::from("hello");
+/// assert_eq!(body.collect(1024).await?, "hello");
+/// # Ok(()) });
+/// # fn futures(f: impl Future<Output = Result<(), quintet_request::BodyError>>) {
+/// #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f).unwrap();
+/// # }
+/// ```
+#[derive(Default)]
+pub struct Body(Kind);
+
+#[derive(Default)]
+enum Kind {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    Lent(Arc<dyn LentBody>),
+    /// The mutex is never contended: it makes a body that is only `Send` shareable, so that a handler may hold a
+    /// reference to its request while it waits.
+    Stream(Mutex<Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>>),
+}
+
+/// Why a body ended early.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The client closed the connection in the middle of the body.
+    #[error("the body ended early")]
+    Early,
+    /// The client sent it too slowly.
+    #[error("the body arrived too slowly")]
+    Late,
+    /// More than the caller was willing to take.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// How much the caller was willing to take, in bytes.
+        limit: u64,
+    },
+    /// Its chunks are malformed.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+    /// It was read after the reply was finished; by then the connection serves the next request. Go:
+    /// `http.ErrBodyReadAfterClose`.
+    #[error("the body was read after its reply")]
+    AfterReply,
+    /// The connection failed.
+    #[error("the connection failed")]
+    Io(#[source] Arc<io::Error>),
+    /// What makes this body failed.
+    #[error("the body could not be made")]
+    Source(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl BodyError {
+    /// Wraps the error of whatever makes a body.
+    pub fn source(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        BodyError::Source(error.into())
+    }
+
+    /// The status to answer: 400 if the client broke it, 408 if it was slow, 413 if it is too large, else 500.
+    pub fn status(&self) -> u16 {
+        match self {
+            BodyError::Early | BodyError::Io(_) => 400,
+            BodyError::Late => 408,
+            BodyError::TooLarge { .. } => 413,
+            BodyError::Chunk(error) => error.status(),
+            BodyError::AfterReply | BodyError::Source(_) => 500,
+        }
+    }
+
+    /// The same error once more: a body that failed keeps failing.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            BodyError::Early => BodyError::Early,
+            BodyError::Late => BodyError::Late,
+            BodyError::TooLarge { limit } => BodyError::TooLarge { limit: *limit },
+            BodyError::Chunk(error) => BodyError::Chunk(*error),
+            BodyError::AfterReply => BodyError::AfterReply,
+            BodyError::Io(error) => BodyError::Io(Arc::clone(error)),
+            BodyError::Source(error) => BodyError::Source(error.to_string().into()),
+        }
+    }
+}
+
+impl From<WireError> for BodyError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::Late(_) => BodyError::Late,
+            WireError::Io(error) => BodyError::Io(Arc::new(error)),
+            _ => BodyError::Early,
+        }
+    }
+}
+
+impl Body {
+    /// No bytes.
+    pub const fn empty() -> Self {
+        Body(Kind::Empty)
+    }
+
+    /// Any other body. Its errors become [`BodyError::Source`].
+    pub fn new<B>(body: B) -> Self
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        Body(Kind::Stream(Mutex::new(Box::pin(Mapped(Box::pin(body))))))
+    }
+
+    /// A body written as it is sent, in the style of Go's `ResponseWriter` and `Flusher`.
+    ///
+    /// `write` is given a [`Writer`] and runs in the connection's own task, only as fast as the client reads. What is
+    /// written is gathered until the writer flushes, fills or ends. If it fails, the connection is closed in the
+    /// middle of the body, so that the client cannot take it for whole.
+    ///
+    /// # Example
+    /// ```
+    /// use quintet_request::Body;
+    ///
+    /// let body = Body::writer(|mut w| async move {
+    ///     w.write("one, ").await?;
+    ///     w.flush().await?;
+    ///     w.write("two").await
+    /// });
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// assert_eq!(body.collect(100).await.unwrap(), "one, two");
+    /// # });
+    /// ```
+    pub fn writer<F, W>(write: W) -> Self
+    where
+        W: FnOnce(Writer) -> F,
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        Body(Kind::Stream(Mutex::new(Box::pin(Written::new(write)))))
+    }
+
+    pub(super) fn lent(loan: Arc<dyn LentBody>) -> Self {
+        Body(Kind::Lent(loan))
+    }
+
+    /// The bytes, if they are all here.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Empty => Some(b""),
+            Kind::Bytes(bytes) => Some(bytes),
+            Kind::Lent(_) | Kind::Stream(_) => None,
+        }
+    }
+
+    /// The bytes, if they are all here; otherwise the body again.
+    ///
+    /// # Errors
+    /// The body itself, unchanged.
+    pub fn try_into_bytes(self) -> Result<Bytes, Self> {
+        match self.0 {
+            Kind::Empty => Ok(Bytes::new()),
+            Kind::Bytes(bytes) => Ok(bytes),
+            kind => Err(Body(kind)),
+        }
+    }
+
+    /// How many bytes are left, if that is known.
+    pub fn len(&self) -> Option<u64> {
+        self.size_hint().exact()
+    }
+
+    /// Whether it is known that no bytes are left.
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// The next piece, or `None` at the end. Trailers are passed over; [`http_body::Body::poll_frame`] has them.
+    ///
+    /// # Errors
+    /// [`BodyError`], after which every further call says the same.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a piece is taken only when it is returned.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
+        loop {
+            let frame = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
+            match frame.transpose()?.map(Frame::into_data) {
+                Some(Ok(data)) => return Ok(Some(data)),
+                Some(Err(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// The whole body, if it has at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`BodyError::TooLarge`] (413) as soon as it is known to be longer, else what reading it said.
+    ///
+    /// # Spec
+    /// Go: `io.ReadAll(http.MaxBytesReader(w, r.Body, limit))`.
+    pub async fn collect(mut self, limit: u64) -> Result<Bytes, BodyError> {
+        if self.size_hint().lower() > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        self = match self.try_into_bytes() {
+            Ok(bytes) => return Ok(bytes),
+            Err(rest) => rest,
+        };
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        if first.len() as u64 > limit {
+            return Err(BodyError::TooLarge { limit });
+        }
+        let Some(second) = self.chunk().await? else { return Ok(first) };
+        let mut all = BytesMut::from(first);
+        let mut next = Some(second);
+        while let Some(piece) = next {
+            if (all.len() + piece.len()) as u64 > limit {
+                return Err(BodyError::TooLarge { limit });
+            }
+            all.extend_from_slice(&piece);
+            next = self.chunk().await?;
+        }
+        Ok(all.freeze())
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match &mut self.0 {
+            Kind::Empty => Poll::Ready(None),
+            Kind::Bytes(bytes) => {
+                let bytes = std::mem::take(bytes);
+                self.0 = Kind::Empty;
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Kind::Lent(loan) => loan.poll_frame(cx),
+            Kind::Stream(stream) => {
+                stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_frame(cx)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Empty => true,
+            Kind::Bytes(bytes) => bytes.is_empty(),
+            Kind::Lent(loan) => loan.is_end(),
+            Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Empty => SizeHint::with_exact(0),
+            Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Lent(loan) => loan.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
+        }
+    }
+}
+
+/// Another body, with its errors in ours.
+struct Mapped<B>(Pin<Box<B>>);
+
+impl<B> HttpBody for Mapped<B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = ready!(self.0.as_mut().poll_frame(cx));
+        Poll::Ready(frame.map(|result| result.map_err(|error| own(error.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+/// An error that was ours before it was wrapped is ours again.
+fn own(error: Box<dyn Error + Send + Sync>) -> BodyError {
+    match error.downcast::<BodyError>() {
+        Ok(ours) => *ours,
+        Err(other) => BodyError::Source(other),
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Empty => f.write_str("Body::Empty"),
+            Kind::Bytes(bytes) => write!(f, "Body::Bytes({})", bytes.len()),
+            Kind::Lent(_) => f.write_str("Body::Lent"),
+            Kind::Stream(_) => f.write_str("Body::Stream"),
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        if bytes.is_empty() { Body(Kind::Empty) } else { Body(Kind::Bytes(bytes)) }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Self {
+        Bytes::from_static(bytes).into()
+    }
+}
+
+impl From<()> for Body {
+    fn from((): ()) -> Self {
+        Body::empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{BodyExt, Full, StreamBody};
+
+    struct Pieces(Vec<&'static [u8]>);
+
+    impl HttpBody for Pieces {
+        type Data = Bytes;
+        type Error = io::Error;
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            if self.0.is_empty() {
+                return Poll::Ready(None);
+            }
+            let piece = self.0.remove(0);
+            Poll::Ready(Some(match piece {
+                b"!" => Err(io::Error::other("broken")),
+                data => Ok(Frame::data(Bytes::from_static(data))),
+            }))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_of_any_origin_can_be_collected() {
+        assert_eq!(Body::empty().collect(0).await.unwrap(), "");
+        assert_eq!(Body::from("abc").collect(3).await.unwrap(), "abc");
+        assert_eq!(Body::new(Full::new(Bytes::from("abc"))).collect(3).await.unwrap(), "abc");
+        assert_eq!(Body::new(Pieces(vec![b"a", b"b", b"c"])).collect(3).await.unwrap(), "abc");
+        assert_eq!(Body::new(Pieces(vec![])).collect(0).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_body_larger_than_the_limit_is_413() {
+        for body in [Body::from("abcd"), Body::new(Pieces(vec![b"abcd"])), Body::new(Pieces(vec![b"a", b"bc", b"d"]))] {
+            let error = body.collect(3).await.unwrap_err();
+            assert!(matches!(error, BodyError::TooLarge { limit: 3 }));
+            assert_eq!(error.status(), 413);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_error_of_a_source_is_the_error_of_the_body() {
+        let error = Body::new(Pieces(vec![b"a", b"!"])).collect(10).await.unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), "broken");
+        assert_eq!(error.status(), 500);
+    }
+
+    #[tokio::test]
+    async fn wrapping_a_body_twice_keeps_its_error() {
+        let inner = Body::new(StreamBody::new(Once(Some(Err::<Frame<Bytes>, _>(BodyError::Early)))));
+        assert!(matches!(Body::new(inner).collect(10).await, Err(BodyError::Early)));
+    }
+
+    struct Once<T>(Option<T>);
+    impl<T: Unpin> futures_core::Stream for Once<T> {
+        type Item = T;
+        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
+            Poll::Ready(self.0.take())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_ecosystem_reads_it() {
+        assert_eq!(BodyExt::collect(Body::from("abc")).await.unwrap().to_bytes(), "abc");
+        assert_eq!(Body::from("abc").len(), Some(3));
+        assert!(Body::empty().is_end_stream());
+    }
+
+    #[test]
+    fn it_can_be_shared_and_sent() {
+        fn check<T: Send + Sync>() {}
+        check::<Body>();
+    }
+}

@@ -1,0 +1,243 @@
+//! A body that is still on the wire: the wire itself, lent to the [`Body`](super::Body) until the reply is finished.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
+use quintet_conn::{Filled, Phase, Wire, WireError};
+use quintet_listener::Stream;
+
+use super::{body::BodyError, loan::Loan};
+use crate::Chunked;
+
+/// How much a lent wire reads ahead, in bytes: while nobody reads the body, to notice that the client is gone.
+pub(super) const AHEAD: usize = 64 * 1024;
+/// The most that one read of a body of known length asks for, in bytes.
+const LARGE: usize = 256 * 1024;
+/// Below this, in bytes, a read goes through the wire's buffer.
+const SMALL: u64 = 8 * 1024;
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// A lent body as its [`Body`](super::Body) sees it, whatever the stream.
+pub(super) trait LentBody: Send + Sync {
+    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+    fn left(&self) -> Option<u64>;
+    fn is_end(&self) -> bool;
+}
+
+/// What is left of a body.
+#[derive(Debug)]
+pub(super) enum Left {
+    Length(u64),
+    Chunked(Box<Chunked>),
+    Nothing,
+}
+
+/// The wire, with what is left of the body on it.
+#[derive(Debug)]
+pub(super) struct Lent<S> {
+    pub(super) wire: Wire<S>,
+    pub(super) left: Left,
+    /// The client waits for `100 Continue`.
+    pub(super) expects: bool,
+    pub(super) failed: Option<BodyError>,
+    scratch: BytesMut,
+}
+
+/// What came of discarding.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Discarded {
+    All,
+    TooMuch,
+}
+
+impl<S: Stream> Lent<S> {
+    pub(super) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
+        Lent { wire, left, expects, failed: None, scratch: BytesMut::new() }
+    }
+
+    /// Whether the next byte on the wire is the first of the next request.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self.left, Left::Nothing) && self.failed.is_none()
+    }
+
+    pub(super) fn fail(&mut self, error: BodyError) {
+        self.failed = Some(error);
+    }
+
+    /// Sends `100 Continue` if the client waits for it.
+    pub(super) fn say_continue(&mut self) {
+        if std::mem::take(&mut self.expects) {
+            self.wire.output.extend(CONTINUE);
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(error) = &self.failed {
+            return Poll::Ready(Some(Err(error.again())));
+        }
+        loop {
+            match self.decode() {
+                Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Ok(None) if matches!(self.left, Left::Nothing) => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(error) => {
+                    self.fail(error.again());
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+            match ready!(self.poll_more(cx)) {
+                Ok(None) => {}
+                Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Err(error) => {
+                    self.fail(error.again());
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+    }
+
+    /// What the bytes already here mean.
+    fn decode(&mut self) -> Result<Option<Frame<Bytes>>, BodyError> {
+        let bytes = self.wire.input.filled();
+        match &mut self.left {
+            Left::Nothing => Ok(None),
+            Left::Length(left) => {
+                let n = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                if n == 0 {
+                    return Ok(None);
+                }
+                let data = Bytes::copy_from_slice(&bytes[..n]);
+                self.wire.input.consume(n);
+                *left -= n as u64;
+                if *left == 0 {
+                    self.left = Left::Nothing;
+                }
+                Ok(Some(Frame::data(data)))
+            }
+            Left::Chunked(chunked) => loop {
+                let bytes = self.wire.input.filled();
+                let step = chunked.next(bytes)?;
+                let data = Bytes::copy_from_slice(&bytes[step.framing..step.framing + step.data]);
+                self.wire.input.consume(step.framing + step.data);
+                if chunked.is_end() {
+                    let trailers = chunked.take_trailers();
+                    self.left = Left::Nothing;
+                    return Ok(trailers.map(Frame::trailers));
+                }
+                if step.data > 0 || step.framing == 0 {
+                    return Ok((!data.is_empty()).then(|| Frame::data(data)));
+                }
+            },
+        }
+    }
+
+    /// More bytes from the client: into the wire's buffer or, when much is to come, returned as they are.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        self.say_continue();
+        // What waits to be sent (a 100, replies to earlier requests) may be what the client waits for. If it does not
+        // go now, the owner goes on with it.
+        if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
+            return Poll::Ready(Err(error.into()));
+        }
+        self.wire.enter(Phase::Body);
+        let filled = match &mut self.left {
+            Left::Length(left) if *left >= SMALL && self.wire.input.is_empty() => {
+                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(LARGE);
+                self.scratch.reserve(most);
+                let filled = self.wire.poll_fill_into(cx, &mut self.scratch, most);
+                let filled = match filled {
+                    Poll::Pending => {
+                        self.scratch = BytesMut::new();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(filled) => filled?,
+                };
+                if let Filled::Bytes(n) = filled {
+                    *left -= n as u64;
+                    if *left == 0 {
+                        self.left = Left::Nothing;
+                    }
+                    return Poll::Ready(Ok(Some(self.scratch.split().freeze())));
+                }
+                filled
+            }
+            _ => ready!(self.wire.poll_fill(cx, AHEAD))?,
+        };
+        Poll::Ready(match filled {
+            Filled::Bytes(_) => Ok(None),
+            Filled::End | Filled::Full => Err(BodyError::Early),
+        })
+    }
+
+    /// For the owner, after the reply: sends what is to be sent and throws away what is left of the body, but no more
+    /// than `limit` bytes.
+    pub(super) fn poll_discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: &mut u64,
+    ) -> Poll<Result<Discarded, WireError>> {
+        loop {
+            let before = self.wire.input.len();
+            match self.skip() {
+                Ok(()) => {}
+                Err(_) => return Poll::Ready(Ok(Discarded::TooMuch)),
+            }
+            let skipped = (before - self.wire.input.len()) as u64;
+            let Some(rest) = limit.checked_sub(skipped) else { return Poll::Ready(Ok(Discarded::TooMuch)) };
+            *limit = rest;
+            if matches!(self.left, Left::Nothing) {
+                return self.wire.poll_flush(cx).map_ok(|()| Discarded::All);
+            }
+            // Both at once: a client that sends its whole body before it reads would otherwise wait for us while we
+            // wait for it (golang.org/issue/15527).
+            if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
+                return Poll::Ready(Err(error));
+            }
+            match ready!(self.wire.poll_fill(cx, AHEAD))? {
+                Filled::Bytes(_) => {}
+                Filled::End | Filled::Full => return Poll::Ready(Ok(Discarded::TooMuch)),
+            }
+        }
+    }
+
+    fn skip(&mut self) -> Result<(), BodyError> {
+        while self.decode()?.is_some() {}
+        Ok(())
+    }
+}
+
+impl<S: Stream> LentBody for Loan<Lent<S>> {
+    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match ready!(self.poll(cx, |lent, cx| lent.poll_frame(cx))) {
+            Some(frame) => Poll::Ready(frame),
+            None => Poll::Ready(Some(Err(BodyError::AfterReply))),
+        }
+    }
+
+    fn left(&self) -> Option<u64> {
+        match self.get()?.left {
+            Left::Length(left) => Some(left),
+            Left::Nothing => Some(0),
+            Left::Chunked(_) => None,
+        }
+    }
+
+    fn is_end(&self) -> bool {
+        self.get().is_some_and(|lent| lent.is_end())
+    }
+}
+
+/// The owner's end of a loan: whatever happens to the owner, the borrower does not keep the wire.
+#[derive(Debug)]
+pub(super) struct Owner<S: Stream>(pub(super) Arc<Loan<Lent<S>>>);
+
+impl<S: Stream> Drop for Owner<S> {
+    fn drop(&mut self) {
+        drop(self.0.take());
+    }
+}

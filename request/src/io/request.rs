@@ -1,0 +1,411 @@
+//! A head, its body, and what the route added.
+
+use std::{
+    any::{Any, TypeId},
+    borrow::Cow,
+    cell::RefCell,
+    collections::HashMap,
+    fmt,
+    future::pending,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use quintet_conn::Link;
+use quintet_listener::Addr;
+
+use super::body::{Body, BodyError};
+use crate::{Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version, percent_decode};
+
+/// How much of a body is read for a form, in bytes: 10 MiB, as in Go.
+const FORM: u64 = 10 << 20;
+/// How many boxes a thread keeps for its next requests.
+const KEPT: usize = 64;
+
+/// One request: what the client said, the body that follows, and what the route added. Go: `http.Request`.
+///
+/// It is one pointer wide, so that handing it on costs nothing; what it points to comes from the thread's pool and goes
+/// back there when the request is dropped.
+///
+/// # Example
+/// ```
+/// use quintet_request::Request;
+///
+/// let request = Request::parse(b"GET /?q=rust HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+/// assert_eq!((request.method(), request.path(), request.query()), ("GET", "/", Some("q=rust")));
+/// assert_eq!(request.header("host"), Some("a.example"));
+/// ```
+pub struct Request(Option<Box<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    head: Head,
+    body: Body,
+    link: Option<Arc<Link>>,
+    values: PathValues,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few requests have.
+#[derive(Default)]
+struct Rare {
+    path: Option<Box<str>>,
+    query: Option<Option<Box<str>>>,
+    form: Option<Form>,
+    extensions: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+}
+
+/// A pattern that requests are matched with, as a request remembers it: the text and the names of its wildcards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The pattern as it was written.
+    pub pattern: Box<str>,
+    /// The names of its wildcards, in order.
+    pub names: Box<[Box<str>]>,
+}
+
+/// The values of a pattern's wildcards in one path.
+#[derive(Debug, Default)]
+pub struct PathValues {
+    route: Option<Arc<Route>>,
+    /// Where each value is in the path: offset and length, in bytes.
+    pub spans: Vec<(u32, u32)>,
+    set: Vec<(Box<str>, Box<str>)>,
+}
+
+thread_local! {
+    static POOL: RefCell<Vec<Box<Inner>>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Request {
+    /// A request without a connection, from the bytes of its head; what follows the head is its body.
+    ///
+    /// # Errors
+    /// [`HeadError`] if this is not a head, or not all of it (then as if it were malformed at its end).
+    pub fn parse(bytes: &[u8]) -> Result<Request, HeadError> {
+        let mut request = Request::blank();
+        match request.inner_mut().head.parse(bytes, &Limits::default())? {
+            Some(len) => {
+                *request.body_mut() = Bytes::copy_from_slice(&bytes[len..]).into();
+                Ok(request)
+            }
+            None => Err(HeadError::Version { at: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }),
+        }
+    }
+
+    pub(super) fn blank() -> Request {
+        let pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
+        Request(Some(pooled.unwrap_or_default()))
+    }
+
+    pub(super) fn head_mut(&mut self) -> &mut Head {
+        &mut self.inner_mut().head
+    }
+
+    pub(super) fn set_link(&mut self, link: Option<Arc<Link>>) {
+        self.inner_mut().link = link;
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner {
+        self.0.as_deref().expect("the box leaves only when the request is dropped")
+    }
+
+    #[inline]
+    fn inner_mut(&mut self) -> &mut Inner {
+        self.0.as_deref_mut().expect("the box leaves only when the request is dropped")
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.inner_mut().rare.get_or_insert_default()
+    }
+
+    /// The head as it arrived.
+    #[inline]
+    pub fn head(&self) -> HeadRef<'_> {
+        self.inner().head.as_ref()
+    }
+
+    /// The method: a token such as `GET`. Go: `Request.Method`.
+    #[inline]
+    pub fn method(&self) -> &str {
+        self.head().method()
+    }
+
+    /// What is asked for, as it arrived. Go: `Request.RequestURI`.
+    pub fn target(&self) -> Target<'_> {
+        self.head().target()
+    }
+
+    /// The path, with its percent escapes: `/` if an absolute target has none, empty for `CONNECT`, `*` for
+    /// `OPTIONS *`. Go: `Request.URL.EscapedPath()`.
+    #[inline]
+    pub fn path(&self) -> &str {
+        match self.inner().rare.as_ref().and_then(|rare| rare.path.as_deref()) {
+            Some(path) => path,
+            None => self.head().path(),
+        }
+    }
+
+    /// The path without percent escapes; bytes that are no UTF-8 are replaced. Go: `Request.URL.Path`.
+    pub fn decoded_path(&self) -> Cow<'_, str> {
+        decode_lossy(self.path())
+    }
+
+    /// What stands after the `?`, with its escapes. Go: `Request.URL.RawQuery`.
+    pub fn query(&self) -> Option<&str> {
+        match self.inner().rare.as_ref().and_then(|rare| rare.query.as_ref()) {
+            Some(query) => query.as_deref(),
+            None => self.head().target().query(),
+        }
+    }
+
+    /// Replaces the path that handlers see from now on; the values of wildcards are forgotten, as they are parts of
+    /// the old path. [`target`](Self::target) stays what the client said. Go: what `StripPrefix` does to its copy.
+    pub fn set_path(&mut self, path: impl Into<Box<str>>) {
+        self.inner_mut().values.clear();
+        self.rare_mut().path = Some(path.into());
+    }
+
+    /// Replaces the query that handlers see from now on.
+    pub fn set_query(&mut self, query: Option<&str>) {
+        self.rare_mut().query = Some(query.map(Into::into));
+    }
+
+    /// HTTP/1.0 or HTTP/1.1. Go: `Request.ProtoMinor`.
+    pub fn version(&self) -> Version {
+        self.head().version()
+    }
+
+    /// The host that is asked, with its port if one was given: of an absolute target, else of `Host`. Go:
+    /// `Request.Host`.
+    pub fn host(&self) -> Option<&str> {
+        self.head().host()
+    }
+
+    /// The first value of this field, if it has one that is text. Names are compared without case. Go:
+    /// `Request.Header.Get`.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head().header(name)
+    }
+
+    /// Every field in order of arrival. Go: `Request.Header`, which forgets the order.
+    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.head().headers()
+    }
+
+    /// The cookies. Go: `Request.Cookies`.
+    pub fn cookies(&self) -> Cookies<'_> {
+        self.head().cookies()
+    }
+
+    /// The body. Go: `Request.Body`.
+    pub fn body(&self) -> &Body {
+        &self.inner().body
+    }
+
+    /// The body, to be read or replaced.
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.inner_mut().body
+    }
+
+    /// The body, to be kept; the request then has none.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(self.body_mut())
+    }
+
+    /// The body; the rest of the request is dropped.
+    pub fn into_body(mut self) -> Body {
+        self.take_body()
+    }
+
+    /// The whole body, if it has at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`BodyError`]; [`BodyError::TooLarge`] is 413.
+    pub async fn collect(&mut self, limit: u64) -> Result<Bytes, BodyError> {
+        self.take_body().collect(limit).await
+    }
+
+    /// The pairs of the query and of an urlencoded body (of POST, PUT and PATCH, up to 10 MiB); those of the body
+    /// come first, so they win. The body is read at the first call. Go: `Request.ParseForm` and `Request.Form`.
+    ///
+    /// # Errors
+    /// [`FormReadError`]: the body could not be read, or one of the two is no form.
+    pub async fn form(&mut self) -> Result<&Form, FormReadError> {
+        if self.inner().rare.as_ref().is_none_or(|rare| rare.form.is_none()) {
+            let mut form = Form::default();
+            if self.has_form() {
+                form = Form::parse(&self.collect(FORM).await?)?;
+            }
+            form.append(&Form::parse(self.query().unwrap_or("").as_bytes())?);
+            self.rare_mut().form = Some(form);
+        }
+        Ok(self.rare_mut().form.get_or_insert_default())
+    }
+
+    /// The first value of this name in [`form`](Self::form), or nothing if there is none or there is no form. Go:
+    /// `Request.FormValue`.
+    pub async fn form_value(&mut self, name: &str) -> Option<&str> {
+        self.form().await.ok()?.get(name)
+    }
+
+    fn has_form(&self) -> bool {
+        let media = self.head().content_type().unwrap_or("").split(';').next().unwrap_or("").trim();
+        matches!(self.method(), "POST" | "PUT" | "PATCH")
+            && media.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    }
+
+    /// The connection this request came by, if it came by one.
+    pub fn link(&self) -> Option<&Arc<Link>> {
+        self.inner().link.as_ref()
+    }
+
+    /// Where the client is. Go: `Request.RemoteAddr`.
+    pub fn peer(&self) -> Option<&Addr> {
+        self.link().map(|link| link.peer())
+    }
+
+    /// Resolves when the client has gone away, so that a handler may stop working for nobody. Nothing else stops it.
+    /// Go: `Request.Context().Done()`.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a client that is gone stays gone.
+    pub async fn cancelled(&self) {
+        match self.link() {
+            Some(link) => link.cancelled().await,
+            None => pending().await,
+        }
+    }
+
+    /// Resolves when the server is shutting down, for handlers that would otherwise never finish.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn stopping(&self) {
+        match self.link() {
+            Some(link) => link.stopping().await,
+            None => pending().await,
+        }
+    }
+
+    /// The pattern that matched, as it was written; empty if none did. Go: `Request.Pattern`.
+    pub fn pattern(&self) -> &str {
+        self.inner().values.route.as_ref().map_or("", |route| &route.pattern)
+    }
+
+    /// The value of a wildcard, without percent escapes; bytes that are no UTF-8 are replaced. Go:
+    /// `Request.PathValue`, which is empty where this is `None`.
+    pub fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
+        let values = &self.inner().values;
+        if let Some((_, value)) = values.set.iter().find(|(set, _)| **set == *name) {
+            return Some(Cow::Borrowed(value));
+        }
+        let at = values.route.as_ref()?.names.iter().position(|known| **known == *name)?;
+        let (start, len) = *values.spans.get(at)?;
+        let raw = self.path().get(start as usize..start as usize + len as usize)?;
+        Some(decode_lossy(raw))
+    }
+
+    /// Sets the value of a wildcard, or of a name that no wildcard has. Go: `Request.SetPathValue`.
+    pub fn set_path_value(&mut self, name: &str, value: &str) {
+        let set = &mut self.inner_mut().values.set;
+        set.retain(|(known, _)| **known != *name);
+        set.push((name.into(), value.into()));
+    }
+
+    /// For a router: gives `find` the head, the path and the vector to write the values' places to.
+    #[inline]
+    pub fn find_route<R>(&mut self, find: impl FnOnce(HeadRef<'_>, &str, &mut Vec<(u32, u32)>) -> R) -> R {
+        let Inner { head, values, rare, .. } = self.inner_mut();
+        let head = head.as_ref();
+        let path = rare.as_ref().and_then(|rare| rare.path.as_deref()).unwrap_or_else(|| head.path());
+        find(head, path, &mut values.spans)
+    }
+
+    /// For a router: remembers the route that was found. The box of a request keeps its last route, so that the
+    /// next request for the same one does not touch a count that other threads share.
+    #[inline]
+    pub fn set_route(&mut self, route: Option<&Arc<Route>>) {
+        let values = &mut self.inner_mut().values;
+        match (&values.route, route) {
+            (Some(old), Some(new)) if Arc::ptr_eq(old, new) => {}
+            (None, None) => {}
+            (_, new) => values.route = new.cloned(),
+        }
+    }
+
+    /// A value that something before the handler attached, by its type.
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.inner().rare.as_ref()?.extensions.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+
+    /// Attaches a value for whoever handles this request next.
+    pub fn set_extension<T: Send + Sync + 'static>(&mut self, value: T) {
+        self.rare_mut().extensions.insert(TypeId::of::<T>(), Box::new(value));
+    }
+}
+
+fn decode_lossy(escaped: &str) -> Cow<'_, str> {
+    match percent_decode(escaped.as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(escaped),
+        Cow::Owned(bytes) => {
+            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+        }
+    }
+}
+
+/// Why a form could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormReadError {
+    /// The body could not be read.
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    /// The query or the body is no form.
+    #[error(transparent)]
+    Form(#[from] FormError),
+}
+
+impl FormReadError {
+    /// The status to answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            FormReadError::Body(error) => error.status(),
+            FormReadError::Form(error) => error.status(),
+        }
+    }
+}
+
+impl PathValues {
+    fn clear(&mut self) {
+        self.spans.clear();
+        self.set.clear();
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        let Some(mut inner) = self.0.take() else { return };
+        inner.body = Body::empty();
+        inner.link = None;
+        inner.rare = None;
+        inner.values.clear();
+        inner.head.clear();
+        if inner.head.capacity() > 16 * 1024 {
+            return;
+        }
+        let _ = POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.len() < KEPT {
+                pool.push(inner);
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("head", &self.head()).field("body", self.body()).finish_non_exhaustive()
+    }
+}

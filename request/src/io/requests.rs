@@ -1,0 +1,381 @@
+//! A connection seen as a sequence of requests.
+
+use std::{
+    future::poll_fn,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
+use quintet_listener::Stream;
+
+use super::{
+    body::{Body, BodyError},
+    lent::{AHEAD, Discarded, Left, Lent, Owner},
+    loan::{Loan, LoanGuard},
+    request::Request,
+};
+use crate::{Chunked, Framing, HeadError, Limits, Scan};
+
+/// A connection seen as a sequence of requests: hands out one at a time and says when the next may be asked for.
+///
+/// ```text
+///            ┌────────────── try_next / next ◀─────────────┐
+///            ▼                                             │
+///    Ok(Some(request)) ─▶ handler ─▶ reply into wire() ─▶ settle ─▶ Reuse::Yes
+///                                                            └────▶ Reuse::No, Reuse::Unread: close
+/// ```
+///
+/// A body that is all here goes with its request. Otherwise the wire is lent to the [`Body`] until
+/// [`settle`](Self::settle) takes it back; [`wire`](Self::wire) reaches it in either case.
+#[derive(Debug)]
+pub struct Requests<S: Stream> {
+    seat: Option<Seat<S>>,
+    limits: Arc<Limits>,
+    scan: Scan,
+}
+
+#[derive(Debug)]
+enum Seat<S: Stream> {
+    Mine(Wire<S>),
+    Lent(Owner<S>),
+}
+
+/// Why there is no next request.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestsError {
+    /// The bytes are no head. Answer with its status and close.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The head did not arrive in time. Answer 408 and close.
+    #[error("the head arrived too slowly")]
+    Late,
+    /// The client closed the connection in the middle of a head. Answer 400 and close.
+    #[error("the head ended early")]
+    Early,
+    /// The connection failed, or was cut: there is nobody to answer.
+    #[error(transparent)]
+    Wire(WireError),
+}
+
+impl RequestsError {
+    /// The status to answer, if there is anybody to answer to.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            RequestsError::Head(error) => Some(error.status()),
+            RequestsError::Late => Some(408),
+            RequestsError::Early => Some(400),
+            RequestsError::Wire(_) => None,
+        }
+    }
+}
+
+/// What a connection is good for after a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reuse {
+    /// The next byte is the first of the next request.
+    Yes,
+    /// The connection is to be closed.
+    No,
+    /// The connection is to be closed, and the client may still be sending: linger.
+    Unread,
+}
+
+/// What is left of a body when its reply begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Nothing: the connection is in step.
+    Nothing,
+    /// A body that somebody still holds and may read while the reply is sent.
+    Held,
+    /// A body that nobody will read, little enough to be thrown away.
+    Some,
+    /// A body that nobody will read and that is not worth waiting for, or that is broken: the connection ends with
+    /// this reply.
+    TooMuch,
+}
+
+impl<S: Stream> Requests<S> {
+    /// The requests that arrive on this wire.
+    pub fn new(wire: Wire<S>, limits: Arc<Limits>) -> Self {
+        Requests { seat: Some(Seat::Mine(wire)), scan: Scan::new(&limits), limits }
+    }
+
+    /// The wire, whoever has it: to append a reply and to flush it.
+    #[inline]
+    pub fn wire(&mut self) -> WireGuard<'_, S> {
+        match self.seat.as_mut().expect(SEATED) {
+            Seat::Mine(wire) => WireGuard(Guard::Mine(wire)),
+            Seat::Lent(owner) => WireGuard(Guard::Lent(owner.0.get().expect(OWNED))),
+        }
+    }
+
+    /// The wire, for good: for an upgrade, or to close it. A body that is still held fails from now on.
+    pub fn into_wire(mut self) -> Wire<S> {
+        match self.seat.take().expect(SEATED) {
+            Seat::Mine(wire) => wire,
+            Seat::Lent(owner) => owner.0.take().expect(OWNED).wire,
+        }
+    }
+
+    /// The next request among the bytes that are here, or `None` if there is no whole head yet. Never waits.
+    ///
+    /// # Errors
+    /// [`HeadError`]: close the connection after the answer.
+    ///
+    /// # Panics
+    /// If the last request was not [settled](Self::settle).
+    #[inline]
+    pub fn try_next(&mut self) -> Result<Option<Request>, HeadError> {
+        let Seat::Mine(wire) = self.seat.as_mut().expect(SEATED) else { panic!("settle before the next request") };
+        let bytes = wire.input.filled();
+        if bytes.is_empty() || !self.scan.look(bytes) {
+            return Ok(None);
+        }
+        let mut request = Request::blank();
+        let Some(len) = request.head_mut().parse(bytes, &self.limits)? else { return Ok(None) };
+        wire.input.consume(len);
+        wire.rest();
+        self.scan.reset();
+        request.set_link(wire.link().cloned());
+        match request.head().framing() {
+            Framing::None | Framing::Length(0) => {}
+            framing => self.attach(&mut request, framing),
+        }
+        Ok(Some(request))
+    }
+
+    /// Gives the request its body: the bytes themselves if they are all here, else the wire on loan.
+    fn attach(&mut self, request: &mut Request, framing: Framing) {
+        let Some(Seat::Mine(wire)) = self.seat.as_mut() else { return };
+        if let Framing::Length(length) = framing {
+            let whole = usize::try_from(length).ok().and_then(|length| wire.input.filled().get(..length));
+            if let Some(bytes) = whole {
+                *request.body_mut() = Bytes::copy_from_slice(bytes).into();
+                wire.input.consume(bytes_len(length));
+                return;
+            }
+        }
+        let left = match framing {
+            Framing::Length(length) => Left::Length(length),
+            _ => Left::Chunked(Box::new(Chunked::new(&self.limits))),
+        };
+        let Some(Seat::Mine(wire)) = self.seat.take() else { return };
+        let loan = Arc::new(Loan::new(Lent::new(wire, left, request.head().expects_continue())));
+        *request.body_mut() = Body::lent(Arc::clone(&loan) as _);
+        self.seat = Some(Seat::Lent(Owner(loan)));
+    }
+
+    /// The next request: from the bytes that are here, else from the client, after everything was sent to it.
+    /// `None` if the client is done, or was idle for too long.
+    ///
+    /// # Errors
+    /// [`RequestsError`]; close the connection after the answer that [`RequestsError::status`] suggests, if any.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: what was read stays in the wire's buffer.
+    pub async fn next(&mut self) -> Result<Option<Request>, RequestsError> {
+        loop {
+            if let Some(request) = self.try_next()? {
+                return Ok(Some(request));
+            }
+            if !poll_fn(|cx| self.poll_readable(cx)).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits until more of the next head has arrived, after everything was sent. `false` if the client is done, or
+    /// was idle for too long.
+    ///
+    /// # Errors
+    /// [`RequestsError`].
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn readable(&mut self) -> Result<bool, RequestsError> {
+        poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    /// [`readable`](Self::readable), for a caller with a loop of its own.
+    ///
+    /// # Errors
+    /// [`RequestsError`].
+    #[inline]
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, RequestsError>> {
+        let limit = self.limits.head.saturating_add(1).max(BLOCK);
+        let Seat::Mine(wire) = self.seat.as_mut().expect(SEATED) else { panic!("settle before the next request") };
+        await_head(wire);
+        let polled = wire.poll_turn(cx, limit);
+        let silent = wire.input.is_empty();
+        match ready!(polled) {
+            Ok(Filled::Bytes(_)) => {
+                if let Some(link) = wire.link() {
+                    link.set_state(State::Active);
+                }
+                if !silent {
+                    await_head(wire);
+                }
+                Poll::Ready(Ok(true))
+            }
+            Ok(Filled::End | Filled::Full) if silent => Poll::Ready(Ok(false)),
+            Ok(Filled::End | Filled::Full) => Poll::Ready(Err(RequestsError::Early)),
+            Err(WireError::Late(Phase::Idle | Phase::Head)) if silent => Poll::Ready(Ok(false)),
+            Err(WireError::Late(Phase::Head)) => Poll::Ready(Err(RequestsError::Late)),
+            Err(error) => Poll::Ready(Err(RequestsError::Wire(error))),
+        }
+    }
+
+    /// While a handler is at work: sends what is to be sent, and looks whether the client is still there. Ready only
+    /// if the connection failed or was cut.
+    pub fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
+        let owner = match self.seat.as_mut().expect(SEATED) {
+            Seat::Mine(wire) => return failure(wire.poll_watch(cx, AHEAD)),
+            Seat::Lent(owner) => owner,
+        };
+        let mut lent = owner.0.get().expect(OWNED);
+        match lent.wire.check() {
+            Ok(()) => {}
+            Err(WireError::Late(phase)) if phase != Phase::Reply => {
+                lent.fail(BodyError::Late);
+                lent.wire.pause();
+                lent.wake();
+                return Poll::Pending;
+            }
+            Err(error) => return Poll::Ready(error),
+        }
+        // A stream remembers one task that reads: while the borrower waits, that is the borrower's.
+        if lent.borrower().is_some() {
+            return match lent.wire.poll_flush(cx) {
+                Poll::Ready(Err(error)) => Poll::Ready(error),
+                _ => Poll::Pending,
+            };
+        }
+        let before = lent.wire.input.len();
+        let watched = failure(lent.wire.poll_watch(cx, AHEAD));
+        if lent.wire.input.len() != before {
+            lent.wake();
+        }
+        watched
+    }
+
+    /// What is left of the request's body, as the reply begins. At most `limit` bytes are worth throwing away.
+    ///
+    /// If the client still waits for `100 Continue` and somebody still holds the body, it is sent now: it cannot
+    /// come after the reply's head. If nobody does, it is not sent, and the connection ends: nobody can know whether
+    /// the body comes.
+    ///
+    /// # Spec
+    /// RFC 9110 §10.1.1. Go: `(*chunkWriter).writeHeader`, which drains before the reply and without a deadline.
+    pub fn unread(&mut self, limit: u64) -> Unread {
+        let Some(Seat::Lent(owner)) = &self.seat else { return Unread::Nothing };
+        let held = Arc::strong_count(&owner.0) > 1;
+        let mut lent = owner.0.get().expect(OWNED);
+        if lent.failed.is_some() {
+            return Unread::TooMuch;
+        }
+        if lent.is_end() {
+            return Unread::Nothing;
+        }
+        if held {
+            lent.say_continue();
+            return Unread::Held;
+        }
+        match lent.left {
+            _ if lent.expects => Unread::TooMuch,
+            Left::Length(left) if left > limit => Unread::TooMuch,
+            _ => Unread::Some,
+        }
+    }
+
+    /// After the reply: takes the wire back, and throws away what is left of the body if that is at most `limit`
+    /// bytes and comes in the time of [`Phase::Linger`]. Whoever still holds the body finds
+    /// [`BodyError::AfterReply`].
+    ///
+    /// # Errors
+    /// [`WireError`] if the connection failed.
+    pub async fn settle(&mut self, limit: u64) -> Result<Reuse, WireError> {
+        match &self.seat {
+            Some(Seat::Mine(_)) => Ok(Reuse::Yes),
+            _ => Box::pin(self.settle_lent(limit)).await,
+        }
+    }
+
+    async fn settle_lent(&mut self, mut limit: u64) -> Result<Reuse, WireError> {
+        let Some(Seat::Lent(owner)) = self.seat.take() else { return Ok(Reuse::Yes) };
+        let mut lent = owner.0.take().expect(OWNED);
+        let reuse = if lent.is_end() {
+            Ok(Reuse::Yes)
+        } else if lent.failed.is_some() || lent.expects || matches!(lent.left, Left::Length(left) if left > limit) {
+            Ok(Reuse::Unread)
+        } else {
+            lent.wire.rest();
+            lent.wire.enter(Phase::Linger);
+            match poll_fn(|cx| lent.poll_discard(cx, &mut limit)).await {
+                Ok(Discarded::All) => Ok(Reuse::Yes),
+                Ok(Discarded::TooMuch) => Ok(Reuse::Unread),
+                Err(error) => Err(error),
+            }
+        };
+        lent.wire.rest();
+        self.seat = Some(Seat::Mine(lent.wire));
+        reuse
+    }
+}
+
+const SEATED: &str = "the wire leaves only with the requests, or for the time of a settlement";
+const OWNED: &str = "only the owner takes a loan back, and then it has no loan";
+
+/// The next head is awaited: idle until its first byte on a connection used before, then its whole.
+#[inline]
+fn await_head<S: Stream>(wire: &mut Wire<S>) {
+    let fresh = wire.link().is_some_and(|link| link.state() == State::New);
+    wire.enter(if wire.input.is_empty() && !fresh { Phase::Idle } else { Phase::Head });
+}
+
+fn failure(polled: Poll<Result<Filled, WireError>>) -> Poll<WireError> {
+    match polled {
+        Poll::Ready(Err(error)) => Poll::Ready(error),
+        Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+    }
+}
+
+/// A length that was found to lie in the buffer.
+#[expect(clippy::cast_possible_truncation, reason = "the caller has a slice of this length")]
+const fn bytes_len(length: u64) -> usize {
+    length as usize
+}
+
+/// The wire, for as long as nobody waits.
+#[derive(Debug)]
+pub struct WireGuard<'a, S: Stream>(Guard<'a, S>);
+
+#[derive(Debug)]
+enum Guard<'a, S: Stream> {
+    Mine(&'a mut Wire<S>),
+    Lent(LoanGuard<'a, Lent<S>>),
+}
+
+impl<S: Stream> Deref for WireGuard<'_, S> {
+    type Target = Wire<S>;
+    #[inline]
+    fn deref(&self) -> &Wire<S> {
+        match &self.0 {
+            Guard::Mine(wire) => wire,
+            Guard::Lent(lent) => &lent.wire,
+        }
+    }
+}
+
+impl<S: Stream> DerefMut for WireGuard<'_, S> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Wire<S> {
+        match &mut self.0 {
+            Guard::Mine(wire) => wire,
+            Guard::Lent(lent) => &mut lent.wire,
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! A body written as it is sent.
+
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http_body::{Body as HttpBody, Frame};
+
+use super::body::BodyError;
+
+/// How much is gathered before a writer must wait for the client, in bytes.
+const HIGH: usize = 32 * 1024;
+
+/// Writes a body while it is being sent. Go: `http.ResponseWriter` with `http.Flusher`.
+///
+/// It may be moved to another task; the body ends when the future given to
+/// [`Body::writer`](super::Body::writer) does.
+#[derive(Debug)]
+pub struct Writer(Arc<Shared>);
+
+type Shared = Mutex<Desk>;
+
+/// What lies between the writer and the body.
+#[derive(Debug, Default)]
+struct Desk {
+    written: BytesMut,
+    flush: bool,
+    trailers: Option<HeaderMap>,
+    closed: bool,
+    writer: Option<Waker>,
+    body: Option<Waker>,
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Desk> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Writer {
+    /// Writes some bytes: they are copied, and sent at the next flush or when 32 KiB have gathered.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::BrokenPipe`] when nobody reads any more: the client is gone.
+    ///
+    /// # Cancel safety
+    /// Either all of it was written or, if this is dropped while it waits for room, nothing.
+    pub async fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        poll_fn(|cx| {
+            let mut desk = lock(&self.0);
+            if desk.closed {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            if desk.written.len() >= HIGH {
+                desk.wait(cx);
+                return Poll::Pending;
+            }
+            desk.written.extend_from_slice(bytes.as_ref());
+            if desk.written.len() >= HIGH {
+                desk.wake_body();
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    /// Sends what was written, and waits until the connection has taken it.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    ///
+    /// # Cancel safety
+    /// What was written will be sent.
+    pub async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|cx| {
+            let mut desk = lock(&self.0);
+            if desk.written.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            if desk.closed {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            desk.flush = true;
+            desk.wake_body();
+            desk.wait(cx);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Fields to send after the body, if it is sent in chunks.
+    pub fn trailers(&mut self, trailers: HeaderMap) {
+        lock(&self.0).trailers = Some(trailers);
+    }
+}
+
+impl Desk {
+    fn wait(&mut self, cx: &Context<'_>) {
+        if !self.writer.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            self.writer = Some(cx.waker().clone());
+        }
+    }
+
+    fn wake_body(&mut self) {
+        if let Some(body) = self.body.take() {
+            body.wake();
+        }
+    }
+
+    fn take(&mut self) -> Bytes {
+        self.flush = false;
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+        self.written.split().freeze()
+    }
+}
+
+/// The other end of a [`Writer`]: runs what writes and yields what was written.
+pub(super) struct Written {
+    write: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
+    desk: Arc<Shared>,
+}
+
+impl Written {
+    pub(super) fn new<F, W>(write: W) -> Self
+    where
+        W: FnOnce(Writer) -> F,
+        F: Future<Output = io::Result<()>> + Send + 'static,
+    {
+        let desk = Arc::<Shared>::default();
+        Written { write: Some(Box::pin(write(Writer(Arc::clone(&desk))))), desk }
+    }
+}
+
+impl HttpBody for Written {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if let Some(write) = &mut self.write {
+            match write.as_mut().poll(cx) {
+                Poll::Ready(Ok(())) => self.write = None,
+                Poll::Ready(Err(error)) => {
+                    self.write = None;
+                    return Poll::Ready(Some(Err(BodyError::source(error))));
+                }
+                Poll::Pending => {}
+            }
+        }
+        let mut desk = lock(&self.desk);
+        let ended = self.write.is_none();
+        if !desk.written.is_empty() && (ended || desk.flush || desk.written.len() >= HIGH) {
+            return Poll::Ready(Some(Ok(Frame::data(desk.take()))));
+        }
+        if !ended {
+            desk.body = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(desk.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.write.is_none() && {
+            let desk = lock(&self.desk);
+            desk.written.is_empty() && desk.trailers.is_none()
+        }
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let mut desk = lock(&self.desk);
+        desk.closed = true;
+        if let Some(writer) = desk.writer.take() {
+            writer.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Body;
+    use http_body_util::BodyExt;
+
+    async fn frames(mut body: Body) -> Vec<String> {
+        let mut frames = Vec::new();
+        while let Some(frame) = body.frame().await {
+            match frame.map(Frame::into_data) {
+                Ok(Ok(data)) => frames.push(String::from_utf8_lossy(&data).into_owned()),
+                Ok(Err(frame)) => frames.push(format!("{:?}", frame.into_trailers().unwrap())),
+                Err(error) => frames.push(error.to_string()),
+            }
+        }
+        frames
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_gathered_until_it_is_flushed() {
+        let body = Body::writer(|mut w| async move {
+            w.write("a").await?;
+            w.write("b").await?;
+            w.flush().await?;
+            w.flush().await?;
+            w.write("c").await
+        });
+        assert_eq!(frames(body).await, ["ab", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_full_writer_waits_for_the_reader() {
+        let body = Body::writer(|mut w| async move {
+            for _ in 0..10 {
+                w.write(vec![b'x'; HIGH / 2]).await?;
+            }
+            Ok(())
+        });
+        let sizes: Vec<_> = frames(body).await.iter().map(String::len).collect();
+        assert_eq!(sizes, [HIGH; 5]);
+    }
+
+    #[tokio::test]
+    async fn trailers_come_last() {
+        let body = Body::writer(|mut w| async move {
+            w.trailers(HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("x"))]));
+            w.write("a").await
+        });
+        assert_eq!(frames(body).await, ["a", r#"{"etag": "x"}"#]);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_fails_fails_the_body() {
+        let body = Body::writer(|mut w| async move {
+            w.write("a").await?;
+            Err(io::Error::other("no more"))
+        });
+        assert_eq!(frames(body).await, ["the body could not be made"]);
+    }
+
+    #[tokio::test]
+    async fn a_writer_in_another_task_is_woken() {
+        let body = Body::writer(|mut w| async move {
+            let other = tokio::spawn(async move {
+                for _ in 0..4 {
+                    w.write(vec![b'x'; HIGH]).await?;
+                }
+                w.flush().await
+            });
+            other.await.map_err(io::Error::other)?
+        });
+        assert_eq!(frames(body).await.iter().map(String::len).sum::<usize>(), 4 * HIGH);
+    }
+
+    #[tokio::test]
+    async fn a_writer_without_a_reader_is_told() {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let body = Body::writer(|mut w| async move {
+            tokio::spawn(async move {
+                let outcome = loop {
+                    if let Err(error) = w.write(vec![b'x'; HIGH]).await {
+                        break error.kind();
+                    }
+                };
+                tell.send(outcome)
+            });
+            std::future::pending().await
+        });
+        let mut body = Box::pin(body);
+        assert!(body.frame().await.is_some());
+        drop(body);
+        assert_eq!(told.await.unwrap(), io::ErrorKind::BrokenPipe);
+    }
+}
