@@ -143,3 +143,165 @@ impl<S> Permitted<S> {
 }
 
 pass_through!(Permitted<S>, stream);
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::script::{EBADF, EMFILE, Script, Step, Step::Accept, Step::Fail},
+        *,
+    };
+    use crate::Retry;
+    use std::time::Duration;
+    use tokio::{
+        sync::mpsc,
+        time::{Instant, timeout},
+    };
+
+    fn limit(n: usize, steps: impl IntoIterator<Item = Step>) -> Limit<Script> {
+        Limit::new(Script::new(steps), n)
+    }
+
+    /// What is accepted without further events.
+    async fn accept_now<L: Listener>(listener: &mut L) -> Option<L::Stream> {
+        let (stream, _) = timeout(Duration::from_millis(1), listener.accept()).await.ok()?.unwrap();
+        Some(stream)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_third_of_two_waits_and_is_not_even_accepted() {
+        let mut limit = limit(2, [Accept; 3]);
+        let one = accept_now(&mut limit).await.unwrap();
+        let two = accept_now(&mut limit).await.unwrap();
+        assert_eq!(limit.permits().available(), 0);
+        assert!(accept_now(&mut limit).await.is_none());
+        assert_eq!(limit.get_ref().called.len(), 2);
+
+        drop(one);
+        assert!(accept_now(&mut limit).await.is_some());
+        drop(two);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waiting_accept_goes_on_when_a_connection_is_dropped() {
+        let mut limit = limit(1, [Accept; 2]);
+        let one = accept_now(&mut limit).await.unwrap();
+        let start = Instant::now();
+        let (two, ()) = tokio::join!(limit.accept(), async {
+            tokio::time::sleep(Duration::from_secs(7)).await;
+            drop(one);
+        });
+        two.unwrap();
+        assert_eq!(start.elapsed(), Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_taken_out_is_still_counted() {
+        let mut limit = limit(1, [Accept; 2]);
+        let (stream, permit) = accept_now(&mut limit).await.unwrap().into_parts();
+        drop(stream);
+        assert!(accept_now(&mut limit).await.is_none());
+        drop(permit);
+        assert!(accept_now(&mut limit).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_or_a_cancelled_accept_costs_no_permit() {
+        let mut limit = limit(1, [Fail(EBADF)]);
+        assert!(limit.accept().await.is_err());
+        assert_eq!(limit.permits().available(), 1);
+        for _ in 0..3 {
+            assert!(accept_now(&mut limit).await.is_none());
+            assert_eq!(limit.permits().available(), 1);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_of_nothing_is_a_limit_of_one() {
+        let mut limit = limit(0, [Accept; 2]);
+        let _one = accept_now(&mut limit).await.unwrap();
+        assert!(accept_now(&mut limit).await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_works_inside_and_outside() {
+        let steps = [Fail(EMFILE), Accept, Accept];
+        let mut inside = Limit::new(Retry::new(Script::new(steps)), 1);
+        let mut outside = Retry::new(Limit::new(Script::new(steps), 1));
+        let one = inside.accept().await.unwrap();
+        assert!(accept_now(&mut inside).await.is_none());
+        let two = outside.accept().await.unwrap();
+        assert!(accept_now(&mut outside).await.is_none());
+        drop((one, two));
+        assert!(accept_now(&mut inside).await.is_some());
+        assert!(accept_now(&mut outside).await.is_some());
+    }
+
+    /// Clients that come when the test says so.
+    struct Channel(mpsc::Receiver<()>);
+
+    impl Listener for Channel {
+        type Stream = tokio::io::DuplexStream;
+
+        async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
+            self.0.recv().await.ok_or(io::ErrorKind::NotConnected)?;
+            Ok((tokio::io::duplex(1).0, Addr::Unix(crate::UnixName::Unnamed)))
+        }
+
+        fn local_addr(&self) -> io::Result<Addr> {
+            Err(io::ErrorKind::AddrNotAvailable.into())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_without_clients_takes_no_permit_from_another() {
+        let permits = Permits::new(1);
+        let (clients, silent) = (mpsc::channel(9), mpsc::channel(9));
+        let mut busy = Limit::shared(Channel(clients.1), &permits);
+        let mut idle = Limit::shared(Channel(silent.1), &permits);
+        let waiting = tokio::spawn(async move { idle.accept().await });
+        tokio::task::yield_now().await;
+        for _ in 0..3 {
+            clients.0.send(()).await.unwrap();
+            assert!(accept_now(&mut busy).await.is_some());
+        }
+        // And the other is served as soon as a client of its own comes.
+        clients.0.send(()).await.unwrap();
+        let held = accept_now(&mut busy).await.unwrap();
+        silent.0.send(()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!waiting.is_finished());
+        drop(held);
+        waiting.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn nobody_is_lost_between_many_listeners_on_many_threads() {
+        let permits = Permits::new(3);
+        let (mut senders, mut servers) = (Vec::new(), Vec::new());
+        for _ in 0..4 {
+            let (sender, receiver) = mpsc::channel(1);
+            let mut limit = Limit::shared(Channel(receiver), &permits);
+            let permits = permits.clone();
+            servers.push(tokio::spawn(async move {
+                let mut accepted = 0;
+                while let Ok((stream, _)) = limit.accept().await {
+                    accepted += 1;
+                    assert!(permits.available() < 3);
+                    tokio::spawn(async move {
+                        tokio::task::yield_now().await;
+                        drop(stream);
+                    });
+                }
+                accepted
+            }));
+            senders.push(tokio::spawn(async move {
+                for _ in 0..500 {
+                    sender.send(()).await.unwrap();
+                }
+            }));
+        }
+        for server in servers {
+            assert_eq!(timeout(Duration::from_secs(20), server).await.unwrap().unwrap(), 500);
+        }
+    }
+}

@@ -8,6 +8,8 @@ mod lazy;
 mod limit;
 mod listener;
 mod retry;
+#[cfg(test)]
+mod script;
 mod socket;
 mod stream;
 mod tcp;
