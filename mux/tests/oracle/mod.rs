@@ -1,0 +1,128 @@
+//! The reference: of all patterns that match, the one that is contained in all others.
+//!
+//! Nothing here is fast or shares code with the index. It reads patterns off their text.
+
+use quintet_mux::{Pattern, Relation};
+
+/// Whether a pattern matches a request.
+pub(crate) fn matches(pattern: &Pattern, method: &str, host: &str, path: &str) -> bool {
+    let (mut wanted, given) = (segments(pattern.as_str()), segments(path));
+    let last = wanted.pop().expect("a pattern has a slash");
+    let enough = if is_rest(last) {
+        given.len() > wanted.len()
+    } else {
+        wanted.push(if last == "{$}" { "" } else { last });
+        given.len() == wanted.len()
+    };
+    let same = |(w, g): (&&str, &&str)| if w.starts_with('{') { !g.is_empty() } else { decode(w) == decode(g) };
+    enough
+        && wanted.iter().zip(&given).all(same)
+        && pattern.host().is_none_or(|wanted| wanted == host)
+        && pattern.method().is_none_or(|wanted| wanted == method || (wanted == "GET" && method == "HEAD"))
+}
+
+/// The number of the pattern that wins: one with a host before all without, then the smallest set.
+pub(crate) fn winner(patterns: &[Pattern], method: &str, host: &str, path: &str) -> Option<usize> {
+    let fit: Vec<&Pattern> = patterns.iter().filter(|p| matches(p, method, host, path)).collect();
+    let hosted = fit.iter().any(|p| p.host().is_some());
+    let fit: Vec<&Pattern> = fit.into_iter().filter(|p| p.host().is_some() == hosted).collect();
+    let smallest = |p: &Pattern| fit.iter().all(|q| p == *q || p.relation(q) == Relation::MoreSpecific);
+    patterns.iter().position(|p| fit.contains(&p) && smallest(p))
+}
+
+/// What a mux with these patterns has to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Match(usize, Vec<Vec<u8>>),
+    Redirect(String, Option<usize>),
+    MethodNotAllowed(String),
+    NotFound,
+}
+
+/// Go's rules from the request to the answer, step by step. `host` comes without a port.
+pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str) -> Answer {
+    let clean = if method == "CONNECT" { path.to_owned() } else { clean(path) };
+    let slashed = format!("{clean}/");
+    let exact = |n: Option<usize>, path: &str| {
+        let swallows = |p: &Pattern| segments(p.as_str()).last().is_some_and(|last| is_rest(last));
+        n.is_some_and(|n| {
+            !swallows(&patterns[n])
+                || segments(path).len() == segments(patterns[n].as_str()).len() && path.ends_with('/')
+        })
+    };
+    let here = winner(patterns, method, host, &clean);
+    if !exact(here, &clean) && !clean.is_empty() && !clean.ends_with('/') && !clean.starts_with("//") {
+        let there = winner(patterns, method, host, &slashed);
+        if exact(there, &slashed) {
+            return Answer::Redirect(slashed, there);
+        }
+    }
+    if clean != path {
+        return Answer::Redirect(clean, here);
+    }
+    if let Some(n) = here {
+        return Answer::Match(n, values(&patterns[n], path));
+    }
+    let with_slash = if path.ends_with('/') { path } else { &slashed };
+    let known = |p: &&Pattern| {
+        let method = p.method().unwrap_or("");
+        matches(p, method, host, path) || matches(p, method, host, with_slash)
+    };
+    let mut methods: Vec<&str> = patterns.iter().filter(known).filter_map(Pattern::method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    methods.dedup();
+    if methods.is_empty() { Answer::NotFound } else { Answer::MethodNotAllowed(methods.join(", ")) }
+}
+
+fn values(pattern: &Pattern, path: &str) -> Vec<Vec<u8>> {
+    let (wanted, given) = (segments(pattern.as_str()), segments(path));
+    let value = |(i, w): (usize, &&str)| match *w {
+        "{$}" => None,
+        w if w.ends_with("...}") => Some(decode(&given[i..].join("/"))),
+        w if w.starts_with('{') => Some(decode(given[i])),
+        _ => None,
+    };
+    wanted.iter().enumerate().filter_map(value).collect()
+}
+
+fn segments(text: &str) -> Vec<&str> {
+    text.find('/').map_or(Vec::new(), |slash| text[slash + 1..].split('/').collect())
+}
+
+fn is_rest(last: &str) -> bool {
+    last.is_empty() || last.ends_with("...}")
+}
+
+fn clean(path: &str) -> String {
+    let mut kept = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(kept.pop()),
+            segment => kept.push(segment),
+        }
+    }
+    let slash = if path.ends_with('/') && !kept.is_empty() { "/" } else { "" };
+    format!("/{}{slash}", kept.join("/"))
+}
+
+/// Decoded, or as it is if an escape is broken.
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            out.push(byte);
+            continue;
+        }
+        let mut digit = || bytes.next().and_then(|d| char::from(d).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+        match (digit(), digit()) {
+            (Some(high), Some(low)) => out.push(high << 4 | low),
+            _ => return text.into(),
+        }
+    }
+    out
+}
