@@ -1,5 +1,6 @@
 //! Real TCP sockets on loopback.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     io::{self, ErrorKind},

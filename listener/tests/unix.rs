@@ -1,5 +1,6 @@
 //! Real Unix sockets and the files they leave.
 #![cfg(all(feature = "tokio", unix))]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     fs,
