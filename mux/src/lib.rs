@@ -4,6 +4,8 @@ mod clean;
 mod conflict;
 mod escape;
 mod host;
+#[cfg(feature = "handler")]
+mod io;
 mod mux;
 mod pattern;
 mod relation;
@@ -19,4 +21,9 @@ pub use self::{
     pattern::{Pattern, PatternError, PatternErrorKind},
     relation::Relation,
     values::Values,
+};
+
+#[cfg(feature = "handler")]
+pub use self::io::{
+    Allow, BoxHandler, ContentType, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux, Upgrade, Upgraded,
 };

@@ -147,6 +147,7 @@ impl HttpBody for Written {
                 Poll::Ready(Ok(())) => self.write = None,
                 Poll::Ready(Err(error)) => {
                     self.write = None;
+                    *lock(&self.desk) = Desk::default();
                     return Poll::Ready(Some(Err(BodyError::source(error))));
                 }
                 Poll::Pending => {}

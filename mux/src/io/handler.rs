@@ -1,0 +1,93 @@
+//! What answers a request.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use quintet_request::Request;
+
+use super::{into_response::IntoResponse, response::Response};
+
+/// What answers a request: an `async fn(Request) -> impl IntoResponse`, or a type that implements this. Go:
+/// `http.Handler`; implementing [`call`](Self::call) is Go's `ServeHTTP`.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{Handler, IntoResponse, Response};
+/// use quintet_request::Request;
+///
+/// async fn hello(request: Request) -> impl IntoResponse {
+///     format!("hello from {}\n", request.path())
+/// }
+///
+/// struct Counter(std::sync::atomic::AtomicU64);
+///
+/// impl Handler for Counter {
+///     async fn call(&self, _: Request) -> Response {
+///         let n = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         format!("{n}\n").into_response()
+///     }
+/// }
+/// # fn check(_: impl Handler) {}
+/// # check(hello);
+/// ```
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request.
+    ///
+    /// The future is not dropped when the client goes away, only when the connection is cut; a handler that wants to
+    /// know waits for [`Request::cancelled`].
+    fn call(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+impl<F, Fut> Handler for F
+where
+    F: Fn(Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoResponse> + Send,
+{
+    #[inline]
+    fn call(&self, request: Request) -> impl Future<Output = Response> + Send {
+        let answer = self(request);
+        async move { answer.await.into_response() }
+    }
+}
+
+/// The future of a handler whose type is forgotten.
+pub(super) type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+/// A handler whose type is forgotten: one box per request.
+pub(super) trait Erased: Send + Sync {
+    fn call(&self, request: Request) -> Answer<'_>;
+}
+
+impl<H: Handler> Erased for H {
+    fn call(&self, request: Request) -> Answer<'_> {
+        Box::pin(Handler::call(self, request))
+    }
+}
+
+/// A handler whose type is forgotten; cheap to clone.
+#[derive(Clone)]
+pub struct BoxHandler(Arc<dyn Erased>);
+
+impl BoxHandler {
+    /// Forgets the type of a handler.
+    pub fn new(handler: impl Handler) -> Self {
+        BoxHandler(Arc::new(handler))
+    }
+
+    #[inline]
+    pub(super) fn answer(&self, request: Request) -> Answer<'_> {
+        self.0.call(request)
+    }
+}
+
+impl Handler for BoxHandler {
+    #[inline]
+    fn call(&self, request: Request) -> impl Future<Output = Response> + Send {
+        self.answer(request)
+    }
+}
+
+impl fmt::Debug for BoxHandler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BoxHandler")
+    }
+}

@@ -1,0 +1,217 @@
+//! What can be answered.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use quintet_request::{Body, BodyError, FormError, FormReadError};
+
+use super::response::{ContentType, Response, TEXT};
+
+/// What a handler may return.
+///
+/// Text is `text/plain; charset=utf-8` and [`Html`] is `text/html; charset=utf-8`; bytes have the type they look like.
+/// A status before something replaces its status, fields before something are added to it.
+///
+/// # Example
+/// ```
+/// use http::StatusCode;
+/// use quintet_mux::IntoResponse;
+///
+/// let reply = (StatusCode::NOT_FOUND, [("x-why", "no idea")], "nothing here\n").into_response();
+/// assert_eq!(reply.status(), 404);
+/// assert_eq!(reply.header("content-type").unwrap(), "text/plain; charset=utf-8");
+/// ```
+pub trait IntoResponse {
+    /// Makes the reply.
+    fn into_response(self) -> Response;
+}
+
+/// A body that is HTML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Html<T>(pub T);
+
+impl IntoResponse for Response {
+    #[inline]
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+macro_rules! text {
+    ($($type:ty),*) => {$(
+        impl IntoResponse for $type {
+            #[inline]
+            fn into_response(self) -> Response {
+                let ContentType::Known(text) = TEXT else { return Response::new(self) };
+                Response::new(self).with_content_type(text)
+            }
+        }
+    )*};
+}
+text!(&'static str, String);
+
+macro_rules! bytes {
+    ($($type:ty),*) => {$(
+        impl IntoResponse for $type {
+            #[inline]
+            fn into_response(self) -> Response {
+                Response::new(self)
+            }
+        }
+    )*};
+}
+bytes!(Bytes, Vec<u8>, &'static [u8], Body, ());
+
+impl<T: Into<Body>> IntoResponse for Html<T> {
+    fn into_response(self) -> Response {
+        Response::new(self.0).with_content_type("text/html; charset=utf-8")
+    }
+}
+
+/// A reply without a body, as far as the status allows one.
+impl IntoResponse for StatusCode {
+    fn into_response(self) -> Response {
+        Response::new(()).with_status(self)
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
+    #[inline]
+    fn into_response(self) -> Response {
+        self.1.into_response().with_status(self.0)
+    }
+}
+
+/// What can stand before a body as its fields.
+pub trait IntoHeaders {
+    /// Adds the fields.
+    fn add_to(self, response: &mut Response);
+}
+
+impl IntoHeaders for HeaderMap {
+    fn add_to(self, response: &mut Response) {
+        response.headers_mut().extend(self);
+    }
+}
+
+impl<const N: usize> IntoHeaders for [(&str, &str); N] {
+    fn add_to(self, response: &mut Response) {
+        for (name, value) in self {
+            *response = std::mem::take(response).with_header(name, value);
+        }
+    }
+}
+
+impl<const N: usize> IntoHeaders for [(HeaderName, HeaderValue); N] {
+    fn add_to(self, response: &mut Response) {
+        for (name, value) in self {
+            response.headers_mut().append(name, value);
+        }
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (HeaderMap, T) {
+    fn into_response(self) -> Response {
+        with_headers(self.0, self.1)
+    }
+}
+
+impl<T: IntoResponse, K, V, const N: usize> IntoResponse for ([(K, V); N], T)
+where
+    [(K, V); N]: IntoHeaders,
+{
+    fn into_response(self) -> Response {
+        with_headers(self.0, self.1)
+    }
+}
+
+impl<H: IntoHeaders, T: IntoResponse> IntoResponse for (StatusCode, H, T) {
+    fn into_response(self) -> Response {
+        with_headers(self.1, self.2).with_status(self.0)
+    }
+}
+
+fn with_headers(headers: impl IntoHeaders, reply: impl IntoResponse) -> Response {
+    let mut response = reply.into_response();
+    headers.add_to(&mut response);
+    response
+}
+
+impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Response {
+        match self {
+            Ok(reply) => reply.into_response(),
+            Err(reply) => reply.into_response(),
+        }
+    }
+}
+
+impl<B> IntoResponse for http::Response<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn into_response(self) -> Response {
+        self.into()
+    }
+}
+
+macro_rules! errors {
+    ($($type:ty),*) => {$(
+        impl IntoResponse for $type {
+            fn into_response(self) -> Response {
+                let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                Response::text(status, self)
+            }
+        }
+    )*};
+}
+errors!(BodyError, FormError, FormReadError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(reply: impl IntoResponse) -> (u16, Option<String>, Option<Bytes>) {
+        let mut response = reply.into_response();
+        let content_type = response.header("content-type").map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), content_type, response.take_body().try_into_bytes().ok())
+    }
+
+    #[test]
+    fn the_ordinary_types_can_be_answered() {
+        let text = Some("text/plain; charset=utf-8".to_owned());
+        let html = Some("text/html; charset=utf-8".to_owned());
+        let body = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
+        assert_eq!(seen("a"), (200, text.clone(), body("a")));
+        assert_eq!(seen(String::from("a")), (200, text.clone(), body("a")));
+        assert_eq!(seen(Bytes::from("a")), (200, None, body("a")));
+        assert_eq!(seen(vec![b'a']), (200, None, body("a")));
+        assert_eq!(seen(&b"a"[..]), (200, None, body("a")));
+        assert_eq!(seen(Html("a")), (200, html, body("a")));
+        assert_eq!(seen(StatusCode::NO_CONTENT), (204, None, body("")));
+        assert_eq!(seen(()), (200, None, body("")));
+        assert_eq!(seen((StatusCode::CREATED, "a")), (201, text.clone(), body("a")));
+        assert_eq!(seen(Err::<(), _>((StatusCode::GONE, "a"))), (410, text.clone(), body("a")));
+        assert_eq!(seen(Ok::<_, ()>("a")), (200, text, body("a")));
+        assert_eq!(seen(BodyError::TooLarge { limit: 1 }).0, 413);
+    }
+
+    #[test]
+    fn fields_before_a_reply_are_added_to_it() {
+        let reply = (StatusCode::OK, [("x-a", "1"), ("x-a", "2"), ("content-type", "image/png")], "a").into_response();
+        let values: Vec<_> = reply.headers().unwrap().get_all("x-a").iter().collect();
+        assert_eq!(values, ["1", "2"]);
+        assert_eq!(reply.header("content-type").unwrap(), "image/png");
+        let map = HeaderMap::from_iter([(http::header::ETAG, HeaderValue::from_static("e"))]);
+        assert_eq!((map, "a").into_response().header("etag").unwrap(), "e");
+    }
+
+    #[test]
+    fn an_http_response_goes_in_and_comes_out() {
+        let reply = http::Response::builder().status(202).header("x-a", "1").body(Body::from("a")).unwrap();
+        let back = http::Response::<Body>::from(reply.into_response());
+        assert_eq!((back.status().as_u16(), back.headers()["x-a"].to_str().unwrap()), (202, "1"));
+        let text = http::Response::<Body>::from("a".into_response());
+        assert_eq!(text.headers()["content-type"], "text/plain; charset=utf-8");
+    }
+}

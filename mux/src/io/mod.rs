@@ -1,0 +1,12 @@
+//! From a request to a response: handlers, and the mux that is one.
+
+mod entries;
+mod handler;
+mod into_response;
+mod response;
+mod serve_mux;
+
+pub use handler::{BoxHandler, Handler};
+pub use into_response::{Html, IntoHeaders, IntoResponse};
+pub use response::{ContentType, Response, Upgrade, Upgraded};
+pub use serve_mux::{Allow, ServeMux};

@@ -1,0 +1,261 @@
+//! A mux of handlers that is itself a handler.
+
+use std::{
+    fmt,
+    future::{Future, ready},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+use http::StatusCode;
+use quintet_request::{Request, Route};
+
+use super::{
+    entries::Entries,
+    handler::{Answer, BoxHandler, Handler},
+    response::Response,
+};
+use crate::{Found, InsertError, Mux, Pattern};
+
+/// Patterns and their handlers: the most specific pattern that matches a request answers it. Go: `http.ServeMux`.
+///
+/// A clone is the same mux. Handlers may be added at any time, also while serving; looking one up takes no lock.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{Handler, ServeMux};
+/// use quintet_request::Request;
+///
+/// let mux = ServeMux::new();
+/// mux.handle("GET /users/{id}", async |request: Request| format!("user {}\n", request.path_value("id").unwrap()));
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let request = Request::parse(b"GET /users/7 HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+/// let mut reply = mux.call(request).await;
+/// assert_eq!(reply.take_body().collect(100).await.unwrap(), "user 7\n");
+/// # });
+/// ```
+#[derive(Clone)]
+pub struct ServeMux(Arc<Shared>);
+
+struct Shared {
+    /// What is looked up: the places of the handlers in `entries`.
+    routes: ArcSwap<Mux<usize>>,
+    /// What is added to; copied into `routes` at the first look-up afterwards.
+    latest: Mutex<Mux<usize>>,
+    stale: AtomicBool,
+    entries: Entries<Entry>,
+    not_found: OnceLock<BoxHandler>,
+    method_not_allowed: OnceLock<BoxHandler>,
+}
+
+struct Entry {
+    handler: BoxHandler,
+    route: Arc<Route>,
+}
+
+/// The `Allow` field of a 405, for a handler of one's own: [`Request::extension`] of the request it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allow(pub String);
+
+impl ServeMux {
+    /// A mux without patterns: everything is 404.
+    pub fn new() -> Self {
+        ServeMux(Arc::new(Shared {
+            routes: ArcSwap::default(),
+            latest: Mutex::default(),
+            stale: AtomicBool::new(false),
+            entries: Entries::new(),
+            not_found: OnceLock::new(),
+            method_not_allowed: OnceLock::new(),
+        }))
+    }
+
+    /// Adds a handler. Go: `ServeMux.Handle`, `ServeMux.HandleFunc`.
+    ///
+    /// # Panics
+    /// As Go does: if the pattern is malformed or conflicts with one that was added before. The text says which
+    /// requests both would match; [`try_handle`](Self::try_handle) returns it.
+    #[track_caller]
+    pub fn handle(&self, pattern: &str, handler: impl Handler) {
+        if let Err(error) = self.try_handle(pattern, handler) {
+            panic!("{error}");
+        }
+    }
+
+    /// [`handle`](Self::handle) under Go's name for functions; here a function is a handler.
+    ///
+    /// # Panics
+    /// As [`handle`](Self::handle).
+    #[track_caller]
+    pub fn handle_func(&self, pattern: &str, handler: impl Handler) {
+        self.handle(pattern, handler);
+    }
+
+    /// Adds a handler, if its pattern is one and conflicts with none that was added before.
+    ///
+    /// # Errors
+    /// [`InsertError`]; the mux is then unchanged.
+    #[track_caller]
+    pub fn try_handle(&self, pattern: &str, handler: impl Handler) -> Result<(), InsertError> {
+        let pattern = Pattern::parse(pattern)?;
+        let route = Arc::new(Route {
+            pattern: pattern.to_string().into(),
+            names: pattern.names().iter().map(|name| (**name).into()).collect(),
+        });
+        let mut latest = self.latest();
+        let at = latest.len();
+        latest.insert(pattern, at)?;
+        self.0.entries.set(at, Entry { handler: BoxHandler::new(handler), route });
+        self.0.stale.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Answers what no pattern matches, in place of a plain 404. Only the first call counts.
+    pub fn handle_not_found(&self, handler: impl Handler) {
+        let _ = self.0.not_found.set(BoxHandler::new(handler));
+    }
+
+    /// Answers what a pattern matches but for its method, in place of a plain 405. The methods that would match are
+    /// in the request's extension [`Allow`]. Only the first call counts.
+    pub fn handle_method_not_allowed(&self, handler: impl Handler) {
+        let _ = self.0.method_not_allowed.set(BoxHandler::new(handler));
+    }
+
+    /// Looks at the patterns and where they were added.
+    pub fn with_routes<R>(&self, look: impl FnOnce(&Mux<usize>) -> R) -> R {
+        look(&self.latest())
+    }
+
+    /// The handler of a request and the pattern that matched, without serving it; the request is left as it is. No
+    /// handler means 404, 405 or a redirect. Go: `ServeMux.Handler`.
+    pub fn handler(&self, request: &Request) -> Option<(&BoxHandler, &str)> {
+        self.refresh();
+        let (host, method) = (request.host().unwrap_or(""), request.method());
+        let routes = self.0.routes.load();
+        let at = routes.find_into(method, host, request.path(), &mut Vec::new()).route()?.value;
+        let entry = self.0.entries.get(at)?;
+        Some((&entry.handler, &entry.route.pattern))
+    }
+
+    fn latest(&self) -> MutexGuard<'_, Mux<usize>> {
+        self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes what was added since the last look-up known.
+    #[inline]
+    fn refresh(&self) {
+        if self.0.stale.load(Ordering::Acquire) {
+            self.publish();
+        }
+    }
+
+    #[cold]
+    fn publish(&self) {
+        let latest = self.latest();
+        if self.0.stale.swap(false, Ordering::AcqRel) {
+            self.0.routes.store(Arc::new(latest.clone()));
+        }
+    }
+
+    /// Which handler, or the reply if there is none.
+    #[inline]
+    fn route(&self, request: &mut Request) -> Result<&BoxHandler, Miss> {
+        self.refresh();
+        let routes = self.0.routes.load();
+        let found = request.find_route(|head, path, values| {
+            match routes.find_into(head.method(), head.host().unwrap_or(""), path, values) {
+                Found::Match(route) => Ok(route.value),
+                Found::Redirect { path, .. } => Err(Miss::Redirect { path }),
+                Found::MethodNotAllowed { allow } => Err(Miss::MethodNotAllowed { allow }),
+                Found::NotFound => Err(Miss::NotFound),
+            }
+        });
+        let Some(entry) = self.0.entries.get(found?) else { return Err(Miss::NotFound) };
+        request.set_route(Some(&entry.route));
+        Ok(&entry.handler)
+    }
+
+    /// The answer where no handler matches.
+    fn miss(&self, miss: Miss, mut request: Request) -> Answer<'_> {
+        request.set_route(None);
+        match miss {
+            Miss::Redirect { path } => Box::pin(ready(moved(&path, &request))),
+            Miss::MethodNotAllowed { allow } => {
+                if let Some(own) = self.0.method_not_allowed.get() {
+                    request.set_extension(Allow(allow));
+                    return own.answer(request);
+                }
+                let reply = Response::text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+                Box::pin(ready(reply.with_header("allow", allow)))
+            }
+            Miss::NotFound => match self.0.not_found.get() {
+                Some(own) => own.answer(request),
+                None => Box::pin(ready(Response::text(StatusCode::NOT_FOUND, "404 page not found"))),
+            },
+        }
+    }
+}
+
+/// Why no handler matches.
+enum Miss {
+    Redirect { path: String },
+    MethodNotAllowed { allow: String },
+    NotFound,
+}
+
+/// 307 to a path, with the request's query. Go: `RedirectHandler` as the mux uses it.
+fn moved(path: &str, request: &Request) -> Response {
+    let location = match request.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let reply = if request.method() == "GET" {
+        let href = escape_html(&location);
+        Response::new(format!("<a href=\"{href}\">Temporary Redirect</a>.\n\n"))
+            .with_content_type("text/html; charset=utf-8")
+    } else {
+        Response::new(())
+    };
+    reply.with_status(StatusCode::TEMPORARY_REDIRECT).with_header("location", location)
+}
+
+/// Text as HTML. Go: `htmlEscape`.
+pub(super) fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&#34;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+impl Handler for ServeMux {
+    #[inline]
+    fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
+        match self.route(&mut request) {
+            Ok(handler) => handler.answer(request),
+            Err(miss) => self.miss(miss, request),
+        }
+    }
+}
+
+impl Default for ServeMux {
+    fn default() -> Self {
+        ServeMux::new()
+    }
+}
+
+impl fmt::Debug for ServeMux {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.latest().routes().map(|route| route.pattern.to_string())).finish()
+    }
+}
