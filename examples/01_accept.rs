@@ -1,0 +1,41 @@
+//! What you learn: what an accept loop is, and that it is all a server needs from the layer below.
+//!
+//! Run it:                 cargo run --example 01_accept -- 127.0.0.1:9090
+//! In another terminal:    nc 127.0.0.1 9090          (several at once, if you like)
+//! What you see:           the client reads "hello 127.0.0.1:54321, you are number 1" and is let go;
+//!                         this terminal has a line for each. Ctrl-C ends the loop at once.
+//!
+//! Other addresses to try: :9090 (IPv4 and IPv6)   localhost:9090   [::1]:9090   unix:accept.sock (nc -U accept.sock)
+
+use quintet_listener::{Limit, Listener, Retry, listen};
+use tokio::io::AsyncWriteExt;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> std::io::Result<()> {
+    let addr = std::env::args().nth(1).unwrap_or_else(|| ":9090".to_owned());
+    let limited = Limit::new(listen(&addr)?, 100);
+    let mut listener = Retry::new(limited).on_error(|error| eprintln!("{error}"));
+    println!("listening on {}", listener.local_addr()?);
+
+    let (health, freed) = (listener.health(), listener.freed());
+    loop {
+        // A future that is dropped has taken no connection: `select!` may race it against anything.
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = tokio::signal::ctrl_c() => break,
+        };
+        let number = health.report().accepted;
+        println!("{number}: {peer}");
+
+        // When it is dropped its permit goes back, and whoever waits for a descriptor is told.
+        let mut stream = freed.on_drop(stream);
+        tokio::spawn(async move {
+            let hello = format!("hello {peer}, you are number {number}\n");
+            if let Err(error) = stream.write_all(hello.as_bytes()).await {
+                eprintln!("{peer}: {error}");
+            }
+        });
+    }
+    println!("\n{} accepted", health.report().accepted);
+    Ok(())
+}

@@ -1,0 +1,59 @@
+//! What you learn: how a server that is out of file descriptors waits, and what ends the waiting.
+//!
+//! Run it:                 cargo run --example 02_backoff
+//! In another terminal:    nothing: the listener fails on purpose, as if `ulimit -n` had been reached
+//! What you see:           the delays 5 10 20 40 80 160 320 640 1000 1000 ms, one after each failure; then a
+//!                         connection closes elsewhere, which ends the second wait of 1 s early; the success
+//!                         that follows forgets everything, so the next failure waits 5 ms again.
+
+use std::{io, time::Instant};
+
+use quintet_listener::{Addr, Listener, Retry, UnixName};
+use tokio::{
+    io::{DuplexStream, duplex},
+    time::{Duration, sleep},
+};
+
+/// A listener without a socket. Anything that yields streams can be one.
+struct OutOfDescriptors {
+    attempts: u32,
+    last: Instant,
+}
+
+impl Listener for OutOfDescriptors {
+    type Stream = DuplexStream;
+
+    async fn accept(&mut self) -> io::Result<(DuplexStream, Addr)> {
+        self.attempts += 1;
+        let waited = self.last.elapsed().as_millis();
+        self.last = Instant::now();
+        if self.attempts == 11 || self.attempts == 14 {
+            println!("attempt {:2} after {waited:4} ms: accepted", self.attempts);
+            return Ok((duplex(64).0, Addr::Unix(UnixName::Unnamed)));
+        }
+        println!("attempt {:2} after {waited:4} ms: EMFILE", self.attempts);
+        Err(io::Error::from_raw_os_error(24))
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        Ok(Addr::Unix(UnixName::Unnamed))
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    let failing = OutOfDescriptors { attempts: 0, last: Instant::now() };
+    let mut listener = Retry::new(failing).on_error(|error| println!("    the log: {error}"));
+    let (freed, health) = (listener.freed(), listener.health());
+
+    tokio::spawn(async move {
+        sleep(Duration::from_millis(2600)).await;
+        println!("    a connection of ours closes");
+        freed.notify();
+    });
+    for _ in 0..2 {
+        listener.accept().await?;
+    }
+    println!("{:#?}", health.report());
+    Ok(())
+}
