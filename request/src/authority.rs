@@ -20,36 +20,23 @@ impl<'a> Authority<'a> {
     /// some and two to others), no zone, no `IPvFuture`, at most five digits up to 65535.
     #[inline]
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
-        // The usual host is nothing but name bytes: one pass and done.
-        if byte::all(bytes, byte::HOST) {
-            return Some(Self { host: bytes, port: None });
-        }
-        Self::read_port(bytes)
-    }
-
-    fn read_port(bytes: &'a [u8]) -> Option<Self> {
-        let end = match bytes {
-            [b'[', ..] => bytes.iter().position(|&byte| byte == b']')? + 1,
-            _ => bytes.iter().position(|&byte| byte == b':').unwrap_or(bytes.len()),
+        let (host, port) = split_port(bytes);
+        let port = match port {
+            None | Some([]) => None,
+            Some(digits) => Some(
+                digits
+                    .iter()
+                    .try_fold(0_u16, |port, digit| port.checked_mul(10)?.checked_add(u16::from(digit - b'0')))?,
+            ),
         };
-        let (host, rest) = bytes.split_at(end);
         match host {
             [b'[', address @ .., b']'] => {
                 std::str::from_utf8(address).ok()?.parse::<Ipv6Addr>().ok()?;
             }
+            // A port without a host says nothing.
+            [] if !bytes.is_empty() => return None,
             name if !byte::all(name, byte::HOST) => return None,
             _ => {}
-        }
-        let port = match rest {
-            [] | [b':'] => None,
-            [b':', digits @ ..] if digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit) => {
-                Some(std::str::from_utf8(digits).ok()?.parse().ok()?)
-            }
-            _ => return None,
-        };
-        // A port without a host says nothing.
-        if host.is_empty() && !rest.is_empty() {
-            return None;
         }
         Some(Self { host, port })
     }
@@ -57,6 +44,17 @@ impl<'a> Authority<'a> {
     /// Whether both name the same host and, with `default` for a port left out, the same port.
     pub(crate) fn same(&self, other: &Self, default: Option<u16>) -> bool {
         self.host.eq_ignore_ascii_case(other.host) && self.port.or(default) == other.port.or(default)
+    }
+}
+
+/// What stands before a colon and at most five digits at the end, and these digits.
+#[inline]
+fn split_port(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let digits = bytes.iter().rev().take(5).take_while(|byte| byte.is_ascii_digit()).count();
+    let (before, digits) = bytes.split_at(bytes.len() - digits);
+    match before {
+        [host @ .., b':'] => (host, Some(digits)),
+        _ => (bytes, None),
     }
 }
 

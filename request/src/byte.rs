@@ -12,6 +12,8 @@ pub(crate) const QUERY: u8 = 8;
 pub(crate) const HOST: u8 = 16;
 /// A byte that can stand in a target at all: those above, `%`, `?` and, before a form is known, `*`.
 pub(crate) const TARGET: u8 = 32;
+/// What stands for itself in a target of a path and a query, wherever: a byte of a path, or `?`.
+pub(crate) const PLAIN: u8 = 128;
 /// A byte of the value of a cookie: 0x20–0x7e without `"`, `;` and `\` (Go: `validCookieValueByte`).
 pub(crate) const COOKIE: u8 = 64;
 
@@ -21,10 +23,41 @@ pub(crate) const fn is(byte: u8, class: u8) -> bool {
     CLASS[byte as usize] & class != 0
 }
 
-/// Whether every byte of `bytes` belongs to `class`. One load and one `and` a byte, without a branch.
+/// Whether every byte of `bytes` belongs to `class`.
 #[inline]
 pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
-    bytes.iter().fold(class, |seen, &byte| seen & CLASS[byte as usize]) == class
+    common(bytes) & class != 0
+}
+
+/// The classes that every byte of `bytes` belongs to: one load and one `and` a byte, without a branch.
+#[inline]
+pub(crate) fn common(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(u8::MAX, |seen, &byte| seen & CLASS[byte as usize])
+}
+
+/// Where the first `needle` is, eight bytes at a time.
+#[inline]
+pub(crate) fn find(needle: u8, bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xff;
+    let words = bytes.chunks_exact(8);
+    let rest = bytes.len() - words.remainder().len();
+    for (i, word) in words.enumerate() {
+        let word = word.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)) ^ (ONES * u64::from(needle));
+        // The lowest bit set marks the first byte that is zero now; marks above it may be wrong.
+        let zero = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if zero != 0 {
+            return Some(i * 8 + zero.trailing_zeros() as usize / 8);
+        }
+    }
+    bytes[rest..].iter().position(|&byte| byte == needle).map(|at| rest + at)
+}
+
+/// Whether `text`, which has no controls, is `lower` in any case. `lower` is of small letters, digits and `-`.
+#[inline]
+pub(crate) fn is_word<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
+    // Bit 5 makes letters small and leaves digits and the dash alone; only controls could be mistaken for these.
+    let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
+    text.iter().zip(lower).fold(0, |different, (byte, lower)| different | (byte | 0x20) ^ lower) == 0
 }
 
 /// Whether `bytes` is a token (RFC 9110 §5.6.2): not empty, `tchar` only.
@@ -85,6 +118,7 @@ const fn class_of(byte: u8) -> u8 {
         | (if unreserved || sub_delim { HOST } else { 0 })
         | (if query || byte == b'%' { TARGET } else { 0 })
         | (if cookie { COOKIE } else { 0 })
+        | (if path || byte == b'?' { PLAIN } else { 0 })
 }
 
 #[cfg(test)]
@@ -118,6 +152,33 @@ mod tests {
         }
         assert_eq!(members(PATH).iter().filter(|b| !is(**b, QUERY)).count(), 0);
         assert_eq!(members(QUERY).iter().filter(|b| !is(**b, TARGET)).count(), 0);
+    }
+
+    #[test]
+    fn the_first_needle_is_found_in_every_place() {
+        for len in 0..40 {
+            for at in 0..len {
+                // Bytes one off the needle are what the trick with the borrow gets wrong.
+                for other in [b'a', b'?' + 1, b'?' - 1, 0, 0xff] {
+                    let mut bytes = vec![other; len];
+                    assert_eq!(find(b'?', &bytes), None);
+                    bytes[at..].fill(b'?');
+                    assert_eq!(find(b'?', &bytes), Some(at), "{at} of {len}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_is_known_in_any_case() {
+        assert!(is_word(b"HOST", b"host") && is_word(b"host", b"host") && is_word(b"hOsT", b"host"));
+        assert!(is_word(b"100-Continue", b"100-continue"));
+        assert!(!is_word(b"hosts", b"host") && !is_word(b"hos", b"host") && !is_word(b"", b"host"));
+        for (i, byte) in (0..4).flat_map(|i| (b' '..=u8::MAX).map(move |byte| (i, byte))) {
+            let mut word = *b"a-1z";
+            word[i] = byte;
+            assert_eq!(is_word(&word, b"a-1z"), word.eq_ignore_ascii_case(b"a-1z"), "{word:?}");
+        }
     }
 
     #[test]

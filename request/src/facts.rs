@@ -23,39 +23,51 @@ pub(crate) struct Facts<'a> {
     trailer_framing: Option<u32>,
 }
 
+/// What makes a letter small, and `t` and `u` one: both start a name of seven letters.
+const CASE: u8 = 0x21;
+
+/// By the length of a name, the first letter of those that decide something.
+static FIRST: [u8; 18] = {
+    let mut first = [0; 18];
+    first[b"host".len()] = b'h' | CASE;
+    first[b"expect".len()] = b'e' | CASE;
+    first[b"upgrade".len()] = b'u' | CASE;
+    first[b"trailer".len()] = b't' | CASE;
+    first[b"connection".len()] = b'c' | CASE;
+    first[b"content-length".len()] = b'c' | CASE;
+    first[b"transfer-encoding".len()] = b't' | CASE;
+    first
+};
+
 impl<'a> Facts<'a> {
-    /// Takes note of a field. Most fields decide nothing: they are told by length and first letter.
-    #[inline]
+    /// Takes note of a field. Most decide nothing, which the length and the first letter of the name tell.
+    #[inline(always)]
     pub(crate) fn note(&mut self, name: &[u8], value: &'a [u8], name_at: u32, value_at: u32) -> Result<(), HeadError> {
-        let Some(first) = name.first() else { return Ok(()) };
-        let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        match (name.len(), first | 0x20) {
-            (4, b'h') if is(b"host") => self.note_host(value, name_at, value_at),
-            (6, b'e') if is(b"expect") => self.note_expect(value, value_at),
-            (7, b'u') if is(b"upgrade") => {
-                self.upgrade_sent = true;
-                Ok(())
-            }
-            (7, b't') if is(b"trailer") => {
-                self.note_trailer(value, value_at);
-                Ok(())
-            }
-            (10, b'c') if is(b"connection") => {
-                self.note_connection(value);
-                Ok(())
-            }
-            (14, b'c') if is(b"content-length") => {
-                self.length = if self.length == Declared::Never { Declared::Once(value) } else { Declared::Again };
-                self.framing_at = value_at;
-                Ok(())
-            }
-            (17, b't') if is(b"transfer-encoding") => {
-                self.coding = if self.coding == Declared::Never { Declared::Once(value) } else { Declared::Again };
-                self.framing_at = value_at;
-                Ok(())
-            }
+        match (FIRST.get(name.len()), name.first()) {
+            (Some(known), Some(first)) if first | CASE == *known => self.note_known(name, value, name_at, value_at),
             _ => Ok(()),
         }
+    }
+
+    #[inline(never)]
+    fn note_known(&mut self, name: &[u8], value: &'a [u8], name_at: u32, value_at: u32) -> Result<(), HeadError> {
+        match name.len() {
+            4 if byte::is_word(name, b"host") => return self.note_host(value, name_at, value_at),
+            6 if byte::is_word(name, b"expect") => return self.note_expect(value, value_at),
+            7 if byte::is_word(name, b"upgrade") => self.upgrade_sent = true,
+            7 if byte::is_word(name, b"trailer") => self.note_trailer(value, value_at),
+            10 if byte::is_word(name, b"connection") => self.note_connection(value),
+            14 if byte::is_word(name, b"content-length") => {
+                self.length = self.length.and(value);
+                self.framing_at = value_at;
+            }
+            17 if byte::is_word(name, b"transfer-encoding") => {
+                self.coding = self.coding.and(value);
+                self.framing_at = value_at;
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     #[inline]
@@ -74,15 +86,24 @@ impl<'a> Facts<'a> {
             return Ok(());
         }
         self.expects = true;
-        if value.eq_ignore_ascii_case(b"100-continue") { Ok(()) } else { Err(HeadError::Expect { at }) }
+        if byte::is_word(value, b"100-continue") { Ok(()) } else { Err(HeadError::Expect { at }) }
     }
 
     fn note_connection(&mut self, value: &[u8]) {
-        // The usual values are one word.
-        for option in value.split(|&byte| byte == b',').map(byte::trim) {
-            self.close |= option.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-            self.upgrade_named |= option.eq_ignore_ascii_case(b"upgrade");
+        // The usual value is one word.
+        if byte::find(b',', value).is_none() {
+            return self.note_option(value);
+        }
+        value.split(|&byte| byte == b',').for_each(|option| self.note_option(byte::trim(option)));
+    }
+
+    #[inline]
+    fn note_option(&mut self, option: &[u8]) {
+        match option.len() {
+            5 => self.close |= byte::is_word(option, b"close"),
+            7 => self.upgrade_named |= byte::is_word(option, b"upgrade"),
+            10 => self.keep_alive |= byte::is_word(option, b"keep-alive"),
+            _ => {}
         }
     }
 

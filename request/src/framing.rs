@@ -53,10 +53,19 @@ pub enum Declared<'a> {
 
 impl<'a> FromIterator<&'a [u8]> for Declared<'a> {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(values: I) -> Self {
-        values.into_iter().fold(Self::Never, |declared, value| match declared {
+        values.into_iter().fold(Self::Never, Self::and)
+    }
+}
+
+impl<'a> Declared<'a> {
+    /// The same after one more value.
+    #[must_use]
+    #[inline]
+    pub const fn and(self, value: &'a [u8]) -> Self {
+        match self {
             Self::Never => Self::Once(value),
             Self::Once(_) | Self::Again => Self::Again,
-        })
+        }
     }
 }
 
@@ -106,7 +115,7 @@ impl FramingError {
 #[inline]
 pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> Result<Framing, FramingError> {
     // Step 3: with both fields "Transfer-Encoding overrides", but the message "ought to be handled as an error".
-    if length != Declared::Never && coding != Declared::Never {
+    if !matches!((length, coding), (Declared::Never, _) | (_, Declared::Never)) {
         return Err(FramingError::LengthAndCoding);
     }
     // Step 4: a final coding other than chunked cannot be framed; chunked after another coding could be, but we

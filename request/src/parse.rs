@@ -93,19 +93,21 @@ impl Index {
         self.version = if request.version? == 0 { Version::Http10 } else { Version::Http11 };
         self.layout = Layout::read(method.as_bytes(), target.as_bytes()).ok()?;
 
+        let base = head.as_ptr() as usize;
+        self.fields.clear();
+        self.fields.extend(request.headers.iter().map(|field| Field {
+            name: Span::new(field.name.as_ptr() as usize - base, field.name.len()),
+            value: Span::new(field.value.as_ptr() as usize - base, field.value.len()),
+        }));
+
         // A line that ends with CRLF: no value has a CR in it, so the byte before the LF before a name tells. The
         // same for the empty line, which the last line's end precedes.
         let mut fine = head.ends_with(b"\r\n\r\n");
         let mut facts = Facts::default();
-        let base = head.as_ptr() as usize;
-        self.fields.clear();
-        self.fields.extend(request.headers.iter().map(|field| {
-            let name = Span::new(field.name.as_ptr() as usize - base, field.name.len());
-            let value = Span::new(field.value.as_ptr() as usize - base, field.value.len());
-            fine &= head.get((name.start as usize).wrapping_sub(2)) == Some(&b'\r');
-            fine &= facts.note(field.name.as_bytes(), field.value, name.start, value.start).is_ok();
-            Field { name, value }
-        }));
+        for (sent, field) in request.headers.iter().zip(&self.fields) {
+            fine &= head.get((field.name.start as usize).wrapping_sub(2)) == Some(&b'\r');
+            facts.note(sent.name.as_bytes(), sent.value, field.name.start, field.value.start).ok()?;
+        }
         if !fine || head.len() > limits.field && self.has_long_field(head.len(), limits.field) {
             return None;
         }

@@ -222,6 +222,21 @@ pub(crate) fn default_port(scheme: &[u8]) -> Option<u16> {
 /// The path from `start` on, and the query after it.
 #[inline]
 fn path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), TargetError> {
+    // The usual target has no escape and nothing odd; whether it has a query can be seen in the same pass.
+    let common = byte::common(&target[start..]);
+    if common & byte::PATH != 0 {
+        return Ok((Span::new(start, target.len() - start), None));
+    }
+    if common & byte::PLAIN != 0 {
+        let path = byte::find(b'?', &target[start..]).unwrap_or(target.len() - start);
+        let query = start + path + 1;
+        return Ok((Span::new(start, path), Some(Span::new(query, target.len() - query))));
+    }
+    escaped_path_and_query(target, start)
+}
+
+/// The same, one byte after the other.
+fn escaped_path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), TargetError> {
     let end = run(target, start, byte::PATH)?;
     let path = Span::new(start, end - start);
     match target.get(end) {
@@ -239,7 +254,6 @@ fn path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), T
 }
 
 /// Where the bytes of `class` and the escapes from `at` on end.
-#[inline]
 fn run(target: &[u8], mut at: usize, class: u8) -> Result<usize, TargetError> {
     loop {
         match target.get(at) {
