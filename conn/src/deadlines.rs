@@ -25,6 +25,8 @@ pub enum Phase {
     Reply,
     /// The rest of what a client sends although its answer is final.
     Linger,
+    /// A request that may be on its way although the server is shutting down.
+    LastCall,
 }
 
 /// The time limits of a connection. [`Duration::MAX`] turns one off.
@@ -53,6 +55,9 @@ pub struct Deadlines {
     /// How long a client that is still sending is read and ignored after a final answer, so that the answer is not
     /// lost with the connection: 2 s. Go sleeps 500 ms without reading.
     pub linger: Duration,
+    /// How long an idle connection is still read when the server shuts down, for a request that may be on its way:
+    /// 500 ms. Go closes at once and loses it.
+    pub last_call: Duration,
 }
 
 impl Default for Deadlines {
@@ -64,15 +69,16 @@ impl Default for Deadlines {
             grace: Duration::from_secs(5),
             stall: Duration::from_secs(30),
             linger: Duration::from_secs(2),
+            last_call: Duration::from_millis(500),
         }
     }
 }
 
 impl Deadlines {
-    /// No limits at all, as Go's zero `Server`.
+    /// No limits while the server runs, as Go's zero `Server`.
     pub fn none() -> Self {
         let never = Duration::MAX;
-        Deadlines { head: never, idle: never, rate: 0, grace: never, stall: never, linger: Duration::from_secs(2) }
+        Deadlines { head: never, idle: never, rate: 0, grace: never, stall: never, ..Deadlines::default() }
     }
 
     /// When a phase that began at `now` ends at the latest, if it is one that must end: for a phase that must move
@@ -82,6 +88,7 @@ impl Deadlines {
             Phase::Idle => self.idle,
             Phase::Head => self.head,
             Phase::Linger => self.linger,
+            Phase::LastCall => self.last_call,
             Phase::Body | Phase::Reply => self.stall,
         };
         after(now, limit)

@@ -11,7 +11,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use quintet_listener::{Addr, Stream};
@@ -32,6 +32,8 @@ pub type StateHook = Box<dyn Fn(&Link, State, State) + Send + Sync>;
 pub struct Conns {
     epoch: Instant,
     now: AtomicU64,
+    /// The wall clock when the clock last moved, in seconds of Unix time.
+    unix: AtomicU64,
     deadlines: Deadlines,
     local: Option<Addr>,
     hook: Option<StateHook>,
@@ -91,6 +93,7 @@ impl Conns {
         Arc::new(Conns {
             epoch: Instant::now(),
             now: AtomicU64::new(0),
+            unix: AtomicU64::new(0),
             deadlines,
             local,
             hook,
@@ -221,6 +224,12 @@ impl Conns {
         &self.deadlines
     }
 
+    /// The wall clock, at most a tick old, in seconds of Unix time: what a `Date` field says.
+    #[inline]
+    pub fn unix(&self) -> u64 {
+        self.unix.load(Relaxed)
+    }
+
     /// Milliseconds since the beginning, at most a tick old.
     #[inline]
     pub(super) fn now(&self) -> u64 {
@@ -241,6 +250,8 @@ impl Conns {
     fn tick(&self) {
         let now = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER - 1);
         self.now.fetch_max(now, Relaxed);
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.unix.store(unix, Relaxed);
     }
 
     fn wake_the_late(&self) {

@@ -58,6 +58,12 @@ impl Link {
         &self.peer
     }
 
+    /// The connections this one is among.
+    #[inline]
+    pub fn conns(&self) -> &Arc<Conns> {
+        &self.conns
+    }
+
     /// Where the connection was accepted. Go: `LocalAddrContextKey`.
     pub fn local(&self) -> Option<&Addr> {
         self.conns.local()

@@ -264,9 +264,7 @@ impl HttpBody for Body {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Kind::Lent(loan) => loan.poll_frame(cx),
-            Kind::Stream(stream) => {
-                stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_frame(cx)
-            }
+            Kind::Stream(stream) => stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_frame(cx),
         }
     }
 

@@ -176,11 +176,7 @@ impl<S: Stream> Lent<S> {
 
     /// For the owner, after the reply: sends what is to be sent and throws away what is left of the body, but no more
     /// than `limit` bytes.
-    pub(super) fn poll_discard(
-        &mut self,
-        cx: &mut Context<'_>,
-        limit: &mut u64,
-    ) -> Poll<Result<Discarded, WireError>> {
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: &mut u64) -> Poll<Result<Discarded, WireError>> {
         loop {
             let before = self.wire.input.len();
             match self.skip() {

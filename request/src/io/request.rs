@@ -75,6 +75,7 @@ pub struct PathValues {
 
 thread_local! {
     static POOL: RefCell<Vec<Box<Inner>>> = const { RefCell::new(Vec::new()) };
+    static DROPPED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 impl Request {
@@ -335,6 +336,12 @@ impl Request {
         }
     }
 
+    /// The method and the target of the request that was dropped last by a panic in this thread, once: for whoever
+    /// catches the panic of a handler, which has taken its request along.
+    pub fn dropped_by_panic() -> Option<String> {
+        DROPPED.take()
+    }
+
     /// A value that something before the handler attached, by its type.
     pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.inner().rare.as_ref()?.extensions.get(&TypeId::of::<T>())?.downcast_ref()
@@ -386,6 +393,10 @@ impl PathValues {
 
 impl Drop for Request {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let line = format!("{} {}", self.method(), self.target().raw());
+            let _ = DROPPED.try_with(|dropped| dropped.replace(Some(line)));
+        }
         let Some(mut inner) = self.0.take() else { return };
         inner.body = Body::empty();
         inner.link = None;

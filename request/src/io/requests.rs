@@ -223,7 +223,7 @@ impl<S: Stream> Requests<S> {
             }
             Ok(Filled::End | Filled::Full) if silent => Poll::Ready(Ok(false)),
             Ok(Filled::End | Filled::Full) => Poll::Ready(Err(RequestsError::Early)),
-            Err(WireError::Late(Phase::Idle | Phase::Head)) if silent => Poll::Ready(Ok(false)),
+            Err(WireError::Late(Phase::Idle | Phase::Head | Phase::LastCall)) if silent => Poll::Ready(Ok(false)),
             Err(WireError::Late(Phase::Head)) => Poll::Ready(Err(RequestsError::Late)),
             Err(error) => Poll::Ready(Err(RequestsError::Wire(error))),
         }
@@ -329,11 +329,17 @@ impl<S: Stream> Requests<S> {
 const SEATED: &str = "the wire leaves only with the requests, or for the time of a settlement";
 const OWNED: &str = "only the owner takes a loan back, and then it has no loan";
 
-/// The next head is awaited: idle until its first byte on a connection used before, then its whole.
+/// The next head is awaited: its whole from its first byte on, or from the beginning of the connection; until then a
+/// connection that was used before is idle.
 #[inline]
 fn await_head<S: Stream>(wire: &mut Wire<S>) {
-    let fresh = wire.link().is_some_and(|link| link.state() == State::New);
-    wire.enter(if wire.input.is_empty() && !fresh { Phase::Idle } else { Phase::Head });
+    let phase = match wire.link() {
+        _ if !wire.input.is_empty() => Phase::Head,
+        Some(link) if link.is_stopping() => Phase::LastCall,
+        Some(link) if link.state() == State::New => Phase::Head,
+        _ => Phase::Idle,
+    };
+    wire.enter(phase);
 }
 
 fn failure(polled: Poll<Result<Filled, WireError>>) -> Poll<WireError> {

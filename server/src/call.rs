@@ -1,0 +1,82 @@
+//! A handler at work: what it does cannot break the connection, and what the client does does not break it.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::{Context, Poll},
+};
+
+use http::StatusCode;
+use quintet_conn::{Link, WireError};
+use quintet_listener::Stream;
+use quintet_mux::{Handler, Response};
+use quintet_request::{Request, Requests};
+
+use crate::{config::Panicked, server::Shared};
+
+/// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
+/// the connection was cut.
+///
+/// While the handler waits, what is to be sent is sent and the client is watched. If it goes away the request is
+/// [cancelled](quintet_request::Request::cancelled), and the handler goes on.
+#[inline]
+pub(crate) async fn call<H: Handler, S: Stream>(
+    server: &Shared<H>,
+    link: &Link,
+    request: Request,
+    requests: &mut Requests<S>,
+) -> Option<Response> {
+    if request.path() == "*" && !server.config.pass_options_star {
+        return Some(Response::new(())); // Go: globalOptionsHandler
+    }
+    let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
+        Ok(future) => future,
+        Err(payload) => return Some(panicked(server, link, &*payload)),
+    };
+    let mut future = pin!(future);
+    let mut client = Client::Here;
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
+        Ok(Poll::Pending) => watch(link, requests, &mut client, cx).map(|()| None),
+        Err(payload) => Poll::Ready(Some(panicked(server, link, &*payload))),
+    })
+    .await
+}
+
+/// Whether there is somebody to watch.
+enum Client {
+    Here,
+    Gone,
+}
+
+/// Ready if the connection was cut.
+#[cold]
+fn watch<S: Stream>(link: &Link, requests: &mut Requests<S>, client: &mut Client, cx: &mut Context<'_>) -> Poll<()> {
+    if let Client::Gone = client {
+        return if link.conns().is_cut() { Poll::Ready(()) } else { Poll::Pending };
+    }
+    match requests.poll_watch(cx) {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(WireError::Cut) => Poll::Ready(()),
+        Poll::Ready(_) => {
+            *client = Client::Gone;
+            link.cancel();
+            Poll::Pending
+        }
+    }
+}
+
+/// Reports a panic; the response to it.
+#[cold]
+pub(crate) fn panicked<H>(server: &Shared<H>, link: &Link, payload: &(dyn Any + Send)) -> Response {
+    let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text.as_str(),
+        (None, None) => "not text",
+    };
+    let request = Request::dropped_by_panic();
+    server.config.hooks.panicked(&Panicked { link, message, request: request.as_deref() });
+    Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error").with_header("connection", "close")
+}

@@ -1,0 +1,133 @@
+//! Everything about a server that can be set.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use quintet_conn::{Deadlines, Link, State};
+use quintet_listener::AcceptError;
+use quintet_mux::Response;
+use quintet_request::{Limits, RequestsError};
+
+/// Everything about a server that can be set, each with a safe default.
+///
+/// # Example
+/// ```
+/// use quintet_server::{Config, Deadlines, Limits, Server};
+/// use std::time::Duration;
+///
+/// let config = Config {
+///     limits: Limits { target: 2048, ..Limits::default() },
+///     deadlines: Deadlines { idle: Duration::from_secs(15), ..Deadlines::default() },
+///     max_requests: 1000,
+///     ..Config::default()
+/// };
+/// let server = Server::with(async |_| "hello\n", config);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How much of a client's words is read: sizes and counts.
+    pub limits: Limits,
+    /// How long a client may take, in each way of being slow.
+    pub deadlines: Deadlines,
+    /// A body that the handler left is read and thrown away up to this many bytes (256 KiB), so that the connection can
+    /// be used again; if more is to come, the connection ends with the reply. Go: `maxPostHandlerReadBytes`.
+    pub unread: u64,
+    /// How many bytes of a client that is still sending are read and ignored after a final answer, so that the answer
+    /// arrives: 64 MiB, within [`Deadlines::linger`].
+    pub linger: u64,
+    /// The most requests on one connection; the last reply says `Connection: close`. No limit by default.
+    pub max_requests: u64,
+    /// The greatest age of a connection; the reply after it says `Connection: close`. No limit by default.
+    pub max_age: Duration,
+    /// Whether `OPTIONS *` goes to the handler instead of being answered here. Go:
+    /// `Server.DisableGeneralOptionsHandler`.
+    pub pass_options_star: bool,
+    /// What is told of what happens.
+    pub hooks: Hooks,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            limits: Limits::default(),
+            deadlines: Deadlines::default(),
+            unread: 256 * 1024,
+            linger: 64 << 20,
+            max_requests: u64::MAX,
+            max_age: Duration::MAX,
+            pass_options_star: false,
+            hooks: Hooks::default(),
+        }
+    }
+}
+
+/// Functions that are told of what happens; without one, nothing happens, except that panics and accept errors are
+/// written to standard error.
+#[derive(Clone, Default)]
+pub struct Hooks {
+    /// A connection moved from a state to a state; a new one is moved from [`State::New`] to itself. Go:
+    /// `Server.ConnState`.
+    pub state: Option<Arc<dyn Fn(&Link, State, State) + Send + Sync>>,
+    /// A client was refused before a handler was asked. The reply that is returned, if any, is sent in place of the
+    /// plain one; its status may be any, and the connection closes.
+    pub refused: Option<Arc<dyn Fn(&Refused<'_>) -> Option<Response> + Send + Sync>>,
+    /// A handler panicked; the client was answered 500 if it was not answered yet, and the connection closed.
+    pub panicked: Option<Arc<dyn Fn(&Panicked<'_>) + Send + Sync>>,
+    /// A connection could not be accepted and will be tried again; at most once a second.
+    pub accept_error: Option<Arc<dyn Fn(&AcceptError<'_>) + Send + Sync>>,
+}
+
+/// A client that is refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused<'a> {
+    /// The connection.
+    pub link: &'a Link,
+    /// Why.
+    pub error: &'a RequestsError,
+    /// What it is answered: 400, 408, 414, 417, 431, 501 or 505.
+    pub status: u16,
+}
+
+/// A panic in a handler.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Panicked<'a> {
+    /// The connection.
+    pub link: &'a Link,
+    /// What was said: the payload, if it is text.
+    pub message: &'a str,
+    /// The method and the target of the request, unless the handler had dropped it.
+    pub request: Option<&'a str>,
+}
+
+impl Hooks {
+    pub(crate) fn panicked(&self, panicked: &Panicked<'_>) {
+        match &self.panicked {
+            Some(hook) => hook(panicked),
+            None => eprintln!(
+                "http: panic serving {} ({}): {}",
+                panicked.link.peer(),
+                panicked.request.unwrap_or("request dropped"),
+                panicked.message
+            ),
+        }
+    }
+
+    pub(crate) fn accept_error(&self, error: &AcceptError<'_>) {
+        match &self.accept_error {
+            Some(hook) => hook(error),
+            None => eprintln!("http: {error}"),
+        }
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hooks")
+            .field("state", &self.state.is_some())
+            .field("refused", &self.refused.is_some())
+            .field("panicked", &self.panicked.is_some())
+            .field("accept_error", &self.accept_error.is_some())
+            .finish()
+    }
+}

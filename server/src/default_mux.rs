@@ -1,0 +1,49 @@
+//! The process-wide mux, and serving without making a server first.
+
+use std::sync::LazyLock;
+
+use quintet_mux::{Handler, ServeMux};
+
+use crate::server::{ServeError, Server};
+
+/// The mux that [`handle`] adds to and that serves where no handler is given. Go: `http.DefaultServeMux`.
+pub static DEFAULT_SERVE_MUX: LazyLock<ServeMux> = LazyLock::new(ServeMux::new);
+
+/// Adds a handler to the default mux. Go: `http.Handle`.
+///
+/// # Panics
+/// As [`ServeMux::handle`]: if the pattern is malformed or conflicts with another one.
+#[track_caller]
+pub fn handle(pattern: &str, handler: impl Handler) {
+    DEFAULT_SERVE_MUX.handle(pattern, handler);
+}
+
+/// Adds a handler to the default mux. Go: `http.HandleFunc`.
+///
+/// # Panics
+/// As [`ServeMux::handle`].
+#[track_caller]
+pub fn handle_func(pattern: &str, handler: impl Handler) {
+    DEFAULT_SERVE_MUX.handle(pattern, handler);
+}
+
+/// Listens on an address and serves it with the defaults of [`Config`](crate::Config): with a mux, or with the default
+/// one if it is `None`. Go: `http.ListenAndServe`.
+///
+/// For any other handler there is [`Server::listen_and_serve`].
+///
+/// # Errors
+/// [`ServeError`]; it does not return otherwise.
+///
+/// # Example
+/// ```no_run
+/// use quintet_server::{Request, handle_func, listen_and_serve};
+///
+/// # async fn run() -> Result<(), quintet_server::ServeError> {
+/// handle_func("GET /{name}", async |request: Request| format!("hello, {}\n", request.path_value("name").unwrap()));
+/// listen_and_serve(":9090", None).await
+/// # }
+/// ```
+pub async fn listen_and_serve(addr: &str, handler: Option<ServeMux>) -> Result<(), ServeError> {
+    Server::new(handler.unwrap_or_else(|| DEFAULT_SERVE_MUX.clone())).listen_and_serve(addr).await
+}

@@ -1,0 +1,68 @@
+//! How a connection ends: closed, refused, or handed over.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+};
+
+use http::StatusCode;
+use quintet_conn::{Link, State};
+use quintet_listener::Stream;
+use quintet_mux::{Response, Upgrade, Upgraded};
+use quintet_request::{Requests, RequestsError, Reuse, Unread};
+
+use crate::{config::Refused, encode, exchange::Exchange, server::Shared};
+
+/// Closes a connection after its last reply. A client that may still be sending is read for a while, so that the reply
+/// is not lost.
+pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: Requests<S>, reuse: Reuse) {
+    let mut wire = requests.into_wire();
+    let sent = wire.flush().await;
+    if sent.is_ok() && (reuse == Reuse::Unread || !wire.input.is_empty()) {
+        let _ = wire.linger(server.config.linger).await;
+    }
+}
+
+/// Answers a client that is refused, and closes. Go: the error replies of `(*conn).serve`.
+pub(crate) async fn refuse<H, S: Stream>(
+    server: &Shared<H>,
+    link: &Link,
+    mut requests: Requests<S>,
+    error: RequestsError,
+) {
+    let Some(status) = error.status() else { return };
+    let hook = server.config.hooks.refused.as_ref();
+    let own = hook.and_then(|hook| hook(&Refused { link, error: &error, status }));
+    let mut response = own.unwrap_or_else(|| plain(status, &error));
+    let body = response.take_body().try_into_bytes().unwrap_or_default();
+    let exchange = Exchange::refused();
+    let plan = exchange.plan(&response, Some(body.len() as u64), Unread::TooMuch);
+    {
+        let mut wire = requests.wire();
+        encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &body);
+        wire.output.push(body);
+    }
+    close(server, requests, Reuse::Unread).await;
+}
+
+fn plain(status: u16, error: &RequestsError) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+    Response::text(status, format_args!("{status}: {error}"))
+}
+
+/// Hands a connection over, and keeps it counted until whoever has it is done. Go: `(*conn).hijackLocked`.
+pub(crate) async fn hijack<S: Stream>(link: &Link, requests: Requests<S>, upgrade: Upgrade) {
+    let mut wire = requests.into_wire();
+    if wire.flush().await.is_err() {
+        return;
+    }
+    link.set_state(State::Hijacked);
+    let (io, mut input, _) = wire.into_parts();
+    let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));
+    poll_fn(|cx| match other.as_mut().poll(cx) {
+        Poll::Pending if link.conns().is_cut() => Poll::Ready(()),
+        polled => polled,
+    })
+    .await;
+}

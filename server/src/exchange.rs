@@ -1,0 +1,217 @@
+//! What a request asks of its reply, and what the reply will therefore look like on the wire. RFC 9112 §6, §9.
+
+use http::{HeaderMap, StatusCode, header};
+use quintet_mux::Response;
+use quintet_request::{Request, Unread, Version};
+
+/// What a request asks of its reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    method: Method,
+    pub(crate) version: Version,
+    keep: bool,
+}
+
+/// The methods that change what a reply looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    Head,
+    Connect,
+    Other,
+}
+
+/// How the end of a reply's body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// There is none, and nothing is said about it.
+    Unsaid,
+    /// `Content-Length`.
+    Exact(u64),
+    /// `Transfer-Encoding: chunked`.
+    Chunked,
+    /// The connection's end is the body's.
+    Close,
+}
+
+/// Whether the connection is used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Alive,
+    Close,
+}
+
+/// What a reply looks like on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) length: Length,
+    /// Whether the body follows; a reply to HEAD only says what would follow.
+    pub(crate) bodied: bool,
+    pub(crate) keep: Keep,
+}
+
+impl Exchange {
+    #[inline]
+    pub(crate) fn begin(request: &Request) -> Self {
+        let head = request.head();
+        let method = match head.method() {
+            "HEAD" => Method::Head,
+            "CONNECT" => Method::Connect,
+            _ => Method::Other,
+        };
+        Exchange { method, version: head.version(), keep: head.keep_alive() }
+    }
+
+    /// The reply will be the last on its connection.
+    pub(crate) fn close(&mut self) {
+        self.keep = false;
+    }
+
+    /// For an answer to bytes that are no request.
+    pub(crate) const fn refused() -> Self {
+        Exchange { method: Method::Other, version: Version::Http11, keep: false }
+    }
+
+    /// `known` is the length of the body, if it is.
+    #[inline]
+    pub(crate) fn plan(&self, response: &Response, known: Option<u64>, unread: Unread) -> Plan {
+        let status = response.status();
+        let bodiless = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let tunnel = self.method == Method::Connect && status.is_success();
+        let said = response.headers().and_then(content_length);
+        let length = match (known.or(said), self.version) {
+            _ if bodiless => Length::Unsaid,
+            _ if tunnel => Length::Close,
+            // A handler that leaves out the body of a reply to HEAD does not mean that GET would be empty.
+            (Some(0), _) if self.method == Method::Head => said.map_or(Length::Unsaid, Length::Exact),
+            (Some(length), _) => Length::Exact(length),
+            (None, Version::Http11) => Length::Chunked,
+            (None, Version::Http10) if self.method == Method::Head => Length::Unsaid,
+            (None, Version::Http10) => Length::Close,
+        };
+        let keep = self.keep
+            && length != Length::Close
+            && unread != Unread::TooMuch
+            && self.method != Method::Connect
+            && !response.headers().is_some_and(asks_to_close);
+        Plan {
+            length,
+            bodied: !bodiless && self.method != Method::Head,
+            keep: if keep { Keep::Alive } else { Keep::Close },
+        }
+    }
+
+    /// The `Connection` field that says so, where the version does not.
+    #[inline]
+    pub(crate) fn connection(&self, plan: &Plan) -> Option<&'static str> {
+        match (self.version, plan.keep) {
+            (Version::Http11, Keep::Close) if plan.length == Length::Close && self.method == Method::Connect => None,
+            (Version::Http11, Keep::Close) => Some("close"),
+            (Version::Http10, Keep::Alive) => Some("keep-alive"),
+            _ => None,
+        }
+    }
+}
+
+/// What a handler says about the length of a body that it streams, if it makes sense.
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn asks_to_close(headers: &HeaderMap) -> bool {
+    let tokens = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    tokens.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case("close"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(head: &str, response: &Response, known: Option<u64>) -> (Length, bool, Option<&'static str>) {
+        let request = Request::parse(format!("{head}\r\n\r\n").as_bytes()).unwrap();
+        let exchange = Exchange::begin(&request);
+        let plan = exchange.plan(response, known, Unread::Nothing);
+        (plan.length, plan.bodied, exchange.connection(&plan))
+    }
+
+    const GET: &str = "GET / HTTP/1.1\r\nHost: a";
+    const HEAD: &str = "HEAD / HTTP/1.1\r\nHost: a";
+    const OLD: &str = "GET / HTTP/1.0";
+    const OLD_KEEP: &str = "GET / HTTP/1.0\r\nConnection: keep-alive";
+
+    fn status(code: u16) -> Response {
+        Response::new(()).with_status(StatusCode::from_u16(code).unwrap())
+    }
+
+    #[test]
+    fn a_known_length_is_said_and_an_unknown_one_is_chunked() {
+        assert_eq!(plan(GET, &status(200), Some(5)), (Length::Exact(5), true, None));
+        assert_eq!(plan(GET, &status(200), Some(0)), (Length::Exact(0), true, None));
+        assert_eq!(plan(GET, &status(200), None), (Length::Chunked, true, None));
+    }
+
+    #[test]
+    fn http_1_0_has_no_chunks_and_is_kept_only_if_asked() {
+        assert_eq!(plan(OLD, &status(200), None), (Length::Close, true, None));
+        assert_eq!(plan(OLD_KEEP, &status(200), None), (Length::Close, true, None));
+        assert_eq!(plan(OLD, &status(200), Some(5)), (Length::Exact(5), true, None));
+        assert_eq!(plan(OLD_KEEP, &status(200), Some(5)), (Length::Exact(5), true, Some("keep-alive")));
+    }
+
+    #[test]
+    fn a_reply_to_head_says_what_get_would_and_has_no_body() {
+        assert_eq!(plan(HEAD, &status(200), Some(5)), (Length::Exact(5), false, None));
+        assert_eq!(plan(HEAD, &status(200), None), (Length::Chunked, false, None));
+        assert_eq!(plan(HEAD, &status(200), Some(0)), (Length::Unsaid, false, None));
+        let said = status(200).with_header("content-length", "7");
+        assert_eq!(plan(HEAD, &said, Some(0)), (Length::Exact(7), false, None));
+    }
+
+    #[test]
+    fn some_statuses_have_no_body_and_no_length() {
+        for code in [101, 204, 304] {
+            assert_eq!(plan(GET, &status(code), Some(5)), (Length::Unsaid, false, None), "{code}");
+        }
+        assert_eq!(plan(GET, &status(205), Some(0)), (Length::Exact(0), true, None));
+    }
+
+    #[test]
+    fn the_handler_may_close_and_may_say_a_length_it_knows() {
+        let close = status(200).with_header("connection", "x, Close");
+        assert_eq!(plan(GET, &close, Some(5)), (Length::Exact(5), true, Some("close")));
+        let said = status(200).with_header("content-length", "7");
+        assert_eq!(plan(GET, &said, None), (Length::Exact(7), true, None));
+        assert_eq!(plan(GET, &said, Some(5)), (Length::Exact(5), true, None));
+        let nonsense = status(200).with_header("content-length", "-7");
+        assert_eq!(plan(GET, &nonsense, None), (Length::Chunked, true, None));
+    }
+
+    #[test]
+    fn the_client_may_close() {
+        let head = format!("{GET}\r\nConnection: close");
+        assert_eq!(plan(&head, &status(200), Some(5)), (Length::Exact(5), true, Some("close")));
+    }
+
+    #[test]
+    fn a_tunnel_has_no_framing_and_a_refused_one_does() {
+        let connect = "CONNECT a:1 HTTP/1.1\r\nHost: a:1";
+        assert_eq!(plan(connect, &status(200), Some(0)), (Length::Close, true, None));
+        assert_eq!(plan(connect, &status(403), Some(5)), (Length::Exact(5), true, Some("close")));
+    }
+
+    #[test]
+    fn a_body_left_unread_closes_if_it_is_too_much() {
+        let request = Request::parse(format!("{GET}\r\n\r\n").as_bytes()).unwrap();
+        let exchange = Exchange::begin(&request);
+        for (unread, keep) in [
+            (Unread::Nothing, Keep::Alive),
+            (Unread::Held, Keep::Alive),
+            (Unread::Some, Keep::Alive),
+            (Unread::TooMuch, Keep::Close),
+        ] {
+            assert_eq!(exchange.plan(&status(200), Some(1), unread).keep, keep);
+        }
+        let mut last = exchange;
+        last.close();
+        assert_eq!(last.plan(&status(200), Some(1), Unread::Nothing).keep, Keep::Close);
+    }
+}

@@ -1,0 +1,238 @@
+//! Sending a response: its head, then its body, whole or as it is made.
+
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body::{Body as _, Frame};
+use quintet_conn::{Link, WireError};
+use quintet_listener::Stream;
+use quintet_mux::{Response, Upgrade};
+use quintet_request::{Body, BodyError, Requests, Reuse, Unread};
+
+use crate::{
+    call::panicked,
+    encode,
+    exchange::{Exchange, Keep, Length, Plan},
+    server::Shared,
+};
+
+/// How much may wait to be sent, in bytes, before the client must read.
+const HIGH: usize = 64 * 1024;
+
+/// What came of a reply.
+pub(crate) enum Replied {
+    /// It is sent, or waits in the wire's output; the connection is good for this.
+    Done(Reuse),
+    /// Its head waits in the wire's output, and another protocol follows.
+    Upgrade(Upgrade),
+}
+
+/// Writes a response to the wire. What is small waits there for the next flush.
+///
+/// # Errors
+/// [`WireError`] if the client is gone.
+#[inline]
+pub(crate) async fn reply<H, S: Stream>(
+    server: &Shared<H>,
+    link: &Link,
+    requests: &mut Requests<S>,
+    exchange: Exchange,
+    mut response: Response,
+) -> Result<Replied, WireError> {
+    let unread = requests.unread(server.config.unread);
+    let bytes = match response.take_body().try_into_bytes() {
+        Ok(bytes) => bytes,
+        Err(body) => return Box::pin(stream(server, link, requests, exchange, response, body, unread)).await,
+    };
+    let plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
+    let waiting = {
+        let mut wire = requests.wire();
+        encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &bytes);
+        if plan.bodied {
+            wire.output.push(bytes);
+        }
+        wire.output.len()
+    };
+    if let Some(upgrade) = response.take_upgrade() {
+        return Ok(Replied::Upgrade(upgrade));
+    }
+    if waiting >= HIGH {
+        Box::pin(flush(requests)).await?;
+    }
+    finish(server, requests, &plan, unread).await
+}
+
+/// After the last byte of a reply: what the connection is good for.
+#[inline]
+async fn finish<H, S: Stream>(
+    server: &Shared<H>,
+    requests: &mut Requests<S>,
+    plan: &Plan,
+    unread: Unread,
+) -> Result<Replied, WireError> {
+    Ok(Replied::Done(match (plan.keep, unread) {
+        (Keep::Alive, _) => requests.settle(server.config.unread).await?,
+        (Keep::Close, Unread::Nothing) => Reuse::No,
+        (Keep::Close, _) => Reuse::Unread,
+    }))
+}
+
+async fn flush<S: Stream>(requests: &mut Requests<S>) -> Result<(), WireError> {
+    poll_fn(|cx| requests.wire().poll_flush(cx)).await
+}
+
+/// Writes a response whose body is made as it is sent.
+async fn stream<H, S: Stream>(
+    server: &Shared<H>,
+    link: &Link,
+    requests: &mut Requests<S>,
+    exchange: Exchange,
+    mut response: Response,
+    mut body: Body,
+    unread: Unread,
+) -> Result<Replied, WireError> {
+    let plan = exchange.plan(&response, body.len(), unread);
+    let mut first = None;
+    if plan.bodied && encode::is_sniffed(&response) {
+        // The type is that of the first bytes; if there are none because the body is broken, nothing was said yet.
+        match next_frame(requests, &mut body).await? {
+            Ok(frame) => first = frame,
+            Err(failure) => {
+                let error = failed(server, link, failure);
+                return Box::pin(reply(server, link, requests, exchange, error)).await;
+            }
+        }
+    }
+    let look = first.as_ref().and_then(Frame::data_ref).cloned().unwrap_or_default();
+    let unix = link.conns().unix();
+    encode::head(requests.wire().output.tail(), &response, &exchange, &plan, unix, &look);
+    if let Some(upgrade) = response.take_upgrade() {
+        return Ok(Replied::Upgrade(upgrade));
+    }
+    if plan.bodied {
+        match send(requests, &mut body, first, plan.length).await? {
+            Sent::Whole => {}
+            Sent::Broken(failure) => {
+                if let Failure::Panic(payload) = failure {
+                    panicked(server, link, &*payload);
+                }
+                // The client must not take this for a whole body: no last chunk, or fewer bytes than announced.
+                flush(requests).await?;
+                return Ok(Replied::Done(Reuse::No));
+            }
+        }
+    }
+    drop(body);
+    flush(requests).await?;
+    finish(server, requests, &plan, unread).await
+}
+
+/// Why a body could not be made.
+enum Failure {
+    Error(BodyError),
+    Panic(Box<dyn std::any::Any + Send>),
+    /// It ended before, or went on after, the length that was announced.
+    Length,
+}
+
+enum Sent {
+    Whole,
+    Broken(Failure),
+}
+
+/// The reply to a request whose response cannot be made, if nothing of it was sent.
+fn failed<H>(server: &Shared<H>, link: &Link, failure: Failure) -> Response {
+    match failure {
+        Failure::Panic(payload) => panicked(server, link, &*payload),
+        Failure::Error(error) => {
+            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Response::text(status, &error).with_header("connection", "close")
+        }
+        Failure::Length => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
+    }
+}
+
+/// The next frame of a body, as the handler's code makes it.
+fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Failure>> {
+    match catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))) {
+        Ok(polled) => Poll::Ready(ready!(polled).transpose().map_err(Failure::Error)),
+        Err(payload) => Poll::Ready(Err(Failure::Panic(payload))),
+    }
+}
+
+/// Waits for the next frame, while the client is watched.
+async fn next_frame<S: Stream>(
+    requests: &mut Requests<S>,
+    body: &mut Body,
+) -> Result<Result<Option<Frame<Bytes>>, Failure>, WireError> {
+    poll_fn(|cx| match poll_frame(body, cx) {
+        Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+        Poll::Pending => requests.poll_watch(cx).map(Err),
+    })
+    .await
+}
+
+/// Sends a body: everything that is ready is gathered, and flushed when it is much or when there is nothing more for
+/// now. A client that does not read stops the body from being made.
+async fn send<S: Stream>(
+    requests: &mut Requests<S>,
+    body: &mut Body,
+    mut first: Option<Frame<Bytes>>,
+    length: Length,
+) -> Result<Sent, WireError> {
+    let mut left = match length {
+        Length::Exact(length) => length,
+        _ => u64::MAX,
+    };
+    let mut trailers: Option<HeaderMap> = None;
+    poll_fn(|cx| {
+        loop {
+            if requests.wire().output.len() >= HIGH {
+                ready!(requests.wire().poll_flush(cx))?;
+            }
+            let frame = match first.take() {
+                Some(frame) => Some(frame),
+                None => match poll_frame(body, cx) {
+                    Poll::Ready(Ok(frame)) => frame,
+                    Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
+                    Poll::Pending => return requests.poll_watch(cx).map(Err),
+                },
+            };
+            let Some(frame) = frame else { break };
+            match frame.into_data() {
+                Ok(data) => {
+                    let Some(rest) = left.checked_sub(data.len() as u64) else {
+                        return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
+                    };
+                    left = rest;
+                    put(requests, data, length);
+                }
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        Poll::Ready(Ok(match length {
+            Length::Exact(_) if left > 0 => Sent::Broken(Failure::Length),
+            Length::Chunked => {
+                encode::last_chunk(requests.wire().output.tail(), trailers.as_ref());
+                Sent::Whole
+            }
+            _ => Sent::Whole,
+        }))
+    })
+    .await
+}
+
+fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length) {
+    let mut wire = requests.wire();
+    match length {
+        _ if data.is_empty() => {}
+        Length::Chunked => encode::chunk(&mut wire.output, data),
+        _ => wire.output.push(data),
+    }
+}

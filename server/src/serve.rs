@@ -1,0 +1,84 @@
+//! The page: how connections are accepted, and how one is served. Everything else is behind one of these names.
+
+use std::sync::Arc;
+
+use quintet_conn::{Conn, Link, State};
+use quintet_listener::{Listener, Stream};
+use quintet_mux::Handler;
+use quintet_request::{Request, Requests, RequestsError, Reuse};
+
+use crate::{
+    call::call,
+    end::{close, hijack, refuse},
+    exchange::Exchange,
+    reply::{Replied, reply},
+    select::{Either, select},
+    server::{ServeError, Server, Shared},
+};
+
+impl<H: Handler> Server<H> {
+    /// Accepts connections until the server is shut down. Go: `(*Server).Serve`.
+    ///
+    /// Any number of listeners may be served at once. Accept errors that pass by themselves are waited for.
+    ///
+    /// # Errors
+    /// [`ServeError::Accept`] if nothing can be accepted any more, [`ServeError::Closed`] if the server was shut down
+    /// before.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener; connections go on.
+    pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
+        let (mut listener, door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
+        loop {
+            let (stream, peer) = match select(door.conns.stopping(), listener.accept()).await {
+                Either::First(()) => return Ok(()), //                   Go: ErrServerClosed
+                Either::Second(accepted) => accepted.map_err(ServeError::Accept)?,
+            };
+            let conn = door.conns.admit(stream, peer); //                Go: newConn, setState(StateNew)
+            tokio::spawn(serve_conn(Arc::clone(&self.shared), conn)); // Go: go c.serve(connCtx)
+        }
+    }
+}
+
+/// Serves one connection until it closes. Go: `(*conn).serve`.
+async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>) {
+    let (link, wire) = conn.split(); //                                  dropping `link` is Go's deferred block
+    let _freed = server.tell_freed();
+    let mut requests = Requests::new(wire, Arc::clone(&server.limits));
+    let mut served = 0;
+    loop {
+        let request = match next_request(&link, &mut requests).await {
+            Ok(Some(request)) => request, //                             Go: readRequest
+            Ok(None) => return, //                                       closed, idle for too long, or stopping
+            Err(error) => return Box::pin(refuse(&server, &link, requests, error)).await,
+        };
+        served += 1;
+        let mut exchange = Exchange::begin(&request);
+        let Some(response) = call(&server, &link, request, &mut requests).await else { return }; // Go: ServeHTTP
+        if server.is_last(&link, served) {
+            exchange.close();
+        }
+        match reply(&server, &link, &mut requests, exchange, response).await {
+            Ok(Replied::Done(Reuse::Yes)) => link.reset_deadlines(), //  Go: finishRequest
+            Ok(Replied::Done(reuse)) => return Box::pin(close(&server, requests, reuse)).await,
+            Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&link, requests, upgrade)).await,
+            Err(_) => return, //                                         the client is gone
+        }
+    }
+}
+
+/// The next request: from the buffer if the client sent ahead, else from the socket, with everything flushed first.
+#[inline]
+async fn next_request<S: Stream>(link: &Link, requests: &mut Requests<S>) -> Result<Option<Request>, RequestsError> {
+    loop {
+        if let Some(request) = requests.try_next()? {
+            return Ok(Some(request));
+        }
+        if requests.wire().input.is_empty() {
+            link.set_state(State::Idle); //                              Active since its first byte; New stays New
+        }
+        if !requests.readable().await? {
+            return Ok(None);
+        }
+    }
+}

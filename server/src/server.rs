@@ -1,0 +1,311 @@
+//! A handler, the limits, and everyone connected.
+
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use quintet_conn::{Conns, Counts, Link, StateHook};
+use quintet_listener::{Addr, Freed, Health, Listener, Retry, listen};
+use quintet_mux::Handler;
+use quintet_request::Limits;
+use tokio::{sync::Notify, time::timeout};
+
+use crate::config::Config;
+
+/// A server: a handler, its [`Config`], and every connection it serves. A clone is the same server. Go:
+/// `http.Server`.
+///
+/// # Example
+/// ```no_run
+/// use quintet_server::Server;
+/// use std::time::Duration;
+///
+/// # async fn run() -> Result<(), quintet_server::ServeError> {
+/// let server = Server::new(async |_| "hello\n");
+/// let report = server.run(":9090", Duration::from_secs(10)).await?;
+/// println!("{} connections drained, {} aborted", report.drained, report.aborted);
+/// # Ok(()) }
+/// ```
+pub struct Server<H> {
+    pub(crate) shared: Arc<Shared<H>>,
+}
+
+impl<H> Clone for Server<H> {
+    fn clone(&self) -> Self {
+        Server { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Shared<H> {
+    pub(crate) handler: H,
+    pub(crate) config: Config,
+    pub(crate) limits: Arc<Limits>,
+    /// Told when a descriptor came free, so that a listener that ran out of them tries again.
+    pub(crate) freed: Freed,
+    doors: Mutex<Doors>,
+    /// Rings when an accept loop ended.
+    shut: Notify,
+}
+
+/// The accept loops, open or draining.
+#[derive(Default)]
+struct Doors {
+    stopping: bool,
+    open: usize,
+    conns: Vec<Arc<Conns>>,
+    health: Vec<Health>,
+}
+
+/// Why serving ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}")]
+    Listen {
+        /// The address.
+        addr: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Nothing can be accepted any more.
+    #[error("cannot accept")]
+    Accept(#[source] std::io::Error),
+    /// The server was shut down before. Go: `http.ErrServerClosed`.
+    #[error("server closed")]
+    Closed,
+}
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Connections that ended by themselves.
+    pub drained: usize,
+    /// Connections that were cut.
+    pub aborted: usize,
+}
+
+/// An accept loop that is open; dropping it closes it.
+pub(crate) struct Door<'a, H> {
+    shared: &'a Shared<H>,
+    pub(crate) conns: Arc<Conns>,
+}
+
+impl<H: Handler> Server<H> {
+    /// A server with the defaults of [`Config`].
+    pub fn new(handler: H) -> Self {
+        Server::with(handler, Config::default())
+    }
+
+    /// A server with settings of one's own.
+    pub fn with(handler: H, config: Config) -> Self {
+        Server {
+            shared: Arc::new(Shared {
+                handler,
+                limits: Arc::new(config.limits),
+                config,
+                freed: Freed::new(),
+                doors: Mutex::default(),
+                shut: Notify::new(),
+            }),
+        }
+    }
+
+    /// Listens on an address (`":9090"`, `"127.0.0.1:0"`, `"unix:/path"`) and serves until the server is shut down. Go:
+    /// `Server.ListenAndServe`.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn listen_and_serve(&self, addr: &str) -> Result<(), ServeError> {
+        let listener = listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })?;
+        self.serve(listener).await
+    }
+
+    /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this patience; a
+    /// second signal cuts everything off.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn run(&self, addr: &str, patience: Duration) -> Result<Report, ServeError> {
+        let listener = listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })?;
+        self.serve_until_signal(listener, patience).await
+    }
+
+    /// Shuts down: closes the listeners at once, then each connection as it finishes its request, and after
+    /// `patience` those that have not. Go: `Server.Shutdown`.
+    ///
+    /// An idle connection is still read for a moment ([`quintet_conn::Deadlines::last_call`]), as a request may be on its
+    /// way. Every reply from now on says `Connection: close`. Upgraded connections are told through
+    /// [`Request::stopping`](quintet_request::Request::stopping).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the server shutting down without a deadline.
+    pub async fn shutdown(&self, patience: Duration) -> Report {
+        let conns = self.shared.stop();
+        let before: usize = conns.iter().map(|conns| conns.counts().total()).sum();
+        let drained = async {
+            self.shared.all_shut().await;
+            for conns in &conns {
+                conns.empty().await;
+            }
+        };
+        if timeout(patience, drained).await.is_ok() {
+            return Report { drained: before, aborted: 0 };
+        }
+        let aborted: usize = conns.iter().map(|conns| conns.counts().total()).sum();
+        self.cut(&conns).await;
+        Report { drained: before.saturating_sub(aborted), aborted }
+    }
+
+    /// Cuts everything off at once: listeners, connections and the handlers at work on them. Go: `Server.Close`.
+    pub async fn close(&self) -> Report {
+        self.shutdown(Duration::ZERO).await
+    }
+
+    async fn cut(&self, conns: &[Arc<Conns>]) {
+        conns.iter().for_each(|conns| conns.cut());
+        // A task that is cut ends the next time it runs; one that never yields cannot be waited for.
+        let ended = async {
+            self.shared.all_shut().await;
+            for conns in conns {
+                conns.empty().await;
+            }
+        };
+        let _ = timeout(Duration::from_millis(80), ended).await;
+    }
+
+    /// Resolves when the server was told to shut down and every connection of it has ended, with or without time left.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn drained(&self) {
+        self.stopping().await;
+        let conns = self.shared.doors().conns.clone();
+        self.shared.all_shut().await;
+        for conns in conns {
+            conns.empty().await;
+        }
+    }
+
+    /// Resolves when the server is told to shut down.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn stopping(&self) {
+        loop {
+            let bell = self.shared.shut.notified();
+            if self.shared.doors().stopping {
+                return;
+            }
+            bell.await;
+        }
+    }
+
+    /// How many connections stand where, now.
+    pub fn counts(&self) -> Counts {
+        let doors = self.shared.doors();
+        doors.conns.iter().fold(Counts::default(), |sum, conns| sum + conns.counts())
+    }
+
+    /// How accepting is going, for each listener.
+    pub fn health(&self) -> Vec<Health> {
+        self.shared.doors().health.clone()
+    }
+
+    /// The handler.
+    pub fn handler(&self) -> &H {
+        &self.shared.handler
+    }
+}
+
+impl<H: Handler> Shared<H> {
+    /// Opens an accept loop: the listener as it is served, and the connections to come.
+    pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, Door<'_, H>), ServeError> {
+        let local: Option<Addr> = listener.local_addr().ok();
+        let hooks = self.config.hooks.clone();
+        let listener =
+            Retry::new(listener).freed_by(&self.freed).on_error(move |error| hooks.accept_error(error));
+        let hook = self.config.hooks.state.clone().map(|hook| -> StateHook { Box::new(move |l, from, to| hook(l, from, to)) });
+        let conns = Conns::new(self.config.deadlines.clone(), local, hook);
+        let mut doors = self.doors();
+        if doors.stopping {
+            return Err(ServeError::Closed);
+        }
+        doors.open += 1;
+        // Loops that ended and whose connections are gone have nothing more to say.
+        doors.conns.retain(|conns| Arc::strong_count(conns) > 1);
+        doors.conns.push(Arc::clone(&conns));
+        doors.health.push(listener.health());
+        drop(doors);
+        tokio::spawn(conns.sweep());
+        Ok((listener, Door { shared: self, conns }))
+    }
+}
+
+impl<H> Shared<H> {
+    /// Whether the reply to a connection's `served`-th request is to be its last.
+    #[inline]
+    pub(crate) fn is_last(&self, link: &Link, served: u64) -> bool {
+        link.is_stopping()
+            || served >= self.config.max_requests
+            || (self.config.max_age != Duration::MAX && link.age() >= self.config.max_age)
+    }
+
+    /// Dropped when a connection was closed.
+    pub(crate) fn tell_freed(&self) -> TellFreed<'_> {
+        TellFreed(&self.freed)
+    }
+
+    fn doors(&self) -> MutexGuard<'_, Doors> {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self) -> Vec<Arc<Conns>> {
+        let conns = {
+            let mut doors = self.doors();
+            doors.stopping = true;
+            doors.conns.clone()
+        };
+        conns.iter().for_each(|conns| conns.stop());
+        self.shut.notify_waiters();
+        conns
+    }
+
+    fn all_shut(&self) -> impl Future<Output = ()> + '_ {
+        async {
+            loop {
+                let bell = self.shut.notified();
+                if self.doors().open == 0 {
+                    return;
+                }
+                bell.await;
+            }
+        }
+    }
+}
+
+/// Tells the listeners that a descriptor came free.
+pub(crate) struct TellFreed<'a>(&'a Freed);
+
+impl Drop for TellFreed<'_> {
+    fn drop(&mut self) {
+        self.0.notify();
+    }
+}
+
+impl<H> Drop for Door<'_, H> {
+    fn drop(&mut self) {
+        self.shared.doors().open -= 1;
+        self.shared.shut.notify_waiters();
+    }
+}
+
+impl<H> fmt::Debug for Server<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("config", &self.shared.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,158 @@
+//! What some bytes look like: the content type of a reply whose handler did not say it.
+//!
+//! The first 512 bytes are held against the signatures of the WHATWG's MIME Sniffing standard, in its order. Nothing
+//! that would be run is ever guessed from text that is not marked as such at its very beginning.
+
+/// How many bytes are looked at.
+const LOOKED_AT: usize = 512;
+
+/// Tags that make a text HTML if it begins with one, after white space, and a blank or `>` follows.
+const HTML: [&[u8]; 17] = [
+    b"<!DOCTYPE HTML",
+    b"<HTML",
+    b"<HEAD",
+    b"<SCRIPT",
+    b"<IFRAME",
+    b"<H1",
+    b"<DIV",
+    b"<FONT",
+    b"<TABLE",
+    b"<A",
+    b"<STYLE",
+    b"<TITLE",
+    b"<B",
+    b"<BODY",
+    b"<BR",
+    b"<P",
+    b"<!--",
+];
+
+/// A signature: where it begins, its bytes (`?` is any byte), and what it means.
+type Signature = (usize, &'static [u8], &'static str);
+
+const SIGNATURES: [Signature; 36] = [
+    (0, b"%PDF-", "application/pdf"),
+    (0, b"%!PS-Adobe-", "application/postscript"),
+    (0, b"\xFE\xFF", "text/plain; charset=utf-16be"),
+    (0, b"\xFF\xFE", "text/plain; charset=utf-16le"),
+    (0, b"\xEF\xBB\xBF", "text/plain; charset=utf-8"),
+    (0, b"\x00\x00\x01\x00", "image/x-icon"),
+    (0, b"\x00\x00\x02\x00", "image/x-icon"),
+    (0, b"BM", "image/bmp"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (0, b"RIFF????WEBPVP", "image/webp"),
+    (0, b"\x89PNG\x0D\x0A\x1A\x0A", "image/png"),
+    (0, b"\xFF\xD8\xFF", "image/jpeg"),
+    (0, b"FORM????AIFF", "audio/aiff"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"OggS\x00", "application/ogg"),
+    (0, b"MThd\x00\x00\x00\x06", "audio/midi"),
+    (0, b"RIFF????AVI ", "video/avi"),
+    (0, b"RIFF????WAVE", "audio/wave"),
+    (0, b"\x1A\x45\xDF\xA3", "video/webm"),
+    (34, b"LP", "application/vnd.ms-fontobject"),
+    (0, b"\x00\x01\x00\x00", "font/ttf"),
+    (0, b"OTTO", "font/otf"),
+    (0, b"ttcf", "font/collection"),
+    (0, b"wOFF", "font/woff"),
+    (0, b"wOF2", "font/woff2"),
+    (0, b"\x1F\x8B\x08", "application/x-gzip"),
+    (0, b"PK\x03\x04", "application/zip"),
+    (0, b"Rar!\x1A\x07\x00", "application/x-rar-compressed"),
+    (0, b"Rar!\x1A\x07\x01\x00", "application/x-rar-compressed"),
+    (0, b"\x00\x61\x73\x6D", "application/wasm"),
+    (4, b"ftypmp4", "video/mp4"),
+    (4, b"ftypisom", "video/mp4"),
+    (4, b"ftypiso2", "video/mp4"),
+    (4, b"ftypM4V", "video/mp4"),
+    (4, b"ftypavc1", "video/mp4"),
+];
+
+/// What these bytes look like: always a valid content type, `application/octet-stream` if nothing else.
+///
+/// # Spec
+/// WHATWG MIME Sniffing §7. Go: `http.DetectContentType`.
+pub fn sniff(bytes: &[u8]) -> &'static str {
+    let bytes = &bytes[..bytes.len().min(LOOKED_AT)];
+    let text = bytes.trim_ascii_start();
+    if HTML.iter().any(|tag| begins_with_tag(text, tag)) {
+        return "text/html; charset=utf-8";
+    }
+    if text.starts_with(b"<?xml") {
+        return "text/xml; charset=utf-8";
+    }
+    let found = SIGNATURES.iter().find(|(at, signature, _)| bytes.get(*at..).is_some_and(|rest| is(rest, signature)));
+    match found {
+        // An Embedded OpenType font has "LP" at 34 and zeros before it in its header; text has neither.
+        Some((34, _, _)) if bytes.iter().take(34).all(|byte| !is_binary(*byte)) => {}
+        Some((_, _, content_type)) => return content_type,
+        None => {}
+    }
+    if bytes.iter().any(|byte| is_binary(*byte)) { "application/octet-stream" } else { "text/plain; charset=utf-8" }
+}
+
+fn begins_with_tag(text: &[u8], tag: &[u8]) -> bool {
+    let Some((begin, rest)) = text.split_at_checked(tag.len()) else { return false };
+    begin.eq_ignore_ascii_case(tag) && (tag == b"<!--" || matches!(rest.first(), Some(b' ' | b'>')))
+}
+
+/// Whether `bytes` begin with the signature; its `?` match anything, and no signature has a `?` of its own.
+fn is(bytes: &[u8], signature: &[u8]) -> bool {
+    bytes.len() >= signature.len() && signature.iter().zip(bytes).all(|(want, byte)| *want == b'?' || want == byte)
+}
+
+/// Bytes that no text has.
+const fn is_binary(byte: u8) -> bool {
+    matches!(byte, 0x00..=0x08 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_look_like_what_they_are() {
+        let cases: [(&[u8], &str); 27] = [
+            (b"", "text/plain; charset=utf-8"),
+            (b"plain text\n", "text/plain; charset=utf-8"),
+            ("größer".as_bytes(), "text/plain; charset=utf-8"),
+            (b"\x01\x02", "application/octet-stream"),
+            (b"text with a \x00 in it", "application/octet-stream"),
+            (b"text with an \x1b[1mescape", "text/plain; charset=utf-8"),
+            (b"  \r\n<!doctype html>", "text/html; charset=utf-8"),
+            (b"<HtMl >", "text/html; charset=utf-8"),
+            (b"<html", "text/plain; charset=utf-8"),
+            (b"<htmlx>", "text/plain; charset=utf-8"),
+            (b"<p>hello", "text/html; charset=utf-8"),
+            (b"<!--", "text/html; charset=utf-8"),
+            (b"<!-- x", "text/html; charset=utf-8"),
+            (b"<pre>", "text/plain; charset=utf-8"),
+            (b"\n<?xml version", "text/xml; charset=utf-8"),
+            (b"%PDF-1.7", "application/pdf"),
+            (b"\xEF\xBB\xBFtext", "text/plain; charset=utf-8"),
+            (b"GIF89a..", "image/gif"),
+            (b"\x89PNG\x0D\x0A\x1A\x0A", "image/png"),
+            (b"\xFF\xD8\xFF\xE0", "image/jpeg"),
+            (b"RIFF\x00\x01\x02\x03WEBPVP8 ", "image/webp"),
+            (b"RIFF\x00\x01\x02\x03WAVE", "audio/wave"),
+            (b"\x00\x00\x00\x18ftypmp42", "video/mp4"),
+            (b"\x1F\x8B\x08", "application/x-gzip"),
+            (b"\x00asm\x01", "application/wasm"),
+            (b"wOF2", "font/woff2"),
+            (b"a line of thirty-four characters, LP", "text/plain; charset=utf-8"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(sniff(bytes), expected, "{:?}", bytes.escape_ascii().to_string());
+        }
+    }
+
+    #[test]
+    fn only_the_first_512_bytes_are_looked_at() {
+        let mut bytes = vec![b'a'; LOOKED_AT];
+        bytes.push(0);
+        assert_eq!(sniff(&bytes), "text/plain; charset=utf-8");
+        bytes[LOOKED_AT - 1] = 0;
+        assert_eq!(sniff(&bytes), "application/octet-stream");
+    }
+}
