@@ -20,9 +20,10 @@ pub use server::{Report, ServeError, Server};
 pub use sniff::sniff;
 
 pub use quintet_conn::{Counts, Deadlines, Link, State};
-pub use quintet_listener::{Addr, AcceptError, Health, Limit, Listener, Retry, Stream, Tcp, TcpOptions, listen};
+pub use quintet_listener::{AcceptError, Addr, Health, Limit, Listener, Retry, Stream, Tcp, TcpOptions, listen};
 pub use quintet_mux::{
-    Allow, BoxHandler, ContentType, Handler, Html, IntoHeaders, IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded,
+    Allow, BoxHandler, ContentType, Handler, Html, IntoHeaders, IntoResponse, Mux, Pattern, Response, ServeMux,
+    Upgraded,
 };
 pub use quintet_request::{
     Body, BodyError, Cookie, Form, FormReadError, Limits, Request, RequestsError, SetCookie, Writer,

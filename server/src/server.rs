@@ -227,9 +227,9 @@ impl<H: Handler> Shared<H> {
     pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, Door<'_, H>), ServeError> {
         let local: Option<Addr> = listener.local_addr().ok();
         let hooks = self.config.hooks.clone();
-        let listener =
-            Retry::new(listener).freed_by(&self.freed).on_error(move |error| hooks.accept_error(error));
-        let hook = self.config.hooks.state.clone().map(|hook| -> StateHook { Box::new(move |l, from, to| hook(l, from, to)) });
+        let listener = Retry::new(listener).freed_by(&self.freed).on_error(move |error| hooks.accept_error(error));
+        let hook =
+            self.config.hooks.state.clone().map(|hook| -> StateHook { Box::new(move |l, from, to| hook(l, from, to)) });
         let conns = Conns::new(self.config.deadlines.clone(), local, hook);
         let mut doors = self.doors();
         if doors.stopping {

@@ -16,11 +16,7 @@ impl<H: Handler> Server<H> {
     ///
     /// # Errors
     /// [`ServeError`].
-    pub async fn serve_until_signal<L: Listener>(
-        &self,
-        listener: L,
-        patience: Duration,
-    ) -> Result<Report, ServeError> {
+    pub async fn serve_until_signal<L: Listener>(&self, listener: L, patience: Duration) -> Result<Report, ServeError> {
         match select(self.serve(listener), self.until_signal(patience)).await {
             // Shut down from elsewhere: whoever did it has the report.
             Either::First(ended) => ended.map(|()| Report::default()),

@@ -13,10 +13,7 @@ use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
 use super::{conns::TICK, link::Link};
-use crate::{
-    Buffer, Output, Pace, Phase,
-    deadlines::NEVER,
-};
+use crate::{Buffer, Output, Pace, Phase, deadlines::NEVER};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
 ///

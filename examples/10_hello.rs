@@ -1,0 +1,66 @@
+//! The book's server: a page that greets, prints what a form says, and counts your visits.
+//!
+//! You learn: how little a whole server needs, and what a handler can ask of its request.
+//!
+//! Run:      `cargo run --release --example 10_hello`
+//! Then:     open <http://localhost:9090>, or in another terminal:
+//!           `curl 'localhost:9090/?url_long=111&url_long=222'`
+//!           `curl -d 'name=Ada&url_long=333' localhost:9090`
+//!           `curl -c jar -b jar localhost:9090` (twice, to see your visits counted)
+//! You see:  a greeting there; here, the form's pairs and one line per request.
+//! End:      Ctrl-C. Requests that are under way are finished first.
+
+use std::time::{Duration, Instant};
+
+use quintet_server::{Html, IntoResponse, Listener, Request, Response, ServeMux, Server, SetCookie, listen};
+
+/// Greets, prints the form to the terminal, counts visits in a cookie, and logs the request.
+async fn hello(mut request: Request) -> Response {
+    let began = Instant::now();
+    let reply = greet(&mut request).await;
+    let peer = request.peer().map(ToString::to_string).unwrap_or_default();
+    println!(
+        "{peer} {} {} {} {:?}",
+        request.method(),
+        request.target().raw(),
+        reply.status().as_u16(),
+        began.elapsed()
+    );
+    reply
+}
+
+async fn greet(request: &mut Request) -> Response {
+    let visits = 1 + request.cookies().get("visits").and_then(|value| value.parse().ok()).unwrap_or(0_u32);
+    let form = match request.form().await {
+        Ok(form) => form,
+        Err(error) => return error.into_response(),
+    };
+    for (name, value) in form.iter() {
+        println!("  {name} = {value}");
+    }
+    let name = escape(form.get("name").filter(|name| !name.is_empty()).unwrap_or("stranger"));
+    let page = format!(
+        "<!doctype html><meta charset=utf-8><title>Hello</title>\n\
+         <h1>Hello, {name}!</h1>\n<p id=visits>Visit number {visits}.</p>\n\
+         <form method=post><input name=name placeholder='Your name'><input type=hidden name=url_long value=333>\n\
+         <button>Greet me</button></form>\n"
+    );
+    Html(page).into_response().with_cookie(&SetCookie::new("visits", visits.to_string()).path("/").http_only())
+}
+
+/// What a visitor writes must not become part of the page's code.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mux = ServeMux::new();
+    mux.handle("/{$}", hello);
+
+    let listener = listen(":9090")?;
+    println!("listening on http://localhost:9090 ({})", listener.local_addr()?);
+    let report = Server::new(mux).serve_until_signal(listener, Duration::from_secs(10)).await?;
+    println!("drained {} connections, cut {}", report.drained, report.aborted);
+    Ok(())
+}

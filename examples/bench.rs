@@ -1,0 +1,112 @@
+//! An instrument: the routes that benchmarks ask for, on one runtime per thread.
+//!
+//! You learn: what a server for measuring looks like; it has the default limits and every check, as any other.
+//!
+//! Run:      `cargo run --release --example bench -- --port 8080 --threads 1 --root FOLDER`
+//! Then:     `wrk -c 64 -t 1 -d 5 http://127.0.0.1:8080/plaintext`
+//! You see:  requests per second, of which only the ratio to another server measured beside it means anything.
+
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use http::StatusCode;
+use quintet_server::{Body, IntoResponse, Request, Response, ServeMux, Server};
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
+}
+
+const RESOURCES: [&str; 19] = [
+    "repos",
+    "orgs",
+    "teams",
+    "issues",
+    "pulls",
+    "commits",
+    "branches",
+    "tags",
+    "releases",
+    "labels",
+    "milestones",
+    "projects",
+    "gists",
+    "stars",
+    "events",
+    "hooks",
+    "keys",
+    "emails",
+    "followers",
+];
+
+/// 64 pieces of 1 KiB, each a chunk of its own.
+async fn stream(_: Request) -> Response {
+    static PIECE: [u8; 1024] = [b'x'; 1024];
+    let mut left = 64_u8;
+    let pieces = std::iter::from_fn(move || {
+        left = left.checked_sub(1)?;
+        Some(Ok::<_, std::convert::Infallible>(http_body::Frame::data(Bytes::from_static(&PIECE))))
+    });
+    Response::new(Body::new(Pieces(pieces))).with_content_type("text/plain")
+}
+
+struct Pieces<I>(I);
+
+impl<I: Iterator<Item = Result<http_body::Frame<Bytes>, E>> + Unpin, E> http_body::Body for Pieces<I> {
+    type Data = Bytes;
+    type Error = E;
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<I::Item>> {
+        std::task::Poll::Ready(self.0.next())
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let (mut port, mut threads, mut root) = (8080_u16, NonZeroUsize::MIN, PathBuf::from("."));
+    let mut args = std::env::args().skip(1);
+    while let (Some(flag), Some(value)) = (args.next(), args.next()) {
+        match flag.as_str() {
+            "--port" => port = value.parse()?,
+            "--threads" => threads = value.parse()?,
+            "--root" => root = value.into(),
+            _ => return Err(format!("no such flag: {flag}").into()),
+        }
+    }
+
+    let mux = ServeMux::new();
+    for resource in RESOURCES {
+        for rest in ["", "/{id}", "/{id}/edit", "/{id}/comments", "/{id}/comments/{cid}"] {
+            mux.handle(&format!("/{resource}{rest}"), async |_| "other");
+        }
+    }
+    mux.handle("GET /plaintext", async |_| Response::new("Hello, World!").with_content_type("text/plain"));
+    mux.handle("GET /json", async |_| match serde_json::to_vec(&Message { message: "Hello, World!" }) {
+        Ok(json) => Response::new(json).with_content_type("application/json"),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    });
+    mux.handle("GET /users/{id}", async |request: Request| request.path_value("id").unwrap_or_default().into_owned());
+    mux.handle("POST /echo", async |request: Request| {
+        Response::new(request.into_body()).with_content_type("application/octet-stream")
+    });
+    mux.handle("GET /stream", stream);
+    let root = Arc::new(root);
+    mux.handle("GET /file/{name}", move |request: Request| {
+        let path = request.path_value("name").filter(|name| !name.contains('/') && !name.starts_with('.'));
+        let path = path.map(|name| root.join(&*name));
+        async move {
+            let read = match path {
+                Some(path) => tokio::fs::read(path).await.ok(),
+                None => None,
+            };
+            match read {
+                Some(bytes) => Response::new(bytes).with_content_type("application/octet-stream"),
+                None => Response::text(StatusCode::NOT_FOUND, "404 page not found"),
+            }
+        }
+    });
+    Server::new(mux).serve_per_core(&format!("127.0.0.1:{port}"), threads)?;
+    Ok(())
+}
