@@ -84,3 +84,107 @@ macro_rules! connected {
     )*};
 }
 connected!([L: Listener] Retry<L>, [L: Listener] Limit<L>, [] Socket, [] Tcp, #[cfg(unix)] [] Unix);
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::script::{EBADF, EINTR, EMFILE, Script, Step::Accept, Step::Fail},
+        *,
+    };
+    use crate::{Freed, TcpOptions};
+    use axum::{Router, extract::ConnectInfo, routing::get};
+    use std::{
+        future::IntoFuture,
+        sync::{Arc, Mutex},
+    };
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        time::timeout,
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fatal_error_is_reported_and_tried_again_a_second_later() {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let log = lines.clone();
+        let mut retry =
+            Retry::new(Script::new([Fail(EBADF), Fail(EMFILE), Fail(EBADF), Accept])).on_error(move |error| {
+                log.lock().unwrap().push((error.class, error.delay, error.suppressed));
+            });
+        AxumListener::accept(&mut retry).await;
+        assert_eq!(retry.get_ref().gaps(), [1000, 5, 1000]);
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            *lines.lock().unwrap(),
+            [(Class::Fatal, second, 0), (Class::Later, Duration::from_millis(5), 0)],
+            "and the third within the second is only counted"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fatal_error_is_not_hurried_by_a_server_that_cancels() {
+        let mut retry = Retry::new(Script::new([Fail(EBADF), Accept]));
+        while timeout(Duration::from_millis(1), AxumListener::accept(&mut retry)).await.is_err() {}
+        assert_eq!(retry.get_ref().gaps(), [1000]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_retry_errors_are_waited_for_all_the_same() {
+        let steps = [Fail(EINTR), Fail(EMFILE), Fail(EMFILE), Fail(EBADF), Accept];
+        let mut limit = Limit::new(Script::new(steps), 1);
+        AxumListener::accept(&mut limit).await;
+        assert_eq!(limit.get_ref().gaps(), [0, 5, 10, 1000]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_closed_stream_reports_its_descriptor() {
+        let mut retry = Retry::new(Script::new([Accept, Fail(EMFILE), Fail(EMFILE), Fail(EMFILE), Accept]));
+        let (stream, _) = AxumListener::accept(&mut retry).await;
+        let ((), _) = tokio::join!(
+            async {
+                sleep(Duration::from_millis(20)).await; // in the wait of 20 ms that began at 15
+                drop(stream);
+            },
+            AxumListener::accept(&mut retry),
+        );
+        assert_eq!(retry.get_ref().gaps(), [0, 5, 10, 5]);
+    }
+
+    /// What a client is told by an application behind this listener.
+    async fn greeting<L>(listener: L, addr: std::net::SocketAddr) -> (String, String)
+    where
+        L: AxumListener<Addr = Addr>,
+        Addr: for<'a> Connected<IncomingStream<'a, L>>,
+    {
+        let app = Router::new().route("/", get(async |ConnectInfo(peer): ConnectInfo<Addr>| peer.to_string()));
+        let served = axum::serve(listener, app.into_make_service_with_connect_info::<Addr>());
+        tokio::spawn(served.into_future());
+        let mut client = TcpStream::connect(addr).await.unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+        let mut reply = String::new();
+        client.read_to_string(&mut reply).await.unwrap();
+        (reply, client.local_addr().unwrap().to_string())
+    }
+
+    #[tokio::test]
+    async fn an_application_learns_who_its_client_is() {
+        let tcp = || Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+        let at = |tcp: &Tcp| std::net::SocketAddr::from(([127, 0, 0, 1], tcp.port()));
+
+        let listener = tcp();
+        let addr = at(&listener);
+        let freed = Freed::new();
+        let (reply, client) = greeting(Retry::new(Limit::new(listener, 2)).freed_by(&freed), addr).await;
+        assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with(&client), "{reply}");
+
+        let listener = tcp();
+        let addr = at(&listener);
+        let (reply, client) = greeting(Limit::new(Retry::new(Socket::from(listener)), 2), addr).await;
+        assert!(reply.ends_with(&client), "{reply}");
+
+        let listener = tcp();
+        let addr = at(&listener);
+        let (reply, client) = greeting(listener, addr).await;
+        assert!(reply.ends_with(&client), "{reply}");
+    }
+}
