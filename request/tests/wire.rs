@@ -1,0 +1,71 @@
+//! Streams that were sent to a Go 1.27 server, what it answered, and how we divide them.
+
+mod common;
+
+use common::{every_chunk, every_way};
+use quintet_request::{Framing, Limits};
+
+/// What a stream is to us: `+n` for each whole request with a body of n bytes, then the status of a refusal, or
+/// `more` if the last request is not all there.
+fn divide(mut stream: &[u8]) -> String {
+    let limits = Limits::default();
+    let mut outcome = Vec::new();
+    while !stream.is_empty() {
+        let head = match every_way(stream, &limits) {
+            Ok(Some(index)) => index,
+            Ok(None) => return [outcome, vec!["more".into()]].concat().join(" "),
+            Err(error) => return [outcome, vec![error.status().to_string()]].concat().join(" "),
+        };
+        let rest = &stream[head.len()..];
+        let (body, len) = match head.framing() {
+            Framing::None => (0, 0),
+            Framing::Length(length) => match usize::try_from(length) {
+                Ok(length) if length <= rest.len() => (length, length),
+                _ => return [outcome, vec!["more".into()]].concat().join(" "),
+            },
+            Framing::Chunked => match every_chunk(rest, &limits) {
+                Ok(Some(body)) => (body.data.len(), body.len),
+                Ok(None) => return [outcome, vec!["more".into()]].concat().join(" "),
+                Err(error) => return [outcome, vec![error.status().to_string()]].concat().join(" "),
+            },
+        };
+        outcome.push(format!("+{body}"));
+        stream = &rest[len..];
+    }
+    outcome.join(" ")
+}
+
+#[test]
+fn every_stream_is_divided_as_the_table_says() {
+    let mut rows = 0;
+    for line in include_str!("data/wire.tsv").lines().filter(|line| !line.starts_with('#')) {
+        let [name, _go, ours, sent] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("four columns: {line}") };
+        assert_eq!(divide(&unescape(sent)), ours, "{name}: {sent}");
+        rows += 1;
+    }
+    assert!(rows > 120, "{rows}");
+}
+
+/// `\r`, `\n`, `\t`, `\\` and `\x00`.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let byte = match byte {
+            b'\\' => match rest.next() {
+                Some(b'r') => b'\r',
+                Some(b'n') => b'\n',
+                Some(b't') => b'\t',
+                Some(b'\\') => b'\\',
+                Some(b'x') => {
+                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                other => panic!("no escape: {other:?}"),
+            },
+            byte => byte,
+        };
+        bytes.push(byte);
+    }
+    bytes
+}
