@@ -74,6 +74,7 @@ pub struct PathValues {
 }
 
 thread_local! {
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
     static POOL: RefCell<Vec<Box<Inner>>> = const { RefCell::new(Vec::new()) };
     static DROPPED: RefCell<Option<String>> = const { RefCell::new(None) };
 }

@@ -1,0 +1,153 @@
+//! The layering, as a test: each crate may use those below it, and its pure core needs no runtime.
+//!
+//! ```text
+//!  quintet-server ──▶ quintet-mux ──▶ quintet-request ──▶ quintet-conn ──▶ quintet-listener
+//! ```
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use cargo_metadata::{MetadataCommand, Package};
+
+/// Lowest first.
+const LAYERS: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the server's folder is in the workspace")
+}
+
+fn layer(package: &str) -> Option<usize> {
+    let short = package.strip_prefix("quintet-")?;
+    LAYERS.iter().position(|layer| *layer == short)
+}
+
+/// The five crates, lowest first, as their manifests say they are.
+fn crates() -> Vec<Package> {
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec();
+    let mut crates = metadata.expect("cargo metadata").packages;
+    crates.retain(|package| layer(&package.name).is_some());
+    crates.sort_by_key(|package| layer(&package.name));
+    assert_eq!(crates.len(), LAYERS.len(), "every layer is a member of the workspace");
+    crates
+}
+
+/// The names in a crate's tree of normal dependencies, without the crate itself and its own kin.
+fn tree(layer: &str, default_features: bool) -> BTreeSet<String> {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["tree", "--offline", "--locked", "-e", "normal", "--prefix", "none", "-f", "{p}"]);
+    cargo.args(["-p", &format!("quintet-{layer}")]);
+    if !default_features {
+        cargo.arg("--no-default-features");
+    }
+    let output = cargo.output().expect("cargo tree runs");
+    assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("names of crates are text");
+    let names = text.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty());
+    names.filter(|name| !name.starts_with("quintet-")).map(str::to_owned).collect()
+}
+
+/// Every file of Rust below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_arrow_points_up() {
+    for package in crates() {
+        for dependency in &package.dependencies {
+            if let Some(below) = layer(&dependency.name) {
+                assert!(
+                    Some(below) < layer(&package.name),
+                    "{} has a {} dependency{} on {}",
+                    package.name,
+                    dependency.kind,
+                    if dependency.optional { " (optional)" } else { "" },
+                    dependency.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_path_dependency_never_brings_its_default_features() {
+    for package in crates() {
+        for dependency in &package.dependencies {
+            if layer(&dependency.name).is_some() {
+                assert!(!dependency.uses_default_features, "{} takes {} whole", package.name, dependency.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pure_core_has_no_runtime() {
+    for layer in &LAYERS[..4] {
+        let tree = tree(layer, false);
+        for runtime in ["tokio", "mio", "socket2"] {
+            assert!(!tree.contains(runtime), "the core of {layer} pulls {runtime}");
+        }
+    }
+}
+
+#[test]
+fn only_io_awaits() {
+    for layer in &LAYERS[..4] {
+        let folder = root().join(layer).join("src");
+        let io = folder.join("io");
+        for file in sources(&folder) {
+            if file.starts_with(&io) {
+                continue;
+            }
+            let text = fs::read_to_string(&file).expect("a readable file");
+            for (at, line) in text.lines().enumerate() {
+                assert!(!line.contains(".await"), "{}:{} awaits outside io/", file.display(), at + 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn httparse_is_the_secret_of_request_and_matchit_that_of_mux() {
+    for package in crates() {
+        for (library, owner) in [("httparse", "quintet-request"), ("matchit", "quintet-mux")] {
+            let uses = package.dependencies.iter().any(|dependency| dependency.name == library);
+            assert!(!uses || *package.name == owner, "{} depends on {library}", package.name);
+        }
+    }
+}
+
+/// What a crate costs whoever takes it alone: the crates in its tree besides thiserror, which only runs at build time.
+#[test]
+fn a_crate_alone_weighs_little() {
+    const THISERROR: [&str; 6] = ["thiserror", "thiserror-impl", "proc-macro2", "quote", "syn", "unicode-ident"];
+    for (layer, default_features, most) in
+        [("listener", true, 6), ("conn", true, 6), ("conn", false, 1), ("request", false, 6), ("mux", false, 6)]
+    {
+        let mut tree = tree(layer, default_features);
+        tree.retain(|name| !THISERROR.contains(&name.as_str()));
+        // What a system's own bindings are split into is not ours to count.
+        tree.retain(|name| !name.starts_with("windows"));
+        assert!(tree.len() <= most, "{layer} weighs {} crates, not {most}: {tree:?}", tree.len());
+    }
+}
+
+#[test]
+fn conn_adds_nothing_to_the_weight_of_listener() {
+    let listener = tree("listener", true);
+    let added: Vec<_> = tree("conn", true).into_iter().filter(|name| !listener.contains(name)).collect();
+    assert!(added.is_empty(), "{added:?}");
+}
