@@ -35,7 +35,21 @@ impl<'a> HeadRef<'a> {
     /// The method, as it was sent: methods are case-sensitive (RFC 9110 §9.1).
     #[inline]
     pub fn method(self) -> &'a str {
-        self.str(self.index.method).unwrap_or_default()
+        // The usual ones are known to be text.
+        match self.index.method.of(self.bytes) {
+            b"GET" => "GET",
+            b"POST" => "POST",
+            b"HEAD" => "HEAD",
+            b"PUT" => "PUT",
+            b"DELETE" => "DELETE",
+            other => std::str::from_utf8(other).unwrap_or_default(),
+        }
+    }
+
+    /// Whether the target is `*`: the request is about the server (RFC 9112 §3.2.4).
+    #[inline]
+    pub fn is_asterisk(self) -> bool {
+        self.index.layout.form == crate::TargetForm::Asterisk
     }
 
     /// What is asked for.
@@ -56,6 +70,7 @@ impl<'a> HeadRef<'a> {
     }
 
     /// HTTP/1.0 or HTTP/1.1.
+    #[inline]
     pub fn version(self) -> Version {
         self.index.version
     }
@@ -89,16 +104,19 @@ impl<'a> HeadRef<'a> {
     }
 
     /// How long the body is.
+    #[inline]
     pub fn framing(self) -> Framing {
         self.index.framing
     }
 
     /// Whether the client wants to send another request. See [`Index::keep_alive`].
+    #[inline]
     pub fn keep_alive(self) -> bool {
         self.index.keep_alive()
     }
 
     /// Whether the client waits for `100 Continue`. See [`Index::expects_continue`].
+    #[inline]
     pub fn expects_continue(self) -> bool {
         self.index.expects_continue()
     }

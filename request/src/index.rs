@@ -102,6 +102,7 @@ pub(crate) struct Wishes {
 
 impl Index {
     /// The length of the head in bytes, with its empty line: the body starts there.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len as usize
     }
@@ -112,23 +113,27 @@ impl Index {
     }
 
     /// HTTP/1.0 or HTTP/1.1.
+    #[inline]
     pub fn version(&self) -> Version {
         self.version
     }
 
     /// How long the body is.
+    #[inline]
     pub fn framing(&self) -> Framing {
         self.framing
     }
 
     /// Whether the client wants to send another request on this connection: `Connection: close` says no; without it
     /// HTTP/1.1 says yes, and HTTP/1.0 only with `Connection: keep-alive` (RFC 9112 §9.3).
+    #[inline]
     pub fn keep_alive(&self) -> bool {
         self.wishes.keep_alive
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body: it says so, speaks HTTP/1.1, and has
     /// a body to send (RFC 9110 §10.1.1).
+    #[inline]
     pub fn expects_continue(&self) -> bool {
         self.wishes.expects_continue
     }

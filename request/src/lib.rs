@@ -42,5 +42,6 @@ pub use trailers::is_forbidden_trailer;
 
 #[cfg(feature = "io")]
 pub use io::{
-    Body, BodyError, FormReadError, PathValues, Request, Requests, RequestsError, Reuse, Route, Unread, WireGuard, Writer,
+    Body, BodyError, FormReadError, PathValues, Request, Requests, RequestsError, Reuse, Route, Unread, WireGuard,
+    Writer,
 };

@@ -28,7 +28,7 @@ pub(crate) async fn call<H: Handler, S: Stream>(
     request: Request,
     requests: &mut Requests<S>,
 ) -> Option<Response> {
-    if request.path() == "*" && !server.config.pass_options_star {
+    if request.head().is_asterisk() && !server.config.pass_options_star {
         return Some(Response::new(())); // Go: globalOptionsHandler
     }
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {

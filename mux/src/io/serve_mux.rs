@@ -46,6 +46,8 @@ struct Shared {
     /// What is added to; copied into `routes` at the first look-up afterwards.
     latest: Mutex<Mux<usize>>,
     stale: AtomicBool,
+    /// Whether any pattern names a host; otherwise the request's is not looked at.
+    hosts: AtomicBool,
     entries: Entries<Entry>,
     not_found: OnceLock<BoxHandler>,
     method_not_allowed: OnceLock<BoxHandler>,
@@ -67,6 +69,7 @@ impl ServeMux {
             routes: ArcSwap::default(),
             latest: Mutex::default(),
             stale: AtomicBool::new(false),
+            hosts: AtomicBool::new(false),
             entries: Entries::new(),
             not_found: OnceLock::new(),
             method_not_allowed: OnceLock::new(),
@@ -105,6 +108,9 @@ impl ServeMux {
             pattern: pattern.to_string().into(),
             names: pattern.names().iter().map(|name| (**name).into()).collect(),
         });
+        if pattern.host().is_some() {
+            self.0.hosts.store(true, Ordering::Release);
+        }
         let mut latest = self.latest();
         let at = latest.len();
         latest.insert(pattern, at)?;
@@ -165,8 +171,10 @@ impl ServeMux {
     fn route(&self, request: &mut Request) -> Result<&BoxHandler, Miss> {
         self.refresh();
         let routes = self.0.routes.load();
+        let hosts = self.0.hosts.load(Ordering::Relaxed);
         let found = request.find_route(|head, path, values| {
-            match routes.find_into(head.method(), head.host().unwrap_or(""), path, values) {
+            let host = if hosts { head.host().unwrap_or("") } else { "" };
+            match routes.find_into(head.method(), host, path, values) {
                 Found::Match(route) => Ok(route.value),
                 Found::Redirect { path, .. } => Err(Miss::Redirect { path }),
                 Found::MethodNotAllowed { allow } => Err(Miss::MethodNotAllowed { allow }),
