@@ -12,24 +12,23 @@
 
 use std::time::{Duration, Instant};
 
-use quintet_server::{Html, IntoResponse, Listener, Request, Response, ServeMux, Server, SetCookie, listen};
+use quintet_server::{Handler, Html, IntoResponse, Listener, Request, Response, Server, ServeMux, SetCookie, listen};
 
-/// Greets, prints the form to the terminal, counts visits in a cookie, and logs the request.
-async fn hello(mut request: Request) -> Response {
-    let began = Instant::now();
-    let reply = greet(&mut request).await;
-    let peer = request.peer().map(ToString::to_string).unwrap_or_default();
-    println!(
-        "{peer} {} {} {} {:?}",
-        request.method(),
-        request.target().raw(),
-        reply.status().as_u16(),
-        began.elapsed()
-    );
-    reply
+/// A handler around a handler: prints a line for every request, those that nobody answers too.
+struct Log<H>(H);
+
+impl<H: Handler> Handler for Log<H> {
+    async fn call(&self, request: Request) -> Response {
+        let (began, line) = (Instant::now(), format!("{} {}", request.method(), request.target().raw()));
+        let peer = request.peer().map(ToString::to_string).unwrap_or_default();
+        let reply = self.0.call(request).await;
+        println!("{peer} {line} {} {:?}", reply.status().as_u16(), began.elapsed());
+        reply
+    }
 }
 
-async fn greet(request: &mut Request) -> Response {
+/// Greets, prints the form to the terminal, and counts visits in a cookie.
+async fn hello(mut request: Request) -> Response {
     let visits = 1 + request.cookies().get("visits").and_then(|value| value.parse().ok()).unwrap_or(0_u32);
     let form = match request.form().await {
         Ok(form) => form,
@@ -60,7 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let listener = listen(":9090")?;
     println!("listening on http://localhost:9090 ({})", listener.local_addr()?);
-    let report = Server::new(mux).serve_until_signal(listener, Duration::from_secs(10)).await?;
+    let report = Server::new(Log(mux)).serve_until_signal(listener, Duration::from_secs(10)).await?;
     println!("drained {} connections, cut {}", report.drained, report.aborted);
     Ok(())
 }
