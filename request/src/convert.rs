@@ -68,3 +68,55 @@ impl TryFrom<&Parts> for Head {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Framing, parse};
+
+    fn parts(bytes: &[u8]) -> Parts {
+        let index = parse(bytes, &Limits::default()).unwrap().unwrap();
+        HeadRef::new(bytes, &index).try_into().unwrap()
+    }
+
+    #[test]
+    fn a_head_becomes_parts() {
+        let parts = parts(b"PUT /a%20b?c HTTP/1.0\r\nX-A: 1\r\nx-a: \xff\r\nB:\r\n\r\n");
+        assert_eq!((parts.method, parts.version), (Method::PUT, http::Version::HTTP_10));
+        assert_eq!(parts.uri, "/a%20b?c");
+        let values: Vec<_> = parts.headers.get_all("x-a").iter().map(HeaderValue::as_bytes).collect();
+        assert_eq!((values, parts.headers["b"].as_bytes()), (vec![&b"1"[..], b"\xff"], &b""[..]));
+    }
+
+    #[test]
+    fn every_form_of_target_becomes_a_uri() {
+        for (line, uri) in [
+            ("GET http://a.example/x?y", "http://a.example/x?y"),
+            ("GET http://a.example", "http://a.example/"),
+            ("OPTIONS *", "*"),
+            ("CONNECT a.example:443", "a.example:443"),
+            ("GET //x/[y]?{z}", "//x/[y]?{z}"),
+        ] {
+            let bytes = format!("{line} HTTP/1.1\r\nHost: a.example\r\n\r\n");
+            assert_eq!(parts(bytes.as_bytes()).uri.to_string(), uri, "{line}");
+        }
+    }
+
+    #[test]
+    fn parts_become_a_head_that_obeys_the_rules() {
+        let request = http::Request::post("http://a.example/x?y").header("content-length", "3").body(()).unwrap();
+        let head = Head::try_from(&request.into_parts().0).unwrap();
+        let head = head.as_ref();
+        assert_eq!((head.method(), head.path(), head.host()), ("POST", "/x", Some("a.example")));
+        assert_eq!((head.header("host"), head.framing()), (Some("a.example"), Framing::Length(3)));
+
+        let bad = |request: http::Request<()>| Head::try_from(&request.into_parts().0).unwrap_err();
+        let missing = bad(http::Request::get("/x").body(()).unwrap());
+        assert!(matches!(missing, HeadError::HostMissing { .. }));
+        let two = http::Request::get("/x")
+            .header("host", "a")
+            .header("content-length", "1")
+            .header("transfer-encoding", "chunked");
+        assert!(matches!(bad(two.body(()).unwrap()), HeadError::Framing { .. }));
+    }
+}

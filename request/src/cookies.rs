@@ -100,3 +100,66 @@ fn read_pair(pair: &[u8]) -> Option<Cookie<'_>> {
     }
     Some(Cookie { name: std::str::from_utf8(name).ok()?, value: std::str::from_utf8(value).ok()?, quoted })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Vec<(&str, &str, bool)> {
+        Cookies::parse(value.as_bytes()).iter().map(|cookie| (cookie.name, cookie.value, cookie.quoted)).collect()
+    }
+
+    /// Rows of Go's TestReadCookies and TestParseCookie among others.
+    #[test]
+    fn cookies_are_read_as_go_reads_them() {
+        for (value, cookies) in [
+            ("", &[][..]),
+            ("Cookie-1=v$1", &[("Cookie-1", "v$1", false)]),
+            ("Cookie-1=v$1; c2=v2", &[("Cookie-1", "v$1", false), ("c2", "v2", false)]),
+            ("a=1;b=2;;  ;c=3", &[("a", "1", false), ("b", "2", false), ("c", "3", false)]),
+            ("Cookie-1=\"v$1\"; c2=\"v2\"", &[("Cookie-1", "v$1", true), ("c2", "v2", true)]),
+            ("\t a=1 \t;b=2", &[("a", "1", false), ("b", "2", false)]),
+            ("a =1", &[("a", "1", false)]),
+            ("a= 1", &[("a", " 1", false)]),
+            ("a", &[("a", "", false)]),
+            ("a=", &[("a", "", false)]),
+            ("a=b=c", &[("a", "b=c", false)]),
+            ("a=\"\"", &[("a", "", true)]),
+            ("a=\"b c,d\"", &[("a", "b c,d", true)]),
+            ("a=b c,d", &[("a", "b c,d", false)]),
+            ("=b; c=d", &[("c", "d", false)]),
+            ("na me=1; c=d", &[("c", "d", false)]),
+            ("a=\"; c=d", &[("c", "d", false)]),
+            ("a=x\"y\"; c=d", &[("c", "d", false)]),
+            ("a=\\; c=d", &[("c", "d", false)]),
+            ("a=\u{e9}; c=d", &[("c", "d", false)]),
+            ("a=\x01; c=d", &[("c", "d", false)]),
+            ("a,b=1; c=d", &[("c", "d", false)]),
+        ] {
+            assert_eq!(read(value), cookies, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn cookies_are_found_by_name_in_its_case() {
+        let cookies = Cookies::parse(b"a=1; A=2; a=3");
+        assert_eq!((cookies.get("a"), cookies.get("A"), cookies.get("b")), (Some("1"), Some("2"), None));
+        assert_eq!(cookies.all("a").map(|cookie| cookie.value).collect::<Vec<_>>(), ["1", "3"]);
+    }
+
+    #[test]
+    fn too_many_cookies_are_none() {
+        let value = vec!["a=1"; Cookies::MOST].join(";");
+        assert_eq!(Cookies::parse(value.as_bytes()).iter().count(), 3_000);
+        assert_eq!(Cookies::parse(format!("{value};").as_bytes()).iter().count(), 0);
+    }
+
+    #[test]
+    fn all_the_cookie_fields_of_a_head_are_read() {
+        let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1; b=2\r\nX: c=3\r\ncookie: d=4\r\n\r\n";
+        let index = crate::parse(bytes, &crate::Limits::default()).unwrap().unwrap();
+        let cookies = HeadRef::new(bytes, &index).cookies();
+        assert_eq!(cookies.iter().map(|cookie| cookie.name).collect::<Vec<_>>(), ["a", "b", "d"]);
+        assert_eq!(cookies.get("d"), Some("4"));
+    }
+}

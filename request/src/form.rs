@@ -203,3 +203,81 @@ impl fmt::Debug for Form {
         f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(text: &str) -> Vec<(String, String)> {
+        let form = Form::parse(text.as_bytes()).unwrap();
+        form.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    #[test]
+    fn pairs_are_decoded_in_order() {
+        for (text, expected) in [
+            ("", &[][..]),
+            ("a=1&b=2&a=3", &[("a", "1"), ("b", "2"), ("a", "3")]),
+            ("a", &[("a", "")]),
+            ("a=", &[("a", "")]),
+            ("=b", &[("", "b")]),
+            ("=", &[("", "")]),
+            ("&&a=b&", &[("a", "b")]),
+            ("a=b=c", &[("a", "b=c")]),
+            ("a+b=c+d", &[("a b", "c d")]),
+            ("a%2Bb=%26%3D%3B", &[("a+b", "&=;")]),
+            ("%C3%A9=%E2%82%AC", &[("é", "€")]),
+            ("é=ü", &[("é", "ü")]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            assert_eq!(pairs(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_found_by_name() {
+        let form = Form::parse(b"a=1&b=2&a=3").unwrap();
+        assert_eq!((form.get("a"), form.get("b"), form.get("c")), (Some("1"), Some("2"), None));
+        assert_eq!(form.all("a").collect::<Vec<_>>(), ["1", "3"]);
+        assert_eq!((form.len(), form.is_empty(), Form::default().is_empty()), (3, false, true));
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for (text, error) in [
+            ("a=1;b=2", FormError::Semicolon { at: 3 }),
+            (";", FormError::Semicolon { at: 0 }),
+            ("a=1&b=2;", FormError::Semicolon { at: 7 }),
+            ("a=%zz", FormError::Escape { at: 2 }),
+            ("a=%4", FormError::Escape { at: 2 }),
+            ("a=1&%=2", FormError::Escape { at: 4 }),
+            ("a=1&b=%ff", FormError::Utf8 { at: 4 }),
+            ("%c3=%a9", FormError::Utf8 { at: 0 }),
+            ("a=%c3&%a9=b", FormError::Utf8 { at: 0 }),
+        ] {
+            assert_eq!(Form::parse(text.as_bytes()).unwrap_err(), error, "{text}");
+            assert_eq!(error.status(), 400);
+        }
+    }
+
+    #[test]
+    fn one_pair_too_many_is_refused() {
+        let text = vec!["a"; Form::MOST].join("&");
+        assert_eq!(Form::parse(text.as_bytes()).unwrap().len(), Form::MOST);
+        let error = Form::parse(format!("{text}&").as_bytes()).unwrap_err();
+        assert_eq!(error, FormError::TooMany { most: 10_000 });
+        assert_eq!(Form::parse_at_most(b"a&b", 1).unwrap_err(), FormError::TooMany { most: 1 });
+        assert!(Form::parse_at_most(b"", 0).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read() {
+        let mut form = Form::default();
+        form.push("näme", "J & K; = +%");
+        form.push("", "");
+        form.append(&Form::parse(b"x=1").unwrap());
+        assert_eq!(form.to_string(), "n%C3%A4me=J+%26+K%3B+%3D+%2B%25&=&x=1");
+        assert!(Form::parse(form.to_string().as_bytes()).unwrap().iter().eq(form.iter()));
+        assert_eq!(format!("{form:?}"), r#"["näme", "", "x"]"#);
+    }
+}

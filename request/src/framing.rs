@@ -151,3 +151,93 @@ fn number(digits: &[u8]) -> Option<u64> {
         number.checked_mul(10)?.checked_add(digit).filter(|&number| number <= MOST)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHUNKED: Declared<'_> = Declared::Once(b"chunked");
+
+    fn length(value: &str) -> Result<Framing, FramingError> {
+        framing(Version::Http11, Declared::Once(value.as_bytes()), Declared::Never)
+    }
+
+    fn coding(value: &str) -> Result<Framing, FramingError> {
+        framing(Version::Http11, Declared::Never, Declared::Once(value.as_bytes()))
+    }
+
+    #[test]
+    fn nothing_declared_is_no_body() {
+        for version in [Version::Http10, Version::Http11] {
+            assert_eq!(framing(version, Declared::Never, Declared::Never), Ok(Framing::None));
+        }
+    }
+
+    #[test]
+    fn a_length_is_decimal_digits_up_to_the_signed_range() {
+        for (value, expected) in [
+            ("0", 0),
+            ("3", 3),
+            ("003", 3),
+            ("18446744073709551615", u64::MAX),
+            ("9223372036854775808", u64::MAX),
+            ("9223372036854775807", i64::MAX as u64),
+            ("000000000000000000000000000000000000001", 1),
+            ("99999999999999999999999999999999", u64::MAX),
+        ] {
+            let expected =
+                if expected > i64::MAX as u64 { Err(FramingError::Length) } else { Ok(Framing::Length(expected)) };
+            assert_eq!(length(value), expected, "{value}");
+        }
+        for value in ["", "+3", "-3", "0x3", "1_0", "3 3", "3, 3", "3,3", "3.0", "3e1", "\u{663}", " 3", "3\0"] {
+            assert_eq!(length(value), Err(FramingError::Length), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_twice_is_refused_equal_or_not() {
+        for values in [[&b"3"[..], b"3"], [b"3", b"4"], [b"3", b""]] {
+            let declared = values.into_iter().collect();
+            assert_eq!(framing(Version::Http11, declared, Declared::Never), Err(FramingError::LengthAgain));
+        }
+    }
+
+    #[test]
+    fn the_only_coding_is_chunked() {
+        for value in ["chunked", "Chunked", "CHUNKED"] {
+            assert_eq!(coding(value), Ok(Framing::Chunked));
+        }
+        for value in
+            ["", "identity", "gzip", "gzip, chunked", "chunked, chunked", "xchunked", "chunked;q=1", "\"chunked\""]
+        {
+            let error = coding(value).unwrap_err();
+            assert_eq!((error, error.status()), (FramingError::Coding, 501), "{value}");
+        }
+        let error = framing(Version::Http11, Declared::Never, Declared::Again).unwrap_err();
+        assert_eq!((error, error.status()), (FramingError::CodingAgain, 501));
+    }
+
+    #[test]
+    fn length_and_coding_together_are_refused_whatever_they_say() {
+        for (length, coding) in [
+            (Declared::Once(b"3"), CHUNKED),
+            (Declared::Once(b"x"), CHUNKED),
+            (Declared::Again, CHUNKED),
+            (Declared::Once(b"3"), Declared::Once(b"identity")),
+            (Declared::Once(b"0"), Declared::Again),
+        ] {
+            for version in [Version::Http10, Version::Http11] {
+                let error = framing(version, length, coding).unwrap_err();
+                assert_eq!((error, error.status()), (FramingError::LengthAndCoding, 400));
+            }
+        }
+    }
+
+    #[test]
+    fn http_1_0_has_no_codings() {
+        for coding in [CHUNKED, Declared::Once(b"gzip"), Declared::Again] {
+            let error = framing(Version::Http10, Declared::Never, coding).unwrap_err();
+            assert_eq!((error, error.status()), (FramingError::CodingInHttp10, 400));
+        }
+    }
+}

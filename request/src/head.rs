@@ -226,3 +226,70 @@ impl fmt::Debug for Head {
         self.as_ref().fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POST: &[u8] = b"POST /a?b=c HTTP/1.1\r\nHost: a.example\r\nContent-Type: text/plain\r\nUser-Agent: x/1\r\n\
+        Referer: http://b/\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\nCookie: k=v\r\nContent-Length: 3\r\n\r\nabc";
+
+    fn post() -> Head {
+        let mut head = Head::default();
+        assert_eq!(head.parse(POST, &Limits::default()), Ok(Some(POST.len() - 3)));
+        head
+    }
+
+    #[test]
+    fn everything_said_is_at_hand() {
+        let head = post();
+        let head = head.as_ref();
+        assert_eq!((head.method(), head.path(), head.target().query()), ("POST", "/a", Some("b=c")));
+        assert_eq!((head.version(), head.host()), (Version::Http11, Some("a.example")));
+        assert_eq!((head.content_type(), head.user_agent()), (Some("text/plain"), Some("x/1")));
+        assert_eq!((head.referer(), head.cookies().get("k")), (Some("http://b/"), Some("v")));
+        assert_eq!(head.basic_auth().map(|auth| auth.user), Some("Aladdin".into()));
+        assert_eq!((head.framing(), head.keep_alive()), (Framing::Length(3), true));
+        assert_eq!(head.as_bytes(), &POST[..POST.len() - 3]);
+        assert_eq!(head.headers().len(), 7);
+    }
+
+    #[test]
+    fn its_memory_is_used_again() {
+        let mut head = post();
+        let (capacity, fields) = (head.capacity(), head.index.fields.as_ptr());
+        for _ in 0..3 {
+            head.clear();
+            assert_eq!((head.as_ref().method(), head.as_ref().headers().len()), ("", 0));
+            head.parse(POST, &Limits::default()).unwrap();
+            assert_eq!((head.capacity(), head.index.fields.as_ptr()), (capacity, fields));
+        }
+    }
+
+    #[test]
+    fn it_is_empty_after_not_yet_and_after_an_error() {
+        for bytes in [&b"GET / HTTP/1.1\r\nHost: a\r\n"[..], b"GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n"] {
+            let mut head = post();
+            assert!(!matches!(head.parse(bytes, &Limits::default()), Ok(Some(_))));
+            assert_eq!((head.as_ref().as_bytes(), head.index.is_empty()), (&b""[..], true));
+            assert_eq!((head.as_ref().host(), head.as_ref().headers().len()), (None, 0));
+        }
+    }
+
+    #[test]
+    fn other_bytes_than_its_own_give_nonsense_but_no_panic() {
+        let head = post();
+        for bytes in [&b""[..], b"GET", &[0xff; 500], POST] {
+            let head = HeadRef::new(bytes, &head.index);
+            let _ = (head.method(), head.path(), head.target().raw(), head.target().query(), head.target().path());
+            let _ = (head.host(), head.headers().count(), head.header("host"), head.cookies().iter().count());
+            let _ = (head.target().authority(), head.as_bytes().len(), head.to_owned().as_ref().referer());
+        }
+    }
+
+    #[test]
+    fn what_is_printed_for_people_has_no_values() {
+        let text = format!("{:?}", post());
+        assert!(text.contains("POST") && text.contains("Authorization") && !text.contains("QWxh"), "{text}");
+    }
+}

@@ -36,3 +36,37 @@ pub(crate) fn decode_str(escaped: &str) -> Option<Cow<'_, str>> {
         Cow::Owned(decoded) => String::from_utf8(decoded).ok().map(Cow::Owned),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone_once() {
+        for (escaped, decoded) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("%41%62", "Ab"),
+            ("a%2Fb%2fc", "a/b/c"),
+            ("%2541", "%41"),
+            ("%", "%"),
+            ("%4", "%4"),
+            ("%zz%41", "%zzA"),
+            ("100%", "100%"),
+            ("%%41", "%A"),
+            ("caf%C3%A9", "café"),
+            ("%00", "\0"),
+        ] {
+            assert_eq!(percent_decode(escaped.as_bytes()), decoded.as_bytes(), "{escaped}");
+            assert_eq!(decode_str(escaped).as_deref(), Some(decoded), "{escaped}");
+        }
+        assert_eq!(percent_decode(b"%ff"), &b"\xff"[..]);
+        assert_eq!(decode_str("%ff"), None);
+    }
+
+    #[test]
+    fn what_has_no_escape_is_borrowed() {
+        assert!(matches!(percent_decode(b"plain"), Cow::Borrowed(_)));
+        assert!(matches!(decode_str("plain"), Some(Cow::Borrowed(_))));
+    }
+}

@@ -77,3 +77,73 @@ impl Default for Scan {
         Self::new(&Limits::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HeadError, Index};
+
+    /// Feeds `bytes` one by one: the bytes that were parsed in sum, and what came of it.
+    fn dribble(bytes: &[u8], limits: &Limits) -> (usize, Result<Option<usize>, HeadError>) {
+        let (mut scan, mut index) = (Scan::new(limits), Index::default());
+        let mut parsed = 0;
+        for end in 1..=bytes.len() {
+            if scan.look(&bytes[..end]) {
+                parsed += end;
+                match index.parse(&bytes[..end], limits) {
+                    Ok(None) => {}
+                    outcome => return (parsed, outcome),
+                }
+            }
+        }
+        (parsed, Ok(None))
+    }
+
+    fn head(fields: usize) -> Vec<u8> {
+        format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-Name: some value\r\n".repeat(fields)).into_bytes()
+    }
+
+    #[test]
+    fn a_head_in_single_bytes_costs_four_times_its_length() {
+        let limits = Limits { fields: 1_000_000, head: 1 << 20, ..Limits::default() };
+        for fields in [0, 1, 10, 100, 1_000, 10_000] {
+            let head = head(fields);
+            let (parsed, outcome) = dribble(&head, &limits);
+            assert_eq!(outcome, Ok(Some(head.len())));
+            // Doubling looks sum to twice the last of them, which is shorter than the head; then the head itself.
+            assert!(parsed <= 4 * head.len(), "{parsed} bytes parsed of {}", head.len());
+        }
+    }
+
+    #[test]
+    fn a_head_that_never_ends_costs_as_little_and_is_refused_at_its_limit() {
+        let limits = Limits { fields: 1_000_000, ..Limits::default() };
+        let (parsed, outcome) = dribble(&head(10_000), &limits);
+        assert_eq!(outcome, Err(HeadError::TooLong { at: 65_536 }));
+        assert!(parsed <= 4 * 65_536, "{parsed}");
+    }
+
+    #[test]
+    fn it_is_worth_a_look_when_something_can_be_decided() {
+        let mut scan = Scan::default();
+        assert!(!scan.look(b""), "nothing to look at");
+        let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nY: 1\n";
+        assert!(scan.look(&bytes[..20]), "the first look");
+        assert!(!scan.look(&bytes[..20]), "nothing new");
+        assert!(!scan.look(&bytes[..35]), "no end, not doubled");
+        assert!(scan.look(bytes), "a bare line feed");
+        scan.reset();
+        assert!(scan.look(b"GET"));
+        assert!(!scan.look(b"GET /"));
+        assert!(scan.look(b"GET / "), "doubled");
+        let end = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        scan.reset();
+        assert!(scan.look(&end[..24]));
+        assert!(!scan.look(&end[..26]));
+        assert!(scan.look(end), "an empty line, split before its last byte");
+        let mut scan = Scan::new(&Limits { head: 10, ..Limits::default() });
+        assert!(scan.look(b"GET /ab"));
+        assert!(!scan.look(b"GET /abcd"));
+        assert!(scan.look(b"GET /abcde"), "the limit");
+    }
+}

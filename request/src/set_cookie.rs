@@ -286,3 +286,129 @@ impl fmt::Display for Date {
         write!(f, "{day}, {date:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> SystemTime {
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        let epoch = SystemTime::UNIX_EPOCH;
+        if seconds < 0 { epoch - distance } else { epoch + distance }
+    }
+
+    /// Rows of Go's TestWriteSetCookies.
+    #[test]
+    fn cookies_are_written_as_go_writes_them() {
+        let new = SetCookie::new;
+        for (cookie, written) in [
+            (new("cookie-1", "v$1"), "cookie-1=v$1"),
+            (new("cookie-2", "two").max_age(Duration::from_secs(3600)), "cookie-2=two; Max-Age=3600"),
+            (new("cookie-3", "three").domain(".example.com"), "cookie-3=three; Domain=example.com"),
+            (new("cookie-4", "four").path("/restricted/"), "cookie-4=four; Path=/restricted/"),
+            (new("cookie-5", "five").domain("wrong;bad.abc"), "cookie-5=five"),
+            (new("cookie-6", "six").domain("bad-.abc"), "cookie-6=six"),
+            (new("cookie-7", "seven").domain("127.0.0.1"), "cookie-7=seven; Domain=127.0.0.1"),
+            (new("cookie-8", "eight").domain("::1"), "cookie-8=eight"),
+            (
+                new("cookie-9", "expiring").expires(at(1_257_894_000)),
+                "cookie-9=expiring; Expires=Tue, 10 Nov 2009 23:00:00 GMT",
+            ),
+            (
+                new("cookie-10", "expiring-1601").expires(at(-11_644_408_799)),
+                "cookie-10=expiring-1601; Expires=Mon, 01 Jan 1601 18:00:01 GMT",
+            ),
+            (new("cookie-11", "invalid-expiry").expires(at(-11_644_473_601)), "cookie-11=invalid-expiry"),
+            (new("cookie-12", "samesite-lax").same_site(SameSite::Lax), "cookie-12=samesite-lax; SameSite=Lax"),
+            (
+                new("cookie-13", "samesite-strict").same_site(SameSite::Strict),
+                "cookie-13=samesite-strict; SameSite=Strict",
+            ),
+            (new("cookie-14", "samesite-none").same_site(SameSite::None), "cookie-14=samesite-none; SameSite=None"),
+            (
+                new("cookie-15", "partitioned").secure().partitioned().path("/"),
+                "cookie-15=partitioned; Path=/; Secure; Partitioned",
+            ),
+            (new("special-1", "a z"), "special-1=\"a z\""),
+            (new("special-2", " z"), "special-2=\" z\""),
+            (new("special-3", "a "), "special-3=\"a \""),
+            (new("special-5", "a,z"), "special-5=\"a,z\""),
+            (new("special-9", "1").quoted(), "special-9=\"1\""),
+            (new("empty-value", ""), "empty-value="),
+            (new("empty-value", "").quoted(), "empty-value="),
+            (new("", ""), ""),
+            (new("\t", ""), ""),
+            (new("\r", ""), ""),
+            (new("a\nb", "v"), ""),
+            (new("a\rb", "v"), ""),
+            (new("gone", "").max_age(Duration::ZERO).http_only(), "gone=; Max-Age=0; HttpOnly"),
+        ] {
+            assert_eq!(cookie.to_string(), written);
+        }
+    }
+
+    /// Rows of Go's TestCookieSanitizeValue and TestCookieSanitizePath.
+    #[test]
+    fn no_text_can_add_an_attribute_or_a_field() {
+        for (value, written) in [
+            ("foo", "foo"),
+            ("foo;bar", "foobar"),
+            ("foo\\bar", "foobar"),
+            ("foo\"bar", "foobar"),
+            ("\0\x7e\x7f\u{80}", "\x7e"),
+            ("\"withquotes\"", "withquotes"),
+            ("a,z", "\"a,z\""),
+            ("x\r\nSet-Cookie: y=z", "\"xSet-Cookie: y=z\""),
+        ] {
+            let cookie = SetCookie::new("n", value);
+            assert_eq!(cookie.to_string(), format!("n={written}"), "{value:?}");
+        }
+        let path = SetCookie::new("n", "").path("/with;semi\r\ncolon\u{e9}");
+        assert_eq!(path.to_string(), "n=; Path=/withsemicolon");
+    }
+
+    #[test]
+    fn what_would_be_left_out_is_no_header_value() {
+        let new = SetCookie::new;
+        for (cookie, error) in [
+            (new("", "v"), SetCookieError::Name),
+            (new("a b", "v"), SetCookieError::Name),
+            (new("n", "a;b"), SetCookieError::Value),
+            (new("n", "\"v\""), SetCookieError::Value),
+            (new("n", "\u{e9}"), SetCookieError::Value),
+            (new("n", "v").path("/a;b"), SetCookieError::Path),
+            (new("n", "v").domain("-bad"), SetCookieError::Domain),
+            (new("n", "v").domain(""), SetCookieError::Domain),
+            (new("n", "v").domain("123"), SetCookieError::Domain),
+            (new("n", "v").domain("a..b"), SetCookieError::Domain),
+            (new("n", "v").domain("a".repeat(64)), SetCookieError::Domain),
+            (new("n", "v").expires(at(-20_000_000_000)), SetCookieError::Expires),
+            (new("n", "v").expires(at(253_402_300_800)), SetCookieError::Expires),
+            (new("n", "v").partitioned(), SetCookieError::Partitioned),
+        ] {
+            assert_eq!(HeaderValue::try_from(&cookie), Err(error), "{cookie:?}");
+        }
+        let fine = new("n", "v").path("/").domain("example.com").secure().partitioned();
+        assert_eq!(HeaderValue::try_from(&fine).unwrap(), "n=v; Path=/; Domain=example.com; Secure; Partitioned");
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (seconds, date) in [
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (951_868_800, "Wed, 01 Mar 2000 00:00:00 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+            (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+            (1_709_164_800, "Thu, 29 Feb 2024 00:00:00 GMT"),
+            (-11_644_473_600, "Mon, 01 Jan 1601 00:00:00 GMT"),
+            (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(Date::of(at(seconds)).unwrap().to_string(), date);
+        }
+        assert!(Date::of(at(-11_644_473_600) - Duration::from_nanos(100)).is_none());
+        assert!(Date::of(at(253_402_300_800)).is_none());
+    }
+}

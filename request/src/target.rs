@@ -266,3 +266,56 @@ fn run(target: &[u8], mut at: usize, class: u8) -> Result<usize, TargetError> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_alone_is_read_as_in_a_head() {
+        let target = Target::parse("GET", b"/a/b%20c?d=e?f").unwrap();
+        assert_eq!((target.raw(), target.path(), target.query()), ("/a/b%20c?d=e?f", "/a/b%20c", Some("d=e?f")));
+        assert_eq!((target.form(), target.authority()), (TargetForm::Origin, None));
+        let target = Target::parse("OPTIONS", b"http://a:80").unwrap();
+        assert_eq!((target.path(), target.query(), target.authority()), ("/", None, Some("a:80")));
+        let target = Target::parse("OPTIONS", b"*").unwrap();
+        assert_eq!((target.path(), target.form()), ("*", TargetForm::Asterisk));
+        let target = Target::parse("CONNECT", b"[::1]:1").unwrap();
+        assert_eq!((target.path(), target.authority()), ("", Some("[::1]:1")));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (method, target, error) in [
+            ("GET", "", TargetError::Form { at: 0 }),
+            ("GET", "/a b", TargetError::Byte { at: 2 }),
+            ("GET", "/a\u{e9}", TargetError::Byte { at: 2 }),
+            ("GET", "/a?b#", TargetError::Byte { at: 4 }),
+            ("GET", "/{", TargetError::Byte { at: 1 }),
+            ("GET", "/%", TargetError::Escape { at: 1 }),
+            ("GET", "http://a/%g0", TargetError::Escape { at: 9 }),
+            ("GET", "http://a b/", TargetError::Byte { at: 8 }),
+            ("GET", "http://a:x/", TargetError::Authority { at: 7 }),
+            ("CONNECT", "/", TargetError::Form { at: 0 }),
+        ] {
+            assert_eq!(Target::parse(method, target.as_bytes()), Err(error), "{method} {target}");
+            assert_eq!(error.status(), 400);
+        }
+    }
+
+    #[test]
+    fn a_lone_question_mark_is_an_empty_query() {
+        assert_eq!(Target::parse("GET", b"/?").unwrap().query(), Some(""));
+        assert_eq!(Target::parse("GET", b"/").unwrap().query(), None);
+    }
+
+    #[test]
+    fn segments_are_decoded_each_by_itself() {
+        let target = Target::parse("GET", b"/a%2Fb//c%20d/%ff/").unwrap();
+        let segments: Vec<_> = target.segments().collect();
+        let segments: Vec<_> = segments.iter().map(|segment| segment.as_deref()).collect();
+        assert_eq!(segments, [Some("a/b"), Some(""), Some("c d"), None, Some("")]);
+        assert_eq!(target.decoded_path(), None);
+        assert_eq!(Target::parse("GET", b"/a%2Fb").unwrap().decoded_path().as_deref(), Some("/a/b"));
+    }
+}

@@ -50,22 +50,24 @@ fn every_stream_is_divided_as_the_table_says() {
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let byte = match byte {
-            b'\\' => match rest.next() {
+    let mut next = || rest.next();
+    while let Some(byte) = next() {
+        bytes.push(match byte {
+            b'\\' => match next() {
                 Some(b'r') => b'\r',
                 Some(b'n') => b'\n',
                 Some(b't') => b'\t',
                 Some(b'\\') => b'\\',
-                Some(b'x') => {
-                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
-                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
-                }
+                Some(b'x') => hex(next()) << 4 | hex(next()),
                 other => panic!("no escape: {other:?}"),
             },
             byte => byte,
-        };
-        bytes.push(byte);
+        });
     }
     bytes
+}
+
+fn hex(digit: Option<u8>) -> u8 {
+    let digit = digit.and_then(|digit| char::from(digit).to_digit(16)).expect("two hexadecimal digits");
+    u8::try_from(digit).expect("a digit below 16")
 }
