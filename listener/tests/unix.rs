@@ -117,6 +117,16 @@ fn a_file_that_took_our_place_stays() {
 }
 
 #[test]
+fn a_relative_name_is_known_by_where_it_is() {
+    let name = format!("quintet-listener-{}.sock", std::process::id());
+    let unix = Unix::bind(&name).unwrap();
+    let here = std::env::current_dir().unwrap().join(&name);
+    assert_eq!(unix.local_addr().unwrap().path(), Some(here.as_path()));
+    drop(unix);
+    assert!(!here.exists());
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_an_error() {
     let folder = Folder::new("missing");
     let path = folder.0.join("no").join("socket");

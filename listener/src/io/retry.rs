@@ -300,6 +300,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_ended_an_earlier_wait_ends_no_later_one() {
+        let mut retry = retry([Fail(EMFILE), Accept, Fail(EMFILE), Accept]);
+        let freed = retry.freed();
+        let (_, ()) = tokio::join!(retry.accept(), async {
+            sleep(millis(2)).await;
+            freed.notify();
+        });
+        retry.accept().await.unwrap();
+        assert_eq!(retry.get_ref().gaps(), [2, 0, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_was_freed_while_the_wait_was_cancelled_is_not_lost() {
         let mut retry = retry([Fail(EMFILE); 20]);
         accept_for(&mut retry, millis(1400)).await; // in the wait of 1 s that began at 1275

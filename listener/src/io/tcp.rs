@@ -245,3 +245,43 @@ pub(super) fn backlog(asked: Option<u32>) -> i32 {
     let backlog = asked.or_else(allowed).unwrap_or(if INHERITED { 4096 } else { 128 });
     i32::try_from(backlog).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn of_several_addresses_the_first_that_can_be_bound_is_taken() {
+        let not_ours = addr("192.0.2.1:0");
+        let tcp = open_first(vec![not_ours, addr("127.0.0.1:0")], &TcpOptions::default()).unwrap();
+        assert!(tcp.local.ip().is_loopback());
+        let error = open_first(vec![not_ours], &TcpOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrNotAvailable);
+        assert!(open_first(Vec::new(), &TcpOptions::default()).is_err());
+    }
+
+    #[test]
+    fn ipv4_is_tried_before_ipv6() {
+        let tcp = open_first(vec![addr("[::1]:0"), addr("127.0.0.1:0")], &TcpOptions::default()).unwrap();
+        assert!(tcp.local.is_ipv4());
+    }
+
+    #[test]
+    fn the_backlog_asked_for_is_the_one_given() {
+        assert_eq!(backlog(Some(7)), 7);
+        assert_eq!(backlog(Some(u32::MAX)), i32::MAX);
+        assert!(backlog(None) >= 128);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_system_without_ipv6_is_recognised() {
+        assert!(no_ipv6(&io::Error::from_raw_os_error(97))); // EAFNOSUPPORT
+        assert!(no_ipv6(&io::Error::from_raw_os_error(99))); // EADDRNOTAVAIL
+        assert!(!no_ipv6(&io::Error::from_raw_os_error(98))); // EADDRINUSE
+    }
+}

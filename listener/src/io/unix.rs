@@ -55,8 +55,7 @@ impl Unix {
     /// As [`bind`](Self::bind); `InvalidInput` without a name.
     pub fn bind_name(name: UnixName) -> io::Result<Unix> {
         match name {
-            // Absolute, so that the file is still found if the process changes its folder.
-            UnixName::Path(path) => bind_path(std::path::absolute(path)?),
+            UnixName::Path(path) => bind_path(&path),
             UnixName::Abstract(bytes) => {
                 let address = [b"\0", bytes.as_slice()].concat();
                 let socket = open(OsStr::from_bytes(&address).as_ref())?;
@@ -67,14 +66,17 @@ impl Unix {
     }
 }
 
-fn bind_path(path: PathBuf) -> io::Result<Unix> {
-    let socket = match open(&path) {
+/// Binds `path` as it was given, for the system takes no long ones, but remembers where that is.
+fn bind_path(path: &Path) -> io::Result<Unix> {
+    let socket = match open(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            remove_stale(&path)?;
-            open(&path)?
+            remove_stale(path)?;
+            open(path)?
         }
         opened => opened?,
     };
+    // Absolute, so that the file is still found if the process changes its folder.
+    let path = std::path::absolute(path)?;
     let file = File::at(&path).ok();
     Ok(Unix { socket: Lazy::Bound(socket), name: UnixName::Path(path), file })
 }
