@@ -29,6 +29,10 @@ pub enum Phase {
     LastCall,
 }
 
+impl Phase {
+    const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Reply, Phase::Linger, Phase::LastCall];
+}
+
 /// The time limits of a connection. [`Duration::MAX`] turns one off.
 ///
 /// # Example
@@ -92,6 +96,24 @@ impl Deadlines {
             Phase::Body | Phase::Reply => self.stall,
         };
         after(now, limit)
+    }
+}
+
+/// How long each phase may last, in milliseconds: [`Deadlines`] made ready, since a duration costs a division.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+pub(crate) struct Limits([u64; Phase::ALL.len()]);
+
+#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+impl Limits {
+    pub(crate) fn new(deadlines: &Deadlines) -> Self {
+        Limits(Phase::ALL.map(|phase| deadlines.end(phase, 0)))
+    }
+
+    /// As [`Deadlines::end`].
+    #[inline]
+    pub(crate) fn end(&self, phase: Phase, now: u64) -> u64 {
+        now.saturating_add(self.0[phase as usize])
     }
 }
 

@@ -56,8 +56,9 @@ impl State {
     ///
     /// # Errors
     /// [`IllegalMove`] if the table has no such move; staying is not a move either.
-    pub fn go(self, to: State) -> Result<State, IllegalMove> {
-        if self.moves().contains(&to) { Ok(to) } else { Err(IllegalMove { from: self, to }) }
+    #[inline]
+    pub const fn go(self, to: State) -> Result<State, IllegalMove> {
+        if LEGAL[self as usize] & 1 << to as u8 != 0 { Ok(to) } else { Err(IllegalMove { from: self, to }) }
     }
 
     /// Whether nothing comes after this state.
@@ -75,6 +76,22 @@ impl State {
         }
     }
 }
+
+/// The same table for the machine: a bit for each state that may follow.
+const LEGAL: [u8; 5] = {
+    let mut legal = [0; 5];
+    let mut from = 0;
+    while from < legal.len() {
+        let moves = State::ALL[from].moves();
+        let mut at = 0;
+        while at < moves.len() {
+            legal[from] |= 1 << moves[at] as u8;
+            at += 1;
+        }
+        from += 1;
+    }
+    legal
+};
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version, index::Field};
 
-/// A head, borrowed: two references, so it is copied like one.
+/// A head, borrowed: a few references, so it is copied like one.
 ///
 /// Values are looked up in the order of arrival by comparing names, which for the few fields of a request is faster
 /// than making a map; [`http::HeaderMap`] is made on demand by `TryFrom`.
@@ -12,6 +12,8 @@ use crate::{BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target,
 pub struct HeadRef<'a> {
     bytes: &'a [u8],
     index: &'a Index,
+    /// The target, if it was kept as text.
+    target: Option<&'a str>,
 }
 
 impl<'a> HeadRef<'a> {
@@ -19,7 +21,7 @@ impl<'a> HeadRef<'a> {
     /// stay within them.
     #[inline]
     pub fn new(bytes: &'a [u8], index: &'a Index) -> Self {
-        Self { bytes, index }
+        Self { bytes, index, target: None }
     }
 
     /// The bytes of the head, with its empty line.
@@ -55,17 +57,25 @@ impl<'a> HeadRef<'a> {
     /// What is asked for.
     #[inline]
     pub fn target(self) -> Target<'a> {
-        Target::new(self.index.target.of(self.bytes), self.index.layout)
+        match self.target {
+            Some(target) => Target::of_text(target, self.index.layout),
+            None => Target::new(self.index.target.of(self.bytes), self.index.layout),
+        }
     }
 
     /// The path of the target, with its escapes. The same as `target().path()`, but does not look at the rest.
     #[inline]
     pub fn path(self) -> &'a str {
         let path = self.index.layout.path;
-        let span = Span { start: self.index.target.start.wrapping_add(path.start), ..path };
-        match self.index.layout.form {
-            crate::TargetForm::Absolute if path.is_empty() => "/",
-            _ => self.str(span).unwrap_or_default(),
+        if path.is_empty() && self.index.layout.form == crate::TargetForm::Absolute {
+            return "/";
+        }
+        match self.target {
+            Some(target) => path.str(target),
+            None => {
+                let start = self.index.target.start.wrapping_add(path.start);
+                self.str(Span { start, ..path }).unwrap_or_default()
+            }
         }
     }
 
@@ -153,7 +163,8 @@ impl<'a> HeadRef<'a> {
 
     /// A copy with memory of its own.
     pub fn to_owned(self) -> Head {
-        Head { bytes: self.as_bytes().to_vec(), index: self.index.clone() }
+        let target = self.target().raw().to_owned();
+        Head { bytes: self.as_bytes().to_vec(), index: self.index.clone(), target }
     }
 
     #[inline]
@@ -185,6 +196,7 @@ impl fmt::Debug for HeadRef<'_> {
 pub struct Head {
     bytes: Vec<u8>,
     index: Index,
+    target: String,
 }
 
 impl Head {
@@ -195,7 +207,8 @@ impl Head {
     /// As [`Index::parse`].
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
         self.bytes.clear();
-        let parsed = self.index.parse(bytes, limits);
+        self.target.clear();
+        let parsed = self.index.parse_with(bytes, limits, |target| self.target.push_str(target));
         match parsed {
             Ok(Some(len)) => self.bytes.extend_from_slice(&bytes[..len]),
             _ => self.index.clear(),
@@ -206,18 +219,19 @@ impl Head {
     /// This head, borrowed: all accessors are there.
     #[inline]
     pub fn as_ref(&self) -> HeadRef<'_> {
-        HeadRef::new(&self.bytes, &self.index)
+        HeadRef { bytes: &self.bytes, index: &self.index, target: Some(&self.target) }
     }
 
     /// Forgets the head and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.index.clear();
+        self.target.clear();
     }
 
     /// Bytes of memory held, used or not: whoever keeps heads to use them again may want to let big ones go.
     pub fn capacity(&self) -> usize {
-        self.bytes.capacity() + self.index.fields.capacity() * size_of::<Field>()
+        self.bytes.capacity() + self.target.capacity() + self.index.fields.capacity() * size_of::<Field>()
     }
 }
 

@@ -101,10 +101,26 @@ impl Index {
     /// # Spec
     /// RFC 9112 §2–5, RFC 9110 §5. Go: `readRequest` (request.go:1068, server.go:1030).
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
-        match self.parse_fast(window(bytes, limits), limits) {
-            Some(len) => Ok(Some(len)),
-            None => self.parse_by_the_book(bytes, limits),
+        self.parse_with(bytes, limits, |_| {})
+    }
+
+    /// The same; `keep` is given the target, which is known to be text then and need not be looked at again.
+    #[inline]
+    pub(crate) fn parse_with(
+        &mut self,
+        bytes: &[u8],
+        limits: &Limits,
+        keep: impl FnOnce(&str),
+    ) -> Result<Option<usize>, HeadError> {
+        if let Some((len, target)) = self.parse_fast(window(bytes, limits), limits) {
+            keep(target);
+            return Ok(Some(len));
         }
+        let parsed = self.parse_by_the_book(bytes, limits);
+        if let Ok(Some(_)) = parsed {
+            keep(std::str::from_utf8(self.target.of(bytes)).unwrap_or_default());
+        }
+        parsed
     }
 
     /// The same without httparse: every byte is looked at by itself, in order. Ten times slower, and what
@@ -121,12 +137,12 @@ impl Index {
         }
     }
 
-    /// The length of a head that is certainly fine. None says nothing: the book decides.
+    /// The length and the target of a head that is certainly fine. None says nothing: the book decides.
     ///
     /// httparse finds the words of the request line and of each field and knows their bytes. It is content with bare
     /// LF, any number of empty lines, any target, no Host or two; all that is looked at here, in steps per field
     /// rather than per byte.
-    fn parse_fast(&mut self, bytes: &[u8], limits: &Limits) -> Option<usize> {
+    fn parse_fast<'a>(&mut self, bytes: &'a [u8], limits: &Limits) -> Option<(usize, &'a str)> {
         let start = match bytes {
             [first, ..] if *first > b'\r' => 0,
             [b'\r', b'\n', first, ..] if *first > b'\r' => 2,
@@ -166,7 +182,7 @@ impl Index {
         if !fine || head.len() > limits.field && self.has_long_field(head.len(), limits.field) {
             return None;
         }
-        facts.decide(head, self).ok().map(|()| head.len())
+        facts.decide(head, self).ok().map(|()| (head.len(), target))
     }
 
     /// Whether a field line, with the whitespace at its end, is longer than `limit` bytes.

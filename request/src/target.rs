@@ -107,7 +107,11 @@ impl<'a> Target<'a> {
     }
 
     pub(crate) fn new(raw: &'a [u8], layout: Layout) -> Self {
-        Self { raw: std::str::from_utf8(raw).unwrap_or_default(), layout }
+        Self::of_text(std::str::from_utf8(raw).unwrap_or_default(), layout)
+    }
+
+    pub(crate) fn of_text(raw: &'a str, layout: Layout) -> Self {
+        Self { raw, layout }
     }
 
     /// The target as it was sent. Go: `Request.RequestURI`.

@@ -18,7 +18,10 @@ use quintet_listener::{Addr, Stream};
 use tokio::{sync::Notify, time::Instant};
 
 use super::{link::Link, wire::Wire};
-use crate::{Deadlines, State, deadlines::NEVER};
+use crate::{
+    Deadlines, Phase, State,
+    deadlines::{Limits, NEVER},
+};
 
 /// How often the sweeper looks: a deadline is never early and at most twice this late.
 pub(super) const TICK: Duration = Duration::from_millis(250);
@@ -35,6 +38,7 @@ pub struct Conns {
     /// The wall clock when the clock last moved, in seconds of Unix time.
     unix: AtomicU64,
     deadlines: Deadlines,
+    limits: Limits,
     local: Option<Addr>,
     hook: Option<StateHook>,
     seats: Mutex<Seats>,
@@ -94,6 +98,7 @@ impl Conns {
             epoch: Instant::now(),
             now: AtomicU64::new(0),
             unix: AtomicU64::new(0),
+            limits: Limits::new(&deadlines),
             deadlines,
             local,
             hook,
@@ -222,6 +227,12 @@ impl Conns {
     #[inline]
     pub fn deadlines(&self) -> &Deadlines {
         &self.deadlines
+    }
+
+    /// When a phase that begins now ends at the latest; never early, at most two ticks late.
+    #[inline]
+    pub(super) fn end(&self, phase: Phase) -> u64 {
+        self.limits.end(phase, self.now()).saturating_add(TICK_MS)
     }
 
     /// The wall clock, at most a tick old, in seconds of Unix time: what a `Date` field says.

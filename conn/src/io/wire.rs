@@ -106,7 +106,7 @@ impl<S> Wire<S> {
             self.phase = Some(phase);
             self.read_pace = Pace::default();
             self.phase_end = match &self.link {
-                Some(link) => link.conns.deadlines().end(phase, link.conns.now()).saturating_add(tick()),
+                Some(link) => link.conns.end(phase),
                 None => NEVER,
             };
         }
