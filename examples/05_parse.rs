@@ -1,0 +1,62 @@
+//! What you learn: a request head is its bytes and an index; reading one needs neither a socket nor a runtime.
+//!
+//! Run it and pipe bytes in:
+//!   printf 'GET /caf%%C3%%A9?milk=oat HTTP/1.1\r\nHost: a.example\r\nCookie: id=7\r\n\r\nrest' | cargo run --example 05_parse
+//! What you see:  method, target and fields, what the head decides about the connection, and what is left over.
+//!
+//! Then try what others accept:  two Host lines · 'Host : a' · \n for \r\n · both Content-Length and
+//! Transfer-Encoding · 'GET http://b/ …' with 'Host: a'.  You see the status to answer, the reason, and the byte.
+
+use std::io::Read;
+
+use quintet_request::{Form, HeadRef, Index, Limits, Scan};
+
+fn main() -> std::io::Result<()> {
+    let limits = Limits::default();
+    let (mut scan, mut index) = (Scan::new(&limits), Index::default());
+    let (mut bytes, mut piece) = (Vec::new(), [0; 1024]);
+    let mut input = std::io::stdin().lock();
+    loop {
+        let read = input.read(&mut piece)?;
+        bytes.extend_from_slice(&piece[..read]);
+        // A head may come in any pieces. `scan` says when parsing again can change the answer; the end of input, too.
+        if !scan.look(&bytes) && read > 0 {
+            continue;
+        }
+        match index.parse(&bytes, &limits) {
+            Ok(Some(_)) => break,
+            Ok(None) if read > 0 => {}
+            Ok(None) => {
+                println!("not a whole head yet: {} bytes, and no more came", bytes.len());
+                return Ok(());
+            }
+            Err(error) => {
+                println!("refused with {}: {error}", error.status());
+                return Ok(());
+            }
+        }
+    }
+
+    let head = HeadRef::new(&bytes, &index);
+    let target = head.target();
+    println!(
+        "{} {:?} of {:?}",
+        head.method(),
+        target.decoded_path().unwrap_or_default(),
+        head.host().unwrap_or("nobody")
+    );
+    for (name, value) in target.query().and_then(|query| Form::parse(query.as_bytes()).ok()).unwrap_or_default().iter()
+    {
+        println!("  query   {name:?} is {value:?}");
+    }
+    for (name, value) in head.headers() {
+        println!("  field   {name}: {}", value.escape_ascii());
+    }
+    for cookie in head.cookies().iter() {
+        println!("  cookie  {} is {:?}", cookie.name, cookie.value);
+    }
+    println!("{:?}, body: {:?}", head.version(), head.framing());
+    println!("keep alive: {}, waits for 100: {}", head.keep_alive(), head.expects_continue());
+    println!("{} bytes of head, {} left over", index.len(), bytes.len() - index.len());
+    Ok(())
+}
