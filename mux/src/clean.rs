@@ -2,6 +2,8 @@
 //!
 //! Escapes are left alone: `%2e%2e` is a segment of its own name. Go: `cleanPath` (server.go:2665).
 
+use crate::escape::needs_canonical;
+
 /// The clean form of a path: no empty, `.` or `..` segment, a leading slash, and the trailing slash it had.
 #[must_use]
 pub fn clean_path(path: &str) -> String {
@@ -40,23 +42,34 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
+    /// Reads a path of less than 4 GiB, eight bytes at a time.
     pub(crate) fn new(path: &str) -> Self {
         let bytes = path.as_bytes();
-        let mut scan = Self { first: [0; KEPT], slashes: 0, clean: bytes.first() == Some(&b'/'), plain: true };
-        for (i, &byte) in bytes.iter().enumerate() {
-            match byte {
-                b'/' => {
-                    if let Some(slot) = scan.first.get_mut(scan.slashes) {
-                        *slot = u32::try_from(i).unwrap_or(u32::MAX);
-                    }
-                    scan.slashes += 1;
-                    scan.clean &= is_clean_segment(&bytes[i + 1..]);
+        let mut first = [0; KEPT];
+        let (mut slashes, mut at, mut after_slash, mut doubts, mut escapes) = (0, 0, 0, 0, 0);
+        let mut read = |word: u64| {
+            let dots = slashes_and_dots(word);
+            let mut found = slashes_of(dots, word);
+            doubts |= ((found << 8) | after_slash) & dots;
+            after_slash = found >> 56;
+            escapes |= escapes_and_more(word);
+            while found != 0 {
+                if let Some(slot) = first.get_mut(slashes) {
+                    *slot = at + found.trailing_zeros() / 8;
                 }
-                b'%' | b'{' | b'}' => scan.plain = false,
-                _ => {}
+                slashes += 1;
+                found &= found - 1;
             }
+            at += 8;
+        };
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            read(u64::from_le_bytes(word.try_into().expect("a chunk of eight bytes")));
         }
-        scan
+        read(last_word(bytes, words.remainder()));
+        let clean = path.starts_with('/') && (doubts == 0 || !has_dots_or_gaps(path));
+        let plain = escapes == 0 || !needs_canonical(bytes);
+        Self { first, slashes, clean, plain }
     }
 
     /// Where slash number `n` is in `path`, counted from 0; its length if there are not so many.
@@ -65,16 +78,73 @@ impl Scan {
             return path.len();
         }
         match self.first.get(n) {
-            Some(&at) if at != u32::MAX => at as usize,
-            _ => path.bytes().enumerate().filter(|(_, b)| *b == b'/').nth(n).map_or(path.len(), |(at, _)| at),
+            Some(&at) => at as usize,
+            None => path.bytes().enumerate().filter(|(_, b)| *b == b'/').nth(n).map_or(path.len(), |(at, _)| at),
         }
+    }
+
+    /// From where to where segment number `n` of `path` goes.
+    pub(crate) fn span(&self, path: &str, n: usize) -> (u32, u32) {
+        match self.first.get(n..n + 2) {
+            Some(&[from, to]) if n + 1 < self.slashes => (from + 1, to),
+            _ => (to_u32(self.slash(path, n)) + 1, to_u32(self.slash(path, n + 1))),
+        }
+    }
+
+    /// Segment number `n` of `path`.
+    pub(crate) fn segment<'a>(&self, path: &'a str, n: usize) -> &'a [u8] {
+        let (from, to) = self.span(path, n);
+        path.as_bytes().get(from as usize..to as usize).unwrap_or_default()
     }
 }
 
-/// Whether the segment at the start of these bytes may stand in a clean path.
-fn is_clean_segment(bytes: &[u8]) -> bool {
-    !matches!(bytes, [b'/', ..] | [b'.'] | [b'.', b'/', ..] | [b'.', b'.'] | [b'.', b'.', b'/', ..])
+/// An offset in a path of less than 4 GiB.
+pub(crate) fn to_u32(at: usize) -> u32 {
+    u32::try_from(at).expect("a path shorter than 4 GiB")
 }
+
+/// Whether there is an empty segment before the end, or a `.` or `..` anywhere.
+#[cold]
+fn has_dots_or_gaps(path: &str) -> bool {
+    let mut segments = path.split('/').skip(1).peekable();
+    std::iter::from_fn(|| segments.next().map(|segment| (segment, segments.peek().is_none())))
+        .any(|(segment, last)| matches!(segment, "." | "..") || (segment.is_empty() && !last))
+}
+
+/// The last bytes, which are `rest`, as a word filled up with zeros.
+pub(crate) fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
+    match bytes.last_chunk() {
+        Some(_) if rest.is_empty() => 0,
+        Some(last) => u64::from_le_bytes(*last) >> (64 - 8 * rest.len()),
+        None => rest.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    }
+}
+
+/// The highest bit of every byte that is zero.
+fn zeros(word: u64) -> u64 {
+    !(((word & LOW) + LOW) | word) & HIGH
+}
+
+/// `/` is `.` with the lowest bit set.
+fn slashes_and_dots(word: u64) -> u64 {
+    zeros((word | each(1)) ^ each(b'/'))
+}
+
+fn slashes_of(slashes_and_dots: u64, word: u64) -> u64 {
+    slashes_and_dots & (word << 7)
+}
+
+/// Every `%`, and all that is not below `{`: both braces, rarely anything else.
+fn escapes_and_more(word: u64) -> u64 {
+    zeros(word ^ each(b'%')) | (((word & LOW) + each(0x80 - b'{')) | word) & HIGH
+}
+
+const fn each(byte: u8) -> u64 {
+    u64::from_le_bytes([byte; 8])
+}
+
+const LOW: u64 = each(0x7f);
+const HIGH: u64 = each(0x80);
 
 /// How many slashes are remembered; those of longer paths are searched for.
 const KEPT: usize = 16;

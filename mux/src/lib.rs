@@ -3,6 +3,7 @@
 mod clean;
 mod conflict;
 mod escape;
+mod find;
 mod host;
 #[cfg(feature = "handler")]
 mod io;
@@ -16,8 +17,9 @@ pub use self::{
     clean::clean_path,
     conflict::{Conflict, Example},
     escape::decode,
+    find::{Found, Lookup},
     host::strip_port,
-    mux::{Found, InsertError, Lookup, Mux, Route},
+    mux::{InsertError, Mux, Route},
     pattern::{Pattern, PatternError, PatternErrorKind},
     relation::Relation,
     values::Values,

@@ -114,6 +114,13 @@ impl Pattern {
         self.inner.names.get(before).map_or("", |name| name)
     }
 
+    /// After how many segments a rest with a name begins.
+    pub(crate) fn named_rest(&self) -> Option<u32> {
+        let template = self.template();
+        let segments = u32::try_from(template.segments.len()).expect("fewer than 2^32 segments");
+        template.named_rest.then_some(segments)
+    }
+
     pub(crate) fn is_clean(&self) -> bool {
         self.inner.clean
     }

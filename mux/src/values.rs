@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use crate::{
-    clean::Scan,
+    clean::{Scan, to_u32},
     escape::decode,
-    pattern::{Pattern, Segment},
+    pattern::Pattern,
 };
 
 /// The values of a matched path: borrowed from it, decoded when they are asked for.
@@ -47,22 +47,14 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Appends where in `path`, which it matches, each wildcard of `pattern` stands.
-pub(crate) fn locate(pattern: &Pattern, path: &str, scan: &Scan, spans: &mut Vec<(u32, u32)>) {
-    if pattern.names().is_empty() {
-        return;
-    }
-    let template = pattern.template();
-    let mut push = |from: usize, to: usize| {
-        let [from, to] = [from, to].map(|at| u32::try_from(at).expect("a path shorter than 4 GiB"));
-        spans.push((from, to));
-    };
-    for (position, segment) in template.segments.iter().enumerate() {
-        if *segment == Segment::Wild {
-            push(scan.slash(path, position) + 1, scan.slash(path, position + 1));
+/// Appends where in `path` each wildcard stands: the wild segments, and the rest after all segments if it has a name.
+pub(crate) fn locate(wild: &[bool], rest: Option<u32>, path: &str, scan: &Scan, spans: &mut Vec<(u32, u32)>) {
+    for (position, wild) in wild.iter().enumerate() {
+        if *wild {
+            spans.push(scan.span(path, position));
         }
     }
-    if template.named_rest {
-        push(scan.slash(path, template.segments.len()) + 1, path.len());
+    if let Some(segments) = rest {
+        spans.push((scan.span(path, segments as usize).0, to_u32(path.len())));
     }
 }

@@ -5,6 +5,8 @@
 
 use std::hash::{BuildHasherDefault, Hasher};
 
+use crate::clean::last_word;
+
 pub(crate) type Map<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<PathHasher>>;
 
 /// Multiplies and folds eight bytes at a time.
@@ -26,8 +28,7 @@ impl Hasher for PathHasher {
         for word in &mut words {
             self.mix(u64::from_le_bytes(word.try_into().expect("a chunk of eight bytes")));
         }
-        let tail = words.remainder().iter().fold(bytes.len() as u64, |tail, &byte| tail << 8 | u64::from(byte));
-        self.mix(tail);
+        self.mix(last_word(bytes, words.remainder()).wrapping_add((bytes.len() as u64) << 56));
     }
 
     fn write_u8(&mut self, _end_of_str: u8) {

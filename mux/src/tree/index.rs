@@ -1,9 +1,14 @@
 //! The patterns of one host, found by path.
 
-use super::{Leaf, hash::Map, shape::Shape, shape::spell};
+use super::{
+    glance::{Glance, KNOWN},
+    hash::Map,
+    leaf::Leaf,
+    shape::{Shape, spell},
+};
 use crate::{
     clean::Scan,
-    pattern::{End, Pattern},
+    pattern::{End, Pattern, Segment, Template},
 };
 
 /// The patterns of one host, by what comes after the last segment.
@@ -22,13 +27,15 @@ pub(crate) struct Index {
 #[derive(Clone, Copy)]
 pub(crate) struct Hit<'a> {
     pub(crate) leaf: &'a Leaf,
+    /// Which segments are wild; shorter than the pattern if none of the others is.
+    pub(crate) wild: &'a [bool],
     /// Whether a rest took in at least one byte: Go's inexact match.
     pub(crate) swallowed: bool,
 }
 
 impl Index {
     /// Adds a pattern that is not in conflict with any other.
-    pub(crate) fn add(&mut self, pattern: &Pattern, route: u32) {
+    pub(crate) fn add(&mut self, pattern: &Pattern, method: u32, route: u32) {
         let template = pattern.template();
         let new = u32::try_from(self.leaves.len()).expect("fewer than 2^32 routes");
         let table = match template.end {
@@ -36,26 +43,24 @@ impl Index {
             End::Slash => &mut self.slash,
             End::Rest => &mut self.rest,
         };
-        let wild = Shape::wild(template);
-        let leaf = if wild.contains(&true) {
-            table.shape(wild).add(template, new)
+        let leaf = if template.segments.contains(&Segment::Wild) {
+            table.add_wild(template, new)
         } else {
-            table.add_depth(wild.len());
-            *table.literals.entry(spell(&template.segments, "").into()).or_insert(new)
+            table.add_literal(template.segments.len(), spell(&template.segments, "").into(), new)
         };
         if leaf == new {
-            self.leaves.push(Leaf::default());
+            self.leaves.push(Leaf::new());
         }
-        self.leaves[leaf as usize].add(pattern.method().unwrap_or(""), route);
+        self.leaves[leaf as usize].add(method, route);
     }
 
     /// The pattern without wildcards that matches exactly this path, without looking at anything else.
     pub(crate) fn literal(&self, path: &str) -> Option<&Leaf> {
         let leaf = match path.strip_suffix('/') {
-            Some(prefix) => self.slash.literals.get(prefix),
-            None => self.here.literals.get(path),
+            Some(prefix) => self.slash.literal(prefix),
+            None => self.here.literal(path),
         };
-        leaf.map(|leaf| &self.leaves[*leaf as usize])
+        leaf.map(|leaf| &self.leaves[leaf as usize])
     }
 
     /// Shows every path pattern that matches, the smallest set first, until `take` takes one.
@@ -66,8 +71,8 @@ impl Index {
         mut take: impl FnMut(Hit<'a>) -> Option<R>,
     ) -> Option<R> {
         let fixed = match path.strip_suffix('/') {
-            Some(prefix) => self.slash.visit(prefix, scan.slashes - 1, scan, &mut |leaf| take(self.hit(leaf, false))),
-            None => self.here.visit(path, scan.slashes, scan, &mut |leaf| take(self.hit(leaf, false))),
+            Some(prefix) => self.slash.visit(prefix, scan.slashes - 1, scan, &mut |found| take(self.hit(found, false))),
+            None => self.here.visit(path, scan.slashes, scan, &mut |found| take(self.hit(found, false))),
         };
         fixed.or_else(|| self.visit_rests(path, scan, take))
     }
@@ -76,7 +81,7 @@ impl Index {
         for depth in self.rest.depths.iter().rev() {
             if depth.segments < scan.slashes {
                 let slash = scan.slash(path, depth.segments);
-                let mut take = |leaf| take(self.hit(leaf, slash + 1 < path.len()));
+                let mut take = |found| take(self.hit(found, slash + 1 < path.len()));
                 let found = self.rest.visit_depth(depth, &path[..slash], scan, &mut take);
                 if found.is_some() {
                     return found;
@@ -94,14 +99,14 @@ impl Index {
         scan: &Scan,
         mut take: impl FnMut(Hit<'a>) -> Option<R>,
     ) -> Option<R> {
-        let mut take = |leaf| take(self.hit(leaf, false));
+        let mut take = |found| take(self.hit(found, false));
         self.slash
             .visit(path, scan.slashes, scan, &mut take)
             .or_else(|| self.rest.visit(path, scan.slashes, scan, &mut take))
     }
 
-    fn hit(&self, leaf: u32, swallowed: bool) -> Hit<'_> {
-        Hit { leaf: &self.leaves[leaf as usize], swallowed }
+    fn hit<'a>(&'a self, (leaf, wild): (u32, &'a [bool]), swallowed: bool) -> Hit<'a> {
+        Hit { leaf: &self.leaves[leaf as usize], wild, swallowed }
     }
 }
 
@@ -110,6 +115,8 @@ impl Index {
 struct Table {
     /// Those without wildcards, of any length.
     literals: Map<Box<str>, u32>,
+    /// One bit for each length of a literal, modulo 64: most other paths need no hash.
+    lengths: u64,
     /// The others by length, shortest first.
     depths: Vec<Depth>,
 }
@@ -121,58 +128,85 @@ struct Depth {
     has_literals: bool,
     /// Literal before wild, from the left.
     shapes: Vec<Shape>,
+    glance: Glance,
 }
 
 impl Table {
-    fn visit<R>(
-        &self,
+    fn visit<'a, R>(
+        &'a self,
         prefix: &str,
         segments: usize,
         scan: &Scan,
-        take: &mut impl FnMut(u32) -> Option<R>,
+        take: &mut impl FnMut((u32, &'a [bool])) -> Option<R>,
     ) -> Option<R> {
         let depth = self.depths.binary_search_by_key(&segments, |depth| depth.segments).ok()?;
         self.visit_depth(&self.depths[depth], prefix, scan, take)
     }
 
-    fn visit_depth<R>(
-        &self,
-        depth: &Depth,
+    fn visit_depth<'a, R>(
+        &'a self,
+        depth: &'a Depth,
         prefix: &str,
         scan: &Scan,
-        take: &mut impl FnMut(u32) -> Option<R>,
+        take: &mut impl FnMut((u32, &'a [bool])) -> Option<R>,
     ) -> Option<R> {
-        let literal = if depth.has_literals { self.literals.get(prefix).copied() } else { None };
-        literal.and_then(&mut *take).or_else(|| {
-            let mut leaves = depth.shapes.iter().filter_map(|shape| shape.find(prefix, scan));
-            leaves.find_map(take)
-        })
-    }
-
-    fn shape(&mut self, wild: Box<[bool]>) -> &mut Shape {
-        let shapes = &mut self.depth(wild.len()).shapes;
-        let at = match shapes.binary_search_by(|shape| shape.positions().cmp(&wild)) {
-            Ok(at) => at,
-            Err(at) => {
-                shapes.insert(at, Shape::new(wild));
-                at
+        let literal = if depth.has_literals { self.literal(prefix) } else { None };
+        if let found @ Some(_) = literal.and_then(|leaf| take((leaf, &[]))) {
+            return found;
+        }
+        let mut look = |shape: &'a Shape| take((shape.find(prefix, scan)?, shape.wild()));
+        if let [] | [_] = &depth.shapes[..] {
+            return depth.shapes.first().and_then(look);
+        }
+        let mut likely = depth.glance.likely(prefix, scan);
+        while likely != 0 {
+            if let found @ Some(_) = look(&depth.shapes[likely.trailing_zeros() as usize]) {
+                return found;
             }
-        };
-        &mut shapes[at]
+            likely &= likely - 1;
+        }
+        depth.shapes.iter().skip(KNOWN).find_map(look)
     }
 
-    fn add_depth(&mut self, segments: usize) {
+    /// The leaf of this pattern, which has wildcards; `leaf` if there was none.
+    fn add_wild(&mut self, template: &Template, leaf: u32) -> u32 {
+        let wild = Shape::of(template);
+        let Depth { shapes, glance, .. } = self.depth(wild.len());
+        let place = shapes.binary_search_by(|shape| shape.wild().cmp(&wild)).unwrap_or_else(|place| {
+            glance.insert(place, &wild);
+            shapes.insert(place, Shape::new(wild));
+            place
+        });
+        glance.note(place, template);
+        shapes[place].add(template, leaf)
+    }
+
+    fn literal(&self, path: &str) -> Option<u32> {
+        if self.lengths & length_bit(path) == 0 { None } else { self.literals.get(path).copied() }
+    }
+
+    /// The leaf of this path; `leaf` if there was none.
+    fn add_literal(&mut self, segments: usize, path: Box<str>, leaf: u32) -> u32 {
         self.depth(segments).has_literals = true;
+        self.lengths |= length_bit(&path);
+        *self.literals.entry(path).or_insert(leaf)
     }
 
     fn depth(&mut self, segments: usize) -> &mut Depth {
         let at = match self.depths.binary_search_by_key(&segments, |depth| depth.segments) {
             Ok(at) => at,
             Err(at) => {
-                self.depths.insert(at, Depth { segments, has_literals: false, shapes: Vec::new() });
+                self.depths.insert(
+                    at,
+                    Depth { segments, has_literals: false, shapes: Vec::new(), glance: Glance::new(segments) },
+                );
                 at
             }
         };
         &mut self.depths[at]
     }
+}
+
+fn length_bit(path: &str) -> u64 {
+    1 << (path.len() % 64)
 }

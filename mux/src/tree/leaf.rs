@@ -1,29 +1,91 @@
 //! The routes of one path pattern, by method.
 
+/// The methods of all patterns, by number. Number 0 is any method.
+#[derive(Clone, Debug)]
+pub(crate) struct Methods(Vec<Box<str>>);
+
+/// The methods under which a request may be found, by number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    own: u32,
+    /// For `HEAD`: the number of `GET`.
+    else_get: u32,
+}
+
+impl Methods {
+    /// The number of a method; the empty one is any.
+    pub(crate) fn add(&mut self, method: &str) -> u32 {
+        self.number(method).unwrap_or_else(|| {
+            self.0.push(method.into());
+            u32::try_from(self.0.len() - 1).expect("fewer than 2^32 methods")
+        })
+    }
+
+    pub(crate) fn wanted(&self, method: &str) -> Wanted {
+        let number = |method| self.number(method).unwrap_or(NONE);
+        Wanted { own: number(method), else_get: if method == "HEAD" { number("GET") } else { NONE } }
+    }
+
+    pub(crate) fn name(&self, number: u32) -> &str {
+        &self.0[number as usize]
+    }
+
+    fn number(&self, method: &str) -> Option<u32> {
+        // A handful of short texts: nothing is faster than looking at them.
+        (0..).zip(&self.0).find(|(_, known)| ***known == *method).map(|(number, _)| number)
+    }
+}
+
+impl Default for Methods {
+    fn default() -> Self {
+        Self(vec!["".into()])
+    }
+}
+
 /// Which route each method takes, for requests whose path has been matched.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Leaf {
-    any: Option<u32>,
-    methods: Vec<(Box<str>, u32)>,
+    /// Methods and routes. They are here and not behind a pointer because every lookup ends here.
+    few: [(u32, u32); 4],
+    more: Vec<(u32, u32)>,
 }
 
 impl Leaf {
-    /// Adds a route; the empty method is any.
-    pub(crate) fn add(&mut self, method: &str, route: u32) {
-        match method {
-            "" => self.any = Some(route),
-            method => self.methods.push((method.into(), route)),
+    pub(crate) fn new() -> Self {
+        Self { few: [(NONE, NONE); 4], more: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, method: u32, route: u32) {
+        match self.few.iter_mut().find(|(method, _)| *method == NONE) {
+            Some(free) => *free = (method, route),
+            None => self.more.push((method, route)),
         }
     }
 
     /// The route for a method: its own, then `HEAD` by `GET`, then any.
-    pub(crate) fn route(&self, method: &str) -> Option<u32> {
-        let of = |wanted: &str| self.methods.iter().find(|(method, _)| **method == *wanted).map(|(_, route)| *route);
-        of(method).or_else(|| if method == "HEAD" { of("GET") } else { None }).or(self.any)
+    pub(crate) fn route(&self, wanted: Wanted) -> Option<u32> {
+        let (mut by_get, mut any) = (None, None);
+        for &(method, route) in self.few.iter().chain(&self.more) {
+            match method {
+                NONE => break,
+                method if method == wanted.own => return Some(route),
+                method if method == wanted.else_get => by_get = Some(route),
+                ANY => any = Some(route),
+                _ => {}
+            }
+        }
+        by_get.or(any)
     }
 
     /// The methods that have a route of their own.
-    pub(crate) fn methods(&self) -> impl Iterator<Item = &str> {
-        self.methods.iter().map(|(method, _)| &**method)
+    pub(crate) fn methods(&self) -> impl Iterator<Item = u32> {
+        self.routes().map(|(method, _)| method).filter(|method| *method != ANY)
+    }
+
+    fn routes(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.few.iter().chain(&self.more).copied().take_while(|(method, _)| *method != NONE)
     }
 }
+
+const ANY: u32 = 0;
+const NONE: u32 = u32::MAX;

@@ -12,6 +12,7 @@
 //! tree are wild in the same places, no node has both a literal and a wildcard to choose from: matchit's greedy walk
 //! never turns back, and so never needs the memory in which it would remember where.
 
+mod glance;
 mod hash;
 mod index;
 mod leaf;
@@ -21,6 +22,6 @@ mod shape;
 pub(crate) use self::{
     hash::Map,
     index::{Hit, Index},
-    leaf::Leaf,
+    leaf::{Methods, Wanted},
     registry::Registry,
 };

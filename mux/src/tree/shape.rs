@@ -20,7 +20,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// The places of the wildcards of a pattern. Shapes are ordered by them, literal before wild, from the left.
-    pub(crate) fn wild(template: &Template) -> Box<[bool]> {
+    pub(crate) fn of(template: &Template) -> Box<[bool]> {
         template.segments.iter().map(|segment| *segment == Segment::Wild).collect()
     }
 
@@ -34,7 +34,7 @@ impl Shape {
         Self { wild, cuts: cuts.into(), trees: vec![matchit::Router::new()] }
     }
 
-    pub(crate) fn positions(&self) -> &[bool] {
+    pub(crate) fn wild(&self) -> &[bool] {
         &self.wild
     }
 

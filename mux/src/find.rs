@@ -1,0 +1,236 @@
+//! From a request to a route, or to what must be answered instead.
+
+use std::{borrow::Cow, convert::Infallible};
+
+use crate::{
+    clean::{Scan, clean_path},
+    escape,
+    host::strip_port,
+    mux::{Mux, Route, Site},
+    pattern::Pattern,
+    tree::{Hit, Wanted},
+    values::{self, Values},
+};
+
+/// What a mux answers.
+#[derive(Clone, Debug)]
+pub enum Found<'m, T> {
+    /// This route.
+    Match(&'m Route<T>),
+    /// Ask for another path: answer 307 with it as `Location`, and with the query of the request behind it.
+    Redirect {
+        /// The clean path, or the path with a slash added; escaped as in a request target, without a query.
+        path: String,
+        /// The pattern that will match there, if one will.
+        pattern: Option<&'m Pattern>,
+    },
+    /// The path is known, but not with this method: answer 405.
+    MethodNotAllowed {
+        /// The value of `Allow`: the methods in order, separated by `", "`; with `GET` also `HEAD`.
+        allow: String,
+    },
+    /// Nothing: answer 404.
+    NotFound,
+}
+
+/// What a mux answers, with the values of the path.
+#[derive(Clone, Debug)]
+pub struct Lookup<'a, T> {
+    /// The answer.
+    pub found: Found<'a, T>,
+    /// The values of the wildcards, if a route was found.
+    pub values: Values<'a>,
+}
+
+/// What the patterns say about a clean path.
+#[derive(Clone, Copy)]
+enum Outcome<'m> {
+    /// This route, whose pattern is wild in these segments.
+    Match(u32, &'m [bool]),
+    /// This route, if a slash is added.
+    Slash(u32),
+    Nothing,
+}
+
+impl<T> Mux<T> {
+    /// What to do with a request.
+    ///
+    /// `host` is that of the request, with or without port, or empty. `path` is the path as it came, with its
+    /// escapes and without a query. `CONNECT` takes host and path unchanged; for other methods the port is ignored
+    /// and a path that is not [clean](clean_path) leads to a redirect. Go: `ServeMux.findHandler`.
+    #[must_use]
+    pub fn find<'a>(&'a self, method: &str, host: &str, path: &'a str) -> Lookup<'a, T> {
+        let mut spans = Vec::new();
+        let found = self.find_into(method, host, path, &mut spans);
+        let values = Values::new(found.pattern(), path, spans);
+        Lookup { found, values }
+    }
+
+    /// [`find`](Self::find) for those who keep the memory: `values` is cleared and filled with the byte range in
+    /// `path` of every wildcard, in the order of [`Pattern::names`]. [`decode`](crate::decode) makes text of a range.
+    ///
+    /// Nothing else is allocated if a route is found under a path that is clean and has no escapes. A path of 4 GiB
+    /// or more is not found.
+    #[must_use]
+    pub fn find_into<'m>(&'m self, method: &str, host: &str, path: &str, values: &mut Vec<(u32, u32)>) -> Found<'m, T> {
+        values.clear();
+        if u32::try_from(path.len()).is_err() {
+            return Found::NotFound;
+        }
+        let connect = method == "CONNECT";
+        let wanted = self.methods.wanted(method);
+        let own = self.site(host, connect);
+        // A literal pattern that is the path is the smallest set there is; being clean, it says that the path is.
+        let literal = own.unwrap_or(&self.any_host).index.literal(path).and_then(|leaf| leaf.route(wanted));
+        if let Some(route) = literal.map(|number| self.route(number)).filter(|route| route.clean || connect) {
+            return Found::Match(route);
+        }
+        let scan = Scan::new(path);
+        if !scan.clean && !connect {
+            return self.find_unclean(wanted, own, &clean_path(path));
+        }
+        let (canonical, canonical_scan);
+        let seen = if scan.plain {
+            (path, &scan)
+        } else {
+            canonical = escape::canonical_path(path);
+            canonical_scan = Scan::new(&canonical);
+            (&*canonical, &canonical_scan)
+        };
+        match self.outcome(wanted, own, seen) {
+            Outcome::Match(route, wild) => {
+                let route = self.route(route);
+                values::locate(wild, route.rest, path, &scan, values);
+                Found::Match(route)
+            }
+            Outcome::Slash(route) => redirect(path, "/", Some(self.route(route))),
+            Outcome::Nothing => self.not_found(own, seen),
+        }
+    }
+
+    /// The patterns of this host, if it has any.
+    fn site(&self, host: &str, connect: bool) -> Option<&Site> {
+        if self.hosts.is_empty() {
+            return None;
+        }
+        self.hosts.get(if connect { host } else { strip_port(host) })
+    }
+
+    fn route(&self, number: u32) -> &Route<T> {
+        &self.routes[number as usize]
+    }
+
+    /// What the patterns of this host, then those of any, say about a clean path in its canonical form.
+    fn outcome<'m>(&'m self, wanted: Wanted, own: Option<&'m Site>, (path, scan): (&str, &Scan)) -> Outcome<'m> {
+        let fitting = |hit: Hit<'m>| hit.leaf.route(wanted).map(|route| (route, hit.wild, hit.swallowed));
+        let of_own = own.and_then(|site| site.index.visit(path, scan, fitting));
+        let only_own = of_own.is_some();
+        let found = of_own.or_else(|| self.any_host.index.visit(path, scan, fitting));
+        if let Some((route, wild, false)) = found {
+            return Outcome::Match(route, wild);
+        }
+        // Nothing, or a rest that took something in: does the path with a slash match better? A target that begins
+        // with two slashes, which only a `CONNECT` can have here, would send the client to another host.
+        if !path.is_empty() && !path.ends_with('/') && !path.starts_with("//") {
+            let slashed = |site: &'m Site| site.index.visit_with_slash(path, scan, fitting);
+            let any_host = Some(&self.any_host).filter(|_| !only_own);
+            if let Some((route, ..)) = own.and_then(slashed).or_else(|| any_host.and_then(slashed)) {
+                return Outcome::Slash(route);
+            }
+        }
+        found.map_or(Outcome::Nothing, |(route, wild, _)| Outcome::Match(route, wild))
+    }
+
+    /// The redirect for a path that had to be cleaned.
+    #[cold]
+    fn find_unclean<'m>(&'m self, wanted: Wanted, own: Option<&'m Site>, path: &str) -> Found<'m, T> {
+        let canonical = escape::canonical_path(path);
+        match self.outcome(wanted, own, (&canonical, &Scan::new(&canonical))) {
+            Outcome::Match(route, _) => redirect(path, "", Some(self.route(route))),
+            Outcome::Slash(route) => redirect(path, "/", Some(self.route(route))),
+            Outcome::Nothing => redirect(path, "", None),
+        }
+    }
+
+    /// The answer when nothing matches: 405 if another method would, for this path or with a slash after it.
+    #[cold]
+    fn not_found<'m>(&'m self, own: Option<&'m Site>, (path, scan): (&str, &Scan)) -> Found<'m, T> {
+        let mut methods = Vec::new();
+        for site in own.into_iter().chain([&self.any_host]) {
+            let mut note = |hit: Hit<'m>| -> Option<Infallible> {
+                methods.extend(hit.leaf.methods().map(|method| self.methods.name(method)));
+                None
+            };
+            site.index.visit(path, scan, &mut note);
+            if !path.ends_with('/') {
+                site.index.visit_with_slash(path, scan, &mut note);
+            }
+        }
+        if methods.is_empty() {
+            return Found::NotFound;
+        }
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        methods.dedup();
+        Found::MethodNotAllowed { allow: methods.join(", ") }
+    }
+}
+
+#[cold]
+fn redirect<'m, T>(path: &str, slash: &str, route: Option<&'m Route<T>>) -> Found<'m, T> {
+    Found::Redirect { path: escape::location(path) + slash, pattern: route.map(|route| &route.pattern) }
+}
+
+impl<'m, T> Found<'m, T> {
+    /// The route, if one matches.
+    #[must_use]
+    pub fn route(&self) -> Option<&'m Route<T>> {
+        match self {
+            Self::Match(route) => Some(route),
+            _ => None,
+        }
+    }
+
+    /// The value of the route, if one matches.
+    #[must_use]
+    pub fn value(&self) -> Option<&'m T> {
+        self.route().map(|route| &route.value)
+    }
+
+    /// The pattern that matches, or that will match after the redirect.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&'m Pattern> {
+        match self {
+            Self::Match(route) => Some(&route.pattern),
+            Self::Redirect { pattern, .. } => *pattern,
+            _ => None,
+        }
+    }
+
+    /// The status to answer with, if it is not for a route to say.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Match(_) => None,
+            Self::Redirect { .. } => Some(307),
+            Self::MethodNotAllowed { .. } => Some(405),
+            Self::NotFound => Some(404),
+        }
+    }
+}
+
+impl<'a, T> Lookup<'a, T> {
+    /// The value of the route, if one matches.
+    #[must_use]
+    pub fn value(&self) -> Option<&'a T> {
+        self.found.value()
+    }
+
+    /// The decoded value of the wildcard of this name. Go: `Request.PathValue`.
+    #[must_use]
+    pub fn path_value(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.values.get(name)
+    }
+}
