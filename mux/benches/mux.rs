@@ -142,7 +142,7 @@ impl Scan {
                 at += u32::try_from(segment.len()).expect("a short path") + 1;
                 let wild = wanted.starts_with('{') && !segment.is_empty();
                 if wild {
-                    values.push((from, at - 1));
+                    values.push((from, at - 1 - from));
                 }
                 wild || segment == wanted
             });

@@ -66,8 +66,9 @@ impl<T> Mux<T> {
         Lookup { found, values }
     }
 
-    /// [`find`](Self::find) for those who keep the memory: `values` is cleared and filled with the byte range in
-    /// `path` of every wildcard, in the order of [`Pattern::names`]. [`decode`](crate::decode) makes text of a range.
+    /// [`find`](Self::find) for those who keep the memory: `values` is cleared and filled with the offset and
+    /// the length in `path`, in bytes, of every wildcard's value, in the order of [`Pattern::names`].
+    /// [`decode`](crate::decode) makes text of such a part.
     ///
     /// Nothing else is allocated if a route is found under a path that is clean and has no escapes. A path of 4 GiB
     /// or more is not found.

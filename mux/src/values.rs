@@ -30,7 +30,7 @@ impl<'a> Values<'a> {
     /// Names and decoded values in the order of the pattern.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
         let names = self.pattern.map_or(&[][..], |pattern| &pattern.names()[..]);
-        let values = self.spans.iter().map(|&(from, to)| decode(&self.path[from as usize..to as usize]));
+        let values = self.spans.iter().map(|&(at, len)| decode(&self.path[at as usize..][..len as usize]));
         names.iter().map(|name| &**name).zip(values)
     }
 
@@ -47,14 +47,17 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Appends where in `path` each wildcard stands: the wild segments, and the rest after all segments if it has a name.
+/// Appends where in `path` each wildcard stands, as offset and length: the wild segments, and the rest after all
+/// segments if it has a name.
 pub(crate) fn locate(wild: &[bool], rest: Option<u32>, path: &str, scan: &Scan, spans: &mut Vec<(u32, u32)>) {
     for (position, wild) in wild.iter().enumerate() {
         if *wild {
-            spans.push(scan.span(path, position));
+            let (from, to) = scan.span(path, position);
+            spans.push((from, to - from));
         }
     }
     if let Some(segments) = rest {
-        spans.push((scan.span(path, segments as usize).0, to_u32(path.len())));
+        let (from, _) = scan.span(path, segments as usize);
+        spans.push((from, to_u32(path.len()) - from));
     }
 }

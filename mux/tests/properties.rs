@@ -88,7 +88,7 @@ fn ask(mux: &Mux<usize>, patterns: &[Pattern], (method, host, path): (&str, &str
     match mux.find_into(method, host, path, &mut spans) {
         Found::Match(route) => {
             assert_eq!(number(&route.pattern), route.value);
-            let raw = spans.iter().map(|&(from, to)| &path[from as usize..to as usize]);
+            let raw = spans.iter().map(|&(at, len)| &path[at as usize..][..len as usize]);
             Answer::Match(route.value, raw.map(oracle::decode).collect())
         }
         Found::Redirect { path, pattern } => Answer::Redirect(path, pattern.map(number)),
