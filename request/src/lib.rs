@@ -1,4 +1,4 @@
-//! Reads HTTP/1.1 requests: bytes in, framed requests out.
+#![doc = include_str!("../README.md")]
 
 mod auth;
 mod authority;
