@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -275,15 +274,13 @@ impl<H> Shared<H> {
         conns
     }
 
-    fn all_shut(&self) -> impl Future<Output = ()> + '_ {
-        async {
-            loop {
-                let bell = self.shut.notified();
-                if self.doors().open == 0 {
-                    return;
-                }
-                bell.await;
+    async fn all_shut(&self) {
+        loop {
+            let bell = self.shut.notified();
+            if self.doors().open == 0 {
+                return;
             }
+            bell.await;
         }
     }
 }
