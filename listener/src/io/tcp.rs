@@ -24,7 +24,8 @@ pub struct TcpOptions {
     /// Bind although connections of an earlier process linger (`SO_REUSEADDR`; on Unix only, for on Windows it
     /// would let another process take the port). Default: true.
     pub reuse_address: bool,
-    /// Let several sockets bind the same port, and the kernel share out the clients (`SO_REUSEPORT`; Unix only).
+    /// Let several sockets bind the same port, and the kernel share out the clients (`SO_REUSEPORT`; on Linux and
+    /// the BSDs, macOS included).
     /// Default: false. See [`reuse_port`].
     pub reuse_port: bool,
     /// Send small replies at once (`TCP_NODELAY`). Default: true.
@@ -211,14 +212,27 @@ fn open(addr: SocketAddr, options: &TcpOptions) -> io::Result<Tcp> {
     Ok(Tcp { socket: Lazy::Bound(socket), local, each })
 }
 
-#[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin", target_os = "nuttx"))))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
+))]
 fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
 }
 
-#[cfg(not(all(
-    unix,
-    not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin", target_os = "nuttx"))
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd",
 )))]
 fn share_port(_: &Socket) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
