@@ -69,6 +69,10 @@ impl Buffer {
     /// An empty buffer borrows the thread's block. A buffer with a leftover grows by steps of 4 KiB, so that a head
     /// that arrives byte by byte is neither copied for each byte nor given more memory than it needs.
     pub fn spare(&mut self, limit: usize) -> &mut [u8] {
+        let most = limit.saturating_sub(self.len());
+        if most == 0 {
+            return &mut [];
+        }
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
             if self.mem.is_empty() {
@@ -78,10 +82,10 @@ impl Buffer {
             if self.start > 0 {
                 self.compact();
             } else {
-                self.grow(limit);
+                self.grow();
             }
         }
-        let room = limit.saturating_sub(self.len()).min(self.mem.len() - self.end);
+        let room = most.min(self.mem.len() - self.end);
         &mut self.mem[self.end..self.end + room]
     }
 
@@ -145,10 +149,7 @@ impl Buffer {
         (self.start, self.end) = (0, self.len());
     }
 
-    fn grow(&mut self, limit: usize) {
-        if self.len() >= limit {
-            return;
-        }
+    fn grow(&mut self) {
         // A block that is full is a flood and may double; a leftover of its own is a dribble and grows by steps.
         let size = if self.mem.len() >= BLOCK { self.mem.len() * 2 } else { self.mem.len() + STEP };
         let mut larger = vec![0; size].into_boxed_slice();
@@ -210,6 +211,13 @@ mod tests {
         buffer.extend(b"12345");
         assert_eq!(buffer.spare(5).len(), 0);
         assert_eq!(buffer.spare(7).len(), 2);
+    }
+
+    #[test]
+    fn room_for_nothing_takes_no_memory() {
+        let mut buffer = Buffer::new();
+        assert_eq!(buffer.spare(0).len(), 0);
+        assert_eq!(buffer.capacity(), 0);
     }
 
     #[derive(Clone, Debug)]

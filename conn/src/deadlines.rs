@@ -10,6 +10,7 @@
 use std::time::Duration;
 
 /// A deadline that never comes.
+#[cfg(any(feature = "tokio", test))]
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// What a connection is waiting for.
@@ -30,7 +31,8 @@ pub enum Phase {
 }
 
 impl Phase {
-    const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Reply, Phase::Linger, Phase::LastCall];
+    /// Every phase.
+    pub const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Reply, Phase::Linger, Phase::LastCall];
 }
 
 /// The time limits of a connection. [`Duration::MAX`] turns one off.
@@ -101,10 +103,10 @@ impl Deadlines {
 
 /// How long each phase may last, in milliseconds: [`Deadlines`] made ready, since a duration costs a division.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+#[cfg(feature = "tokio")]
 pub(crate) struct Limits([u64; Phase::ALL.len()]);
 
-#[cfg_attr(not(feature = "tokio"), allow(dead_code))]
+#[cfg(feature = "tokio")]
 impl Limits {
     pub(crate) fn new(deadlines: &Deadlines) -> Self {
         Limits(Phase::ALL.map(|phase| deadlines.end(phase, 0)))
@@ -129,14 +131,14 @@ impl Pace {
     /// Begins, or goes on, to wait for the client.
     ///
     /// Returns the deadline of this wait: the earlier of standing still for [`Deadlines::stall`] and falling behind
-    /// [`Deadlines::rate`].
+    /// [`Deadlines::rate`]. At the deadline itself it is late.
     pub fn wait(&mut self, now: u64, limits: &Deadlines) -> u64 {
         let since = *self.since.get_or_insert(now);
         let still = after(since, limits.stall);
         if limits.rate == 0 {
             return still;
         }
-        let earned = self.moved.saturating_mul(1000) / u64::from(limits.rate);
+        let earned = self.moved.saturating_mul(1000).div_ceil(u64::from(limits.rate));
         let allowed = millis(limits.grace).saturating_add(earned);
         still.min(since.saturating_add(allowed.saturating_sub(self.waited)))
     }
@@ -144,8 +146,20 @@ impl Pace {
     /// `n` bytes moved: a wait, if there was one, is over.
     #[inline]
     pub fn moved(&mut self, n: usize, now: u64) {
-        self.moved = self.moved.saturating_add(n as u64);
+        self.count(n);
         self.pause(now);
+    }
+
+    /// `n` bytes moved at once, while nobody [waited](Self::is_waiting).
+    #[inline]
+    pub fn count(&mut self, n: usize) {
+        self.moved = self.moved.saturating_add(n as u64);
+    }
+
+    /// Whether the client is being waited for.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.since.is_some()
     }
 
     /// The client is not waited for any longer, though nothing moved.
@@ -161,9 +175,10 @@ fn after(now: u64, limit: Duration) -> u64 {
     now.saturating_add(millis(limit))
 }
 
-/// Rounded up, so that no deadline is early; [`NEVER`] if there are too many.
-fn millis(d: Duration) -> u64 {
-    u64::try_from(d.as_nanos().div_ceil(1_000_000)).unwrap_or(NEVER)
+/// Rounded up, so that no deadline is early; [`NEVER`] if there are too many. (In 64 bits: a division of 128 is a
+/// hundred instructions, and this is computed for every request.)
+pub(crate) fn millis(d: Duration) -> u64 {
+    d.as_secs().saturating_mul(1000).saturating_add(u64::from(d.subsec_nanos().div_ceil(1_000_000)))
 }
 
 #[cfg(test)]
@@ -232,7 +247,7 @@ mod tests {
             for gap in gaps {
                 let deadline = pace.wait(now, &limits);
                 // The definition, computed another way: late at the first moment when waited > grace + moved / rate.
-                let earned = pace.moved * 1000 / u64::from(rate);
+                let earned = (pace.moved * 1000).div_ceil(u64::from(rate));
                 let by_rate = (now + 5_000 + earned).checked_sub(pace.waited).expect("was in time so far");
                 prop_assert_eq!(deadline, by_rate.min(now + 30_000));
                 if now + gap > deadline {

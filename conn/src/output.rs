@@ -19,6 +19,8 @@ use crate::pool;
 const LARGE: usize = 8 * 1024;
 /// How many pieces one gathered write names at most.
 const SLICES: usize = 16;
+/// From this many bytes on, what was sent is removed from before what was not.
+const DEAD: usize = 4 * 1024;
 
 /// Bytes to be sent, in order.
 ///
@@ -58,6 +60,11 @@ impl Output {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.small.len() == self.sent && self.lent == 0
+    }
+
+    /// Bytes of memory held for small pieces, used or not.
+    pub fn capacity(&self) -> usize {
+        self.small.capacity()
     }
 
     /// The vector to append small pieces to. Taking from it or clearing it would lose bytes of others: only append.
@@ -138,6 +145,7 @@ impl Output {
                 // `split_to` keeps the rest without copying; with n = 0 it changes nothing.
                 self.lent -= n;
                 drop(bytes.split_to(n));
+                self.compact();
                 return;
             }
             n -= bytes.len();
@@ -147,6 +155,18 @@ impl Output {
         self.sent += n;
         if self.sent == self.small.len() {
             self.small.clear();
+            self.sent = 0;
+        } else {
+            self.compact();
+        }
+    }
+
+    /// A client that is always a little behind would make the vector grow for ever: there is never a moment when all
+    /// of it was sent. Moving the rest to the front once it is the smaller part costs less than appending it did.
+    fn compact(&mut self) {
+        if self.sent >= DEAD && self.sent >= self.small.len() / 2 {
+            self.small.drain(..self.sent);
+            self.large.iter_mut().for_each(|(at, _)| *at -= self.sent);
             self.sent = 0;
         }
     }
@@ -211,6 +231,22 @@ mod tests {
         output.advance(1 + LARGE);
         output.relax();
         assert_eq!(output.small.capacity() + output.large.capacity(), 0);
+    }
+
+    #[test]
+    fn a_client_that_is_always_behind_does_not_make_it_grow() {
+        let mut output = Output::new();
+        let large = Bytes::from(vec![b'x'; LARGE]);
+        output.extend(b"head");
+        for round in 0..10_000 {
+            output.extend(&[b'x'; 100]);
+            if round % 100 == 0 {
+                output.push(large.clone());
+            }
+            output.advance(output.len() - 50);
+            assert_eq!(output.len(), 50);
+        }
+        assert!(output.capacity() <= 16 * 1024, "{} bytes for 50", output.capacity());
     }
 
     proptest! {

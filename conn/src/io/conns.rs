@@ -1,8 +1,17 @@
 //! The connections of one accept loop: their clock, their deadlines, their states, and their end.
 //!
 //! Nobody sets a timer for a request. A connection that waits stores when its patience ends, which is one store to
-//! memory; one task, the sweeper, looks at all of them four times a second and wakes those that are late. The same
+//! memory; one task, the sweeper, looks at all of them five times a second and wakes those that are late. The same
 //! task moves the clock, so that asking for the time is one load.
+//!
+//! The clock counts the time in which somebody looked. While the whole process stands still (a handler that blocks,
+//! a machine that is suspended) no client can be served, and the time is nobody's: it is not counted. Without that, a
+//! wait that begins with a clock an hour old would end as soon as the clock is right.
+//!
+//! ```text
+//!  looks     │    │    │                         │    │    │     every 200 ms, unless the process stands still
+//!  counted   ├────┼────┼─────                    ├────┼────┤     at most 250 ms of each gap
+//! ```
 
 use std::{
     fmt,
@@ -20,12 +29,17 @@ use tokio::{sync::Notify, time::Instant};
 use super::{link::Link, wire::Wire};
 use crate::{
     Deadlines, Phase, State,
-    deadlines::{Limits, NEVER},
+    deadlines::{Limits, NEVER, millis},
 };
 
-/// How often the sweeper looks: a deadline is never early and at most twice this late.
-pub(super) const TICK: Duration = Duration::from_millis(250);
-const TICK_MS: u64 = 250;
+/// How often the sweeper looks.
+const TICK: Duration = Duration::from_millis(200);
+/// How much of the time between two looks counts, in milliseconds.
+const STEP: u64 = 250;
+/// Added to every deadline, in milliseconds: a clock that was right a step ago must not make it early.
+///
+/// It is then late by at most this and a tick, less than half a second.
+pub(super) const SLACK: u64 = STEP + 1;
 
 /// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
 /// both are [`State::New`]. Go: `Server.ConnState`.
@@ -57,6 +71,8 @@ struct Seats {
     links: Vec<Option<Arc<Link>>>,
     free: Vec<usize>,
     taken: usize,
+    /// When the clock was last moved, in milliseconds since the beginning.
+    looked: u64,
 }
 
 /// How many connections stand in each state.
@@ -113,9 +129,9 @@ impl Conns {
 
     /// Takes in a connection just accepted: it stands at [`State::New`] and its first head is awaited from now on.
     pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> Conn<S> {
-        self.tick();
         let link = {
             let mut seats = self.seats();
+            self.tick(&mut seats);
             let seat = seats.free.pop().unwrap_or(seats.links.len());
             let link = Arc::new(Link::new(peer, Arc::clone(self), seat));
             if seat == seats.links.len() {
@@ -127,10 +143,10 @@ impl Conns {
             if seats.taken == 1 {
                 self.broom.notify_one();
             }
-            link
+            Tracked(link)
         };
         self.tell(&link, State::New, State::New);
-        Conn { wire: Wire::linked(stream, Arc::clone(&link)), link: Tracked(link) }
+        Conn { wire: Wire::linked(stream, Arc::clone(&link)), link }
     }
 
     /// The sweeper: moves the clock and wakes connections that are late. Spawn it once; it ends when nobody holds
@@ -140,9 +156,7 @@ impl Conns {
         async move {
             loop {
                 let Some(alive) = conns.upgrade() else { return };
-                alive.tick();
-                alive.wake_the_late();
-                let empty = alive.seats().taken == 0;
+                let empty = alive.look();
                 drop(alive);
                 if empty {
                     broom.notified().await;
@@ -229,10 +243,10 @@ impl Conns {
         &self.deadlines
     }
 
-    /// When a phase that begins now ends at the latest; never early, at most two ticks late.
+    /// When a phase that begins now ends.
     #[inline]
     pub(super) fn end(&self, phase: Phase) -> u64 {
-        self.limits.end(phase, self.now()).saturating_add(TICK_MS)
+        self.limits.end(phase, self.now()).saturating_add(SLACK)
     }
 
     /// The wall clock, at most a tick old, in seconds of Unix time: what a `Date` field says.
@@ -241,15 +255,14 @@ impl Conns {
         self.unix.load(Relaxed)
     }
 
-    /// Milliseconds since the beginning, at most a tick old.
+    /// Milliseconds that were counted since the beginning, at most a step old.
     #[inline]
     pub(super) fn now(&self) -> u64 {
         self.now.load(Relaxed)
     }
 
     pub(super) fn after(&self, wait: Duration) -> u64 {
-        let wait = u64::try_from(wait.as_millis()).unwrap_or(NEVER);
-        self.now().saturating_add(wait).saturating_add(TICK_MS)
+        self.now().saturating_add(millis(wait)).saturating_add(SLACK)
     }
 
     pub(super) fn tell(&self, link: &Link, from: State, to: State) {
@@ -258,20 +271,24 @@ impl Conns {
         }
     }
 
-    fn tick(&self) {
-        let now = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER - 1);
-        self.now.fetch_max(now, Relaxed);
+    /// Moves the clock. Whoever does holds the seats, so that one step is not counted twice.
+    fn tick(&self, seats: &mut Seats) {
+        let elapsed = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER);
+        let passed = elapsed.saturating_sub(std::mem::replace(&mut seats.looked, elapsed));
+        // Nobody was there whose time could be counted wrongly.
+        let counted = if seats.taken == 0 { passed } else { passed.min(STEP) };
+        self.now.store(self.now().saturating_add(counted).min(NEVER - 1), Relaxed);
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
         self.unix.store(unix, Relaxed);
     }
 
-    fn wake_the_late(&self) {
+    /// Moves the clock and wakes the late; whether there is nobody.
+    fn look(&self) -> bool {
+        let mut seats = self.seats();
+        self.tick(&mut seats);
         let now = self.now();
-        for link in self.seats().links.iter().flatten() {
-            if link.is_late(now) {
-                link.wake();
-            }
-        }
+        seats.links.iter().flatten().filter(|link| link.is_late(now)).for_each(|link| link.wake());
+        seats.taken == 0
     }
 
     fn wake_all(&self) {
@@ -285,7 +302,7 @@ impl Conns {
         seats.links[seat] = None;
         seats.taken -= 1;
         if seats.taken == 0 {
-            *seats = Seats::default();
+            (seats.links, seats.free) = (Vec::new(), Vec::new());
         } else {
             seats.free.push(seat);
         }
@@ -338,8 +355,16 @@ impl std::ops::Deref for Tracked {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        self.0.set_state(State::Closed);
-        self.0.cancel();
-        self.0.conns.leave(self.0.seat);
+        /// Whatever the hook does, the connection has ended.
+        struct Leave<'a>(&'a Link);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.cancel();
+                self.0.dismiss();
+                self.0.conns.leave(self.0.seat);
+            }
+        }
+        let ended = Leave(&self.0);
+        ended.0.set_state(State::Closed);
     }
 }

@@ -17,6 +17,9 @@ use tokio::sync::Notify;
 use super::conns::Conns;
 use crate::{State, deadlines::NEVER};
 
+/// No deadline of a handler's own: any other is later than the clock's beginning.
+const UNMOVED: u64 = 0;
+
 /// One connection as everyone else sees it; shared by the task that serves it, its requests and the sweeper.
 pub struct Link {
     peer: Addr,
@@ -29,8 +32,7 @@ pub struct Link {
     task: Mutex<Option<Waker>>,
     gone: AtomicBool,
     gone_bell: Notify,
-    /// A handler's own deadlines, in milliseconds of the clock; `NEVER` + `moved_deadlines == false`: none.
-    moved_deadlines: AtomicBool,
+    /// A handler's own deadlines, in milliseconds of the clock; [`UNMOVED`] if it set none.
     read_by: AtomicU64,
     write_by: AtomicU64,
 }
@@ -47,9 +49,8 @@ impl Link {
             task: Mutex::new(None),
             gone: AtomicBool::new(false),
             gone_bell: Notify::new(),
-            moved_deadlines: AtomicBool::new(false),
-            read_by: AtomicU64::new(NEVER),
-            write_by: AtomicU64::new(NEVER),
+            read_by: AtomicU64::new(UNMOVED),
+            write_by: AtomicU64::new(UNMOVED),
         }
     }
 
@@ -118,35 +119,46 @@ impl Link {
     }
 
     /// Moves the read deadline of the present request: instead of the server's rules for a slow body, reading fails
-    /// `after` this long from now; [`Duration::MAX`] is never. Go: `ResponseController.SetReadDeadline`.
+    /// `after` this long from now; [`Duration::MAX`] is never. It counts for a read that is already waiting, too. Go:
+    /// `ResponseController.SetReadDeadline`.
     pub fn set_read_deadline(&self, after: Duration) {
-        self.read_by.store(self.conns.after(after), Relaxed);
-        self.moved_deadlines.store(true, Relaxed);
+        self.move_deadline(&self.read_by, after);
     }
 
     /// Moves the write deadline of the present reply, as [`set_read_deadline`](Self::set_read_deadline) does for
     /// reading. Go: `ResponseController.SetWriteDeadline`.
     pub fn set_write_deadline(&self, after: Duration) {
-        self.write_by.store(self.conns.after(after), Relaxed);
-        self.moved_deadlines.store(true, Relaxed);
+        self.move_deadline(&self.write_by, after);
+    }
+
+    fn move_deadline(&self, which: &AtomicU64, after: Duration) {
+        which.store(self.conns.after(after), Relaxed);
+        // Who waits already has stored an older one.
+        self.wake();
     }
 
     /// Forgets deadlines that the last request's handler moved.
     #[inline]
     pub fn reset_deadlines(&self) {
-        if self.moved_deadlines.load(Relaxed) {
-            self.moved_deadlines.store(false, Relaxed);
-            self.read_by.store(NEVER, Relaxed);
-            self.write_by.store(NEVER, Relaxed);
+        for moved in [&self.read_by, &self.write_by] {
+            if moved.load(Relaxed) != UNMOVED {
+                moved.store(UNMOVED, Relaxed);
+            }
         }
     }
 
-    /// The deadlines a handler set for its own request, if it did: reading, writing.
-    pub(super) fn moved_deadlines(&self) -> Option<(u64, u64)> {
-        self.moved_deadlines.load(Relaxed).then(|| (self.read_by.load(Relaxed), self.write_by.load(Relaxed)))
+    /// When reading ends, if a handler moved it for its own request.
+    pub(super) fn moved_read(&self) -> Option<u64> {
+        Some(self.read_by.load(Relaxed)).filter(|at| *at != UNMOVED)
     }
 
-    /// Moves the state; a move that the table does not allow is not made. Tells the hook.
+    /// When writing ends, if a handler moved it for its own reply.
+    pub(super) fn moved_write(&self) -> Option<u64> {
+        Some(self.write_by.load(Relaxed)).filter(|at| *at != UNMOVED)
+    }
+
+    /// Moves the state; a move that the table does not allow is not made. Tells the hook. For the task that serves the
+    /// connection, and nobody else: two at once could both be told that theirs was the move.
     #[inline]
     pub fn set_state(&self, to: State) {
         let from = self.state();
@@ -162,6 +174,11 @@ impl Link {
         if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
             *slot = Some(task.clone());
         }
+    }
+
+    /// The connection has ended, and with it the task to wake.
+    pub(super) fn dismiss(&self) {
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn wake(&self) {

@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
-use super::{conns::TICK, link::Link};
+use super::{conns::SLACK, link::Link};
 use crate::{Buffer, Output, Pace, Phase, deadlines::NEVER};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
@@ -32,13 +32,24 @@ pub struct Wire<S> {
     link: Option<Arc<Link>>,
     phase: Option<Phase>,
     ended: bool,
-    attended: bool,
+    /// The stream took everything and has not passed it on yet (TLS does that).
+    unflushed: bool,
+    /// The task that is woken when the wire is late, by the address of its waker.
+    task: usize,
+    /// [`UNBEGUN`] until the client was first waited for in this phase.
     phase_end: u64,
+    /// When the present wait for bytes ends. Whatever ends the wait sets it back to [`NEVER`].
     read_by: u64,
+    /// The same of the present wait for room.
     write_by: u64,
     read_pace: Pace,
     write_pace: Pace,
 }
+
+/// The end of a phase in which nobody waited yet. (No other ends when the clock begins.)
+const UNBEGUN: u64 = 0;
+/// The address of no waker.
+const NO_TASK: usize = usize::MAX;
 
 /// What came of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +87,8 @@ impl<S> Wire<S> {
             link: None,
             phase: None,
             ended: false,
-            attended: false,
+            unflushed: false,
+            task: NO_TASK,
             phase_end: NEVER,
             read_by: NEVER,
             write_by: NEVER,
@@ -100,25 +112,28 @@ impl<S> Wire<S> {
 
     /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
     /// prolonged by each of its bytes.
+    ///
+    /// The time begins to run when the client is first waited for, which is after everything was sent to it.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
         if self.phase != Some(phase) {
             self.phase = Some(phase);
-            self.read_pace = Pace::default();
-            self.phase_end = match &self.link {
-                Some(link) => link.conns.end(phase),
-                None => NEVER,
-            };
+            self.phase_end = UNBEGUN;
+            if phase == Phase::Body {
+                self.read_pace = Pace::default();
+            }
         }
     }
 
-    /// The client is not waited for (a handler is at work): nothing can be late.
+    /// The client is not waited for (a handler is at work): no phase is under way, and no read is late.
     #[inline]
     pub fn rest(&mut self) {
         self.phase = None;
+        self.read_by = NEVER;
     }
 
-    /// As [`rest`](Self::rest), but the phase goes on afterwards with what it has used up of its time.
+    /// As [`rest`](Self::rest) for the moment: a body goes on afterwards with what it has used up of its time. (The
+    /// time of the other phases runs on.)
     pub fn pause(&mut self) {
         self.read_pace.pause(self.now());
         self.read_by = NEVER;
@@ -150,43 +165,77 @@ impl<S> Wire<S> {
         if deadline > link.conns.now() {
             return Poll::Pending;
         }
-        let phase = if self.write_by < self.read_by { Phase::Reply } else { self.phase.unwrap_or(Phase::Reply) };
-        Poll::Ready(Err(WireError::Late(phase)))
+        Poll::Ready(Err(self.late()))
+    }
+
+    /// The wait that is over is told once; what follows (the answer that says so) has a time of its own.
+    #[cold]
+    fn late(&mut self) -> WireError {
+        if let Some(link) = &self.link {
+            link.set_deadline(NEVER);
+        }
+        if self.write_by < self.read_by {
+            self.write_by = NEVER;
+            return WireError::Late(Phase::Reply);
+        }
+        self.read_by = NEVER;
+        WireError::Late(self.phase.unwrap_or(Phase::Head))
     }
 
     fn wait_for_bytes(&mut self) -> Poll<Result<(), WireError>> {
-        let now = self.now();
-        self.read_by = match (self.phase, &self.link) {
-            (Some(Phase::Body), Some(link)) => match link.moved_deadlines() {
-                Some((read_by, _)) => read_by,
-                None => self.read_pace.wait(now, link.conns.deadlines()).saturating_add(tick()),
+        let Some(link) = &self.link else { return Poll::Pending };
+        let conns = &link.conns;
+        self.read_by = match self.phase {
+            None => NEVER,
+            Some(Phase::Body) => match link.moved_read() {
+                Some(read_by) => read_by,
+                None => self.read_pace.wait(conns.now(), conns.deadlines()).saturating_add(SLACK),
             },
-            (Some(_), _) => self.phase_end,
-            (None, _) => NEVER,
+            Some(phase) => {
+                if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && self.input.is_empty() {
+                    self.phase = Some(Phase::LastCall);
+                    self.phase_end = conns.end(Phase::LastCall);
+                } else if self.phase_end == UNBEGUN {
+                    self.phase_end = conns.end(phase);
+                    // Whatever was replied is sent: the next reply has a pace of its own.
+                    self.write_pace = Pace::default();
+                }
+                self.phase_end
+            }
         };
         self.wait()
     }
 
     fn wait_for_room(&mut self) -> Poll<Result<(), WireError>> {
-        let now = self.now();
-        self.write_by = match &self.link {
-            Some(link) => match link.moved_deadlines() {
-                Some((_, write_by)) => write_by,
-                None => self.write_pace.wait(now, link.conns.deadlines()).saturating_add(tick()),
-            },
-            None => NEVER,
+        let Some(link) = &self.link else { return Poll::Pending };
+        self.write_by = match link.moved_write() {
+            Some(write_by) => write_by,
+            None => self.write_pace.wait(link.conns.now(), link.conns.deadlines()).saturating_add(SLACK),
         };
         self.wait()
+    }
+
+    /// The client took this much: a wait, if there was one, is over.
+    #[inline]
+    fn taken(&mut self, n: usize) {
+        if self.write_pace.is_waiting() {
+            self.write_pace.moved(n, self.now());
+            self.write_by = NEVER;
+        } else {
+            self.write_pace.count(n);
+        }
     }
 }
 
 impl<S: Stream> Wire<S> {
-    /// Names the task that owns this connection: it is woken when the wire is late. The first call counts; a
-    /// connection stays with its task.
+    /// Names the task that owns this connection: it is woken when the wire is late. The last call counts; those of the
+    /// same task cost a comparison.
     #[inline]
     pub fn attend(&mut self, cx: &Context<'_>) {
-        if !self.attended {
-            self.attended = true;
+        // While the entry keeps a clone of a waker, no other has its address.
+        let task = cx.waker().data().addr();
+        if self.task != task {
+            self.task = task;
             if let Some(link) = &self.link {
                 link.attend(cx.waker());
             }
@@ -262,7 +311,7 @@ impl<S: Stream> Wire<S> {
     /// [`WireError::Late`] if the client does not take it, [`WireError::Io`] if the stream fails.
     #[inline]
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
-        if self.output.is_empty() {
+        if self.output.is_empty() && !self.unflushed {
             return Poll::Ready(Ok(()));
         }
         self.poll_send(cx)
@@ -281,6 +330,9 @@ impl<S: Stream> Wire<S> {
     ) -> Poll<Result<Filled, WireError>> {
         if self.ended {
             return Poll::Ready(Ok(Filled::End));
+        }
+        if limit == 0 {
+            return Poll::Ready(Ok(Filled::Full));
         }
         let mut limited = into.limit(limit);
         // The future holds nothing but the two borrows: dropping it loses nothing.
@@ -313,9 +365,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
                 Poll::Ready(Ok(n)) => {
                     self.output.advance(n);
-                    if self.write_by != NEVER {
-                        self.write_pace.moved(n, self.now());
-                    }
+                    self.taken(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending => {
@@ -324,11 +374,15 @@ impl<S: Stream> Wire<S> {
                 }
             }
         }
-        if self.write_by != NEVER {
-            self.write_by = NEVER;
-            self.write_pace = Pace::default();
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.unflushed = flushed.is_pending();
+        match flushed {
+            Poll::Ready(done) => {
+                self.taken(0);
+                Poll::Ready(done.map_err(WireError::from))
+            }
+            Poll::Pending => self.wait_for_room(),
         }
-        Poll::Ready(Ok(()))
     }
 
     /// While a handler is at work: sends what is to be sent, and looks whether the client is still there, reading
@@ -365,9 +419,21 @@ impl<S: Stream> Wire<S> {
     /// # Errors
     /// [`WireError::Late`] or [`WireError::Cut`].
     pub fn check(&mut self) -> Result<(), WireError> {
+        self.adopt_moved();
         match self.wait() {
             Poll::Ready(Err(error)) => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    /// A handler moved a deadline of a wait that is under way, and whoever waits has not looked since.
+    fn adopt_moved(&mut self) {
+        let Some(link) = &self.link else { return };
+        if let (Some(Phase::Body), Some(read_by)) = (self.phase, link.moved_read().filter(|_| self.read_by != NEVER)) {
+            self.read_by = read_by;
+        }
+        if let Some(write_by) = link.moved_write().filter(|_| self.write_by != NEVER) {
+            self.write_by = write_by;
         }
     }
 
@@ -406,7 +472,10 @@ impl<S: Stream> Wire<S> {
         poll_fn(|cx| {
             // Shutting down a socket does not wait; a stream that does (TLS) has the reply's patience.
             match Pin::new(&mut self.io).poll_shutdown(cx) {
-                Poll::Ready(done) => Poll::Ready(done.map_err(WireError::from)),
+                Poll::Ready(done) => {
+                    self.taken(0);
+                    Poll::Ready(done.map_err(WireError::from))
+                }
                 Poll::Pending => self.wait_for_room(),
             }
         })
@@ -437,9 +506,4 @@ impl<S: Stream> Wire<S> {
             }
         }
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a quarter of a second")]
-const fn tick() -> u64 {
-    TICK.as_millis() as u64
 }
