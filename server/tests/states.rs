@@ -1,0 +1,251 @@
+//! Where a connection stands, as the hook and the counts tell it. The sequences are those of Go's
+//! `TestServerConnState`.
+
+mod support;
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use quintet_server::{Config, Counts, Request, Response, ServeMux, Server, State};
+use support::{Dial, bounded, eventually, in_memory};
+use tokio::{sync::Notify, time::sleep};
+
+use State::{Active, Closed, Hijacked, Idle, New};
+
+/// A server whose every move is remembered.
+struct Watched {
+    server: Server<ServeMux>,
+    dial: Dial,
+    moves: Arc<Mutex<Vec<(State, State)>>>,
+    /// Lets `/wait` answer.
+    answer: Arc<Notify>,
+}
+
+impl Watched {
+    fn start() -> Self {
+        let answer = Arc::new(Notify::new());
+        let waits = Arc::clone(&answer);
+        let mux = ServeMux::new();
+        mux.handle("/{$}", async |_| "hello\n");
+        mux.handle("/close", async |_| Response::new("bye\n").with_header("connection", "close"));
+        mux.handle("/wait", move |_| {
+            let waits = Arc::clone(&waits);
+            async move { waits.notified().await }
+        });
+        mux.handle("/hijack", async |_| {
+            Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, |mut upgraded| async move {
+                // Holds the connection until the client closes it.
+                let _ = tokio::io::copy(&mut upgraded.io, &mut tokio::io::sink()).await;
+            })
+        });
+        mux.handle("/hijack-panic", async |_| {
+            Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, |_| async move { panic!("as asked") })
+        });
+        mux.handle("/panic", async |_: Request| -> &'static str { panic!("as asked") });
+
+        let moves = Arc::<Mutex<Vec<_>>>::default();
+        let seen = Arc::clone(&moves);
+        let mut config = Config::default();
+        config.hooks.state = Some(Arc::new(move |_, from, to| seen.lock().expect("no panic").push((from, to))));
+        let server = Server::with(mux, config);
+        let (dial, _) = in_memory(&server);
+        Watched { server, dial, moves, answer }
+    }
+
+    /// The states of the one connection so far, after checking that each move begins where the last one ended.
+    fn states(&self) -> Vec<State> {
+        let moves = self.moves.lock().expect("no panic");
+        if let Some(first) = moves.first() {
+            assert_eq!(*first, (New, New), "a connection begins");
+        }
+        for pair in moves.windows(2) {
+            assert_eq!(pair[0].1, pair[1].0, "{moves:?}");
+        }
+        moves.iter().map(|(_, to)| *to).collect()
+    }
+
+    async fn ended(&self, expected: &[State]) {
+        eventually(&format!("{expected:?}"), || self.states() == expected).await;
+        eventually("nobody is counted", || self.server.counts() == Counts::default()).await;
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(self.states(), expected, "nothing comes after the end");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_used_twice_is_idle_in_between() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        assert_eq!(client.fetch("/").await.status, 200);
+        assert!(client.fetch("/close").await.is_last());
+        drop(client);
+        watched.ended(&[New, Active, Idle, Active, Closed]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_first_reply_is_the_last_is_never_idle() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        assert!(client.reply().await.is_last());
+        assert!(client.ends().await);
+        watched.ended(&[New, Active, Closed]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_taken_over_ends_as_that() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        client.get("/hijack").await;
+        assert_eq!(client.head().await.unwrap().0, 101);
+        eventually("counted", || watched.server.counts() == Counts { hijacked: 1, ..Counts::default() }).await;
+        drop(client);
+        watched.ended(&[New, Active, Hijacked]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_after_the_takeover_changes_nothing() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        client.get("/hijack-panic").await;
+        assert_eq!(client.head().await.unwrap().0, 101);
+        assert!(client.ends().await);
+        watched.ended(&[New, Active, Hijacked]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_never_speaks_is_new_and_then_closed() {
+    bounded(async {
+        let watched = Watched::start();
+        let client = watched.dial.connect();
+        eventually("counted", || watched.server.counts() == Counts { new: 1, ..Counts::default() }).await;
+        drop(client);
+        watched.ended(&[New, Closed]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_speaks_nonsense_was_active() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        client.send("BOGUS REQUEST\r\n\r\n").await;
+        assert_eq!(client.reply().await.status, 400);
+        drop(client);
+        watched.ended(&[New, Active, Closed]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_closes_an_idle_connection() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        assert_eq!(client.fetch("/").await.status, 200);
+        eventually("counted", || watched.server.counts() == Counts { idle: 1, ..Counts::default() }).await;
+        drop(client);
+        watched.ended(&[New, Active, Idle, Closed]).await;
+    })
+    .await;
+}
+
+/// Go says so only when the whole head was read.
+#[tokio::test(start_paused = true)]
+async fn the_first_byte_of_a_request_makes_a_connection_active() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        client.send("G").await;
+        eventually("counted", || watched.server.counts() == Counts { active: 1, ..Counts::default() }).await;
+        client.send("ET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(client.reply().await.status, 200);
+        client.send("G").await;
+        eventually("counted", || watched.server.counts() == Counts { active: 1, ..Counts::default() }).await;
+        drop(client);
+        watched.ended(&[New, Active, Idle, Active, Closed]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_were_sent_ahead_leave_no_time_to_be_idle() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3)).await;
+        for _ in 0..3 {
+            assert_eq!(client.reply().await.status, 200);
+        }
+        drop(client);
+        watched.ended(&[New, Active, Idle, Closed]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_active_while_its_handler_works() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut clients = [watched.dial.connect(), watched.dial.connect(), watched.dial.connect()];
+        for client in &mut clients {
+            client.get("/wait").await;
+        }
+        eventually("counted", || watched.server.counts() == Counts { active: 3, ..Counts::default() }).await;
+        watched.answer.notify_one();
+        eventually("counted", || watched.server.counts() == Counts { active: 2, idle: 1, ..Counts::default() }).await;
+        watched.answer.notify_waiters();
+        eventually("counted", || watched.server.counts() == Counts { idle: 3, ..Counts::default() }).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_closes() {
+    bounded(async {
+        let watched = Watched::start();
+        let mut client = watched.dial.connect();
+        assert!(client.fetch("/panic").await.is_last());
+        drop(client);
+        watched.ended(&[New, Active, Closed]).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_knows_whose_connection_it_is() {
+    bounded(async {
+        let seen = Arc::<Mutex<Vec<_>>>::default();
+        let hook = Arc::clone(&seen);
+        let mut config = Config::default();
+        config.hooks.state = Some(Arc::new(move |link, _, to| {
+            let ends = (link.peer().clone(), link.local().cloned(), link.state());
+            assert_eq!(ends.2, to, "the state is set before the hook is told");
+            hook.lock().expect("no panic").push(ends);
+        }));
+        let server = Server::with(async |_| "hello\n", config);
+        let (addr, _) = support::on_loopback(&server);
+        let mut client = support::dial(&addr).await;
+        assert_eq!(client.fetch("/").await.status, 200);
+        let peer = client.io.local_addr().unwrap().into();
+        let seen = seen.lock().unwrap();
+        assert!(seen.len() >= 2);
+        assert!(seen.iter().all(|(from, to, _)| *from == peer && to.as_ref().unwrap().to_string() == addr));
+    })
+    .await;
+}
