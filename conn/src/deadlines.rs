@@ -87,6 +87,20 @@ impl Deadlines {
         Deadlines { head: never, idle: never, rate: 0, grace: never, stall: never, ..Deadlines::default() }
     }
 
+    /// The same limits, each so much longer (rates stay): for a clock that may be so much behind.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn longer(&self, by: Duration) -> Self {
+        Deadlines {
+            head: self.head.saturating_add(by),
+            idle: self.idle.saturating_add(by),
+            rate: self.rate,
+            grace: self.grace.saturating_add(by),
+            stall: self.stall.saturating_add(by),
+            linger: self.linger.saturating_add(by),
+            last_call: self.last_call.saturating_add(by),
+        }
+    }
+
     /// When a phase that began at `now` ends at the latest, if it is one that must end: for a phase that must move
     /// ([`Phase::Body`], [`Phase::Reply`]) see [`Pace`].
     pub fn end(&self, phase: Phase, now: u64) -> u64 {

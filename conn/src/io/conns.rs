@@ -36,10 +36,11 @@ use crate::{
 const TICK: Duration = Duration::from_millis(200);
 /// How much of the time between two looks counts, in milliseconds.
 const STEP: u64 = 250;
-/// Added to every deadline, in milliseconds: a clock that was right a step ago must not make it early.
+/// Added to every limit: a clock that was right a step ago must not make a deadline early.
 ///
-/// It is then late by at most this and a tick, less than half a second.
-pub(super) const SLACK: u64 = STEP + 1;
+/// It is then late by at most this and a tick, less than half a second. (Added to the limits, and not to the deadline
+/// of each wait: a client that sends a byte in every wait would never come to its end.)
+const SLACK: Duration = Duration::from_millis(STEP + 1);
 
 /// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
 /// both are [`State::New`]. Go: `Server.ConnState`.
@@ -52,6 +53,8 @@ pub struct Conns {
     /// The wall clock when the clock last moved, in seconds of Unix time.
     unix: AtomicU64,
     deadlines: Deadlines,
+    /// The deadlines by this clock.
+    coarse: Deadlines,
     limits: Limits,
     local: Option<Addr>,
     hook: Option<StateHook>,
@@ -110,11 +113,13 @@ impl std::ops::Add for Counts {
 impl Conns {
     /// No connections yet. `local` is where they will be accepted, `hook` sees every move of a state.
     pub fn new(deadlines: Deadlines, local: Option<Addr>, hook: Option<StateHook>) -> Arc<Self> {
+        let coarse = deadlines.longer(SLACK);
         Arc::new(Conns {
             epoch: Instant::now(),
             now: AtomicU64::new(0),
             unix: AtomicU64::new(0),
-            limits: Limits::new(&deadlines),
+            limits: Limits::new(&coarse),
+            coarse,
             deadlines,
             local,
             hook,
@@ -246,7 +251,12 @@ impl Conns {
     /// When a phase that begins now ends.
     #[inline]
     pub(super) fn end(&self, phase: Phase) -> u64 {
-        self.limits.end(phase, self.now()).saturating_add(SLACK)
+        self.limits.end(phase, self.now())
+    }
+
+    /// The limits by this clock.
+    pub(super) fn coarse(&self) -> &Deadlines {
+        &self.coarse
     }
 
     /// The wall clock, at most a tick old, in seconds of Unix time: what a `Date` field says.
@@ -262,7 +272,7 @@ impl Conns {
     }
 
     pub(super) fn after(&self, wait: Duration) -> u64 {
-        self.now().saturating_add(millis(wait)).saturating_add(SLACK)
+        self.now().saturating_add(millis(wait.saturating_add(SLACK)))
     }
 
     pub(super) fn tell(&self, link: &Link, from: State, to: State) {

@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
-use super::{conns::SLACK, link::Link};
+use super::link::Link;
 use crate::{Buffer, Output, Pace, Phase, deadlines::NEVER};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
@@ -189,7 +189,7 @@ impl<S> Wire<S> {
             None => NEVER,
             Some(Phase::Body) => match link.moved_read() {
                 Some(read_by) => read_by,
-                None => self.read_pace.wait(conns.now(), conns.deadlines()).saturating_add(SLACK),
+                None => self.read_pace.wait(conns.now(), conns.coarse()),
             },
             Some(phase) => {
                 if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && self.input.is_empty() {
@@ -210,7 +210,7 @@ impl<S> Wire<S> {
         let Some(link) = &self.link else { return Poll::Pending };
         self.write_by = match link.moved_write() {
             Some(write_by) => write_by,
-            None => self.write_pace.wait(link.conns.now(), link.conns.deadlines()).saturating_add(SLACK),
+            None => self.write_pace.wait(link.conns.now(), link.conns.coarse()),
         };
         self.wait()
     }

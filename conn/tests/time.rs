@@ -1,0 +1,637 @@
+//! Every wait ends at its limit: never early, and at most half a second late. The clock is paused; nobody sleeps.
+
+mod common;
+
+use std::{future::poll_fn, sync::Arc, time::Duration};
+
+use common::{Step, conns, ends_after, limits, piped, scripted};
+use quintet_conn::{Conns, Deadlines, Filled, Phase, State, Wire, WireError};
+use quintet_listener::Stream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::{Instant, sleep},
+};
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Where in the sweeper's round a wait may begin.
+fn offsets() -> impl Iterator<Item = Duration> {
+    (0..8).map(|n| millis(n * 31))
+}
+
+/// Reads until it fails, and counts what came.
+async fn read_on<S: Stream>(wire: &mut Wire<S>) -> (usize, WireError) {
+    let mut read = 0;
+    loop {
+        match wire.turn(1 << 20).await {
+            Ok(Filled::Bytes(n)) => {
+                wire.input.consume(n);
+                read += n;
+            }
+            Ok(filled) => panic!("{filled:?} after {read} bytes"),
+            Err(error) => return (read, error),
+        }
+    }
+}
+
+fn assert_late(phase: Phase, outcome: Result<impl std::fmt::Debug, WireError>) {
+    assert!(matches!(outcome, Err(WireError::Late(late)) if late == phase), "{outcome:?} instead of {phase:?}");
+}
+
+mod head {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_speaks_has_the_time_of_a_head() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (link, mut wire, _client) = piped(&conns, 1024);
+            sleep(offset).await;
+            assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+            assert_eq!(link.state(), State::New);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dribbled_head_is_not_prolonged_by_its_bytes() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, mut client) = piped(&conns, 1024);
+            tokio::spawn(async move {
+                sleep(offset).await;
+                while client.write_all(b"x").await.is_ok() {
+                    sleep(millis(700)).await;
+                }
+            });
+            wire.turn(1024).await.unwrap();
+            wire.rest();
+            let (read, error) = ends_after(secs(10), async {
+                loop {
+                    wire.enter(Phase::Head);
+                    match wire.turn(1024).await {
+                        Ok(_) => {}
+                        Err(error) => return (wire.input.len(), error),
+                    }
+                }
+            })
+            .await;
+            assert!(matches!(error, WireError::Late(Phase::Head)), "{error:?}");
+            assert_eq!(read, 15, "a byte each 700 ms for 10 s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_second_head_begins_with_its_first_byte() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, mut client) = piped(&conns, 1024);
+            sleep(offset).await;
+            wire.enter(Phase::Idle);
+            tokio::spawn(async move {
+                sleep(secs(60)).await;
+                client.write_all(b"G").await.unwrap();
+                sleep(secs(3600)).await;
+            });
+            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+            wire.enter(Phase::Head);
+            assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_answer_to_a_late_head_has_the_patience_of_a_reply() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        assert_late(Phase::Head, wire.turn(1024).await);
+        peer.deaf();
+        wire.output.extend(b"HTTP/1.1 408 Request Timeout\r\n\r\n");
+        assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_arrived_in_time_is_read_even_if_nobody_looked_in_time() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        sleep(secs(20)).await;
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(18));
+    }
+}
+
+mod idle {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_ends_at_its_limit() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, _client) = piped(&conns, 1024);
+            sleep(offset).await;
+            wire.enter(Phase::Idle);
+            assert_late(Phase::Idle, ends_after(secs(75), wire.turn(1024)).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn its_time_begins_when_the_reply_was_sent() {
+        let conns = conns(Deadlines { idle: secs(3), ..limits() });
+        let (_link, mut wire, peer) = scripted(&conns);
+        peer.deaf();
+        wire.output.extend(b"hello");
+        wire.enter(Phase::Idle);
+        tokio::spawn(async move {
+            sleep(secs(4)).await;
+            peer.writes([Step::Take(5)]);
+        });
+        assert_late(Phase::Idle, ends_after(secs(7), wire.turn(1024)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_limits_it_waits_for_days() {
+        let conns = Conns::new(Deadlines::none(), None, None);
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        wire.enter(Phase::Idle);
+        tokio::spawn(async move {
+            sleep(secs(7 * 24 * 3600)).await;
+            client.write_all(b"x").await.unwrap();
+        });
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wire_that_nobody_counts_has_no_limits() {
+        let (ours, mut client) = tokio::io::duplex(1024);
+        let mut wire = Wire::new(ours);
+        wire.enter(Phase::Head);
+        tokio::spawn(async move {
+            sleep(secs(3600)).await;
+            client.write_all(b"x").await.unwrap();
+        });
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+    }
+}
+
+mod body {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dribbled_body_ends_when_it_falls_behind_the_rate() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, mut client) = piped(&conns, 1024);
+            sleep(offset).await;
+            wire.enter(Phase::Body);
+            tokio::spawn(async move {
+                loop {
+                    sleep(millis(100)).await;
+                    if client.write_all(b"ab").await.is_err() {
+                        return;
+                    }
+                }
+            });
+            // 20 B/s against 240: waited = 5 s + waited / 12.
+            let (read, error) = ends_after(millis(5_454), read_on(&mut wire)).await;
+            assert!(matches!(error, WireError::Late(Phase::Body)), "{error:?}");
+            assert!((106..=120).contains(&read), "{read}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_at_the_rate_goes_on_for_ever() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        wire.enter(Phase::Body);
+        tokio::spawn(async move {
+            for _ in 0..1800 {
+                sleep(secs(1)).await;
+                client.write_all(&[b'x'; 240]).await.unwrap();
+            }
+        });
+        let mut read = 0;
+        while let Filled::Bytes(n) = wire.turn(1024).await.unwrap() {
+            read += n;
+            wire.input.consume(n);
+        }
+        assert_eq!(read, 1800 * 240);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stands_still_ends_however_fast_it_was() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, mut client) = piped(&conns, 1 << 20);
+            sleep(offset).await;
+            wire.enter(Phase::Body);
+            client.write_all(&vec![b'x'; 1 << 20]).await.unwrap();
+            let (read, error) = ends_after(secs(30), read_on(&mut wire)).await;
+            assert_eq!(read, 1 << 20);
+            assert!(matches!(error, WireError::Late(Phase::Body)), "{error:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_the_handler_is_not_the_clients() {
+        let conns = conns(limits());
+        let (_link, mut wire, _client) = piped(&conns, 1024);
+        wire.enter(Phase::Body);
+        let bell = common::Bell::new();
+        assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
+        sleep(secs(2)).await;
+        // The handler does something else for a minute, and watches meanwhile.
+        let watching = poll_fn(|cx| wire.poll_watch(cx, 1024));
+        assert!(tokio::time::timeout(secs(60), watching).await.is_err());
+        // Two of its five seconds are used up.
+        assert_late(Phase::Body, ends_after(secs(3), wire.turn(1024)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_body_has_a_grace_of_its_own() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        for _ in 0..3 {
+            wire.enter(Phase::Body);
+            let waiting = tokio::time::timeout(secs(4), wire.turn(1024)).await;
+            assert!(waiting.is_err(), "{waiting:?}");
+            client.write_all(b"x").await.unwrap();
+            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+            wire.rest();
+        }
+    }
+}
+
+mod reply {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_takes_nothing_has_the_grace() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, peer) = scripted(&conns);
+            sleep(offset).await;
+            peer.deaf();
+            wire.output.extend(b"hello");
+            assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_stalls_in_a_large_reply_ends_however_much_it_took() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, mut client) = piped(&conns, 64 * 1024);
+            sleep(offset).await;
+            wire.output.push(vec![b'x'; 10 << 20].into());
+            let reading = tokio::spawn(async move {
+                client.read_exact(&mut vec![0; 1 << 20]).await.unwrap();
+                sleep(secs(3600)).await;
+            });
+            assert_late(Phase::Reply, ends_after(secs(30), wire.flush()).await);
+            assert_eq!(wire.output.len(), (10 << 20) - (1 << 20) - 64 * 1024);
+            reading.abort();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_slower_than_the_rate_ends() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 24);
+        wire.output.push(vec![b'x'; 1 << 20].into());
+        tokio::spawn(async move {
+            loop {
+                sleep(millis(100)).await;
+                if client.read_exact(&mut [0; 2]).await.is_err() {
+                    return;
+                }
+            }
+        });
+        // 24 bytes at once, and then 20 B/s against 240.
+        assert_late(Phase::Reply, ends_after(millis(5_563), wire.flush()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_at_the_rate_may_take_for_ever() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 240);
+        wire.output.push(vec![b'x'; 1800 * 240].into());
+        let reading = tokio::spawn(async move {
+            for _ in 0..1800 {
+                sleep(secs(1)).await;
+                client.read_exact(&mut [0; 240]).await.unwrap();
+            }
+        });
+        wire.flush().await.unwrap();
+        reading.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_taken_at_once_earns_patience_through_the_whole_reply() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.output.push(vec![0; 1 << 20].into());
+        wire.flush().await.unwrap();
+        // A piece later, the client pauses: not five seconds, the grace of a beginning, but thirty.
+        peer.deaf();
+        wire.output.push(vec![0; 1 << 20].into());
+        assert_late(Phase::Reply, ends_after(secs(30), wire.flush()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_reply_has_a_pace_of_its_own() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.output.push(vec![0; 1 << 20].into());
+        wire.enter(Phase::Idle);
+        peer.sends(*b"x").reads([Step::Later]);
+        wire.turn(1024).await.unwrap();
+        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        wire.rest();
+        peer.deaf();
+        wire.output.extend(b"the next reply");
+        assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
+        assert_eq!(peer.written().len(), 1 << 20);
+    }
+}
+
+mod linger {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_neither_closes_nor_sends_is_left_at_the_limit() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, _client) = piped(&conns, 1024);
+            sleep(offset).await;
+            ends_after(secs(2), wire.linger(u64::MAX)).await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_it_still_sends_does_not_prolong_it() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        tokio::spawn(async move {
+            while client.write_all(&[b'x'; 500]).await.is_ok() {
+                sleep(millis(50)).await;
+            }
+        });
+        ends_after(secs(2), wire.linger(u64::MAX)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_that_waits_does_not_shorten_it() {
+        let conns = conns(Deadlines { grace: secs(1), linger: secs(4), ..limits() });
+        let (_link, mut wire, peer) = scripted(&conns);
+        peer.shutdowns([Step::Later]);
+        ends_after(secs(4), wire.linger(u64::MAX)).await.unwrap();
+        assert!(peer.is_shut());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_at_once_with_the_client_or_with_enough_bytes() {
+        let conns = conns(limits());
+        let (_link, mut wire, client) = piped(&conns, 1024);
+        drop(client);
+        ends_after(Duration::ZERO, wire.linger(u64::MAX)).await.unwrap();
+
+        let (_link, mut wire, peer) = scripted(&conns);
+        peer.sends(vec![b'x'; 100_000]).sends(*b"more");
+        ends_after(Duration::ZERO, wire.linger(100_000)).await.unwrap();
+        assert!(wire.input.is_empty());
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4), "no more than the limit was read");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_reply_goes_out_first_and_has_its_own_time() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        peer.deaf();
+        wire.output.extend(b"413");
+        let reader = peer.clone();
+        tokio::spawn(async move {
+            sleep(secs(4)).await;
+            assert!(!reader.is_shut());
+            reader.writes([Step::Take(3)]);
+        });
+        ends_after(secs(6), wire.linger(u64::MAX)).await.unwrap();
+        assert_eq!(peer.written(), b"413");
+        assert!(peer.is_shut());
+    }
+}
+
+mod last_call {
+    use super::*;
+
+    /// Stops after a second.
+    fn stop_soon(conns: &Arc<Conns>) {
+        let conns = Arc::clone(conns);
+        tokio::spawn(async move {
+            sleep(secs(1)).await;
+            conns.stop();
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_or_silent_connection_is_read_for_a_moment_after_stop() {
+        for (offset, phase) in offsets().zip([Phase::Idle, Phase::Head].into_iter().cycle()) {
+            let conns = conns(limits());
+            let (_link, mut wire, _client) = piped(&conns, 1024);
+            wire.enter(phase);
+            sleep(offset).await;
+            stop_soon(&conns);
+            assert_late(Phase::LastCall, ends_after(millis(1500), wire.turn(1024)).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_on_its_way_arrives() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        wire.enter(Phase::Idle);
+        stop_soon(&conns);
+        tokio::spawn(async move {
+            sleep(millis(1400)).await;
+            client.write_all(b"GET").await.unwrap();
+            sleep(secs(3600)).await;
+        });
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(3));
+        // It has begun: from here on it has the time of any head.
+        wire.enter(Phase::Head);
+        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_under_way_is_not_hurried() {
+        let conns = conns(limits());
+        let (_link, mut wire, _client) = piped(&conns, 1024);
+        wire.enter(Phase::Body);
+        stop_soon(&conns);
+        assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_reply_is_sent_before_it_begins() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        conns.stop();
+        peer.deaf();
+        wire.output.extend(b"bye");
+        wire.enter(Phase::Idle);
+        tokio::spawn(async move {
+            sleep(secs(3)).await;
+            peer.writes([Step::Take(3)]);
+        });
+        assert_late(Phase::LastCall, ends_after(millis(3500), wire.turn(1024)).await);
+    }
+}
+
+mod moved {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handlers_read_deadline_beats_the_rate_and_the_stall() {
+        for (after, offset) in [secs(1), secs(100)].into_iter().zip(offsets().skip(3)) {
+            let conns = conns(limits());
+            let (link, mut wire, _client) = piped(&conns, 1024);
+            sleep(offset).await;
+            wire.enter(Phase::Body);
+            link.set_read_deadline(after);
+            assert_late(Phase::Body, ends_after(after, wire.turn(1024)).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handlers_write_deadline_beats_the_rate_and_the_stall() {
+        for (after, offset) in [secs(1), secs(100)].into_iter().zip(offsets().skip(3)) {
+            let conns = conns(limits());
+            let (link, mut wire, peer) = scripted(&conns);
+            sleep(offset).await;
+            peer.deaf();
+            wire.output.extend(b"x");
+            link.set_write_deadline(after);
+            assert_late(Phase::Reply, ends_after(after, wire.flush()).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn moving_one_leaves_the_rule_for_the_other() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        peer.deaf();
+        link.set_read_deadline(Duration::MAX);
+        wire.output.extend(b"x");
+        assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
+
+        let (link, mut wire, _client) = piped(&conns, 1024);
+        link.set_write_deadline(Duration::MAX);
+        wire.enter(Phase::Body);
+        assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn never_is_never() {
+        let conns = conns(limits());
+        let (link, mut wire, mut client) = piped(&conns, 1024);
+        link.set_read_deadline(Duration::MAX);
+        wire.enter(Phase::Body);
+        tokio::spawn(async move {
+            sleep(secs(3600)).await;
+            client.write_all(b"x").await.unwrap();
+        });
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_counts_for_a_wait_that_is_under_way() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        peer.deaf();
+        wire.output.extend(b"x");
+        let handler = Arc::clone(&link);
+        tokio::spawn(async move {
+            sleep(secs(1)).await;
+            handler.set_write_deadline(secs(1));
+        });
+        assert_late(Phase::Reply, ends_after(secs(2), wire.flush()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_owner_of_a_lent_wire_learns_of_it() {
+        let conns = conns(limits());
+        let (link, mut wire, _client) = piped(&conns, 1024);
+        wire.enter(Phase::Body);
+        let bell = common::Bell::new();
+        // Somebody else waits for the body; the owner only checks when it is woken.
+        assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
+        link.set_read_deadline(secs(1));
+        assert_eq!(bell.rings(), 1);
+        let start = Instant::now();
+        while wire.check().is_ok() {
+            sleep(millis(10)).await;
+        }
+        let took = start.elapsed();
+        assert!(took >= secs(1) && took <= millis(1500), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_for_one_request() {
+        let conns = conns(limits());
+        let (link, mut wire, _client) = piped(&conns, 1024);
+        link.set_read_deadline(Duration::MAX);
+        link.set_write_deadline(Duration::MAX);
+        link.reset_deadlines();
+        wire.enter(Phase::Body);
+        assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_does_not_concern_heads() {
+        let conns = conns(limits());
+        let (link, mut wire, _client) = piped(&conns, 1024);
+        link.set_read_deadline(Duration::MAX);
+        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+    }
+}
+
+mod rest {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_handler_works_nothing_is_late() {
+        let conns = conns(limits());
+        let (_link, mut wire, _client) = piped(&conns, 1024);
+        let bell = common::Bell::new();
+        assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
+        wire.rest();
+        let watching = poll_fn(|cx| wire.poll_watch(cx, 1024));
+        assert!(tokio::time::timeout(secs(3600), watching).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_wait_that_was_given_up_is_forgotten() {
+        let conns = conns(Deadlines { idle: secs(2), ..limits() });
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.enter(Phase::Idle);
+        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        wire.rest();
+        peer.deaf();
+        wire.output.extend(b"x");
+        assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stalled_reader_is_late_even_while_a_handler_works() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.rest();
+        peer.deaf();
+        wire.output.extend(b"an earlier reply");
+        assert_late(Phase::Reply, ends_after(secs(5), poll_fn(|cx| wire.poll_watch(cx, 1024))).await);
+    }
+}
