@@ -68,7 +68,7 @@ fn has_escapes(text: &str) -> bool {
 }
 
 /// Whether every `%` is followed by two hexadecimal digits.
-fn is_escaped_well(text: &str) -> bool {
+pub(crate) fn is_escaped_well(text: &str) -> bool {
     let digits = |at: usize| text.as_bytes().get(at..at + 2).is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit));
     text.bytes().enumerate().all(|(i, byte)| byte != b'%' || digits(i + 1))
 }

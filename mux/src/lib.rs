@@ -2,13 +2,18 @@
 
 mod clean;
 mod conflict;
+mod cross_origin;
 mod escape;
+mod explain;
 mod find;
 mod host;
 #[cfg(feature = "handler")]
 mod io;
+mod location;
+mod matches;
 mod mux;
 mod pattern;
+mod prefix;
 mod relation;
 mod tree;
 mod values;
@@ -16,16 +21,22 @@ mod values;
 pub use self::{
     clean::clean_path,
     conflict::{Conflict, Example},
+    cross_origin::{CrossOrigin, CrossOriginError, OriginError, Source},
     escape::decode,
+    explain::{Candidate, Explanation, Rule, Verdict},
     find::{Found, Lookup},
     host::strip_port,
+    location::redirect_location,
     mux::{InsertError, Mux, Route},
     pattern::{Pattern, PatternError, PatternErrorKind},
+    prefix::strip_path_prefix,
     relation::Relation,
     values::Values,
 };
 
 #[cfg(feature = "handler")]
 pub use self::io::{
-    Allow, BoxHandler, ContentType, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux, Upgrade, Upgraded,
+    Allow, BoxHandler, ContentType, CrossOriginProtection, Handler, Html, IntoHeaders, IntoResponse, Response,
+    ServeMux, Upgrade, Upgraded, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
+    strip_prefix, timeout,
 };

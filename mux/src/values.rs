@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{
     clean::{Scan, to_u32},
     escape::decode,
-    pattern::Pattern,
+    pattern::{Pattern, Segment},
 };
 
 /// The values of a matched path: borrowed from it, decoded when they are asked for.
@@ -19,6 +19,14 @@ pub struct Values<'a> {
 impl<'a> Values<'a> {
     pub(crate) fn new(pattern: Option<&'a Pattern>, path: &'a str, spans: Vec<(u32, u32)>) -> Self {
         Self { pattern, path, spans }
+    }
+
+    /// The values of a pattern in a path that it matches.
+    pub(crate) fn of(pattern: &'a Pattern, path: &'a str) -> Self {
+        let mut spans = Vec::new();
+        let wild: Vec<bool> = pattern.template().segments.iter().map(|segment| *segment == Segment::Wild).collect();
+        locate(&wild, pattern.named_rest(), path, &Scan::new(path), &mut spans);
+        Self::new(Some(pattern), path, spans)
     }
 
     /// The decoded value of the wildcard of this name. Go: `Request.PathValue`.

@@ -6,7 +6,7 @@ mod oracle;
 
 use oracle::Answer;
 use proptest::{collection::vec, prelude::*, sample::select};
-use quintet_mux::{Conflict, Example, Found, InsertError, Mux, Pattern, Relation};
+use quintet_mux::{Conflict, Example, Found, InsertError, Mux, Pattern, Relation, Verdict};
 
 /// A few thousand cases, or as many as `PROPTEST_CASES` says.
 fn config() -> ProptestConfig {
@@ -135,6 +135,25 @@ proptest! {
             prop_assert_eq!(one.found.pattern(), two.found.pattern());
             prop_assert_eq!(one.found.status(), two.found.status());
             prop_assert!(one.values.iter().eq(two.values.iter()));
+        }
+    }
+
+    #[test]
+    fn explain_agrees_with_find(patterns in vec(pattern(), 0..24), requests in vec(request(), 1..24)) {
+        let (mux, added) = build(&patterns);
+        for (method, host, path) in &requests {
+            let (found, why) = (mux.find(method, host, path).found, mux.explain(method, host, path));
+            prop_assert_eq!(format!("{:?}", why.found), format!("{:?}", found), "{}", why);
+            let winners = why.candidates.iter().filter(|c| matches!(c.verdict, Verdict::Wins | Verdict::WinsWithSlash));
+            prop_assert!(winners.map(|c| c.pattern).eq(found.pattern()), "{}", why);
+            for candidate in &why.candidates {
+                let matches = oracle::matches(candidate.pattern, method, host, &why.clean);
+                let claimed = matches!(candidate.verdict, Verdict::Wins | Verdict::Loses { .. });
+                prop_assert!(matches == claimed || candidate.verdict == Verdict::WinsWithSlash, "{}", why);
+            }
+            let all = added.iter().filter(|p| oracle::matches(p, method, host, &why.clean)).count();
+            let listed = why.candidates.iter().filter(|c| c.pattern.matches(method, host, &why.clean)).count();
+            prop_assert_eq!(all, listed, "{}", why);
         }
     }
 

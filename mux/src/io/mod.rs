@@ -3,10 +3,15 @@
 mod entries;
 mod handler;
 mod into_response;
+mod kit;
 mod response;
 mod serve_mux;
 
 pub use handler::{BoxHandler, Handler};
 pub use into_response::{Html, IntoHeaders, IntoResponse};
+pub use kit::{
+    CrossOriginProtection, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
+    strip_prefix, timeout,
+};
 pub use response::{ContentType, Response, Upgrade, Upgraded};
 pub use serve_mux::{Allow, ServeMux};

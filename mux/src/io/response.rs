@@ -219,7 +219,10 @@ impl From<Response> for http::Response<Body> {
 }
 
 /// What is to follow a reply's head in place of HTTP.
-pub struct Upgrade(Box<dyn FnOnce(Upgraded) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>);
+pub struct Upgrade(Box<dyn FnOnce(Upgraded) -> Session + Send>);
+
+/// The other protocol, as long as it is spoken.
+type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Upgrade {
     /// Hands the connection over.

@@ -16,6 +16,7 @@ use quintet_request::{Request, Route};
 use super::{
     entries::Entries,
     handler::{Answer, BoxHandler, Handler},
+    kit::redirect_reply,
     response::Response,
 };
 use crate::{Found, InsertError, Mux, Pattern};
@@ -176,6 +177,7 @@ impl ServeMux {
             let host = if hosts { head.host().unwrap_or("") } else { "" };
             match routes.find_into(head.method(), host, path, values) {
                 Found::Match(route) => Ok(route.value),
+                Found::Redirect { .. } if path == "*" => Err(Miss::Asterisk),
                 Found::Redirect { path, .. } => Err(Miss::Redirect { path }),
                 Found::MethodNotAllowed { allow } => Err(Miss::MethodNotAllowed { allow }),
                 Found::NotFound => Err(Miss::NotFound),
@@ -190,6 +192,10 @@ impl ServeMux {
     fn miss(&self, miss: Miss, mut request: Request) -> Answer<'_> {
         request.set_route(None);
         match miss {
+            Miss::Asterisk => {
+                let reply = Response::new(()).with_status(StatusCode::BAD_REQUEST).with_header("connection", "close");
+                Box::pin(ready(reply))
+            }
             Miss::Redirect { path } => Box::pin(ready(moved(&path, &request))),
             Miss::MethodNotAllowed { allow } => {
                 if let Some(own) = self.0.method_not_allowed.get() {
@@ -209,25 +215,24 @@ impl ServeMux {
 
 /// Why no handler matches.
 enum Miss {
-    Redirect { path: String },
-    MethodNotAllowed { allow: String },
+    /// The target is `*`, which is no path. Go: `ServeMux.ServeHTTP`.
+    Asterisk,
+    Redirect {
+        path: String,
+    },
+    MethodNotAllowed {
+        allow: String,
+    },
     NotFound,
 }
 
-/// 307 to a path, with the request's query. Go: `RedirectHandler` as the mux uses it.
+/// 307 to a path, with the request's query.
 fn moved(path: &str, request: &Request) -> Response {
     let location = match request.query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
-    let reply = if request.method() == "GET" {
-        let href = escape_html(&location);
-        Response::new(format!("<a href=\"{href}\">Temporary Redirect</a>.\n\n"))
-            .with_content_type("text/html; charset=utf-8")
-    } else {
-        Response::new(())
-    };
-    reply.with_status(StatusCode::TEMPORARY_REDIRECT).with_header("location", location)
+    redirect_reply(request, &location, StatusCode::TEMPORARY_REDIRECT)
 }
 
 /// Text as HTML. Go: `htmlEscape`.

@@ -1,0 +1,242 @@
+//! Whether a request that changes something may come from where it says.
+//!
+//! A browser sends a user's cookies along with whatever another site makes it send. It also says so: in
+//! `Sec-Fetch-Site` (all browsers since 2023) or at least in `Origin`. Go: `http.CrossOriginProtection` (csrf.go).
+
+use std::collections::HashSet;
+
+use crate::{Found, InsertError, Mux};
+
+/// Which origins and which requests are trusted although they come from another site.
+///
+/// GET, HEAD and OPTIONS pass: they are not to change anything. Others pass if the browser says that they come from
+/// the same origin or from no page at all; if it says nothing and there is no `Origin`, or one with the request's
+/// host; or if they are exempt.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{CrossOrigin, Source};
+///
+/// let mut rules = CrossOrigin::new();
+/// rules.add_trusted_origin("https://admin.example").unwrap();
+/// let mut source = Source { method: "POST", host: "a.example", path: "/", site: Some("cross-site"), origin: None };
+/// assert!(rules.check(&source).is_err());
+/// source.origin = Some("https://admin.example");
+/// assert!(rules.check(&source).is_ok());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct CrossOrigin {
+    trusted: HashSet<Box<str>>,
+    bypass: Mux<()>,
+}
+
+/// What a request says about where it comes from and where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source<'a> {
+    /// Its method.
+    pub method: &'a str,
+    /// The host it asks, with the port if it names one.
+    pub host: &'a str,
+    /// Its path, escaped.
+    pub path: &'a str,
+    /// The first `Sec-Fetch-Site`.
+    pub site: Option<&'a str>,
+    /// The first `Origin`.
+    pub origin: Option<&'a str>,
+}
+
+impl CrossOrigin {
+    /// Rules without exemptions.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trusts what comes with exactly this `Origin`: `scheme://host[:port]`.
+    ///
+    /// # Errors
+    /// [`OriginError`] if it is not of that form, and so could never match.
+    pub fn add_trusted_origin(&mut self, origin: &str) -> Result<(), OriginError> {
+        let (_, host) = split_origin(origin).ok_or(OriginError::Scheme)?;
+        if host.is_empty() {
+            return Err(OriginError::Host);
+        }
+        if host.contains(['/', '?', '#']) {
+            return Err(OriginError::Path);
+        }
+        self.trusted.insert(origin.into());
+        Ok(())
+    }
+
+    /// Lets all requests pass that match this pattern directly, not by a redirect.
+    ///
+    /// # Errors
+    /// [`InsertError`] if the text is no pattern, or in conflict with one added before.
+    #[track_caller]
+    pub fn add_insecure_bypass_pattern(&mut self, pattern: &str) -> Result<(), InsertError> {
+        self.bypass.insert(pattern, ())
+    }
+
+    /// Whether a request may pass.
+    ///
+    /// # Errors
+    /// [`CrossOriginError`] (403).
+    pub fn check(&self, source: &Source<'_>) -> Result<(), CrossOriginError> {
+        if matches!(source.method, "GET" | "HEAD" | "OPTIONS") {
+            return Ok(());
+        }
+        let refusal = match (source.site.unwrap_or(""), source.origin.unwrap_or("")) {
+            ("same-origin" | "none", _) | ("", "") => return Ok(()),
+            // The scheme is not known here: http to https passes, which only browsers from before 2023 can do.
+            ("", origin) if split_origin(origin).is_some_and(|(_, host)| host == source.host) => return Ok(()),
+            ("", _) => CrossOriginError::Origin,
+            _ => CrossOriginError::Site,
+        };
+        if self.is_exempt(source) { Ok(()) } else { Err(refusal) }
+    }
+
+    fn is_exempt(&self, source: &Source<'_>) -> bool {
+        let Source { method, host, path, origin, .. } = *source;
+        origin.is_some_and(|origin| self.trusted.contains(origin))
+            || matches!(self.bypass.find_into(method, host, path, &mut Vec::new()), Found::Match(_))
+    }
+}
+
+/// An origin's scheme and what follows it.
+fn split_origin(origin: &str) -> Option<(&str, &str)> {
+    origin.split_once("://").filter(|(scheme, _)| {
+        let mut bytes = scheme.bytes();
+        bytes.next().is_some_and(|first| first.is_ascii_alphabetic())
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrossOriginError {
+    /// The browser says that it comes from another site.
+    #[error("cross-origin request detected from Sec-Fetch-Site header")]
+    Site,
+    /// The browser says nothing but an origin that is not the host.
+    #[error(
+        "cross-origin request detected, and/or browser is out of date: \
+         Sec-Fetch-Site is missing, and Origin does not match Host"
+    )]
+    Origin,
+}
+
+impl CrossOriginError {
+    /// The status to answer: 403.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        403
+    }
+}
+
+/// Why a text is not an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// It does not begin with `scheme://`.
+    #[error("an origin begins with a scheme and ://")]
+    Scheme,
+    /// Nothing follows the scheme.
+    #[error("an origin has a host")]
+    Host,
+    /// Something follows the host and port.
+    #[error("an origin has no path, query or fragment")]
+    Path,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn post(site: &'static str, origin: &'static str) -> Source<'static> {
+        let some = |text: &'static str| Some(text).filter(|text| !text.is_empty());
+        Source { method: "POST", host: "example.com", path: "/", site: some(site), origin: some(origin) }
+    }
+
+    #[test]
+    fn what_the_browser_says_decides() {
+        for (site, origin, allowed) in [
+            ("same-origin", "", Ok(())),
+            ("none", "", Ok(())),
+            ("same-origin", "https://attacker.example", Ok(())),
+            ("cross-site", "", Err(CrossOriginError::Site)),
+            ("same-site", "", Err(CrossOriginError::Site)),
+            ("Same-Origin", "", Err(CrossOriginError::Site)),
+            ("cross-site", "https://example.com", Err(CrossOriginError::Site)),
+            ("", "", Ok(())),
+            ("", "https://example.com", Ok(())),
+            ("", "http://example.com", Ok(())),
+            ("", "https://example.com:443", Err(CrossOriginError::Origin)),
+            ("", "https://attacker.example", Err(CrossOriginError::Origin)),
+            ("", "https://example.com.attacker.example", Err(CrossOriginError::Origin)),
+            ("", "null", Err(CrossOriginError::Origin)),
+            ("", "example.com", Err(CrossOriginError::Origin)),
+        ] {
+            assert_eq!(CrossOrigin::new().check(&post(site, origin)), allowed, "{site:?} {origin:?}");
+        }
+        let nameless = Source { host: "", ..post("", "null") };
+        assert_eq!(CrossOrigin::new().check(&nameless), Err(CrossOriginError::Origin));
+    }
+
+    #[test]
+    fn safe_methods_pass_and_others_do_not() {
+        for (method, passes) in [("GET", true), ("HEAD", true), ("OPTIONS", true), ("PUT", false), ("DELETE", false)] {
+            let source = Source { method, ..post("cross-site", "") };
+            assert_eq!(CrossOrigin::new().check(&source).is_ok(), passes, "{method}");
+        }
+    }
+
+    #[test]
+    fn a_trusted_origin_is_compared_byte_by_byte() {
+        let mut rules = CrossOrigin::new();
+        rules.add_trusted_origin("https://trusted.example").unwrap();
+        for (site, origin, passes) in [
+            ("cross-site", "https://trusted.example", true),
+            ("", "https://trusted.example", true),
+            ("cross-site", "https://trusted.example:443", false),
+            ("cross-site", "http://trusted.example", false),
+            ("cross-site", "", false),
+        ] {
+            assert_eq!(rules.check(&post(site, origin)).is_ok(), passes, "{site:?} {origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_origin_is_refused() {
+        for (origin, error) in [
+            ("", OriginError::Scheme),
+            ("example.com", OriginError::Scheme),
+            ("://example.com", OriginError::Scheme),
+            ("https://", OriginError::Host),
+            ("https://example.com/", OriginError::Path),
+            ("https://example.com?q", OriginError::Path),
+            ("https://example.com#f", OriginError::Path),
+        ] {
+            assert_eq!(CrossOrigin::new().add_trusted_origin(origin), Err(error), "{origin:?}");
+        }
+    }
+
+    #[test]
+    fn a_bypass_holds_for_direct_matches_only() {
+        let mut rules = CrossOrigin::new();
+        rules.add_insecure_bypass_pattern("/bypass/").unwrap();
+        rules.add_insecure_bypass_pattern("PUT /only-put").unwrap();
+        for (method, path, passes) in [
+            ("POST", "/bypass/", true),
+            ("POST", "/bypass/sub", true),
+            ("POST", "/bypass", false),
+            ("POST", "/x/../bypass/", false),
+            ("POST", "/only-put", false),
+            ("PUT", "/only-put", true),
+            ("POST", "/", false),
+        ] {
+            let source = Source { method, path, ..post("cross-site", "https://attacker.example") };
+            assert_eq!(rules.check(&source).is_ok(), passes, "{method} {path}");
+        }
+    }
+}

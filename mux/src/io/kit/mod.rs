@@ -1,0 +1,20 @@
+//! Small handlers, and handlers around handlers, that nearly every program needs.
+
+mod cross_origin;
+mod max_bytes;
+mod query_semicolons;
+mod redirect;
+mod replies;
+mod strip_prefix;
+mod timeout;
+
+pub(super) use redirect::reply as redirect_reply;
+pub use {
+    cross_origin::CrossOriginProtection,
+    max_bytes::max_bytes,
+    query_semicolons::allow_query_semicolons,
+    redirect::{redirect, redirect_handler},
+    replies::{error, not_found},
+    strip_prefix::strip_prefix,
+    timeout::timeout,
+};

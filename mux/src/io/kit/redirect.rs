@@ -1,0 +1,48 @@
+//! The reply that sends a client elsewhere.
+
+use http::StatusCode;
+use quintet_request::Request;
+
+use super::super::serve_mux::escape_html;
+use crate::{Handler, Response, redirect_location};
+
+/// A redirect of this request to `url`, which may be relative to the request's path. Go: `http.Redirect`.
+///
+/// The rules are those of [`redirect_location`]. `status` is a 3xx, often [`StatusCode::SEE_OTHER`] after a form. A
+/// GET is also answered with a line of HTML, for clients that do not follow.
+///
+/// # Example
+/// ```
+/// use http::StatusCode;
+/// use quintet_request::Request;
+///
+/// let request = Request::parse(b"GET /a/b HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+/// let reply = quintet_mux::redirect(&request, "../c?d", StatusCode::SEE_OTHER);
+/// assert_eq!(reply.header("location").unwrap(), "/c?d");
+/// ```
+pub fn redirect(request: &Request, url: &str, status: StatusCode) -> Response {
+    reply(request, &redirect_location(request.path(), url), status)
+}
+
+/// A handler that redirects every request. Go: `http.RedirectHandler`.
+pub fn redirect_handler(url: impl Into<String>, status: StatusCode) -> impl Handler {
+    let url = url.into();
+    move |request: Request| {
+        let reply = redirect(&request, &url, status);
+        async move { reply }
+    }
+}
+
+/// The redirect to a location that is ready to be sent.
+pub(in super::super) fn reply(request: &Request, location: &str, status: StatusCode) -> Response {
+    const HTML: &str = "text/html; charset=utf-8";
+    let reply = match request.method() {
+        "GET" => {
+            let (href, reason) = (escape_html(location), status.canonical_reason().unwrap_or(""));
+            Response::new(format!("<a href=\"{href}\">{reason}</a>.\n\n")).with_content_type(HTML)
+        }
+        "HEAD" => Response::new(()).with_content_type(HTML),
+        _ => Response::new(()),
+    };
+    reply.with_status(status).with_header("location", location)
+}

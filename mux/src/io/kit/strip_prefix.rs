@@ -1,0 +1,62 @@
+//! A handler that does not know where it was mounted.
+
+use std::future::Future;
+
+use quintet_request::Request;
+
+use super::not_found;
+use crate::{Handler, Pattern, Response, strip_path_prefix};
+
+/// Serves requests by `handler` with `prefix` removed from their path; 404 if it is not there. Go: `http.StripPrefix`.
+///
+/// The values of wildcards stay, under their names. See [`strip_path_prefix`] for how a prefix is compared.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{Handler, ServeMux, strip_prefix};
+/// use quintet_request::Request;
+///
+/// let inner = ServeMux::new();
+/// inner.handle("GET /users/{id}", async |request: Request| request.path_value("id").unwrap().into_owned());
+/// let outer = ServeMux::new();
+/// outer.handle("/api/", strip_prefix("/api", inner));
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let request = Request::parse(b"GET /api/users/7 HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+/// assert_eq!(outer.call(request).await.take_body().collect(10).await.unwrap(), "7");
+/// # });
+/// ```
+pub fn strip_prefix(prefix: impl Into<String>, handler: impl Handler) -> impl Handler {
+    StripPrefix { prefix: prefix.into(), handler }
+}
+
+struct StripPrefix<H> {
+    prefix: String,
+    handler: H,
+}
+
+impl<H: Handler> Handler for StripPrefix<H> {
+    fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
+        let rest = strip_path_prefix(request.path(), &self.prefix).map(str::to_owned);
+        async move {
+            match rest {
+                Some(rest) if rest.len() == request.path().len() => self.handler.call(request).await,
+                Some(rest) => {
+                    let values = values(&request);
+                    request.set_path(rest);
+                    for (name, value) in values {
+                        request.set_path_value(&name, &value);
+                    }
+                    self.handler.call(request).await
+                }
+                None => not_found(request).await,
+            }
+        }
+    }
+}
+
+/// The names and values of the pattern that matched: they are parts of a path that is about to be replaced.
+fn values(request: &Request) -> Vec<(Box<str>, String)> {
+    let Ok(pattern) = Pattern::parse(request.pattern()) else { return Vec::new() };
+    let names = pattern.names().iter();
+    names.filter_map(|name| Some((name.clone(), request.path_value(name)?.into_owned()))).collect()
+}

@@ -1,0 +1,77 @@
+//! A path without what stands before it.
+
+use percent_encoding::percent_decode_str;
+
+/// What follows `prefix` in `path`, or none if `path` does not begin with it.
+///
+/// Both are escaped paths, compared after decoding; only `%2F` is no slash. Go's `StripPrefix` compares the decoded
+/// and the raw path with the prefix and refuses `/%61/x` for `/a`, which its mux has matched with `/a/`.
+#[must_use]
+pub fn strip_path_prefix<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
+    if let Some(rest) = path.strip_prefix(prefix) {
+        return Some(rest);
+    }
+    let mut units = units(path);
+    for wanted in self::units(prefix) {
+        if units.next()?.0 != wanted.0 {
+            return None;
+        }
+    }
+    path.get(units.next().map_or(path.len(), |(_, at)| at)..)
+}
+
+/// What a path is made of, and where: characters' bytes and escapes, decoded. An escaped slash is no slash.
+fn units(path: &str) -> impl Iterator<Item = (u16, usize)> {
+    const ESCAPED_SLASH: u16 = 0x100;
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let here = at;
+        let escape = path.as_bytes().get(at..at + 3).filter(|escape| is_escape(escape));
+        let (unit, len) = match escape {
+            Some([b'%', b'2', b'F' | b'f']) => (ESCAPED_SLASH, 3),
+            Some(_) => (percent_decode_str(&path[at..at + 3]).next()?.into(), 3),
+            None => ((*path.as_bytes().get(at)?).into(), 1),
+        };
+        at += len;
+        Some((unit, here))
+    })
+}
+
+fn is_escape(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::strip_path_prefix;
+
+    #[test]
+    fn a_prefix_is_compared_after_decoding_but_an_escaped_slash_is_none() {
+        for (path, prefix, rest) in [
+            ("/a/b", "", Some("/a/b")),
+            ("/a/b", "/a", Some("/b")),
+            ("/a/b", "/a/", Some("b")),
+            ("/a", "/a", Some("")),
+            ("/ab", "/a", Some("b")),
+            ("/b", "/a", None),
+            ("/", "/a", None),
+            ("/%61/b", "/a", Some("/b")),
+            ("/a/%2Fb", "/a", Some("/%2Fb")),
+            ("/a%20b/c", "/a%20b", Some("/c")),
+            ("/a%20b/c", "/a b", Some("/c")),
+            ("/a%2Fb/c", "/a/b", None),
+            ("/a%2fb/c", "/a%2Fb", Some("/c")),
+            ("/a/b/c", "/a%2Fb", None),
+            ("/%c3%a9/c", "/é", Some("/c")),
+            ("/%C3%A9/c", "/%c3", Some("%A9/c")),
+            ("/%zz", "/%z", Some("z")),
+        ] {
+            assert_eq!(strip_path_prefix(path, prefix), rest, "{path} without {prefix}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_that_ends_inside_a_character_does_not_split_it() {
+        assert_eq!(strip_path_prefix("/é", "/%c3"), None);
+    }
+}
