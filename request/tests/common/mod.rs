@@ -33,6 +33,28 @@ pub(crate) fn every_way(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, 
         _ => assert_eq!(dribbled, whole, "dribbled"),
     }
 
+    // A wrong byte is refused when it comes, not when its line or the head is over.
+    if let Err(error) = &whole {
+        let wait = match error {
+            HeadError::BareCr { .. } => 2,
+            HeadError::Method { .. }
+            | HeadError::MethodTooLong { .. }
+            | HeadError::TargetTooLong { .. }
+            | HeadError::Version { .. }
+            | HeadError::EmptyLines { .. }
+            | HeadError::BareLf { .. }
+            | HeadError::Fold { .. }
+            | HeadError::FieldName { .. }
+            | HeadError::SpaceBeforeColon { .. }
+            | HeadError::FieldValue { .. }
+            | HeadError::FieldTooLong { .. }
+            | HeadError::TooManyFields { .. } => 1,
+            _ => bytes.len(),
+        };
+        let end = bytes.len().min(error.at() as usize + wait);
+        assert_eq!(parse(&bytes[..end], limits), Err(*error), "as soon as it came");
+    }
+
     // What follows changes nothing that is decided.
     if whole != Ok(None) {
         for rest in [&b"x"[..], b"\r\n\r\n", b"\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\0\xff: "] {
