@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use quintet_server::{Handler, Html, IntoResponse, Listener, Request, Response, Server, ServeMux, SetCookie, listen};
+use quintet_server::{Handler, Html, IntoResponse, Listener, Request, Response, ServeMux, Server, SetCookie, listen};
 
 /// A handler around a handler: prints a line for every request, those that nobody answers too.
 struct Log<H>(H);

@@ -191,12 +191,13 @@ impl fmt::Debug for HeadRef<'_> {
     }
 }
 
-/// A head with its own memory, which [`parse`](Head::parse) uses again.
+/// A head with its own memory, which [`parse`](Head::parse) uses again: what is equal in the next head is not read
+/// again.
 #[derive(Clone, Default)]
 pub struct Head {
-    bytes: Vec<u8>,
-    index: Index,
-    target: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) index: Index,
+    pub(crate) target: String,
 }
 
 impl Head {
@@ -206,6 +207,9 @@ impl Head {
     /// # Errors
     /// As [`Index::parse`].
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
+        if let Some(len) = self.parse_again(bytes, limits) {
+            return Ok(Some(len));
+        }
         self.bytes.clear();
         self.target.clear();
         let parsed = self.index.parse_with(bytes, limits, |target| self.target.push_str(target));

@@ -13,11 +13,15 @@ mod serve;
 mod server;
 mod signal;
 mod sniff;
+#[cfg(feature = "tower")]
+mod tower;
 
 pub use config::{Config, Hooks, Panicked, Refused};
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
 pub use server::{Report, ServeError, Server};
 pub use sniff::sniff;
+#[cfg(feature = "tower")]
+pub use tower::{HandlerService, TowerHandler};
 
 pub use quintet_conn::{Counts, Deadlines, Link, State};
 pub use quintet_listener::{AcceptError, Addr, Health, Limit, Listener, Retry, Stream, Tcp, TcpOptions, listen};

@@ -63,7 +63,7 @@ pub(crate) async fn reply<H, S: Stream>(
         return Ok(Replied::Upgrade(upgrade));
     }
     if waiting >= HIGH {
-        Box::pin(flush(requests)).await?;
+        Box::pin(flush(server, requests)).await?;
     }
     finish(server, requests, &plan, unread).await
 }
@@ -83,8 +83,8 @@ async fn finish<H, S: Stream>(
     }))
 }
 
-async fn flush<S: Stream>(requests: &mut Requests<S>) -> Result<(), WireError> {
-    poll_fn(|cx| requests.wire().poll_flush(cx)).await
+async fn flush<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>) -> Result<(), WireError> {
+    poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await
 }
 
 /// Writes a response whose body is made as it is sent.
@@ -116,20 +116,20 @@ async fn stream<H, S: Stream>(
         return Ok(Replied::Upgrade(upgrade));
     }
     if plan.bodied {
-        match send(requests, &mut body, first, plan.length).await? {
+        match send(server, requests, &mut body, first, plan.length).await? {
             Sent::Whole => {}
             Sent::Broken(failure) => {
                 if let Failure::Panic(payload) = failure {
                     panicked(server, link, &*payload);
                 }
                 // The client must not take this for a whole body: no last chunk, or fewer bytes than announced.
-                flush(requests).await?;
+                flush(server, requests).await?;
                 return Ok(Replied::Done(Reuse::No));
             }
         }
     }
     drop(body);
-    flush(requests).await?;
+    flush(server, requests).await?;
     finish(server, requests, &plan, unread).await
 }
 
@@ -180,7 +180,8 @@ async fn next_frame<S: Stream>(
 
 /// Sends a body: everything that is ready is gathered, and flushed when it is much or when there is nothing more for
 /// now. A client that does not read stops the body from being made.
-async fn send<S: Stream>(
+async fn send<H, S: Stream>(
+    server: &Shared<H>,
     requests: &mut Requests<S>,
     body: &mut Body,
     mut first: Option<Frame<Bytes>>,
@@ -194,7 +195,7 @@ async fn send<S: Stream>(
     poll_fn(|cx| {
         loop {
             if requests.wire().output.len() >= HIGH {
-                ready!(requests.wire().poll_flush(cx))?;
+                ready!(requests.poll_flush(cx, server.config.unread))?;
             }
             let frame = match first.take() {
                 Some(frame) => Some(frame),

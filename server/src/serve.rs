@@ -1,6 +1,6 @@
 //! The page: how connections are accepted, and how one is served. Everything else is behind one of these names.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use quintet_conn::{Conn, Link, State};
 use quintet_listener::{Listener, Stream};
@@ -29,8 +29,9 @@ impl<H: Handler> Server<H> {
     /// Dropping the future closes the listener; connections go on.
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         let (mut listener, door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
+        let mut stopping = pin!(door.conns.stopping());
         loop {
-            let (stream, peer) = match select(door.conns.stopping(), listener.accept()).await {
+            let (stream, peer) = match select(stopping.as_mut(), listener.accept()).await {
                 Either::First(()) => return Ok(()), //                   Go: ErrServerClosed
                 Either::Second(accepted) => accepted.map_err(ServeError::Accept)?,
             };

@@ -59,6 +59,12 @@ impl Link {
         &self.peer
     }
 
+    /// Its number among the connections of its loop: small, and used again once it is closed.
+    #[inline]
+    pub fn seat(&self) -> usize {
+        self.seat
+    }
+
     /// The connections this one is among.
     #[inline]
     pub fn conns(&self) -> &Arc<Conns> {

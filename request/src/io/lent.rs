@@ -45,6 +45,8 @@ pub(super) struct Lent<S> {
     /// The client waits for `100 Continue`.
     pub(super) expects: bool,
     pub(super) failed: Option<BodyError>,
+    /// How much of the body was thrown away, in bytes.
+    discarded: u64,
     scratch: BytesMut,
 }
 
@@ -57,7 +59,7 @@ pub(super) enum Discarded {
 
 impl<S: Stream> Lent<S> {
     pub(super) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
-        Lent { wire, left, expects, failed: None, scratch: BytesMut::new() }
+        Lent { wire, left, expects, failed: None, discarded: 0, scratch: BytesMut::new() }
     }
 
     /// Whether the next byte on the wire is the first of the next request.
@@ -176,16 +178,16 @@ impl<S: Stream> Lent<S> {
 
     /// For the owner, after the reply: sends what is to be sent and throws away what is left of the body, but no more
     /// than `limit` bytes.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: &mut u64) -> Poll<Result<Discarded, WireError>> {
+    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Discarded, WireError>> {
         loop {
             let before = self.wire.input.len();
-            match self.skip() {
-                Ok(()) => {}
-                Err(_) => return Poll::Ready(Ok(Discarded::TooMuch)),
+            if self.skip().is_err() {
+                return Poll::Ready(Ok(Discarded::TooMuch));
             }
-            let skipped = (before - self.wire.input.len()) as u64;
-            let Some(rest) = limit.checked_sub(skipped) else { return Poll::Ready(Ok(Discarded::TooMuch)) };
-            *limit = rest;
+            self.discarded += (before - self.wire.input.len()) as u64;
+            if self.discarded > limit {
+                return Poll::Ready(Ok(Discarded::TooMuch));
+            }
             if matches!(self.left, Left::Nothing) {
                 return self.wire.poll_flush(cx).map_ok(|()| Discarded::All);
             }
@@ -199,6 +201,21 @@ impl<S: Stream> Lent<S> {
                 Filled::End | Filled::Full => return Poll::Ready(Ok(Discarded::TooMuch)),
             }
         }
+    }
+
+    /// For the owner, while a reply is sent and nobody holds the body: sends everything, and throws the body away
+    /// meanwhile, but no more than `limit` bytes. Nothing of it is waited for.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<(), WireError>> {
+        let flushed = self.wire.poll_flush(cx);
+        if flushed.is_pending() && !self.expects && self.failed.is_none() && self.discarded <= limit {
+            self.wire.rest();
+            if let Poll::Ready(Err(error)) = self.poll_discard(cx, limit) {
+                return Poll::Ready(Err(error));
+            }
+            // Discarding may have flushed on; whether that was all is asked once more.
+            return self.wire.poll_flush(cx);
+        }
+        flushed
     }
 
     fn skip(&mut self) -> Result<(), BodyError> {

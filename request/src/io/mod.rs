@@ -1,6 +1,7 @@
 //! What waits: bodies, requests, and a connection seen as a sequence of them.
 
 mod body;
+mod convert;
 mod lent;
 mod loan;
 mod request;

@@ -19,8 +19,10 @@ use crate::{Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, 
 
 /// How much of a body is read for a form, in bytes: 10 MiB, as in Go.
 const FORM: u64 = 10 << 20;
-/// How many boxes a thread keeps for its next requests.
-const KEPT: usize = 64;
+/// How many boxes a thread keeps for its next requests: a power of two.
+const KEPT: usize = 256;
+/// A box that grew larger than this, in bytes, is not kept.
+const LARGE: usize = 16 * 1024;
 
 /// One request: what the client said, the body that follows, and what the route added. Go: `http.Request`.
 ///
@@ -39,6 +41,8 @@ pub struct Request(Option<Box<Inner>>);
 
 #[derive(Default)]
 struct Inner {
+    /// Where in the pool it belongs.
+    place: usize,
     head: Head,
     body: Body,
     link: Option<Arc<Link>>,
@@ -74,8 +78,9 @@ pub struct PathValues {
 }
 
 thread_local! {
-    #[expect(clippy::vec_box, reason = "the boxes are what is kept")]
-    static POOL: RefCell<Vec<Box<Inner>>> = const { RefCell::new(Vec::new()) };
+    /// The boxes by the connection that used them last. A connection finds the box of its last request again, and with
+    /// it that request's head, which the next one is likely to resemble; see `Head::parse`.
+    static POOL: RefCell<Vec<Option<Box<Inner>>>> = const { RefCell::new(Vec::new()) };
     static DROPPED: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
@@ -85,7 +90,7 @@ impl Request {
     /// # Errors
     /// [`HeadError`] if this is not a head, or not all of it (then as if it were malformed at its end).
     pub fn parse(bytes: &[u8]) -> Result<Request, HeadError> {
-        let mut request = Request::blank();
+        let mut request = Request::blank(0);
         match request.inner_mut().head.parse(bytes, &Limits::default())? {
             Some(len) => {
                 *request.body_mut() = Bytes::copy_from_slice(&bytes[len..]).into();
@@ -95,9 +100,13 @@ impl Request {
         }
     }
 
-    pub(super) fn blank() -> Request {
-        let pooled = POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten();
-        Request(Some(pooled.unwrap_or_default()))
+    /// A request to be filled, for the connection of this number. Its head is whatever it was last.
+    pub(super) fn blank(number: usize) -> Request {
+        let place = number % KEPT;
+        let kept = POOL.try_with(|pool| pool.borrow_mut().get_mut(place)?.take()).ok().flatten();
+        let mut inner = kept.unwrap_or_default();
+        inner.place = place;
+        Request(Some(inner))
     }
 
     pub(super) fn head_mut(&mut self) -> &mut Head {
@@ -403,15 +412,16 @@ impl Drop for Request {
         inner.link = None;
         inner.rare = None;
         inner.values.clear();
-        inner.head.clear();
-        if inner.head.capacity() > 16 * 1024 {
+        if inner.head.capacity() > LARGE {
             return;
         }
         let _ = POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
-            if pool.len() < KEPT {
-                pool.push(inner);
+            if pool.len() <= inner.place {
+                pool.resize_with(inner.place + 1, || None);
             }
+            let place = inner.place;
+            pool[place] = Some(inner);
         });
     }
 }

@@ -38,6 +38,7 @@ pub struct Requests<S: Stream> {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 enum Seat<S: Stream> {
     Mine(Wire<S>),
     Lent(Owner<S>),
@@ -135,7 +136,7 @@ impl<S: Stream> Requests<S> {
         if bytes.is_empty() || !self.scan.look(bytes) {
             return Ok(None);
         }
-        let mut request = Request::blank();
+        let mut request = Request::blank(wire.link().map_or(0, |link| link.seat()));
         let Some(len) = request.head_mut().parse(bytes, &self.limits)? else { return Ok(None) };
         wire.input.consume(len);
         wire.rest();
@@ -262,6 +263,22 @@ impl<S: Stream> Requests<S> {
         watched
     }
 
+    /// Sends everything. A body that nobody holds any more is thrown away meanwhile, up to `limit` bytes: a client that
+    /// sends all of it before it reads would otherwise wait for us while we wait for it.
+    ///
+    /// # Errors
+    /// [`WireError`] if the connection failed.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<(), WireError>> {
+        match self.seat.as_mut().expect(SEATED) {
+            Seat::Mine(wire) => wire.poll_flush(cx),
+            Seat::Lent(owner) => {
+                let held = Arc::strong_count(&owner.0) > 1;
+                let mut lent = owner.0.get().expect(OWNED);
+                if held { lent.wire.poll_flush(cx) } else { lent.poll_flush(cx, limit) }
+            }
+        }
+    }
+
     /// What is left of the request's body, as the reply begins. At most `limit` bytes are worth throwing away.
     ///
     /// If the client still waits for `100 Continue` and somebody still holds the body, it is sent now: it cannot
@@ -304,7 +321,7 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    async fn settle_lent(&mut self, mut limit: u64) -> Result<Reuse, WireError> {
+    async fn settle_lent(&mut self, limit: u64) -> Result<Reuse, WireError> {
         let Some(Seat::Lent(owner)) = self.seat.take() else { return Ok(Reuse::Yes) };
         let mut lent = owner.0.take().expect(OWNED);
         let reuse = if lent.is_end() {
@@ -314,7 +331,7 @@ impl<S: Stream> Requests<S> {
         } else {
             lent.wire.rest();
             lent.wire.enter(Phase::Linger);
-            match poll_fn(|cx| lent.poll_discard(cx, &mut limit)).await {
+            match poll_fn(|cx| lent.poll_discard(cx, limit)).await {
                 Ok(Discarded::All) => Ok(Reuse::Yes),
                 Ok(Discarded::TooMuch) => Ok(Reuse::Unread),
                 Err(error) => Err(error),

@@ -1,0 +1,27 @@
+//! An axum router served by Quintet, and a Quintet handler inside it.
+//!
+//! You learn: how the ecosystem's services and these handlers fit together; what is strict and safe stays so.
+//!
+//! Run:      `cargo run --example 13_tower`
+//! Then:     `curl localhost:9090/axum/you`, `curl localhost:9090/quintet/you`
+//! You see:  the first answered by an axum handler, the second by one of ours behind the same router.
+
+use axum::{Router, extract::Path, routing::get};
+use quintet_server::{HandlerService, Listener, Request, ServeMux, Server, TowerHandler, listen};
+use std::time::Duration;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let ours = ServeMux::new();
+    ours.handle("GET /quintet/{name}", async |request: Request| {
+        format!("quintet says hello to {}\n", request.path_value("name").unwrap_or_default())
+    });
+    let router = Router::new()
+        .route("/axum/{name}", get(async |Path(name): Path<String>| format!("axum says hello to {name}\n")))
+        .fallback_service(HandlerService::new(ours));
+
+    let listener = listen(":9090")?;
+    println!("listening on {}", listener.local_addr()?);
+    Server::new(TowerHandler(router)).serve_until_signal(listener, Duration::from_secs(5)).await?;
+    Ok(())
+}
