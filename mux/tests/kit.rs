@@ -1,0 +1,356 @@
+//! The handlers' kit and the mux of handlers, without a connection.
+
+#![allow(missing_docs)]
+#![cfg(feature = "handler")]
+
+use std::{sync::Arc, time::Duration};
+
+use http::StatusCode;
+use quintet_mux::{
+    Allow, CrossOrigin, CrossOriginProtection, Handler, InsertError, IntoResponse, Response, ServeMux,
+    allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler, strip_prefix, timeout,
+};
+use quintet_request::{Body, BodyError, Request};
+
+fn request(line: &str) -> Request {
+    request_with(line, "", "")
+}
+
+fn request_with(line: &str, fields: &str, body: &str) -> Request {
+    let text = format!("{line} HTTP/1.1\r\nHost: h.example:80\r\n{fields}\r\n{body}");
+    Request::parse(text.as_bytes()).expect("a request")
+}
+
+async fn text(mut response: Response) -> String {
+    let body = response.take_body().collect(10_000).await.expect("a short body");
+    String::from_utf8(body.to_vec()).expect("text")
+}
+
+fn field(response: &Response, name: &str) -> String {
+    response.header(name).map_or(String::new(), |value| value.to_str().expect("text").to_owned())
+}
+
+/// Answers with what the request looks like by now.
+async fn echo(request: Request) -> String {
+    let query = request.query().map_or(String::new(), |query| format!("?{query}"));
+    format!("{} {}{query} by {}", request.method(), request.path(), request.pattern())
+}
+
+mod serve_mux {
+    use super::*;
+
+    async fn ask(mux: &ServeMux, line: &str) -> (u16, String) {
+        let response = mux.call(request(line)).await;
+        (response.status().as_u16(), text(response).await)
+    }
+
+    #[tokio::test]
+    async fn the_handler_knows_its_pattern_and_values() {
+        let mux = ServeMux::new();
+        mux.handle("GET /a/{x}/{rest...}", async |request: Request| {
+            let value = |name| request.path_value(name).unwrap_or_default().into_owned();
+            format!("{} {} {}", request.pattern(), value("x"), value("rest"))
+        });
+        assert_eq!(ask(&mux, "GET /a/1%2F2/3/4").await, (200, "GET /a/{x}/{rest...} 1/2 3/4".into()));
+    }
+
+    #[tokio::test]
+    async fn what_no_handler_matches_is_answered_as_go_does() {
+        let mux = ServeMux::new();
+        mux.handle("GET /a", echo);
+        mux.handle("POST /b/", echo);
+        assert_eq!(ask(&mux, "GET /x").await, (404, "404 page not found\n".into()));
+        let reply = mux.call(request("PUT /a")).await;
+        assert_eq!((reply.status(), field(&reply, "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD".into()));
+        assert_eq!(field(&reply, "x-content-type-options"), "nosniff");
+        assert_eq!(text(reply).await, "Method Not Allowed\n");
+        let reply = mux.call(request("OPTIONS *")).await;
+        assert_eq!((reply.status().as_u16(), field(&reply, "connection")), (400, "close".into()));
+        assert_eq!(text(reply).await, "");
+    }
+
+    #[tokio::test]
+    async fn a_redirect_keeps_the_query() {
+        let mux = ServeMux::new();
+        mux.handle("/b/", echo);
+        for (line, location, body) in [
+            ("GET /b?q=1&r", "/b/?q=1&r", "<a href=\"/b/?q=1&amp;r\">Temporary Redirect</a>.\n\n"),
+            ("POST /b", "/b/", ""),
+            ("GET //x/./y?", "/x/y?", "<a href=\"/x/y?\">Temporary Redirect</a>.\n\n"),
+        ] {
+            let reply = mux.call(request(line)).await;
+            assert_eq!((reply.status().as_u16(), field(&reply, "location")), (307, location.into()), "{line}");
+            assert_eq!(text(reply).await, body, "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_mux_in_a_mux_sets_its_own_pattern_and_values() {
+        let inner = ServeMux::new();
+        inner.handle("GET /api/{name}/{id}", async |request: Request| {
+            format!("{} {}", request.pattern(), request.path_value("id").unwrap_or_default())
+        });
+        let outer = ServeMux::new();
+        outer.handle("/api/{id}/", inner);
+        assert_eq!(ask(&outer, "GET /api/users/7").await, (200, "GET /api/{name}/{id} 7".into()));
+        assert_eq!(ask(&outer, "GET /api/users/7/8").await.0, 404);
+        assert_eq!(ask(&outer, "PUT /api/users/7").await.0, 405);
+    }
+
+    #[tokio::test]
+    async fn replies_for_404_and_405_can_be_replaced() {
+        let mux = ServeMux::new();
+        mux.handle("GET /a", echo);
+        mux.handle_not_found(async |request: Request| (StatusCode::NOT_FOUND, format!("no {}", request.path())));
+        mux.handle_method_not_allowed(async |request: Request| {
+            let Allow(allow) = request.extension::<Allow>().expect("the methods").clone();
+            (StatusCode::METHOD_NOT_ALLOWED, format!("only {allow}"))
+        });
+        assert_eq!(ask(&mux, "GET /x").await, (404, "no /x".into()));
+        assert_eq!(ask(&mux, "POST /a").await, (405, "only GET, HEAD".into()));
+    }
+
+    #[tokio::test]
+    async fn handlers_can_be_added_while_serving() {
+        let mux = ServeMux::new();
+        let shared = mux.clone();
+        let adding = std::thread::spawn(move || {
+            for n in 0..500 {
+                shared.handle(&format!("/added/{n}"), move |_: Request| async move { n.to_string() });
+            }
+        });
+        while !adding.is_finished() {
+            let (status, _) = ask(&mux, "GET /added/0").await;
+            assert!(matches!(status, 200 | 404));
+        }
+        adding.join().expect("no panic");
+        for n in [0, 250, 499] {
+            assert_eq!(ask(&mux, &format!("GET /added/{n}")).await, (200, n.to_string()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_conflict_is_an_error_or_a_panic_and_changes_nothing() {
+        let mux = ServeMux::new();
+        mux.handle("/{x}/b", echo);
+        let error = mux.try_handle("/a/{y}", echo).expect_err("a conflict");
+        assert!(matches!(error, InsertError::Conflict(_)));
+        assert!(error.to_string().contains("kit.rs"), "{error}");
+        let copy = mux.clone();
+        let panic = std::thread::spawn(move || copy.handle_func("/a/{y}", echo)).join().expect_err("a panic");
+        let panic = panic.downcast_ref::<String>().expect("a text");
+        assert!(panic.starts_with("pattern \"/a/{y}\" (registered at mux/tests/kit.rs:"), "{panic}");
+        assert!(matches!(mux.try_handle("/{", echo), Err(InsertError::Pattern(_))));
+        assert_eq!(ask(&mux, "GET /a/c").await.0, 404);
+    }
+
+    #[tokio::test]
+    async fn a_handler_can_be_looked_up_without_serving() {
+        let mux = ServeMux::new();
+        mux.handle("/a/{x}", async |_: Request| "a");
+        let asked = request("GET /a/1");
+        let (handler, pattern) = mux.handler(&asked).expect("a handler");
+        assert_eq!((pattern, asked.pattern(), asked.path_value("x")), ("/a/{x}", "", None));
+        assert_eq!(text(handler.call(request("GET /")).await).await, "a");
+        assert!(mux.handler(&request("GET /b")).is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_prefix_is_stripped_or_404() {
+    let handler = strip_prefix("/pre", echo);
+    for (line, expected) in [
+        ("GET /pre/a?q", "GET /a?q by "),
+        ("GET /pre", "GET  by "),
+        ("GET /prefix", "GET fix by "),
+        ("GET /%70re/%2Fa", "GET /%2Fa by "),
+        ("GET /a", "404 page not found\n"),
+        ("GET /%2Fpre", "404 page not found\n"),
+    ] {
+        assert_eq!(text(handler.call(request(line)).await).await, expected, "{line}");
+    }
+    assert_eq!(text(strip_prefix("", echo).call(request("GET /a")).await).await, "GET /a by ");
+}
+
+#[tokio::test]
+async fn stripping_keeps_the_values_of_wildcards() {
+    let mux = ServeMux::new();
+    let show = async |request: Request| {
+        let value = |name| request.path_value(name).unwrap_or_default().into_owned();
+        format!("{} {} {}", request.path(), value("x"), value("rest"))
+    };
+    mux.handle("/pre/{x}/{rest...}", strip_prefix("/pre", show));
+    assert_eq!(text(mux.call(request("GET /pre/%41/b/c")).await).await, "/%41/b/c A b/c");
+}
+
+#[tokio::test]
+async fn a_redirect_says_where_and_shows_a_link() {
+    let to = |line: &str, url: &str| redirect(&request(line), url, StatusCode::FOUND);
+    let reply = to("GET /qux/x", "foo?a=1&b=<\">");
+    assert_eq!((reply.status().as_u16(), field(&reply, "location")), (302, "/qux/foo?a=1&b=<\">".into()));
+    assert_eq!(field(&reply, "content-type"), "text/html; charset=utf-8");
+    assert_eq!(text(reply).await, "<a href=\"/qux/foo?a=1&amp;b=&lt;&#34;&gt;\">Found</a>.\n\n");
+    let reply = to("HEAD /x", "/y");
+    assert_eq!(field(&reply, "content-type"), "text/html; charset=utf-8");
+    assert_eq!(text(reply).await, "");
+    let reply = to("POST /x", "/y");
+    assert_eq!(reply.header("content-type"), None);
+    assert_eq!(text(reply).await, "");
+    let handler = redirect_handler("../up", StatusCode::PERMANENT_REDIRECT);
+    let reply = handler.call(request("GET /a/b/c")).await;
+    assert_eq!((reply.status().as_u16(), field(&reply, "location")), (308, "/a/up".into()));
+}
+
+#[tokio::test]
+async fn an_error_is_a_line_of_plain_text() {
+    let reply = error("no tea", StatusCode::IM_A_TEAPOT);
+    assert_eq!(reply.status(), 418);
+    assert_eq!(field(&reply, "content-type"), "text/plain; charset=utf-8");
+    assert_eq!(field(&reply, "x-content-type-options"), "nosniff");
+    assert_eq!(text(reply).await, "no tea\n");
+    let reply = Handler::call(&not_found, request("GET /")).await;
+    assert_eq!((reply.status().as_u16(), text(reply).await.as_str()), (404, "404 page not found\n"));
+}
+
+mod limits {
+    use super::*;
+
+    /// Answers with the body piece by piece, and how it ended.
+    async fn read(mut request: Request) -> Response {
+        let mut seen = String::new();
+        loop {
+            match request.body_mut().chunk().await {
+                Ok(Some(piece)) => seen.push_str(&String::from_utf8_lossy(&piece)),
+                Ok(None) => return seen.into_response(),
+                Err(error) => {
+                    let again = request.body_mut().chunk().await.expect_err("it stays an error");
+                    assert!(matches!((&error, &again), (BodyError::TooLarge { .. }, BodyError::TooLarge { .. })));
+                    let status = StatusCode::from_u16(error.status()).expect("a status");
+                    return (status, format!("{seen}: {error}")).into_response();
+                }
+            }
+        }
+    }
+
+    async fn post(limit: u64, body: Body) -> (u16, String) {
+        let mut request = request("POST /");
+        *request.body_mut() = body;
+        let reply = max_bytes(limit, read).call(request).await;
+        (reply.status().as_u16(), text(reply).await)
+    }
+
+    fn pieces() -> Body {
+        Body::writer(|mut writer| async move {
+            for piece in ["abc", "de", "f"] {
+                writer.write(piece).await?;
+                writer.flush().await?;
+            }
+            Ok(())
+        })
+    }
+
+    #[tokio::test]
+    async fn a_body_may_be_as_long_as_its_limit_and_no_longer() {
+        for (limit, expected) in [
+            (7, (200, "abcdef")),
+            (6, (200, "abcdef")),
+            (5, (413, "abcde: the body is larger than 5 bytes")),
+            (4, (413, "abcd: the body is larger than 4 bytes")),
+            (0, (413, ": the body is larger than 0 bytes")),
+        ] {
+            let expected = (expected.0, expected.1.to_owned());
+            assert_eq!(post(limit, Body::from("abcdef")).await, expected, "whole, {limit}");
+            assert_eq!(post(limit, pieces()).await, expected, "in pieces, {limit}");
+        }
+        assert_eq!(post(0, Body::empty()).await, (200, String::new()));
+    }
+}
+
+mod time {
+    use super::*;
+
+    async fn after(wait: u64, message: &'static str) -> (u16, String) {
+        let slow = move |_: Request| async move {
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            "done"
+        };
+        let reply = timeout(slow, Duration::from_secs(5), message).call(request("GET /")).await;
+        (reply.status().as_u16(), text(reply).await)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_is_late_is_answered_for() {
+        assert_eq!(after(4, "late").await, (200, "done".into()));
+        assert_eq!(after(6, "late").await, (503, "late".into()));
+        assert!(after(6, "").await.1.contains("<h1>Timeout</h1>"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_has_begun_may_go_on() {
+        let stream = async |_: Request| {
+            Body::writer(|mut writer| async move {
+                for _ in 0..3 {
+                    tokio::time::sleep(Duration::from_secs(4)).await;
+                    writer.write("tick ").await?;
+                    writer.flush().await?;
+                }
+                Ok(())
+            })
+        };
+        let reply = timeout(stream, Duration::from_secs(5), "late").call(request("GET /")).await;
+        assert_eq!(reply.status(), 200);
+        assert_eq!(text(reply).await, "tick tick tick ");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_is_late_is_dropped() {
+        let held = Arc::new(());
+        let inner = Arc::clone(&held);
+        let slow = move |_: Request| {
+            let held = Arc::clone(&inner);
+            async move {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                drop(held);
+            }
+        };
+        let handler = timeout(slow, Duration::from_secs(1), "late");
+        assert_eq!(handler.call(request("GET /")).await.status(), 503);
+        assert_eq!(Arc::strong_count(&held), 2, "ours and the handler's, none of a future");
+    }
+}
+
+#[tokio::test]
+async fn semicolons_in_a_query_become_ampersands() {
+    for (line, expected) in
+        [("GET /?a=1;b=2&c;", "GET /?a=1&b=2&c& by "), ("GET /?a=1&b", "GET /?a=1&b by "), ("GET /", "GET / by ")]
+    {
+        assert_eq!(text(allow_query_semicolons(echo).call(request(line)).await).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_forged_request_is_refused() {
+    let handler = |rules: CrossOrigin| CrossOriginProtection::new(rules).handler(echo);
+    let post = |fields: &str| request_with("POST /hook", fields, "");
+    for (fields, status) in [
+        ("", 200),
+        ("Sec-Fetch-Site: same-origin\r\n", 200),
+        ("Sec-Fetch-Site: cross-site\r\n", 403),
+        ("sec-fetch-site: cross-site\r\nSec-Fetch-Site: same-origin\r\n", 403),
+        ("Sec-Fetch-Site: \u{e9}\r\n", 403),
+        ("Origin: http://h.example:80\r\n", 200),
+        ("Origin: http://h.example\r\n", 403),
+        ("Origin: null\r\n", 403),
+    ] {
+        assert_eq!(handler(CrossOrigin::new()).call(post(fields)).await.status(), status, "{fields:?}");
+    }
+    let reply = handler(CrossOrigin::new()).call(post("Sec-Fetch-Site: cross-site\r\n")).await;
+    assert_eq!(text(reply).await, "cross-origin request detected from Sec-Fetch-Site header\n");
+    let mut rules = CrossOrigin::new();
+    rules.add_insecure_bypass_pattern("POST h.example/hook").expect("a pattern");
+    assert_eq!(handler(rules).call(post("Sec-Fetch-Site: cross-site\r\n")).await.status(), 200);
+    let denied = CrossOriginProtection::new(CrossOrigin::new())
+        .with_deny_handler(async |_: Request| (StatusCode::IM_A_TEAPOT, "no"))
+        .handler(echo);
+    assert_eq!(denied.call(post("Sec-Fetch-Site: cross-site\r\n")).await.status(), 418);
+}
