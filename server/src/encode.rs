@@ -39,11 +39,8 @@ pub(crate) fn head(out: &mut Vec<u8>, response: &Response, exchange: &Exchange, 
     start(out, response.status(), exchange.version, unix, own_date);
     content_type(out, response, plan, body);
     if let Some(headers) = headers {
-        let upgrade = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        fields(out, headers, |name| match *name {
-            header::CONTENT_LENGTH | header::TRANSFER_ENCODING => false,
-            header::CONNECTION => upgrade,
-            _ => true,
+        fields(out, headers, |name| {
+            !matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::CONNECTION)
         });
     }
     match plan.length {
@@ -55,12 +52,10 @@ pub(crate) fn head(out: &mut Vec<u8>, response: &Response, exchange: &Exchange, 
         Length::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
         Length::Unsaid | Length::Close => {}
     }
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        if let Some(connection) = exchange.connection(plan) {
-            out.extend_from_slice(b"Connection: ");
-            out.extend_from_slice(connection.as_bytes());
-            out.extend_from_slice(b"\r\n");
-        }
+    if let Some(connection) = exchange.connection(plan, response) {
+        out.extend_from_slice(b"Connection: ");
+        out.extend_from_slice(connection.as_bytes());
+        out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -218,13 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_keeps_its_connection_field_and_has_no_date() {
+    fn an_upgrade_has_its_connection_field_and_no_date() {
         let response = Response::new(())
             .with_status(StatusCode::SWITCHING_PROTOCOLS)
-            .with_header("connection", "upgrade")
             .with_header("upgrade", "x");
         let seen = encoded(GET, &response, Some(0), b"");
-        assert_eq!(seen, "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+        assert_eq!(seen, "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nConnection: upgrade\r\n\r\n");
     }
 
     #[test]

@@ -100,15 +100,30 @@ impl Exchange {
         }
     }
 
-    /// The `Connection` field that says so, where the version does not.
+    /// The `Connection` field that says so, where the version does not. It also names an `Upgrade` field, which only
+    /// counts if it does (RFC 9110 §7.8).
     #[inline]
-    pub(crate) fn connection(&self, plan: &Plan) -> Option<&'static str> {
+    pub(crate) fn connection(&self, plan: &Plan, response: &Response) -> Option<&'static str> {
+        let upgrade = response.headers().is_some_and(|headers| headers.contains_key(header::UPGRADE));
+        let tunnel = plan.length == Length::Close && self.method == Method::Connect;
         match (self.version, plan.keep) {
-            (Version::Http11, Keep::Close) if plan.length == Length::Close && self.method == Method::Connect => None,
-            (Version::Http11, Keep::Close) => Some("close"),
+            (Version::Http11, _) if response.status() == StatusCode::SWITCHING_PROTOCOLS => Some("upgrade"),
+            (Version::Http11, Keep::Close) if tunnel => None,
+            (Version::Http11, Keep::Close) => Some(if upgrade { "close, upgrade" } else { "close" }),
+            (Version::Http11, Keep::Alive) => upgrade.then_some("upgrade"),
             (Version::Http10, Keep::Alive) => Some("keep-alive"),
-            _ => None,
+            (Version::Http10, Keep::Close) => None,
         }
+    }
+}
+
+impl Plan {
+    /// Another protocol follows the head.
+    pub(crate) fn hand_over(&mut self) {
+        if self.length != Length::Unsaid {
+            self.length = Length::Close;
+        }
+        (self.bodied, self.keep) = (false, Keep::Close);
     }
 }
 
@@ -130,7 +145,7 @@ mod tests {
         let request = Request::parse(format!("{head}\r\n\r\n").as_bytes()).unwrap();
         let exchange = Exchange::begin(&request);
         let plan = exchange.plan(response, known, Unread::Nothing);
-        (plan.length, plan.bodied, exchange.connection(&plan))
+        (plan.length, plan.bodied, exchange.connection(&plan, response))
     }
 
     const GET: &str = "GET / HTTP/1.1\r\nHost: a";
@@ -168,9 +183,10 @@ mod tests {
 
     #[test]
     fn some_statuses_have_no_body_and_no_length() {
-        for code in [101, 204, 304] {
+        for code in [204, 304] {
             assert_eq!(plan(GET, &status(code), Some(5)), (Length::Unsaid, false, None), "{code}");
         }
+        assert_eq!(plan(GET, &status(101), Some(5)), (Length::Unsaid, false, Some("upgrade")));
         assert_eq!(plan(GET, &status(205), Some(0)), (Length::Exact(0), true, None));
     }
 
@@ -183,6 +199,14 @@ mod tests {
         assert_eq!(plan(GET, &said, Some(5)), (Length::Exact(5), true, None));
         let nonsense = status(200).with_header("content-length", "-7");
         assert_eq!(plan(GET, &nonsense, None), (Length::Chunked, true, None));
+    }
+
+    #[test]
+    fn an_upgrade_that_is_offered_is_named() {
+        let offer = status(426).with_header("upgrade", "x");
+        assert_eq!(plan(GET, &offer, Some(5)), (Length::Exact(5), true, Some("upgrade")));
+        let close = format!("{GET}\r\nConnection: close");
+        assert_eq!(plan(&close, &offer, Some(5)), (Length::Exact(5), true, Some("close, upgrade")));
     }
 
     #[test]

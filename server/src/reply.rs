@@ -50,7 +50,11 @@ pub(crate) async fn reply<H, S: Stream>(
         Ok(bytes) => bytes,
         Err(body) => return Box::pin(stream(server, link, requests, exchange, response, body, unread)).await,
     };
-    let plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
+    let upgrade = response.take_upgrade();
+    let mut plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
+    if upgrade.is_some() {
+        plan.hand_over();
+    }
     let waiting = {
         let mut wire = requests.wire();
         encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &bytes);
@@ -59,7 +63,7 @@ pub(crate) async fn reply<H, S: Stream>(
         }
         wire.output.len()
     };
-    if let Some(upgrade) = response.take_upgrade() {
+    if let Some(upgrade) = upgrade {
         return Ok(Replied::Upgrade(upgrade));
     }
     if waiting >= HIGH {
@@ -112,9 +116,6 @@ async fn stream<H, S: Stream>(
     let look = first.as_ref().and_then(Frame::data_ref).cloned().unwrap_or_default();
     let unix = link.conns().unix();
     encode::head(requests.wire().output.tail(), &response, &exchange, &plan, unix, &look);
-    if let Some(upgrade) = response.take_upgrade() {
-        return Ok(Replied::Upgrade(upgrade));
-    }
     if plan.bodied {
         match send(server, requests, &mut body, first, plan.length).await? {
             Sent::Whole => {}

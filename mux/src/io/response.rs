@@ -69,8 +69,8 @@ impl Response {
     /// A reply whose head is followed by another protocol: what arrived behind the request and the stream itself go
     /// to `then` once the head was sent. Go: `http.Hijacker`.
     ///
-    /// With status 101 the head says what the headers say; any other status announces the connection's close, as
-    /// its body has no other end.
+    /// With status 101 the reply needs an `Upgrade` field that says which; `Connection: upgrade` is added. Any other
+    /// status announces the connection's close, as its body has no other end.
     pub fn upgrade<F>(status: StatusCode, then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
