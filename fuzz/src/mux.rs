@@ -1,4 +1,196 @@
 //! Targets of `quintet-mux`.
 
+#[path = "../../mux/tests/oracle/mod.rs"]
+mod oracle;
+
+use std::sync::LazyLock;
+
+use arbitrary::{Result, Unstructured};
+use oracle::Answer;
+use quintet_mux::{
+    Found, InsertError, Mux, Pattern, Relation, Verdict, clean_path, redirect_location, strip_path_prefix, strip_port,
+};
+
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] = &[];
+pub const TARGETS: &[crate::Target] = &[("pattern", pattern), ("mux_oracle", mux_oracle), ("mux_find", mux_find)];
+
+/// Any text, or two: what is a pattern is printed as it was, and two compare as their sets do.
+pub fn pattern(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut patterns = text.split('\n').map(|text| Pattern::parse(text).map(|pattern| (text, pattern)));
+    let one = match patterns.next() {
+        Some(Ok((text, one))) => {
+            assert_eq!(one.to_string(), text);
+            one
+        }
+        Some(Err(error)) => {
+            assert!(error.at <= text.len() && text.is_char_boundary(error.at), "{error:?}");
+            return;
+        }
+        None => return,
+    };
+    assert_eq!(one.relation(&one), Relation::Equivalent);
+    let Some(Ok((_, two))) = patterns.next() else { return };
+    let relation = one.relation(&two);
+    assert_eq!(two.relation(&one), relation.inverse());
+    let mut mux = Mux::new();
+    mux.insert(one.clone(), 1).expect("the first pattern");
+    let Err(InsertError::Conflict(conflict)) = mux.insert(two.clone(), 2) else {
+        assert!(!one.conflicts_with(&two));
+        return;
+    };
+    assert!(one.conflicts_with(&two));
+    let host = one.host().unwrap_or("");
+    for (example, of_new, of_old) in [
+        (Some(&conflict.both), true, true),
+        (conflict.only_new.as_ref(), true, false),
+        (conflict.only_old.as_ref(), false, true),
+    ] {
+        let Some(example) = example else {
+            assert_eq!(relation, Relation::Equivalent);
+            continue;
+        };
+        let matches = |pattern: &Pattern| pattern.matches(&example.method, host, &example.path);
+        assert_eq!((matches(&conflict.new), matches(&conflict.old)), (of_new, of_old), "{conflict}");
+    }
+}
+
+/// Patterns and requests over a small alphabet: the mux accepts and answers what the reference does.
+pub fn mux_oracle(data: &[u8]) {
+    let mut bytes = Unstructured::new(data);
+    let _ = versus_oracle(&mut bytes);
+}
+
+fn versus_oracle(bytes: &mut Unstructured<'_>) -> Result<()> {
+    let mut mux = Mux::new();
+    let mut added: Vec<Pattern> = Vec::new();
+    for _ in 0..bytes.int_in_range(1..=24)? {
+        let pattern = any_pattern(bytes)?;
+        let crossing = added.iter().any(|old| old.conflicts_with(&pattern));
+        let refused = mux.insert(pattern.clone(), added.len()).is_err();
+        assert_eq!(refused, crossing, "{pattern} in {added:?}");
+        if !refused {
+            added.push(pattern);
+        }
+    }
+    let mut spans = Vec::new();
+    while !bytes.is_empty() {
+        let (method, host, path) = any_request(bytes)?;
+        let number = |pattern: &Pattern| added.iter().position(|known| known == pattern);
+        let answer = match mux.find_into(method, host, &path, &mut spans) {
+            Found::Match(route) => {
+                let values = spans.iter().map(|&(at, len)| oracle::decode(&path[at as usize..][..len as usize]));
+                Answer::Match(route.value, values.collect())
+            }
+            Found::Redirect { path, pattern } => Answer::Redirect(path, pattern.and_then(number)),
+            Found::MethodNotAllowed { allow } => Answer::MethodNotAllowed(allow),
+            Found::NotFound => Answer::NotFound,
+        };
+        assert_eq!(answer, oracle::answer(&added, method, host, &path), "{method} {host}{path} in {added:?}");
+        agrees(&mux, method, host, &path);
+    }
+    Ok(())
+}
+
+fn any_pattern(bytes: &mut Unstructured<'_>) -> Result<Pattern> {
+    let mut text = String::from(*bytes.choose(&["", "", "GET ", "HEAD ", "POST "])?);
+    text.push_str(bytes.choose(&["", "", "", "h"])?);
+    for n in 0..bytes.int_in_range(0..=4)? {
+        let segment = *bytes.choose(&["a", "b", "{", "{", "%61", "a%2Fb"])?;
+        text.push('/');
+        text.push_str(&if segment == "{" { format!("{{x{n}}}") } else { segment.to_owned() });
+    }
+    text.push_str(bytes.choose(&["/", "", "/{$}", "/{rest...}"])?);
+    Ok(Pattern::parse(&text).unwrap_or_else(|_| Pattern::parse("/").expect("a pattern")))
+}
+
+fn any_request(bytes: &mut Unstructured<'_>) -> Result<(&'static str, &'static str, String)> {
+    let method = *bytes.choose(&["GET", "HEAD", "POST", "PUT", "CONNECT"])?;
+    let host = *bytes.choose(&["", "h", "i"])?;
+    let mut path = String::new();
+    for _ in 0..bytes.int_in_range(0..=5)? {
+        path.push('/');
+        path.push_str(bytes.choose(&["a", "a", "b", "b", "c", "%61", "a%2fb", "", ".", ".."])?);
+    }
+    Ok((method, host, path))
+}
+
+/// Any method, host and path, one a line, on a fixed mux: nothing panics, values lie in the path, explain agrees, and a
+/// redirect leads to the pattern that it names.
+pub fn mux_find(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut lines = text.splitn(3, '\n');
+    let [method, host, path] = std::array::from_fn(|_| lines.next().unwrap_or(""));
+    let mut spans = Vec::new();
+    match RICH.find_into(method, host, path, &mut spans) {
+        Found::Match(route) => {
+            assert_eq!(spans.len(), route.pattern.names().len());
+            let mut end = 0;
+            for &(at, len) in &spans {
+                assert!(at >= end && path.get(at as usize..(at + len) as usize).is_some(), "{spans:?} in {path:?}");
+                end = at + len;
+            }
+            let host = if method == "CONNECT" { host } else { strip_port(host) };
+            assert!(route.pattern.matches(method, host, path));
+        }
+        Found::Redirect { path: to, pattern } => {
+            assert!(to.starts_with('/') && (to == "/" || !to.starts_with("//")), "{to:?}");
+            let there = RICH.find(method, host, &to);
+            assert_eq!(there.found.route().map(|route| &route.pattern), pattern, "{path:?} to {to:?}");
+        }
+        Found::MethodNotAllowed { allow } => {
+            let methods: Vec<&str> = allow.split(", ").collect();
+            assert!(methods.is_sorted() && !methods.contains(&method), "{allow}");
+        }
+        Found::NotFound => {}
+    }
+    agrees(&RICH, method, host, path);
+    assert_eq!(clean_path(&clean_path(path)), clean_path(path));
+    assert!(redirect_location(host, path).bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    assert!(strip_path_prefix(path, host).is_none_or(|rest| path.ends_with(rest)));
+}
+
+fn agrees<T: std::fmt::Debug>(mux: &Mux<T>, method: &str, host: &str, path: &str) {
+    let (found, why) = (mux.find(method, host, path).found, mux.explain(method, host, path));
+    assert_eq!(format!("{:?}", why.found), format!("{found:?}"), "{why}");
+    let winners = why.candidates.iter().filter(|c| matches!(c.verdict, Verdict::Wins | Verdict::WinsWithSlash));
+    assert!(winners.map(|candidate| candidate.pattern).eq(found.pattern()), "{why}");
+}
+
+static RICH: LazyLock<Mux<usize>> = LazyLock::new(|| {
+    let patterns = [
+        "/",
+        "GET /{$}",
+        "GET /users",
+        "GET /users/{id}",
+        "GET /users/me",
+        "POST /users/{id}",
+        "PUT /users/{id}/posts/{post}",
+        "GET /users/{id}/posts/{post}",
+        "GET /a/{b}/c/{d}/e/{f}/g/{h}/{i...}",
+        "GET /files/{path...}",
+        "GET /files/{dir}/{$}",
+        "GET /files/{dir}/index.html",
+        "/static/",
+        "/static/css/",
+        "/static/css/main.css",
+        "/x%2Fy/{z}",
+        "/%7Bbraces%7D",
+        "/é/{ü}/",
+        "/%FF/",
+        "/x/%zz",
+        "/open//gap/{w}",
+        "CONNECT /tunnel/../up",
+        "CONNECT //double/",
+        "h.example/",
+        "GET h.example/users/{id}",
+        "DELETE h.example/users/{id}",
+        "[::1]/v6/{$}",
+        "h.example:8443/port/",
+    ];
+    let mut mux = Mux::new();
+    for (number, pattern) in patterns.into_iter().enumerate() {
+        mux.insert(pattern, number).unwrap_or_else(|error| panic!("{error}"));
+    }
+    mux
+});

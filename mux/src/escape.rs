@@ -58,9 +58,14 @@ pub(crate) fn needs_canonical(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'%' | b'{' | b'}'))
 }
 
-/// A path as it may stand in a `Location`: escapes are kept, and what has no place in a path is escaped.
+/// A path as it may stand in a `Location`: what has no place in a path is escaped, and escapes are kept. The result
+/// has the same segments as the path.
 pub(crate) fn location(path: &str) -> String {
-    utf8_percent_encode(path, NOT_IN_A_PATH).to_string()
+    let escape = |segment| {
+        let set = if is_escaped_well(segment) { NOT_IN_A_PATH } else { NOR_PERCENT };
+        utf8_percent_encode(segment, set).to_string()
+    };
+    path.split('/').map(escape).collect::<Vec<_>>().join("/")
 }
 
 fn has_escapes(text: &str) -> bool {
@@ -94,3 +99,5 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+const NOR_PERCENT: &AsciiSet = &NOT_IN_A_PATH.add(b'%');

@@ -97,10 +97,12 @@ fn ask(mux: &Mux<usize>, patterns: &[Pattern], (method, host, path): (&str, &str
     }
 }
 
-/// A redirect as a `Location`: braces have no place there.
+/// A redirect as a `Location`: braces have no place there, nor has a `%` that begins no escape.
 fn located(answer: Answer) -> Answer {
+    let escape = |segment: &str| segment.replace('{', "%7B").replace('}', "%7D");
+    let segment = |segment: &str| if segment == "%" { "%25".to_owned() } else { escape(segment) };
     match answer {
-        Answer::Redirect(path, n) => Answer::Redirect(path.replace('{', "%7B").replace('}', "%7D"), n),
+        Answer::Redirect(path, n) => Answer::Redirect(path.split('/').map(segment).collect::<Vec<_>>().join("/"), n),
         other => other,
     }
 }
