@@ -182,7 +182,13 @@ impl<S> Wire<S> {
         WireError::Late(self.phase.unwrap_or(Phase::Head))
     }
 
+    fn relax(&mut self) {
+        self.input.relax();
+        self.output.relax();
+    }
+
     fn wait_for_bytes(&mut self) -> Poll<Result<(), WireError>> {
+        self.relax();
         let Some(link) = &self.link else { return Poll::Pending };
         let conns = &link.conns;
         self.read_by = match self.phase {
@@ -207,6 +213,7 @@ impl<S> Wire<S> {
     }
 
     fn wait_for_room(&mut self) -> Poll<Result<(), WireError>> {
+        self.relax();
         let Some(link) = &self.link else { return Poll::Pending };
         self.write_by = match link.moved_write() {
             Some(write_by) => write_by,
@@ -260,10 +267,7 @@ impl<S: Stream> Wire<S> {
     #[inline]
     pub fn poll_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         match self.poll_read(cx, limit) {
-            Poll::Pending => {
-                self.relax();
-                self.wait_for_bytes().map_ok(|()| Filled::Full)
-            }
+            Poll::Pending => self.wait_for_bytes().map_ok(|()| Filled::Full),
             ready => ready,
         }
     }
@@ -298,11 +302,6 @@ impl<S: Stream> Wire<S> {
             self.read_pace.moved(n, self.now());
         }
         self.read_by = NEVER;
-    }
-
-    fn relax(&mut self) {
-        self.input.relax();
-        self.output.relax();
     }
 
     /// Sends what is to be sent, gathering small pieces and large ones in as few system calls as it takes.
@@ -346,10 +345,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(Filled::Bytes(n)))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-            Poll::Pending => {
-                self.relax();
-                self.wait_for_bytes().map_ok(|()| Filled::Full)
-            }
+            Poll::Pending => self.wait_for_bytes().map_ok(|()| Filled::Full),
         }
     }
 
@@ -368,10 +364,7 @@ impl<S: Stream> Wire<S> {
                     self.taken(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
-                Poll::Pending => {
-                    self.input.relax();
-                    return self.wait_for_room();
-                }
+                Poll::Pending => return self.wait_for_room(),
             }
         }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);

@@ -29,6 +29,8 @@ pub enum Step {
     Take(usize),
     /// `Pending`, and the task is woken at once.
     Later,
+    /// `Pending`, and nobody is woken.
+    Never,
     /// The stream ends.
     End,
     Error(io::ErrorKind),
@@ -69,7 +71,7 @@ impl Script {
 
 impl Peer {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap()
+        self.0.lock().expect("no test panics in here")
     }
 
     pub fn sends(&self, bytes: impl Into<Vec<u8>>) -> &Self {
@@ -221,6 +223,7 @@ fn other(step: &Step, cx: &Context<'_>) -> Poll<io::Result<()>> {
             cx.waker().wake_by_ref();
             Poll::Pending
         }
+        Step::Never => Poll::Pending,
         Step::Error(kind) => Poll::Ready(Err((*kind).into())),
         Step::End => Poll::Ready(Ok(())),
         Step::Bytes(_) | Step::Take(_) => panic!("{step:?} does not belong here"),
@@ -229,7 +232,7 @@ fn other(step: &Step, cx: &Context<'_>) -> Poll<io::Result<()>> {
 
 /// An address for a client that has none.
 pub fn addr() -> Addr {
-    "192.0.2.1:54321".parse().unwrap()
+    "192.0.2.1:54321".parse().expect("an address")
 }
 
 /// Connections with a sweeper at work.

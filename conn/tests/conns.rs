@@ -1,0 +1,536 @@
+//! The connections of one accept loop: states, counts, the sweeper, and the end.
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use State::{Active, Closed, Hijacked, Idle, New};
+use common::{Bell, addr, conns, ends_after, hooked, limits, link_of, piped, poll_once, scripted};
+use quintet_conn::{Conns, Counts, Deadlines, Filled, Phase, State, StateHook, WireError};
+use tokio::{
+    io::AsyncWriteExt,
+    task::yield_now,
+    time::{Instant, advance, sleep, timeout},
+};
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+mod states {
+    use super::*;
+
+    type Seen = Arc<Mutex<Vec<(State, State)>>>;
+
+    fn recorder() -> (Seen, Option<StateHook>) {
+        let seen = Seen::default();
+        let hook = Arc::clone(&seen);
+        (seen, Some(Box::new(move |_, from, to| hook.lock().unwrap().push((from, to)))))
+    }
+
+    /// What the hook sees of a connection that is told to go through these states and is then dropped.
+    fn told(moves: &[State]) -> Vec<(State, State)> {
+        let (seen, hook) = recorder();
+        let conns = Conns::new(limits(), None, hook);
+        let (link, _wire, _peer) = scripted(&conns);
+        moves.iter().for_each(|to| link.set_state(*to));
+        drop(link);
+        let seen = seen.lock().unwrap();
+        seen.clone()
+    }
+
+    #[test]
+    fn the_hook_sees_the_sequences_of_gos_test_server_conn_state() {
+        // serve_test.go: TestServerConnState, without what the layers above decide.
+        let go: [(&[State], &[State]); 5] = [
+            (&[Active, Idle, Active], &[New, Active, Idle, Active, Closed]),
+            (&[Active, Idle, Active, Idle], &[New, Active, Idle, Active, Idle, Closed]),
+            (&[Active, Hijacked], &[New, Active, Hijacked]),
+            (&[Active], &[New, Active, Closed]),
+            (&[], &[New, Closed]),
+        ];
+        for (moves, expected) in go {
+            let states: Vec<State> = told(moves).iter().map(|(_, to)| *to).collect();
+            assert_eq!(states, expected);
+        }
+    }
+
+    #[test]
+    fn the_hook_sees_every_legal_sequence_and_nothing_else() {
+        // All 5^5 sequences of five orders, legal or not: what is told is the path that the table allows.
+        for n in 0..5_usize.pow(5) {
+            let orders: Vec<State> = (0..5).map(|place| State::ALL[n / 5_usize.pow(place) % 5]).collect();
+            let mut expected = vec![(New, New)];
+            let mut at = New;
+            for to in orders.iter().chain([&Closed]) {
+                if at.moves().contains(to) {
+                    expected.push((at, *to));
+                    at = *to;
+                }
+            }
+            assert_eq!(told(&orders), expected, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn a_connection_taken_over_is_never_closed_here() {
+        assert_eq!(told(&[Active, Hijacked]).last(), Some(&(Active, Hijacked)));
+    }
+
+    #[test]
+    fn the_hook_learns_who_it_is_and_may_ask_for_the_counts() {
+        let peers = Arc::new(Mutex::new(Vec::new()));
+        let hook = Arc::clone(&peers);
+        let conns = Conns::new(
+            limits(),
+            Some("127.0.0.1:80".parse().unwrap()),
+            Some(Box::new(move |link, _, _| {
+                hook.lock().unwrap().push((link.peer().to_string(), link.local().cloned(), link.conns().counts()));
+            })),
+        );
+        let (link, _wire, _peer) = scripted(&conns);
+        link.set_state(Active);
+        let local = Some("127.0.0.1:80".parse().unwrap());
+        let peer = "192.0.2.1:54321".to_owned();
+        let new = Counts { new: 1, ..Counts::default() };
+        let active = Counts { active: 1, ..Counts::default() };
+        assert_eq!(*peers.lock().unwrap(), [(peer.clone(), local.clone(), new), (peer, local, active)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hook_that_panics_does_not_keep_a_connection_counted() {
+        for at in [New, Active, Closed] {
+            let conns = hooked(limits(), Some(Box::new(move |_, _, to| assert!(to != at, "on purpose"))));
+            let served = Arc::clone(&conns);
+            let task = tokio::spawn(async move {
+                let (link, _wire, _peer) = scripted(&served);
+                link.set_state(Active);
+            });
+            assert!(task.await.is_err());
+            timeout(secs(1), conns.empty()).await.expect("nobody is left");
+            assert_eq!(conns.counts(), Counts::default());
+        }
+    }
+}
+
+mod counts {
+    use super::*;
+
+    #[test]
+    fn they_say_how_many_stand_where() {
+        let conns = Conns::new(limits(), None, None);
+        assert_eq!(conns.counts().total(), 0);
+        let admitted: Vec<_> = (0..10).map(|_| scripted(&conns)).collect();
+        for (link, _, _) in &admitted[1..] {
+            link.set_state(Active);
+        }
+        for (link, _, _) in &admitted[3..] {
+            link.set_state(Idle);
+        }
+        admitted[1].0.set_state(Hijacked);
+        let counts = Counts { new: 1, active: 1, idle: 7, hijacked: 1 };
+        assert_eq!(conns.counts(), counts);
+        assert_eq!(counts.total(), 10);
+        assert_eq!(counts + counts, Counts { new: 2, active: 2, idle: 14, hijacked: 2 });
+        drop(admitted);
+        assert_eq!(conns.counts(), Counts::default());
+    }
+
+    #[test]
+    fn a_connection_counts_until_its_entry_is_dropped_whatever_becomes_of_the_wire() {
+        let conns = Conns::new(limits(), None, None);
+        let (link, wire, _peer) = scripted(&conns);
+        let known = link_of(&link);
+        drop(wire);
+        assert_eq!(conns.counts().new, 1);
+        drop(link);
+        assert_eq!((conns.counts().total(), known.state()), (0, Closed));
+    }
+
+    #[test]
+    fn seats_are_used_again_in_any_order() {
+        let conns = Conns::new(limits(), None, None);
+        let mut seated: Vec<_> = (0..8).map(|_| Some(scripted(&conns))).collect();
+        for round in 0..1000_usize {
+            let at = round * 5 % 8;
+            seated[at] = match seated[at].take() {
+                Some(left) => {
+                    drop(left);
+                    None
+                }
+                None => Some(scripted(&conns)),
+            };
+            assert_eq!(conns.counts().total(), seated.iter().flatten().count());
+        }
+    }
+}
+
+mod sweeper {
+    use super::*;
+
+    /// Polls the sweeper with a bell of its own.
+    struct Sweeper(std::pin::Pin<Box<dyn Future<Output = ()>>>, Arc<Bell>);
+
+    impl Sweeper {
+        fn of(conns: &Arc<Conns>) -> Self {
+            Sweeper(Box::pin(conns.sweep()), Bell::new())
+        }
+
+        fn sweep(&mut self) -> Poll<()> {
+            poll_once(&self.1, self.0.as_mut())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_connections_it_has_no_timer() {
+        let conns = Conns::new(limits(), None, None);
+        let mut sweeper = Sweeper::of(&conns);
+        assert!(sweeper.sweep().is_pending());
+        advance(secs(3600)).await;
+        assert_eq!(sweeper.1.rings(), 0);
+
+        let admitted = scripted(&conns);
+        assert_eq!(sweeper.1.rings(), 1, "the first connection wakes it");
+        assert!(sweeper.sweep().is_pending());
+        advance(secs(1)).await;
+        assert_eq!(sweeper.1.rings(), 2, "with a connection it has one timer");
+        let second = scripted(&conns);
+        assert_eq!(sweeper.1.rings(), 2, "the second needs no other");
+
+        drop((admitted, second));
+        assert!(sweeper.sweep().is_pending(), "the permit of a wake-up that came while it was awake");
+        let rings = sweeper.1.rings();
+        let _ = sweeper.sweep();
+        advance(secs(3600)).await;
+        assert_eq!(sweeper.1.rings(), rings, "the last connection took the timer with it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_has_no_timer() {
+        // With nobody sweeping, nothing ever wakes a task that waits in any phase: it set no timer.
+        let conns = Conns::new(limits(), None, None);
+        for phase in Phase::ALL {
+            let (link, mut wire, peer) = scripted(&conns);
+            let bell = Bell::new();
+            wire.enter(phase);
+            assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+            peer.deaf();
+            wire.output.extend(b"x");
+            assert!(poll_once(&bell, wire.flush()).is_pending());
+            assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
+            advance(secs(24 * 3600)).await;
+            assert_eq!(bell.rings(), 0, "{phase:?}");
+            drop(link);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_ends_with_the_connections() {
+        let conns = Conns::new(limits(), None, None);
+        let sweeping = tokio::spawn(conns.sweep());
+        sleep(secs(1)).await;
+        drop(conns);
+        timeout(secs(1), sweeping).await.expect("it ends").unwrap();
+
+        // While it is at work, too; the connections are held by their entries as well.
+        let conns = Conns::new(limits(), None, None);
+        let sweeping = tokio::spawn(conns.sweep());
+        let admitted = scripted(&conns);
+        drop(conns);
+        sleep(secs(1)).await;
+        assert!(!sweeping.is_finished());
+        drop(admitted);
+        timeout(secs(1), sweeping).await.expect("it ends").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_late_are_woken() {
+        let conns = conns(limits());
+        let (_link, mut wire, _peer) = scripted(&conns);
+        let bell = Bell::new();
+        assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+        sleep(millis(9_990)).await;
+        assert_eq!(bell.rings(), 0);
+        sleep(millis(510)).await;
+        assert!(bell.rings() > 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_told_is_not_woken_again() {
+        let conns = conns(limits());
+        let (_link, mut wire, _peer) = scripted(&conns);
+        let bell = Bell::new();
+        assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+        sleep(secs(11)).await;
+        assert!(matches!(poll_once(&bell, wire.turn(1024)), Poll::Ready(Err(WireError::Late(Phase::Head)))));
+        let rings = bell.rings();
+        sleep(secs(60)).await;
+        assert_eq!(bell.rings(), rings);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_of_the_process_is_not_the_clients() {
+        for stall in [millis(300), secs(5), secs(3600)] {
+            let conns = Conns::new(Deadlines { head: secs(2), ..limits() }, None, None);
+            let mut sweeper = Sweeper::of(&conns);
+            let (_link, mut wire, _peer) = scripted(&conns);
+            assert!(sweeper.sweep().is_pending());
+            advance(stall).await; // nobody looks
+            let bell = Bell::new();
+            let start = Instant::now();
+            while poll_once(&bell, wire.turn(1024)).is_pending() {
+                assert!(sweeper.sweep().is_pending());
+                advance(millis(10)).await;
+            }
+            let took = start.elapsed();
+            assert!(took >= secs(2) && took <= millis(2500), "{took:?} after a stall of {stall:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_hour_without_connections_does_not_make_the_next_one_late() {
+        let conns = conns(limits());
+        drop(scripted(&conns));
+        sleep(secs(3600)).await;
+        let (link, mut wire, _peer) = scripted(&conns);
+        assert_eq!(link.age(), Duration::ZERO);
+        assert!(ends_after(secs(10), wire.turn(1024)).await.is_err());
+        assert!(link.age() >= secs(10), "{:?}", link.age());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_wall_clock_is_that_of_the_system() {
+        let conns = conns(limits());
+        let _admitted = scripted(&conns);
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        assert!(conns.unix().abs_diff(now) <= 1);
+    }
+}
+
+mod ends {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn stop_wakes_whoever_waits_and_tells_everybody() {
+        let conns = conns(limits());
+        let (link, mut wire, _peer) = scripted(&conns);
+        let (reading, handling, loitering) = (Bell::new(), Bell::new(), Bell::new());
+        assert!(poll_once(&reading, wire.turn(1024)).is_pending());
+        let (mut handler, mut accept_loop) = (Box::pin(link.stopping()), Box::pin(conns.stopping()));
+        assert!(poll_once(&handling, handler.as_mut()).is_pending());
+        assert!(poll_once(&loitering, accept_loop.as_mut()).is_pending());
+        assert!(!conns.is_stopping());
+
+        conns.stop();
+        assert_eq!((reading.rings(), handling.rings(), loitering.rings()), (1, 1, 1));
+        assert!(poll_once(&handling, handler).is_ready());
+        assert!(poll_once(&loitering, accept_loop).is_ready());
+        assert!(conns.is_stopping() && link.is_stopping() && !conns.is_cut());
+        // Once stopped, always.
+        conns.stopping().await;
+        link.stopping().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_admitted_after_stop_has_its_last_call_at_once() {
+        let conns = conns(limits());
+        conns.stop();
+        let (_link, mut wire, _peer) = scripted(&conns);
+        let ended = ends_after(millis(500), wire.turn(1024)).await;
+        assert!(matches!(ended, Err(WireError::Late(Phase::LastCall))), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cut_ends_every_wait_at_once() {
+        let conns = conns(limits());
+        let mut waiting = Vec::new();
+        for phase in Phase::ALL {
+            let (link, mut wire, _client) = piped(&conns, 1024);
+            waiting.push(tokio::spawn(async move {
+                let _both = (link, _client);
+                wire.enter(phase);
+                wire.turn(1024).await
+            }));
+        }
+        let (link, mut wire, peer) = scripted(&conns);
+        waiting.push(tokio::spawn(async move {
+            let _link = link;
+            peer.deaf();
+            wire.output.extend(b"x");
+            wire.flush().await.map(|()| Filled::Full)
+        }));
+        let (link, mut wire, peer) = scripted(&conns);
+        waiting.push(tokio::spawn(async move {
+            let _both = (link, peer);
+            poll_fn(|cx| wire.poll_watch(cx, 1024)).await
+        }));
+        sleep(millis(100)).await;
+        let cutting = Instant::now();
+        conns.cut();
+        for task in waiting {
+            assert!(matches!(task.await.unwrap(), Err(WireError::Cut)));
+        }
+        conns.empty().await;
+        assert_eq!(cutting.elapsed(), Duration::ZERO);
+        assert!(conns.is_cut() && conns.is_stopping());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cut_ends_a_linger_too() {
+        let conns = conns(limits());
+        let (_link, mut wire, _client) = piped(&conns, 1024);
+        let cutting = Arc::clone(&conns);
+        tokio::spawn(async move {
+            sleep(secs(1)).await;
+            cutting.cut();
+        });
+        let start = Instant::now();
+        wire.linger(u64::MAX).await.unwrap();
+        assert_eq!(start.elapsed(), secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn empty_resolves_with_the_last_one() {
+        let conns = conns(limits());
+        conns.empty().await;
+        let admitted: Vec<_> = (0..3).map(|_| scripted(&conns)).collect();
+        let mut empty = pin!(conns.empty());
+        let bell = Bell::new();
+        for (n, left) in admitted.into_iter().enumerate() {
+            assert!(poll_once(&bell, empty.as_mut()).is_pending(), "{n} have left");
+            drop(left);
+            assert!(bell.rings() > n);
+        }
+        assert!(poll_once(&bell, empty).is_ready());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nobody_sleeps_through_the_end() {
+        // Real threads: stop, cut and the departures race with tasks that are about to wait.
+        for round in 0..200 {
+            let conns = conns(limits());
+            for n in 0..8 {
+                let (link, mut wire, client) = piped(&conns, 64);
+                tokio::spawn(async move {
+                    let _both = (link, client);
+                    for _ in 0..n {
+                        yield_now().await;
+                    }
+                    let _ = wire.turn(1024).await;
+                });
+            }
+            let stopping = Arc::clone(&conns);
+            let told = tokio::spawn(async move { stopping.stopping().await });
+            for _ in 0..round % 7 {
+                yield_now().await;
+            }
+            conns.cut();
+            timeout(secs(20), conns.empty()).await.expect("every wait was cut");
+            timeout(secs(20), told).await.expect("the bell rang").unwrap();
+        }
+    }
+}
+
+mod gone {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_the_client_is_told_once_and_for_all() {
+        let conns = conns(limits());
+        let (link, mut wire, client) = piped(&conns, 1024);
+        wire.rest();
+        let known = link_of(&link);
+        let handler = tokio::spawn(async move { known.cancelled().await });
+        yield_now().await;
+        assert!(!link.is_cancelled());
+        drop(client);
+        let watched = timeout(secs(1), poll_fn(|cx| wire.poll_watch(cx, 1024))).await;
+        assert!(watched.is_err(), "a client that closed its half may still read: {watched:?}");
+        timeout(secs(1), handler).await.expect("told").unwrap();
+        link.cancelled().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_connection_is_told_too() {
+        let conns = conns(limits());
+        let (link, wire, _peer) = scripted(&conns);
+        let known = link_of(&link);
+        let handler = tokio::spawn(async move { known.cancelled().await });
+        yield_now().await;
+        drop((link, wire));
+        timeout(secs(1), handler).await.expect("told").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_that_somebody_keeps_does_not_keep_the_task() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        let bell = Bell::new();
+        assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+        let kept = link_of(&link);
+        drop((link, wire, peer));
+        assert_eq!(Arc::strong_count(&bell), 1);
+        assert_eq!(kept.state(), Closed);
+    }
+}
+
+mod tasks {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wire_that_moves_to_another_task_is_woken_there() {
+        let conns = conns(limits());
+        let (_link, mut wire, _peer) = scripted(&conns);
+        let first = Bell::new();
+        assert!(poll_once(&first, wire.turn(1024)).is_pending());
+        let moved = tokio::spawn(async move { wire.turn(1024).await });
+        let ended = timeout(secs(60), moved).await.expect("woken").unwrap();
+        assert!(matches!(ended, Err(WireError::Late(Phase::Head))), "{ended:?}");
+        assert_eq!(first.rings(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_of_many_tasks_is_the_one() {
+        let conns = conns(limits());
+        let (_link, mut wire, _peer) = scripted(&conns);
+        let bells = [Bell::new(), Bell::new()];
+        for bell in [&bells[0], &bells[1], &bells[0], &bells[1]] {
+            assert!(poll_once(bell, wire.turn(1024)).is_pending());
+        }
+        conns.stop();
+        assert_eq!([bells[0].rings(), bells[1].rings()], [0, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_without_a_name_is_one_as_well() {
+        let conns = conns(limits());
+        let (_link, mut wire, _peer) = scripted(&conns);
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(pin!(wire.turn(1024)).poll(cx).is_pending());
+        sleep(secs(11)).await;
+        assert!(pin!(wire.turn(1024)).poll(cx).is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_begins_where_it_was_accepted() {
+        let conns = Conns::new(limits(), Some(addr()), None);
+        let (link, wire, mut client) = piped(&conns, 64);
+        assert_eq!((link.peer(), link.local()), (&addr(), Some(&addr())));
+        assert!(Arc::ptr_eq(link.conns(), &conns));
+        assert_eq!(wire.link().map(Arc::as_ptr), Some(Arc::as_ptr(&link)));
+        assert_eq!(conns.deadlines(), &limits());
+        client.write_all(b"x").await.unwrap();
+    }
+}

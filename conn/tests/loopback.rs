@@ -1,0 +1,121 @@
+//! What only a real kernel shows, on real sockets.
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{conns, limits};
+use quintet_conn::{Conns, Deadlines, Phase, Tracked, Wire, WireError};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{Instant, timeout},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn connected(conns: &Arc<Conns>) -> (Tracked, Wire<TcpStream>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (stream, peer) = listener.accept().await.unwrap();
+    let (link, wire) = conns.admit(stream, peer.into()).split();
+    (link, wire, client)
+}
+
+/// Writes 10 MiB without reading, then reads what there is.
+async fn upload_then_read(mut client: TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut reply = Vec::new();
+    let chunk = vec![b'x'; 64 * 1024];
+    for _ in 0..160 {
+        client.write_all(&chunk).await?;
+    }
+    client.read_to_end(&mut reply).await?;
+    Ok(reply)
+}
+
+#[tokio::test]
+async fn a_reply_reaches_a_client_that_is_still_sending() {
+    let conns = conns(limits());
+    let (link, mut wire, client) = connected(&conns).await;
+    let client = tokio::spawn(upload_then_read(client));
+    wire.turn(1024).await.unwrap();
+    // Refused at the first bytes.
+    wire.output.extend(b"HTTP/1.1 413 Content Too Large\r\n\r\n");
+    timeout(PATIENCE, wire.linger(16 << 20)).await.unwrap().unwrap();
+    drop((wire, link));
+    let reply = timeout(PATIENCE, client).await.unwrap().unwrap().expect("no reset");
+    assert_eq!(reply, b"HTTP/1.1 413 Content Too Large\r\n\r\n");
+}
+
+#[tokio::test]
+async fn without_linger_the_reply_is_lost() {
+    // Why there is a linger at all. If this ever fails, the kernel has become kinder.
+    let conns = conns(limits());
+    let (link, mut wire, client) = connected(&conns).await;
+    let client = tokio::spawn(upload_then_read(client));
+    wire.turn(1024).await.unwrap();
+    wire.output.extend(b"HTTP/1.1 413 Content Too Large\r\n\r\n");
+    wire.flush().await.unwrap();
+    drop((wire, link));
+    assert!(timeout(PATIENCE, client).await.unwrap().unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_sends_without_end_is_left_after_enough() {
+    let conns = conns(Deadlines { linger: Duration::from_secs(3600), ..limits() });
+    let (_link, mut wire, mut client) = connected(&conns).await;
+    let client = tokio::spawn(async move { while client.write_all(&[b'x'; 64 * 1024]).await.is_ok() {} });
+    timeout(PATIENCE, wire.linger(4 << 20)).await.unwrap().unwrap();
+    drop(wire);
+    timeout(PATIENCE, client).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_stopped_by_the_kernel() {
+    let short = Deadlines { grace: Duration::from_millis(200), stall: Duration::from_millis(400), ..limits() };
+    let conns = conns(short);
+    let (_link, mut wire, mut client) = connected(&conns).await;
+    let flood = tokio::spawn(async move {
+        let mut sent = 0;
+        while client.write_all(&[b'?'; 1024]).await.is_ok() {
+            sent += 1024;
+        }
+        sent
+    });
+    let (mut most, start) = (0, Instant::now());
+    let outcome = loop {
+        match wire.turn(1024).await {
+            Ok(_) => {
+                let n = wire.input.len();
+                wire.input.consume(n);
+                (0..n).for_each(|_| wire.output.extend(&[b'!'; 1000]));
+            }
+            Err(error) => break error,
+        }
+        most = most.max(wire.output.len());
+        assert!(start.elapsed() < PATIENCE, "the kernel takes without end");
+    };
+    assert!(matches!(outcome, WireError::Late(Phase::Reply)), "{outcome:?}");
+    assert!(most <= 1024 * 1000, "{most} bytes were waiting");
+    drop(wire);
+    timeout(PATIENCE, flood).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_reset_while_a_handler_works_is_noticed() {
+    let conns = conns(limits());
+    let (_link, mut wire, mut client) = connected(&conns).await;
+    client.write_all(b"GET").await.unwrap();
+    wire.turn(1024).await.unwrap();
+    wire.rest();
+    wire.output.extend(b"unread");
+    wire.flush().await.unwrap();
+    let watching = std::future::poll_fn(|cx| wire.poll_watch(cx, 1024));
+    // Closed with bytes unread: the kernel answers with a reset.
+    client.readable().await.unwrap();
+    drop(client);
+    let outcome = timeout(PATIENCE, watching).await.unwrap();
+    assert!(matches!(outcome, Err(WireError::Io(_))), "{outcome:?}");
+}

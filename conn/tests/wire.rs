@@ -1,0 +1,407 @@
+//! What a wire does with bytes, whatever the stream does.
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::{future::poll_fn, io, task::Poll, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use common::{Bell, Script, Step, conns, ends_after, limits, piped, poll_once, scripted};
+use quintet_conn::{BLOCK, Filled, Phase, Wire, WireError};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+
+mod reading {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_arrives_waits_in_the_input() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.sends(*b"hel").reads([Step::Later]).sends(*b"lo").reads([Step::End]);
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(3));
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(2));
+        assert_eq!(wire.input.filled(), b"hello");
+        assert!(!wire.is_ended());
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::End);
+        assert!(wire.is_ended());
+        assert_eq!(wire.input.filled(), b"hello");
+    }
+
+    #[tokio::test]
+    async fn an_end_stays_an_end() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.reads([Step::End]).sends(*b"a ghost");
+        for _ in 0..3 {
+            assert_eq!(wire.turn(1024).await.unwrap(), Filled::End);
+        }
+        let mut into = BytesMut::new();
+        assert_eq!(poll_fn(|cx| wire.poll_fill_into(cx, &mut into, 10)).await.unwrap(), Filled::End);
+        assert!(into.is_empty());
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_than_the_limit_says() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.sends(vec![b'x'; 1000]);
+        assert_eq!(wire.turn(600).await.unwrap(), Filled::Bytes(600));
+        assert_eq!(wire.turn(600).await.unwrap(), Filled::Full);
+        wire.input.consume(100);
+        assert_eq!(wire.turn(600).await.unwrap(), Filled::Bytes(100));
+        assert_eq!(wire.turn(0).await.unwrap(), Filled::Full);
+    }
+
+    #[tokio::test]
+    async fn an_error_is_told_and_what_came_before_it_stays() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.sends(*b"x").reads([Step::Error(io::ErrorKind::ConnectionReset)]);
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+        let error = wire.turn(1024).await.unwrap_err();
+        assert!(matches!(&error, WireError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset), "{error:?}");
+        assert_eq!(wire.input.filled(), b"x");
+    }
+
+    #[tokio::test]
+    async fn a_large_body_need_not_pass_through_the_input() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.sends(vec![b'x'; 100_000]).reads([Step::Later]).sends(*b"tail").reads([Step::End]);
+        let (mut into, mut sizes) = (BytesMut::with_capacity(30_000), Vec::new());
+        while let Filled::Bytes(n) = poll_fn(|cx| wire.poll_fill_into(cx, &mut into, 20_000)).await.unwrap() {
+            sizes.push(n);
+        }
+        assert!(sizes.iter().all(|n| *n <= 20_000), "{sizes:?}");
+        assert_eq!((into.len(), wire.input.capacity()), (100_004, 0));
+        assert!(into.ends_with(b"xtail") && wire.is_ended());
+    }
+
+    #[tokio::test]
+    async fn reading_nothing_is_not_the_end() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.sends(*b"x");
+        let mut into = BytesMut::new();
+        assert_eq!(poll_fn(|cx| wire.poll_fill_into(cx, &mut into, 0)).await.unwrap(), Filled::Full);
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_dropped_has_lost_nothing() {
+        let (mut client, ours) = tokio::io::duplex(16);
+        let mut wire = Wire::new(ours);
+        wire.output.extend(&[b'o'; 40]);
+        let mut received = vec![0; 40];
+        for at in 0..40 {
+            assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+            client.read_exact(&mut received[at..=at]).await.unwrap();
+        }
+        assert_eq!(received, [b'o'; 40]);
+        assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+        client.write_all(b"hello").await.unwrap();
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(5));
+    }
+
+    #[tokio::test]
+    async fn what_is_left_can_be_taken_over() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.sends(*b"leftover").sends(*b"later");
+        wire.turn(1024).await.unwrap();
+        wire.output.extend(b"unsent");
+        let (mut stream, mut input, output) = wire.into_parts();
+        assert_eq!((input.take(), output.len()), (b"leftover".to_vec(), 6));
+        let mut later = [0; 5];
+        stream.read_exact(&mut later).await.unwrap();
+        assert_eq!(&later, b"later");
+    }
+}
+
+mod writing {
+    use super::*;
+
+    #[tokio::test]
+    async fn sixteen_replies_leave_in_one_write() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        for _ in 0..16 {
+            wire.output.extend(b"HTTP/1.1 200 OK\r\n\r\n");
+            wire.output.push(Bytes::from_static(b"hello"));
+        }
+        wire.flush().await.unwrap();
+        assert_eq!((peer.calls(), peer.written().len()), (1, 16 * 24));
+        assert!(wire.output.is_empty());
+    }
+
+    #[tokio::test]
+    async fn large_pieces_leave_with_their_heads() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        let mut expected = Vec::new();
+        for n in 0..7 {
+            let (head, body) = (format!("head {n} "), vec![b'0' + n; 20_000]);
+            wire.output.extend(head.as_bytes());
+            wire.output.push(body.clone().into());
+            expected.extend(head.into_bytes());
+            expected.extend(body);
+        }
+        wire.flush().await.unwrap();
+        assert_eq!(peer.calls(), 1);
+        assert_eq!(peer.written(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_cannot_gather_gets_piece_by_piece() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.plain();
+        wire.output.extend(b"head");
+        wire.output.push(vec![b'x'; 20_000].into());
+        wire.output.extend(b"tail");
+        wire.flush().await.unwrap();
+        assert_eq!(peer.calls(), 3);
+        assert_eq!(peer.written(), [&b"head"[..], &vec![b'x'; 20_000], b"tail"].concat());
+    }
+
+    #[tokio::test]
+    async fn short_writes_are_continued() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.writes([Step::Take(1), Step::Later, Step::Take(3), Step::Take(10_000), Step::Later, Step::Later]);
+        wire.output.extend(b"head");
+        wire.output.push(vec![b'x'; 20_000].into());
+        wire.flush().await.unwrap();
+        assert_eq!(peer.written(), [&b"head"[..], &vec![b'x'; 20_000]].concat());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_takes_nothing_fails_instead_of_spinning() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.writes([Step::Take(0)]);
+        wire.output.extend(b"x");
+        let error = wire.flush().await.unwrap_err();
+        assert!(matches!(&error, WireError::Io(error) if error.kind() == io::ErrorKind::WriteZero), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn an_error_leaves_what_was_not_sent() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.writes([Step::Take(2), Step::Error(io::ErrorKind::BrokenPipe)]);
+        wire.output.extend(b"hello");
+        assert!(matches!(wire.flush().await, Err(WireError::Io(_))));
+        assert_eq!(wire.output.first(), b"llo");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_buffers_is_flushed() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.buffers().flushes([Step::Later, Step::Later]);
+        wire.output.extend(b"hello");
+        // Given up in the middle: the stream has taken everything, and nothing has left.
+        assert!(poll_once(&Bell::new(), wire.flush()).is_pending());
+        assert!(wire.output.is_empty());
+        wire.flush().await.unwrap();
+        assert_eq!(peer.written(), b"hello");
+        wire.flush().await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_never_passes_on_is_late() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        peer.buffers().flushes([Step::Never, Step::Never]);
+        wire.output.extend(b"hello");
+        assert!(ends_after(Duration::from_secs(5), wire.flush()).await.is_err());
+        assert!(peer.written().is_empty());
+    }
+
+    #[tokio::test]
+    async fn everything_is_sent_before_anything_is_awaited() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.sends(*b"next").writes([Step::Take(3), Step::Later]);
+        wire.output.extend(b"reply");
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4));
+        assert_eq!(peer.written(), b"reply");
+    }
+
+    #[tokio::test]
+    async fn a_half_close_comes_after_the_last_byte_and_leaves_the_other_half_open() {
+        let (mut client, ours) = tokio::io::duplex(4);
+        let mut wire = Wire::new(ours);
+        wire.output.extend(b"reply");
+        let closing = tokio::spawn(async move {
+            wire.half_close().await.unwrap();
+            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4));
+            wire.input.take()
+        });
+        let mut reply = Vec::new();
+        client.read_to_end(&mut reply).await.unwrap();
+        assert_eq!(reply, b"reply");
+        client.write_all(b"late").await.unwrap();
+        assert_eq!(closing.await.unwrap(), b"late");
+    }
+
+    #[tokio::test]
+    async fn a_half_close_that_waits_or_fails_says_so() {
+        let (script, peer) = Script::new();
+        let mut wire = Wire::new(script);
+        peer.shutdowns([Step::Later, Step::Later, Step::Error(io::ErrorKind::NotConnected)]);
+        assert!(matches!(wire.half_close().await, Err(WireError::Io(_))));
+        assert!(!peer.is_shut());
+        wire.half_close().await.unwrap();
+        assert!(peer.is_shut());
+    }
+}
+
+mod watching {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_sends_and_reads_ahead_while_a_handler_works() {
+        let conns = conns(limits());
+        let (link, mut wire, mut client) = piped(&conns, 1024);
+        wire.rest();
+        wire.output.extend(b"an earlier reply");
+        client.write_all(b"the next request").await.unwrap();
+        let watching = poll_fn(|cx| wire.poll_watch(cx, 1024));
+        assert!(timeout(Duration::from_secs(60), watching).await.is_err());
+        assert_eq!(wire.input.filled(), b"the next request");
+        let mut reply = [0; 16];
+        client.read_exact(&mut reply).await.unwrap();
+        assert_eq!(&reply, b"an earlier reply");
+        assert!(!link.is_cancelled());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_reads_no_further_ahead_than_the_limit() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.rest();
+        for _ in 0..100 {
+            peer.sends(vec![b'x'; 1000]);
+        }
+        let bell = Bell::new();
+        for _ in 0..10 {
+            assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 8 * 1024))).is_pending());
+            assert_eq!(wire.input.len(), 8 * 1024);
+        }
+        assert_eq!(bell.rings(), 0, "nobody is woken for what will not be read");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_done_sending_may_still_read() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        wire.rest();
+        peer.reads([Step::End]);
+        let bell = Bell::new();
+        assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
+        assert!(link.is_cancelled());
+        wire.output.extend(b"reply");
+        assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
+        assert_eq!(peer.written(), b"reply");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reset_ends_it() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.rest();
+        peer.reads([Step::Error(io::ErrorKind::ConnectionReset)]);
+        let watched = poll_once(&Bell::new(), poll_fn(|cx| wire.poll_watch(cx, 1024)));
+        assert!(matches!(watched, Poll::Ready(Err(WireError::Io(_)))), "{watched:?}");
+    }
+}
+
+mod memory {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_waits_holds_no_memory() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        let bell = Bell::new();
+        assert!(poll_once(&bell, wire.turn(1 << 20)).is_pending());
+        assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0));
+        for size in [1, 100, BLOCK - 1, BLOCK, BLOCK + 1, 1 << 20] {
+            // A body, and as much in reply; then it waits.
+            peer.sends(vec![b'x'; size]);
+            let mut read = 0;
+            while let Poll::Ready(Ok(Filled::Bytes(n))) = poll_once(&bell, wire.turn(1 << 20)) {
+                read += n;
+            }
+            assert_eq!(read, size);
+            let bytes = wire.input.filled().to_vec();
+            wire.input.consume(bytes.len());
+            wire.output.extend(&bytes[..size.min(1000)]);
+            wire.output.push(bytes.into());
+            wire.enter(Phase::Idle);
+            assert!(poll_once(&bell, wire.turn(1 << 20)).is_pending());
+            assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0), "after {size} bytes");
+            wire.rest();
+            assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1 << 20))).is_pending());
+            assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0), "watching after {size} bytes");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_head_costs_what_it_has_sent_and_four_kibibytes() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        let bell = Bell::new();
+        let mut sent = 0;
+        for piece in [1, 1, 1, 4093, 1, 4095, 1, 100, 8000, 20_000, 28_000].into_iter().cycle().take(22) {
+            peer.sends(vec![b'x'; piece]);
+            sent += piece;
+            while poll_once(&bell, wire.turn(1 << 20)).is_ready() {}
+            assert_eq!(wire.input.len(), sent);
+            assert!(wire.input.capacity() <= sent + 4096, "{} for {sent}", wire.input.capacity());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_pipelines_and_never_reads_is_stopped() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 4096);
+        let flood = tokio::spawn(async move {
+            let mut sent = 0_usize;
+            while client.write_all(&[b'?'; 100]).await.is_ok() {
+                sent += 100;
+            }
+            sent
+        });
+        // A reply of 1000 bytes for each byte of request, flushed before the next is read.
+        let outcome = loop {
+            match wire.turn(1024).await {
+                Ok(_) => {
+                    let n = wire.input.len();
+                    wire.input.consume(n);
+                    (0..n).for_each(|_| wire.output.extend(&[b'!'; 1000]));
+                }
+                Err(error) => break error,
+            }
+            assert!(wire.output.len() <= 1024 * 1000, "{} bytes are waiting", wire.output.len());
+        };
+        assert!(matches!(outcome, WireError::Late(Phase::Reply)), "{outcome:?}");
+        assert!(wire.input.capacity() == 0);
+        drop(wire);
+        let sent = flood.await.unwrap();
+        assert!(sent <= 2 * 4096 + 1024, "{sent} bytes were accepted from a client that does not read");
+    }
+
+    #[test]
+    fn a_wire_is_a_few_words() {
+        // With the entry it has to fit into a connection's future, which is to stay under 1 KiB.
+        let size = size_of::<Wire<tokio::net::TcpStream>>();
+        assert!(size <= 272, "{size} bytes");
+    }
+}
