@@ -55,8 +55,13 @@ pub(crate) struct Shared<H> {
 struct Doors {
     stopping: bool,
     open: usize,
-    conns: Vec<Arc<Conns>>,
-    health: Vec<Health>,
+    loops: Vec<(Arc<Conns>, Health)>,
+}
+
+impl Doors {
+    fn conns(&self) -> Vec<Arc<Conns>> {
+        self.loops.iter().map(|(conns, _)| Arc::clone(conns)).collect()
+    }
 }
 
 /// Why serving ended.
@@ -183,7 +188,7 @@ impl<H: Handler> Server<H> {
     /// Nothing is lost.
     pub async fn drained(&self) {
         self.stopping().await;
-        let conns = self.shared.doors().conns.clone();
+        let conns = self.shared.doors().conns();
         self.shared.all_shut().await;
         for conns in conns {
             conns.empty().await;
@@ -207,12 +212,12 @@ impl<H: Handler> Server<H> {
     /// How many connections stand where, now.
     pub fn counts(&self) -> Counts {
         let doors = self.shared.doors();
-        doors.conns.iter().fold(Counts::default(), |sum, conns| sum + conns.counts())
+        doors.loops.iter().fold(Counts::default(), |sum, (conns, _)| sum + conns.counts())
     }
 
     /// How accepting is going, for each listener.
     pub fn health(&self) -> Vec<Health> {
-        self.shared.doors().health.clone()
+        self.shared.doors().loops.iter().map(|(_, health)| health.clone()).collect()
     }
 
     /// The handler.
@@ -236,9 +241,8 @@ impl<H: Handler> Shared<H> {
         }
         doors.open += 1;
         // Loops that ended and whose connections are gone have nothing more to say.
-        doors.conns.retain(|conns| Arc::strong_count(conns) > 1);
-        doors.conns.push(Arc::clone(&conns));
-        doors.health.push(listener.health());
+        doors.loops.retain(|(conns, _)| Arc::strong_count(conns) > 1);
+        doors.loops.push((Arc::clone(&conns), listener.health()));
         drop(doors);
         tokio::spawn(conns.sweep());
         Ok((listener, Door { shared: self, conns }))
@@ -267,7 +271,7 @@ impl<H> Shared<H> {
         let conns = {
             let mut doors = self.doors();
             doors.stopping = true;
-            doors.conns.clone()
+            doors.conns()
         };
         conns.iter().for_each(|conns| conns.stop());
         self.shut.notify_waiters();
