@@ -15,6 +15,7 @@ use quintet_request::{
 /// The targets of this layer.
 pub const TARGETS: &[crate::Target] = &[
     ("head", head),
+    ("head_again", head_again),
     ("head_splits", head_splits),
     ("framing", framing),
     ("chunked", chunked),
@@ -109,6 +110,23 @@ fn accepted_head(head: HeadRef<'_>, limits: &Limits) {
     assert_eq!((back.keep_alive(), back.wants_upgrade()), (head.keep_alive(), head.wants_upgrade()));
     assert_eq!(back.expects_continue(), head.expects_continue());
     assert!(back.host().unwrap_or_default().eq_ignore_ascii_case(head.host().unwrap_or_default()));
+}
+
+/// One head after the other, separated by NUL, into the same memory: what was read before changes nothing.
+pub fn head_again(data: &[u8]) {
+    let (seed, data) = split_first(data);
+    let mut used = Head::default();
+    for (i, bytes) in data.split(|&byte| byte == 0).enumerate() {
+        // Some are read under other limits than the one before.
+        let limits = limits(if seed & 0x80 == 0 { seed } else { seed.rotate_left(i as u32) });
+        let mut fresh = Head::default();
+        assert_eq!(used.parse(bytes, &limits), fresh.parse(bytes, &limits));
+        let (used, fresh) = (used.as_ref(), fresh.as_ref());
+        assert_eq!((used.as_bytes(), used.index()), (fresh.as_bytes(), fresh.index()));
+        assert_eq!((used.path(), used.target()), (fresh.path(), fresh.target()));
+        let read = HeadRef::new(bytes, fresh.index());
+        assert_eq!((used.path(), used.target(), used.host()), (read.path(), read.target(), read.host()));
+    }
 }
 
 /// A head that comes in pieces: nothing is lost or found by splitting, and the work stays linear.

@@ -262,7 +262,7 @@ impl Chunked {
             (State::SizeLf, _) => return Err(ChunkError::LineEnd { at }),
             (State::DataCr, b'\r') => return Ok(State::DataLf),
             (State::DataLf, b'\n') => {
-                (self.line, self.extension) = (0, 0);
+                self.line = 0;
                 return Ok(State::Size(0));
             }
             (State::DataCr | State::DataLf, _) => return Err(ChunkError::DataEnd { at }),
