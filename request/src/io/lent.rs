@@ -176,6 +176,19 @@ impl<S: Stream> Lent<S> {
         })
     }
 
+    /// For the owner, while somebody waits for more of the body: sends what is to be sent, and reads ahead. Ready if
+    /// something came, or nothing more will, or the wire failed.
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<Filled, WireError>> {
+        if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        let filled = ready!(self.wire.poll_fill(cx, AHEAD))?;
+        if let (Filled::End, Some(link)) = (filled, self.wire.link()) {
+            link.cancel();
+        }
+        Poll::Ready(Ok(filled))
+    }
+
     /// For the owner, after the reply: sends what is to be sent and throws away what is left of the body, but no more
     /// than `limit` bytes.
     pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Discarded, WireError>> {

@@ -3,6 +3,9 @@
 //! The borrower polls it when it likes, from any task. The owner may use it too, and takes it back when the time has
 //! come, whether or not the borrower is done: the borrower then finds nothing, and if it was waiting it is woken to
 //! find that out. The lock is never held across a wait.
+//!
+//! Most things remember one task to wake, and here there may be two: whoever polls the thing while the other waits does
+//! so in both names ([`LoanGuard::both`]).
 
 #[cfg(quintet_loom)]
 use loom::sync::{Mutex, MutexGuard};
@@ -10,8 +13,8 @@ use loom::sync::{Mutex, MutexGuard};
 use std::sync::{Mutex, MutexGuard};
 use std::{
     ops::{Deref, DerefMut},
-    sync::PoisonError,
-    task::{Context, Poll, Waker},
+    sync::{Arc, PoisonError},
+    task::{Context, Poll, Wake, Waker},
 };
 
 /// A thing lent to somebody else, which its owner can take back.
@@ -22,15 +25,18 @@ pub(super) struct Loan<T>(Mutex<Slot<T>>);
 struct Slot<T> {
     thing: Option<T>,
     borrower: Option<Waker>,
+    owner: Option<Waker>,
 }
 
 impl<T> Loan<T> {
     pub(super) fn new(thing: T) -> Self {
-        Loan(Mutex::new(Slot { thing: Some(thing), borrower: None }))
+        Loan(Mutex::new(Slot { thing: Some(thing), borrower: None, owner: None }))
     }
 
     /// For the borrower: `poll` is given the thing. `None` if it was taken back. If it is pending the borrower's task
     /// is remembered and woken by [`wake`](LoanGuard::wake) and [`take`](Self::take).
+    ///
+    /// An owner in another task is woken together with the borrower, and told when the borrower no longer waits.
     pub(super) fn poll<R>(
         &self,
         cx: &mut Context<'_>,
@@ -38,9 +44,20 @@ impl<T> Loan<T> {
     ) -> Poll<Option<R>> {
         let mut slot = self.lock();
         slot.borrower = None;
+        let owner = slot.owner.clone().filter(|owner| !owner.will_wake(cx.waker()));
         let Some(thing) = &mut slot.thing else { return Poll::Ready(None) };
-        match poll(thing, cx) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
+        let polled = match &owner {
+            None => poll(thing, cx),
+            Some(owner) => poll(thing, &mut Context::from_waker(&both(owner, cx.waker()))),
+        };
+        match polled {
+            Poll::Ready(done) => {
+                drop(slot);
+                if let Some(owner) = owner {
+                    owner.wake();
+                }
+                Poll::Ready(Some(done))
+            }
             Poll::Pending => {
                 slot.borrower = Some(cx.waker().clone());
                 Poll::Pending
@@ -76,9 +93,13 @@ impl<T> Loan<T> {
 pub(super) struct LoanGuard<'a, T>(MutexGuard<'a, Slot<T>>);
 
 impl<T> LoanGuard<'_, T> {
-    /// The task of the borrower, if it waits.
-    pub(super) fn borrower(&self) -> Option<&Waker> {
-        self.0.borrower.as_ref()
+    /// For the owner: remembers its task. While a borrower waits, what wakes both; `None` if nobody waits.
+    pub(super) fn both(&mut self, cx: &Context<'_>) -> Option<Waker> {
+        if !self.0.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
+            self.0.owner = Some(cx.waker().clone());
+        }
+        let borrower = self.0.borrower.as_ref()?;
+        Some(if borrower.will_wake(cx.waker()) { borrower.clone() } else { both(cx.waker(), borrower) })
     }
 
     /// Wakes the borrower, if it waits.
@@ -86,6 +107,24 @@ impl<T> LoanGuard<'_, T> {
         if let Some(borrower) = self.0.borrower.take() {
             borrower.wake();
         }
+    }
+}
+
+/// Two tasks as one.
+struct Both(Waker, Waker);
+
+fn both(one: &Waker, other: &Waker) -> Waker {
+    Waker::from(Arc::new(Both(one.clone(), other.clone())))
+}
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_by_ref();
+        self.1.wake_by_ref();
     }
 }
 
@@ -105,11 +144,7 @@ impl<T> DerefMut for LoanGuard<'_, T> {
 #[cfg(all(test, not(quintet_loom)))]
 mod tests {
     use super::*;
-    use std::sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    };
-    use std::task::Wake;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[derive(Default)]
     struct Count(AtomicUsize);
@@ -130,6 +165,48 @@ mod tests {
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
         assert_eq!(loan.poll(&mut cx, |thing, _| Poll::Ready(*thing)), Poll::Ready(None));
         assert!(loan.get().is_none() && loan.take().is_none());
+    }
+
+    fn counted() -> (Arc<Count>, Waker) {
+        let count = Arc::new(Count::default());
+        (Arc::clone(&count), Waker::from(count))
+    }
+
+    #[test]
+    fn two_tasks_are_woken_together() {
+        let ((owners, owner), (borrowers, borrower)) = (counted(), counted());
+        let counts = || (owners.0.load(Ordering::SeqCst), borrowers.0.load(Ordering::SeqCst));
+        let loan = Loan::new(None::<Waker>);
+        let remember = |thing: &mut Option<Waker>, cx: &mut Context<'_>| {
+            *thing = Some(cx.waker().clone());
+            Poll::<()>::Pending
+        };
+        // The borrower came first: the owner, who comes next, polls in both names.
+        assert!(loan.poll(&mut Context::from_waker(&borrower), remember).is_pending());
+        let waker = loan.get().unwrap().both(&Context::from_waker(&owner)).expect("somebody waits");
+        waker.wake();
+        assert_eq!(counts(), (1, 1));
+        // From now on the borrower does, too.
+        assert!(loan.poll(&mut Context::from_waker(&borrower), remember).is_pending());
+        loan.get().unwrap().take().expect("remembered").wake();
+        assert_eq!(counts(), (2, 2));
+        // And when it has what it waited for, the owner is told that nobody waits any more.
+        assert!(loan.poll(&mut Context::from_waker(&borrower), |_, _| Poll::Ready(())).is_ready());
+        assert_eq!(counts(), (3, 2));
+        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none());
+    }
+
+    #[test]
+    fn one_task_in_both_roles_is_woken_once() {
+        let (count, waker) = counted();
+        let mut cx = Context::from_waker(&waker);
+        let loan = Loan::new(());
+        assert!(loan.get().unwrap().both(&cx).is_none());
+        assert!(loan.poll(&mut cx, |_, _| Poll::<()>::Pending).is_pending());
+        loan.get().unwrap().both(&cx).expect("it waits").wake();
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert!(loan.poll(&mut cx, |_, _| Poll::Ready(())).is_ready());
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
     }
 }
 

@@ -238,29 +238,25 @@ impl<S: Stream> Requests<S> {
             Seat::Lent(owner) => owner,
         };
         let mut lent = owner.0.get().expect(OWNED);
-        match lent.wire.check() {
-            Ok(()) => {}
-            Err(WireError::Late(phase)) if phase != Phase::Reply => {
-                lent.fail(BodyError::Late);
-                lent.wire.pause();
-                lent.wake();
-                return Poll::Pending;
-            }
-            Err(error) => return Poll::Ready(error),
-        }
-        // A stream remembers one task that reads: while the borrower waits, that is the borrower's.
-        if lent.borrower().is_some() {
-            return match lent.wire.poll_flush(cx) {
-                Poll::Ready(Err(error)) => Poll::Ready(error),
-                _ => Poll::Pending,
-            };
+        if let Err(error) = lent.wire.check() {
+            return lent.fails(error);
         }
         let before = lent.wire.input.len();
-        let watched = failure(lent.wire.poll_watch(cx, AHEAD));
-        if lent.wire.input.len() != before {
-            lent.wake();
+        // A stream remembers one task that reads: while a borrower waits, both are that one.
+        let watched = match lent.both(cx) {
+            None => lent.wire.poll_watch(cx, AHEAD),
+            Some(both) => {
+                lent.wire.attend(cx);
+                lent.poll_ahead(&mut Context::from_waker(&both))
+            }
+        };
+        match watched {
+            Poll::Ready(Err(error)) => return lent.fails(error),
+            Poll::Ready(Ok(Filled::End)) => lent.wake(),
+            _ if lent.wire.input.len() != before => lent.wake(),
+            _ => {}
         }
-        watched
+        Poll::Pending
     }
 
     /// Sends everything. A body that nobody holds any more is thrown away meanwhile, up to `limit` bytes: a client that
@@ -340,6 +336,29 @@ impl<S: Stream> Requests<S> {
         lent.wire.rest();
         self.seat = Some(Seat::Mine(lent.wire));
         reuse
+    }
+}
+
+impl<S: Stream> LoanGuard<'_, Lent<S>> {
+    /// The wire failed while a handler is at work. A client that is late breaks its body, and may still be answered;
+    /// any other failure is the end.
+    #[cold]
+    fn fails(&mut self, error: WireError) -> Poll<WireError> {
+        let told = match error {
+            WireError::Late(phase) if phase != Phase::Reply => {
+                self.fail(BodyError::Late);
+                self.wire.pause();
+                Poll::Pending
+            }
+            WireError::Io(error) => {
+                let kind = error.kind();
+                self.fail(BodyError::Io(Arc::new(error)));
+                Poll::Ready(WireError::Io(kind.into()))
+            }
+            other => Poll::Ready(other),
+        };
+        self.wake();
+        told
     }
 }
 

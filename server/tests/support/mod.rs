@@ -185,7 +185,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    async fn exactly(&mut self, n: usize) -> Option<Vec<u8>> {
+    /// The next `n` bytes, unless the connection ends before.
+    pub async fn exactly(&mut self, n: usize) -> Option<Vec<u8>> {
         while self.seen.len() < n {
             if !self.more().await {
                 return None;

@@ -1,0 +1,816 @@
+//! Bodies on loan: what a handler may do with one, and that the connection stays in step or ends.
+
+mod support;
+
+use std::{future::poll_fn, pin::Pin, sync::Mutex, time::Duration};
+
+use http::HeaderMap;
+use http_body::Body as _;
+use quintet_server::{Body, BodyError, IntoResponse, Request, Response, ServeMux, Server};
+use support::{Client, Dial, bounded, dial, in_memory, on_loopback};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    sync::{mpsc, oneshot},
+    time::{sleep, timeout},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn echo(request: Request) -> Response {
+    Response::new(request.into_body())
+}
+
+async fn count(mut request: Request) -> Result<String, BodyError> {
+    Ok(format!("{}\n", request.collect(u64::MAX).await?.len()))
+}
+
+fn start() -> (Server<ServeMux>, Dial) {
+    let mux = ServeMux::new();
+    mux.handle("/{$}", async |_| "hello\n");
+    mux.handle("/echo", echo);
+    mux.handle("/count", count);
+    mux.handle("/ignore", async |_| "ignored\n");
+    mux.handle("/413", async |mut request: Request| request.collect(1024).await);
+    mux.handle("/first", async |mut request: Request| {
+        let first = request.body_mut().chunk().await?;
+        Ok::<_, BodyError>(format!("{}\n", first.map_or(0, |first| first.len())))
+    });
+    let server = Server::new(mux);
+    let (dial, _) = in_memory(&server);
+    (server, dial)
+}
+
+/// A server with one handler.
+fn serve<F, Fut>(handler: F) -> Dial
+where
+    F: Fn(Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoResponse> + Send + 'static,
+{
+    in_memory(&Server::new(handler)).0
+}
+
+/// Bytes in which a piece that is missing or moved shows.
+fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|at| u8::try_from(at % 251).expect("less than 251")).collect()
+}
+
+/// A chunked body, in chunks of this size.
+fn chunks(body: &[u8], size: usize) -> Vec<u8> {
+    let mut sent = Vec::new();
+    for chunk in body.chunks(size) {
+        sent.extend(format!("{:x}\r\n", chunk.len()).as_bytes());
+        sent.extend(chunk);
+        sent.extend(b"\r\n");
+    }
+    sent.extend(b"0\r\n\r\n");
+    sent
+}
+
+fn with_length(path: &str, body: &[u8]) -> Vec<u8> {
+    let mut sent = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+    sent.extend(body);
+    sent
+}
+
+fn chunked(path: &str, body: &[u8], size: usize) -> Vec<u8> {
+    let mut sent = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes();
+    sent.extend(chunks(body, size));
+    sent
+}
+
+/// Sends while it reads, in pieces of this size; the reply.
+async fn exchange(client: &mut Client<DuplexStream>, bytes: &[u8], piece: usize) -> support::Reply {
+    let (reader, writer) = tokio::io::split(std::mem::replace(&mut client.io, tokio::io::duplex(1).0));
+    let mut both = Client::new(tokio::io::join(reader, tokio::io::sink()));
+    let send = async {
+        let mut writer = writer;
+        for piece in bytes.chunks(piece) {
+            writer.write_all(piece).await.expect("the server reads");
+            tokio::task::yield_now().await;
+        }
+        writer
+    };
+    let (writer, reply) = tokio::join!(send, both.reply());
+    client.io = both.io.into_inner().0.unsplit(writer);
+    reply
+}
+
+mod echoes {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_comes_back_as_it_was_sent_however_it_was_split() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            for len in [0, 1, 2, 255, 8191, 8192, 65_536, 100_001, 700_000] {
+                let body = pattern(len);
+                for piece in [1000, 4096, 65_536, 1 << 20] {
+                    let reply = exchange(&mut client, &with_length("/echo", &body), piece).await;
+                    assert_eq!(reply.field("content-length"), Some(&*len.to_string()));
+                    assert!(reply.body == body, "{len} bytes with a length, in pieces of {piece}");
+                    let reply = exchange(&mut client, &chunked("/echo", &body, 5000), piece).await;
+                    assert!(reply.body == body, "{len} bytes in chunks, in pieces of {piece}");
+                }
+            }
+            assert_eq!(client.fetch("/").await.text(), "hello\n");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_body_comes_back_from_any_split() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            for request in [with_length("/echo", b"0123456789"), chunked("/echo", b"0123456789", 3)] {
+                for at in 0..=request.len() {
+                    client.send(&request[..at]).await;
+                    sleep(SECOND / 100).await;
+                    client.send(&request[at..]).await;
+                    assert_eq!(client.reply().await.text(), "0123456789", "split at {at}");
+                }
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn both_directions_go_on_at_once() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n0\r\n").await;
+            let (status, head) = client.head().await.unwrap();
+            assert_eq!((status, head.contains("Transfer-Encoding: chunked")), (200, true));
+            let mut seen = client.some().await;
+            for n in 1..100 {
+                client.send(format!("4\r\n{n:04}\r\n")).await;
+                seen.extend(client.some().await);
+            }
+            client.send("0\r\n\r\n").await;
+            seen.extend(client.some().await);
+            let expected: String = (1..100).map(|n| format!("4\r\n{n:04}\r\n")).collect();
+            assert_eq!(String::from_utf8(seen).unwrap(), format!("1\r\n0\r\n{expected}0\r\n\r\n"));
+            assert_eq!(client.fetch("/").await.status, 200);
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn thirty_two_mebibytes_on_a_real_socket() {
+        bounded(async {
+            let server = Server::new(echo);
+            let (addr, _) = on_loopback(&server);
+            assert_eq!(upload_and_compare(&addr, 32 << 20).await, 32 << 20);
+        })
+        .await;
+    }
+
+    /// Uploads a pattern to an echo; how much of it came back right.
+    async fn upload_and_compare(addr: &str, len: u64) -> u64 {
+        let stream = tokio::net::TcpStream::connect(addr).await.expect("somebody listens");
+        let (mut reader, mut writer) = stream.into_split();
+        let piece = pattern(251 * 256);
+        let sent = piece.clone();
+        let writing = tokio::spawn(async move {
+            let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n");
+            writer.write_all(head.as_bytes()).await.expect("the server reads");
+            let mut left = len;
+            while left > 0 {
+                let n = left.min(sent.len() as u64);
+                writer.write_all(&sent[..usize::try_from(n).expect("a piece")]).await.expect("the server reads");
+                left -= n;
+            }
+            writer
+        });
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(reader.read_u8().await.expect("a head"));
+        }
+        let (mut buffer, mut right) = (vec![0; 64 * 1024], 0_u64);
+        loop {
+            let n = reader.read(&mut buffer).await.expect("a whole reply");
+            if n == 0 {
+                break;
+            }
+            let at = usize::try_from(right % piece.len() as u64).expect("in the piece");
+            let expected = piece[at..].iter().chain(piece.iter().cycle());
+            assert!(buffer[..n].iter().eq(expected.take(n)), "wrong after {right} bytes");
+            right += n as u64;
+        }
+        writing.await.expect("sent");
+        right
+    }
+
+    /// Alone in its process, because it measures the process: `cargo test --release -p quintet-server --test body --
+    /// --ignored --exact echoes::a_gibibyte_needs_no_memory`.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    #[ignore = "a gibibyte takes a while without optimisation"]
+    async fn a_gibibyte_needs_no_memory() {
+        bounded(async {
+            let server = Server::new(echo);
+            let (addr, _) = on_loopback(&server);
+            assert_eq!(upload_and_compare(&addr, 1 << 20).await, 1 << 20);
+            let before = most_memory();
+            assert_eq!(upload_and_compare(&addr, 1 << 30).await, 1 << 30);
+            let more = most_memory() - before;
+            assert!(more < 8 << 10, "{more} KiB more");
+            assert!(most_memory() < 32 << 10, "{} KiB", most_memory());
+        })
+        .await;
+    }
+
+    /// The most memory this process ever had, in KiB.
+    #[cfg(target_os = "linux")]
+    fn most_memory() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    }
+}
+
+mod unread {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_reads_is_thrown_away_up_to_256_kib() {
+        bounded(async {
+            let (_server, dial) = start();
+            for len in [1, 1000, 65_536, 100_000, 256 << 10] {
+                // Of a chunked body, the chunks' own bytes count too.
+                let data = pattern(len - len / 100);
+                for request in [with_length("/ignore", &pattern(len)), chunked("/ignore", &data, 10_000)] {
+                    let mut client = dial.connect();
+                    let reply = exchange(&mut client, &request, 9999).await;
+                    assert_eq!((reply.text(), reply.is_last()), ("ignored\n", false), "{len}");
+                    assert_eq!(client.fetch("/").await.text(), "hello\n", "{len}");
+                }
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_one_byte_more_the_reply_is_the_last() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            let reply = exchange(&mut client, &with_length("/ignore", &pattern((256 << 10) + 1)), 9999).await;
+            assert_eq!((reply.text(), reply.is_last()), ("ignored\n", true));
+            assert!(client.ends().await);
+            // How much a chunked body is shows only later: then the connection ends without a word.
+            let mut client = dial.connect();
+            client.send("POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+            assert_eq!(client.reply().await.text(), "ignored\n");
+            for _ in 0..30 {
+                let _ = client.try_send(format!("2710\r\n{}\r\n", "x".repeat(10_000))).await;
+            }
+            let _ = client.try_send("0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            assert!(client.ends().await);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_read_in_part_is_thrown_away_for_the_rest() {
+        bounded(async {
+            let (_server, dial) = start();
+            for request in [with_length("/first", &pattern(100_000)), chunked("/first", &pattern(100_000), 999)] {
+                let mut client = dial.connect();
+                let reply = exchange(&mut client, &request, 500).await;
+                assert_eq!((reply.status, reply.is_last()), (200, false));
+                assert_eq!(client.fetch("/").await.text(), "hello\n");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_everything_before_it_reads_gets_a_large_reply() {
+        bounded(async {
+            let dial = serve(async |_| vec![b'x'; 1 << 20]);
+            for request in [with_length("/", &pattern(200_000)), chunked("/", &pattern(200_000), 5000)] {
+                let mut client = dial.connect_sized(16 * 1024);
+                let sent = timeout(20 * SECOND, client.send(&request)).await;
+                assert!(sent.is_ok(), "each waits for the other");
+                assert_eq!(client.reply().await.body.len(), 1 << 20);
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_sends_everything_before_it_reads_gets_a_streamed_reply() {
+        bounded(async {
+            let dial = serve(async |_| {
+                let body = Body::writer(|mut w| async move {
+                    for _ in 0..64 {
+                        w.write([b'x'; 16 * 1024]).await?;
+                    }
+                    Ok(())
+                });
+                Response::new(body).with_content_type("text/plain")
+            });
+            for request in [with_length("/", &pattern(200_000)), chunked("/", &pattern(200_000), 5000)] {
+                let mut client = dial.connect_sized(16 * 1024);
+                let sent = timeout(20 * SECOND, client.send(&request)).await;
+                assert!(sent.is_ok(), "each waits for the other");
+                assert_eq!(client.reply().await.body.len(), 1 << 20);
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn who_uploads_ten_mebibytes_gets_his_413_although_nobody_reads_them() {
+        bounded(async {
+            let mux = ServeMux::new();
+            mux.handle("/413", async |mut request: Request| request.collect(1024).await);
+            let server = Server::new(mux);
+            let (addr, _) = on_loopback(&server);
+            let body = vec![b'x'; 10 << 20];
+            for request in [with_length("/413", &body), chunked("/413", &body, 10_000)] {
+                let mut client = dial(&addr).await;
+                client.try_send(&request).await.expect("the server reads on, and does not reset");
+                assert_eq!(client.reply().await.status, 413);
+                assert!(client.ends().await);
+            }
+            support::eventually("nobody is left", || server.counts().total() == 0).await;
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn who_uploads_ten_mebibytes_to_nobody_gets_his_404() {
+        bounded(async {
+            let server = Server::new(ServeMux::new());
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            client.try_send(with_length("/", &vec![b'x'; 10 << 20])).await.expect("the server reads on");
+            assert_eq!(client.reply().await.status, 404);
+        })
+        .await;
+    }
+}
+
+mod kept {
+    use super::*;
+
+    /// A handler that gives its body away and answers.
+    fn gives_away() -> (Dial, mpsc::UnboundedReceiver<Body>) {
+        let (give, given) = mpsc::unbounded_channel();
+        let dial = serve(move |request: Request| {
+            let give = give.clone();
+            async move {
+                give.send(request.into_body()).expect("the test listens");
+                "given\n"
+            }
+        });
+        (dial, given)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_kept_after_the_reply_fails_and_the_connection_goes_on() {
+        bounded(async {
+            let (dial, mut given) = gives_away();
+            let mut client = dial.connect();
+            client.send(&with_length("/", &pattern(10_000))[..5000]).await;
+            let mut body = given.recv().await.unwrap();
+            client.send(&with_length("/", &pattern(10_000))[5000..]).await;
+            assert_eq!(client.reply().await.text(), "given\n");
+            sleep(SECOND).await;
+            for _ in 0..3 {
+                assert!(matches!(body.chunk().await, Err(BodyError::AfterReply)));
+            }
+            client.get("/").await;
+            assert_eq!(client.reply().await.text(), "given\n");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_it_when_the_reply_ends_is_woken() {
+        bounded(async {
+            let (dial, mut given) = gives_away();
+            let mut client = dial.connect();
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").await;
+            let body = given.recv().await.unwrap();
+            let waits = tokio::spawn(async move { body.collect(u64::MAX).await });
+            assert!(matches!(waits.await.unwrap(), Err(BodyError::AfterReply)));
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_kept_does_not_hold_the_socket() {
+        bounded(async {
+            let (dial, mut given) = gives_away();
+            let mut client = dial.connect();
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\nConnection: close\r\n\r\nabc").await;
+            let mut body = given.recv().await.unwrap();
+            assert!(client.reply().await.is_last());
+            assert!(client.ends().await);
+            drop(client);
+            assert!(matches!(body.chunk().await, Err(BodyError::AfterReply)));
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_whose_connection_was_cut_fails() {
+        bounded(async {
+            static KEPT: Mutex<Option<Body>> = Mutex::new(None);
+            let server = Server::new(async |mut request: Request| {
+                *KEPT.lock().unwrap() = Some(request.take_body());
+                std::future::pending::<()>().await
+            });
+            let (dial, _) = in_memory(&server);
+            let mut client = dial.connect();
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\nabc").await;
+            sleep(SECOND).await;
+            server.close().await;
+            assert!(client.ends().await, "the socket is closed");
+            let mut body = KEPT.lock().unwrap().take().unwrap();
+            assert!(matches!(body.chunk().await, Err(BodyError::AfterReply)));
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_was_all_here_is_the_handlers_for_good() {
+        bounded(async {
+            let (dial, mut given) = gives_away();
+            let mut client = dial.connect();
+            client.send(with_length("/", b"abc")).await;
+            assert_eq!(client.reply().await.text(), "given\n");
+            assert_eq!(given.recv().await.unwrap().collect(10).await.unwrap(), "abc");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_task_may_read_it_for_the_handler() {
+        bounded(async {
+            let dial = serve(async |request: Request| {
+                let reading = tokio::spawn(request.into_body().collect(u64::MAX));
+                Response::new(reading.await.expect("no panic").expect("a whole body"))
+            });
+            let mut client = dial.connect();
+            for request in [with_length("/", &pattern(300_000)), chunked("/", &pattern(300_000), 7000)] {
+                let reply = exchange(&mut client, &request, 3000).await;
+                assert!(reply.body == pattern(300_000));
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn another_task_may_read_it_in_another_thread() {
+        bounded(async {
+            let server = Server::new(async |request: Request| {
+                let body = request.into_body();
+                let handle = tokio::runtime::Handle::current();
+                let (tell, told) = oneshot::channel();
+                std::thread::spawn(move || tell.send(handle.block_on(body.collect(u64::MAX))));
+                Response::new(told.await.expect("no panic").expect("a whole body"))
+            });
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            for _ in 0..5 {
+                client.send(with_length("/", &pattern(3_000_000))).await;
+                assert!(client.reply().await.body == pattern(3_000_000));
+            }
+        })
+        .await;
+    }
+}
+
+mod trailers {
+    use super::*;
+
+    /// Shows the trailers.
+    async fn show(mut request: Request) -> Result<String, BodyError> {
+        let (mut length, mut trailers) = (0, HeaderMap::new());
+        let body = request.body_mut();
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
+            match frame?.into_data() {
+                Ok(data) => length += data.len(),
+                Err(frame) => trailers = frame.into_trailers().expect("a frame is one or the other"),
+            }
+        }
+        Ok(format!("{length} {:?} {:?}", trailers.get("x-sum"), trailers.get("host")))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trailers_reach_the_handler_except_those_that_must_not() {
+        bounded(async {
+            let dial = serve(show);
+            let mut client = dial.connect();
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n";
+            for _ in 0..2 {
+                client.send(format!("{head}3\r\nabc\r\n0\r\nX-Sum: 7\r\nHost: evil\r\n\r\n")).await;
+                assert_eq!(client.reply().await.text(), "3 Some(\"7\") None");
+            }
+            client.send(format!("{head}0\r\nbroken\r\n\r\n")).await;
+            let reply = client.reply().await;
+            assert_eq!((reply.status, reply.is_last()), (400, true));
+        })
+        .await;
+    }
+}
+
+mod expect {
+    use super::*;
+
+    const EXPECT: &str = "HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+    const GO_ON: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn the_client_is_told_to_go_on_when_the_handler_reads() {
+        bounded(async {
+            let dial = serve(async |request: Request| {
+                sleep(SECOND).await;
+                count(request).await
+            });
+            let mut client = dial.connect();
+            client.send(format!("POST / {EXPECT}")).await;
+            assert!(timeout(SECOND - SECOND / 10, client.some()).await.is_err(), "not before");
+            assert_eq!(client.some().await, GO_ON);
+            client.send("abc").await;
+            assert_eq!(client.reply().await.text(), "3\n");
+            // And only once for each request.
+            client.send(format!("POST / {EXPECT}")).await;
+            assert_eq!(client.some().await, GO_ON);
+            client.send("a").await;
+            sleep(SECOND).await;
+            client.send("bc").await;
+            assert_eq!(client.reply().await.text(), "3\n");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_echo_says_go_on_before_its_head() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            client.send(format!("POST /echo {EXPECT}")).await;
+            assert_eq!(client.some().await, GO_ON);
+            client.send("abc").await;
+            assert_eq!(client.reply().await.text(), "abc");
+            assert_eq!(client.fetch("/").await.status, 200);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_typed_echo_says_go_on_before_its_head() {
+        bounded(async {
+            let dial = serve(async |request: Request| {
+                Response::new(request.into_body()).with_content_type("application/octet-stream")
+            });
+            let mut client = dial.connect();
+            client.send(format!("POST / {EXPECT}")).await;
+            let (status, _) = client.head().await.unwrap();
+            assert_eq!(status, 100);
+            let (status, head) = client.head().await.unwrap();
+            assert_eq!((status, head.contains("Content-Length: 3")), (200, true));
+            client.send("abc").await;
+            assert_eq!(client.some().await, b"abc");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_nobody_asked_for_ends_the_connection() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            client.send(format!("POST /ignore {EXPECT}")).await;
+            let reply = client.reply().await;
+            assert_eq!((reply.status, reply.text(), reply.is_last()), (200, "ignored\n", true));
+            // Whether or not the client sends it.
+            let _ = client.try_send("abcGET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            assert!(client.ends().await);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_wait_is_not_told_anything() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            client.send(format!("POST /count {EXPECT}abc")).await;
+            let (status, head) = client.head().await.unwrap();
+            assert_eq!(status, 200, "{head}");
+            assert_eq!(client.some().await, b"3\n");
+            client.send(format!("POST /ignore {EXPECT}abc")).await;
+            assert!(!client.reply().await.is_last());
+            assert_eq!(client.fetch("/").await.status, 200);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_client_and_one_without_a_body_are_not_told() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            client.send("POST /count HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n").await;
+            assert_eq!(client.head().await.unwrap().0, 200);
+            let mut old = dial.connect();
+            old.send("POST /count HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").await;
+            assert!(timeout(SECOND, old.some()).await.is_err());
+            old.send("abc").await;
+            assert_eq!(old.head().await.unwrap().0, 200);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_comes_after_the_head_of_the_reply() {
+        bounded(async {
+            // The body is still held while the reply is streamed, and read only then.
+            let dial = serve(async |request: Request| {
+                let incoming = request.into_body();
+                let body = Body::writer(move |mut w| async move {
+                    w.write("reply, ").await?;
+                    w.flush().await?;
+                    let read = incoming.collect(10).await.map_err(std::io::Error::other)?;
+                    w.write(read).await
+                });
+                Response::new(body).with_content_type("text/plain")
+            });
+            let mut client = dial.connect();
+            client.send(format!("POST / {EXPECT}")).await;
+            assert_eq!(client.head().await.unwrap().0, 100, "the last moment for it is before the head");
+            assert_eq!(client.head().await.unwrap().0, 200);
+            sleep(SECOND).await;
+            client.send("abc").await;
+            let mut seen = Vec::new();
+            while !seen.ends_with(b"0\r\n\r\n") {
+                seen.extend(client.some().await);
+            }
+            assert_eq!(String::from_utf8(seen).unwrap(), "7\r\nreply, \r\n3\r\nabc\r\n0\r\n\r\n");
+        })
+        .await;
+    }
+}
+
+mod broken {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_ends_too_early_is_an_error_that_the_handler_sees() {
+        bounded(async {
+            let (_server, dial) = start();
+            for request in [
+                "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc",
+                "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc",
+                "POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n",
+                "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+                "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+                "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+                "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+            ] {
+                let mut client = dial.connect();
+                client.send(request).await;
+                client.finish().await;
+                let reply = client.reply().await;
+                assert_eq!((reply.status, reply.text()), (400, "the body ended early\n"), "{request:?}");
+                assert!(reply.is_last());
+                assert!(client.ends().await);
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_malformed_chunk_is_an_error_that_the_handler_sees() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            let head = "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+            client.send(format!("{head}3\r\nabcX0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+            let reply = client.reply().await;
+            assert_eq!((reply.status, reply.is_last()), (400, true));
+            assert!(client.ends().await, "what follows is not taken for a request");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_malformed_chunk_that_nobody_read_ends_the_connection() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            let head = "POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+            client.send(format!("{head}3\r\nabcX0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+            assert_eq!(client.reply().await.text(), "ignored\n");
+            assert!(client.ends().await);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_malformed_chunk_after_the_head_of_the_reply_cuts_the_reply() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            client.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+            assert_eq!(client.head().await.unwrap().0, 200);
+            assert_eq!(client.exactly(8).await.unwrap(), b"3\r\nabc\r\n");
+            client.send("nonsense\r\n").await;
+            assert_eq!(client.rest().await, b"", "no last chunk");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_echo_whose_client_ends_too_early_is_cut() {
+        bounded(async {
+            let (_server, dial) = start();
+            let mut client = dial.connect();
+            client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
+            let (_, head) = client.head().await.unwrap();
+            assert!(head.contains("Content-Length: 10"));
+            client.finish().await;
+            assert_eq!(client.rest().await, b"abc");
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_failed_keeps_failing() {
+        bounded(async {
+            let (tell, mut told) = mpsc::unbounded_channel();
+            let dial = serve(move |mut request: Request| {
+                let tell = tell.clone();
+                async move {
+                    let body = request.body_mut();
+                    let mut seen = Vec::new();
+                    for _ in 0..4 {
+                        seen.push(format!("{:?}", body.chunk().await));
+                    }
+                    tell.send(seen).expect("the test listens");
+                }
+            });
+            let mut client = dial.connect();
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
+            client.finish().await;
+            let seen = told.recv().await.unwrap();
+            assert_eq!(seen, ["Ok(Some(b\"abc\"))", "Err(Early)", "Err(Early)", "Err(Early)"]);
+            assert_eq!(client.reply().await.status, 200);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_body_that_does_not_keep_its_word_cuts_the_reply() {
+        bounded(async {
+            for (said, written) in [(5, 3), (3, 5)] {
+                let dial = serve(move |_| async move {
+                    let body = Body::writer(move |mut w| async move { w.write("x".repeat(written)).await });
+                    Response::new(body).with_content_type("text/plain").with_header("content-length", said.to_string())
+                });
+                let mut client = dial.connect();
+                client.get("/").await;
+                let (_, head) = client.head().await.unwrap();
+                assert!(head.contains(&format!("Content-Length: {said}")), "{head}");
+                let sent = client.rest().await.len();
+                assert!(sent < said, "{sent} bytes of {said}: it could be taken for whole");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_body_that_fails_at_once_is_answered_500() {
+        bounded(async {
+            let dial =
+                serve(async |_| Response::new(Body::writer(|_| async { Err(std::io::Error::other("no idea")) })));
+            let mut client = dial.connect();
+            let reply = client.fetch("/").await;
+            assert_eq!((reply.status, reply.is_last()), (500, true));
+            assert!(!reply.text().contains("no idea"), "what went wrong is not the client's business");
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_length_of_a_body_is_known_before_it_is_here() {
+    bounded(async {
+        let dial = serve(async |request: Request| format!("{:?}\n", request.body().len()));
+        let mut client = dial.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 12345\r\n\r\n").await;
+        assert_eq!(client.reply().await.text(), "Some(12345)\n");
+        let mut client = dial.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        assert_eq!(client.reply().await.text(), "None\n");
+    })
+    .await;
+}

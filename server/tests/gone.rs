@@ -1,0 +1,343 @@
+//! Clients that go away while a handler is at work: the handler is told and not killed.
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use quintet_server::{Body, BodyError, Request, Response, Server};
+use support::{Client, bounded, dial, eventually, in_memory, on_loopback};
+use tokio::{
+    net::TcpStream,
+    sync::{Notify, mpsc},
+    time::{sleep, timeout},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Closes with a reset.
+fn reset(client: Client<TcpStream>) {
+    let socket = client.io.into_std().expect("a socket");
+    socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("a socket");
+}
+
+/// A handler that waits for its client to go, then says so, and goes on to its end.
+fn waits_for_the_end() -> (Server<impl quintet_server::Handler>, mpsc::UnboundedReceiver<&'static str>) {
+    let (tell, told) = mpsc::unbounded_channel();
+    let server = Server::new(move |request: Request| {
+        let tell = tell.clone();
+        async move {
+            let say = |what| tell.send(what).expect("the test listens");
+            say("begun");
+            request.cancelled().await;
+            say("told");
+            sleep(SECOND / 10).await;
+            say("ended");
+            "too late\n"
+        }
+    });
+    (server, told)
+}
+
+async fn expect(told: &mut mpsc::UnboundedReceiver<&'static str>, what: &str) {
+    let seen = timeout(5 * SECOND, told.recv()).await;
+    assert_eq!(seen.unwrap_or_else(|_| panic!("never {what}")), Some(what));
+}
+
+const REQUESTS: [&str; 5] = [
+    "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nab",
+    "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nab",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+];
+
+#[tokio::test]
+async fn a_handler_is_told_of_a_client_that_closes_and_works_on_to_its_end() {
+    bounded(async {
+        for request in REQUESTS {
+            let (server, mut told) = waits_for_the_end();
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            client.send(request).await;
+            expect(&mut told, "begun").await;
+            assert!(timeout(SECOND / 20, told.recv()).await.is_err(), "too early: {request:?}");
+            drop(client);
+            expect(&mut told, "told").await;
+            expect(&mut told, "ended").await;
+            eventually("nobody is left", || server.counts().total() == 0).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_is_told_of_a_client_that_resets() {
+    bounded(async {
+        for request in REQUESTS {
+            let (server, mut told) = waits_for_the_end();
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            client.send(request).await;
+            expect(&mut told, "begun").await;
+            reset(client);
+            expect(&mut told, "told").await;
+            expect(&mut told, "ended").await;
+            eventually("nobody is left", || server.counts().total() == 0).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_is_told_of_a_client_that_says_it_sends_nothing_more() {
+    bounded(async {
+        for request in REQUESTS {
+            let (server, mut told) = waits_for_the_end();
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            client.send(request).await;
+            client.finish().await;
+            for what in ["begun", "told", "ended"] {
+                expect(&mut told, what).await;
+            }
+            let reply = client.reply().await;
+            assert_eq!(reply.text(), "too late\n", "a half-closed client still gets its whole reply");
+            assert!(client.ends().await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_half_closed_client_gets_a_large_reply_whole() {
+    bounded(async {
+        let server = Server::new(async |request: Request| match request.path() {
+            "/whole" => Response::new(vec![b'x'; 8 << 20]),
+            _ => Response::new(Body::writer(|mut w| async move {
+                for _ in 0..256 {
+                    w.write([b'x'; 32 * 1024]).await?;
+                    tokio::task::yield_now().await;
+                }
+                Ok(())
+            })),
+        });
+        let (addr, _) = on_loopback(&server);
+        for path in ["/whole", "/stream"] {
+            let mut client = dial(&addr).await;
+            client.get(path).await;
+            client.finish().await;
+            assert_eq!(client.reply().await.body.len(), 8 << 20, "{path}");
+            assert!(client.ends().await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_request_sent_before_the_end_is_answered() {
+    bounded(async {
+        let server = Server::new(async |request: Request| {
+            sleep(SECOND / 100).await;
+            request.path().to_owned()
+        });
+        let (addr, _) = on_loopback(&server);
+        let mut client = dial(&addr).await;
+        let all: String = (0..10).map(|n| format!("GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n")).collect();
+        client.send(all).await;
+        client.finish().await;
+        for n in 0..10 {
+            assert_eq!(client.reply().await.text(), format!("/{n}"));
+        }
+        assert!(client.ends().await);
+    })
+    .await;
+}
+
+/// A body that another task reads belongs to that task, but the handler is still told.
+#[tokio::test]
+async fn a_handler_is_told_although_another_task_has_the_body() {
+    bounded(async {
+        for (body, read) in [("abc", true), ("ab", true), ("ab", false)] {
+            let (tell, mut told) = mpsc::unbounded_channel();
+            let server = Server::new(move |mut request: Request| {
+                let tell = tell.clone();
+                async move {
+                    let mut body = request.take_body();
+                    let say = tell.clone();
+                    let reading = tokio::spawn(async move {
+                        if read {
+                            while let Ok(Some(_)) = body.chunk().await {}
+                            say.send("read").expect("the test listens");
+                        }
+                        body
+                    });
+                    request.cancelled().await;
+                    tell.send("told").expect("the test listens");
+                    drop(reading.await);
+                }
+            });
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n").await;
+            sleep(SECOND / 20).await;
+            client.send(body).await;
+            if body.len() == 3 {
+                expect(&mut told, "read").await;
+            }
+            sleep(SECOND / 20).await;
+            drop(client);
+            let mut seen = Vec::new();
+            while !seen.contains(&"told") {
+                seen.push(timeout(5 * SECOND, told.recv()).await.expect("never told").expect("a handler"));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_that_gave_up_waiting_for_a_body_is_still_told() {
+    bounded(async {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let server = Server::new(move |mut request: Request| {
+            let tell = tell.clone();
+            async move {
+                let waited = timeout(SECOND / 10, request.body_mut().chunk()).await;
+                assert!(waited.is_err(), "nothing came");
+                tell.send("begun").expect("the test listens");
+                request.cancelled().await;
+                tell.send("told").expect("the test listens");
+            }
+        });
+        let (addr, _) = on_loopback(&server);
+        let mut client = dial(&addr).await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n").await;
+        expect(&mut told, "begun").await;
+        drop(client);
+        expect(&mut told, "told").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_whose_reader_task_was_aborted_is_still_told() {
+    bounded(async {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let server = Server::new(move |mut request: Request| {
+            let tell = tell.clone();
+            async move {
+                let mut body = request.take_body();
+                let reading = tokio::spawn(async move { body.chunk().await });
+                sleep(SECOND / 10).await;
+                reading.abort();
+                let _ = reading.await;
+                tell.send("begun").expect("the test listens");
+                request.cancelled().await;
+                tell.send("told").expect("the test listens");
+            }
+        });
+        let (addr, _) = on_loopback(&server);
+        let mut client = dial(&addr).await;
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n").await;
+        expect(&mut told, "begun").await;
+        drop(client);
+        expect(&mut told, "told").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_handler_that_reads_a_body_sees_that_its_client_is_gone() {
+    bounded(async {
+        for with_reset in [false, true] {
+            let (tell, mut told) = mpsc::unbounded_channel();
+            let server = Server::new(move |mut request: Request| {
+                let tell = tell.clone();
+                async move {
+                    let outcome = request.collect(u64::MAX).await;
+                    let cancelled = request.link().expect("a connection").is_cancelled();
+                    tell.send((outcome, cancelled)).expect("the test listens");
+                }
+            });
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc").await;
+            sleep(SECOND / 20).await;
+            if with_reset {
+                reset(client)
+            } else {
+                drop(client)
+            }
+            let (outcome, _) = timeout(5 * SECOND, told.recv()).await.expect("it ends").unwrap();
+            match outcome {
+                Err(BodyError::Early) => assert!(!with_reset),
+                Err(BodyError::Io(error)) => {
+                    assert!(with_reset);
+                    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+                }
+                other => panic!("{other:?}"),
+            }
+            eventually("nobody is left", || server.counts().total() == 0).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stream_whose_reader_resets_is_dropped() {
+    bounded(async {
+        /// Rings when it is dropped.
+        struct Bell(Arc<Notify>);
+        impl Drop for Bell {
+            fn drop(&mut self) {
+                self.0.notify_one();
+            }
+        }
+        for endless in [true, false] {
+            let dropped = Arc::new(Notify::new());
+            let bell = Arc::clone(&dropped);
+            let server = Server::new(move |_| {
+                let bell = Bell(Arc::clone(&bell));
+                async move {
+                    Response::new(Body::writer(move |mut w| async move {
+                        let _bell = bell;
+                        w.write("begun\n").await?;
+                        w.flush().await?;
+                        while endless {
+                            w.write([b'x'; 1024]).await?;
+                        }
+                        std::future::pending().await
+                    }))
+                }
+            });
+            let (addr, _) = on_loopback(&server);
+            let mut client = dial(&addr).await;
+            client.get("/").await;
+            assert_eq!(client.head().await.unwrap().0, 200);
+            reset(client);
+            timeout(5 * SECOND, dropped.notified()).await.expect("it is never dropped");
+            eventually("nobody is left", || server.counts().total() == 0).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_connection_is_told_to_whoever_kept_its_link() {
+    bounded(async {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let server = Server::new(move |request: Request| {
+            tell.send(Arc::clone(request.link().expect("a connection"))).expect("the test listens");
+            async {}
+        });
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        assert_eq!(client.fetch("/").await.status, 200);
+        let link = told.recv().await.unwrap();
+        assert!(!link.is_cancelled());
+        drop(client);
+        link.cancelled().await;
+        assert!(link.is_cancelled());
+    })
+    .await;
+}

@@ -1,0 +1,546 @@
+//! The ways of being slow, each with its limit by default. Time is paused: nothing here waits.
+
+mod support;
+
+use std::time::Duration;
+
+use quintet_server::{Body, BodyError, Config, Deadlines, Request, Response, ServeMux, Server, State};
+use support::{Client, Dial, bounded, in_memory};
+use tokio::{
+    io::DuplexStream,
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A mux for every way of being slow, served in memory.
+fn start(config: Config) -> (Server<ServeMux>, Dial) {
+    let mux = ServeMux::new();
+    mux.handle("/{$}", async |_| "hello\n");
+    mux.handle("/collect", async |mut request: Request| {
+        let body = request.collect(u64::MAX).await?;
+        Ok::<_, BodyError>(format!("{}\n", body.len()))
+    });
+    mux.handle("/ignore", async |_| "ignored\n");
+    mux.handle("/large", async |_| vec![b'x'; 16 << 20]);
+    mux.handle("/late", async |mut request: Request| {
+        sleep(60 * SECOND).await;
+        let body = request.collect(u64::MAX).await?;
+        Ok::<_, BodyError>(format!("{}\n", body.len()))
+    });
+    mux.handle("/ticks", async |_| {
+        let body = Body::writer(|mut w| async move {
+            for _ in 0..10 {
+                sleep(60 * SECOND).await;
+                w.write("tick\n").await?;
+                w.flush().await?;
+            }
+            Ok(())
+        });
+        Response::new(body).with_content_type("text/plain")
+    });
+    let server = Server::with(mux, config);
+    let (dial, _) = in_memory(&server);
+    (server, dial)
+}
+
+/// How long something took, which must be a limit or at most a second later: a deadline is never early.
+#[track_caller]
+fn took(since: Instant, limit: Duration) {
+    let took = since.elapsed();
+    assert!((limit..limit + SECOND).contains(&took), "{took:?} instead of {limit:?}");
+}
+
+/// Sends a byte a second until the server closes or has answered.
+async fn dribble(client: &mut Client<DuplexStream>, bytes: impl IntoIterator<Item = u8>) {
+    for byte in bytes {
+        if client.try_send([byte]).await.is_err() {
+            return;
+        }
+        sleep(SECOND).await;
+    }
+}
+
+/// Reads this many bytes of a reply.
+async fn read(client: &mut Client<DuplexStream>, n: usize) -> usize {
+    let mut bytes = vec![0; n];
+    tokio::io::AsyncReadExt::read(&mut client.io, &mut bytes).await.unwrap_or(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_connection_is_closed_after_10_s_without_a_word() {
+    bounded(async {
+        let (server, dial) = start(Config::default());
+        let (since, mut client) = (Instant::now(), dial.connect());
+        assert_eq!(client.rest().await, b"");
+        took(since, 10 * SECOND);
+        sleep(SECOND).await;
+        assert_eq!(server.counts().total(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dribbled_head_is_answered_408_after_10_s_however_long_it_goes_on() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let (since, client) = (Instant::now(), dial.connect());
+        let (mut reader, mut writer) = tokio::io::split(client.io);
+        let writing = tokio::spawn(async move {
+            loop {
+                if tokio::io::AsyncWriteExt::write_all(&mut writer, b"GET").await.is_err() {
+                    return;
+                }
+                sleep(SECOND).await;
+            }
+        });
+        let mut reply = vec![0; 1000];
+        let n = tokio::io::AsyncReadExt::read(&mut reader, &mut reply).await.unwrap();
+        assert!(reply[..n].starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&reply[..n]));
+        took(since, 10 * SECOND);
+        // The client goes on and on; the connection does not.
+        drop(reader);
+        writing.await.unwrap();
+        assert!(since.elapsed() < 15 * SECOND, "{:?}", since.elapsed());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_byte_and_then_nothing_is_answered_408() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let (since, mut client) = (Instant::now(), dial.connect());
+        client.send("G").await;
+        let reply = client.reply().await;
+        assert_eq!((reply.status, reply.is_last()), (408, true));
+        took(since, 10 * SECOND);
+        assert!(client.ends().await);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_later_head_begins_with_its_first_byte() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        assert_eq!(client.fetch("/").await.status, 200);
+        sleep(40 * SECOND).await;
+        let since = Instant::now();
+        client.send("G").await;
+        assert_eq!(client.reply().await.status, 408);
+        took(since, 10 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_head_behind_a_whole_one_has_its_own_10_s() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        sleep(5 * SECOND).await;
+        let since = Instant::now();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT").await;
+        assert_eq!(client.reply().await.status, 200);
+        assert_eq!(client.reply().await.status, 408);
+        took(since, 10 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed_after_75_s_without_a_word() {
+    bounded(async {
+        let (server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        assert_eq!(client.fetch("/").await.status, 200);
+        let since = Instant::now();
+        sleep(60 * SECOND).await;
+        assert_eq!(server.counts().idle, 1);
+        assert_eq!(client.rest().await, b"");
+        took(since, 75 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_request_begins_a_new_idle_time() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        for _ in 0..5 {
+            assert_eq!(client.fetch("/").await.status, 200);
+            sleep(70 * SECOND).await;
+        }
+        let since = Instant::now();
+        assert!(client.ends().await);
+        took(since, 5 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dribbled_body_is_an_error_that_the_handler_sees_after_5_s() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.send("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n").await;
+        let since = Instant::now();
+        dribble(&mut client, *b"abcde").await;
+        let reply = client.reply().await;
+        assert_eq!((reply.status, reply.text(), reply.is_last()), (408, "the body arrived too slowly\n", true));
+        took(since, 5 * SECOND);
+        assert!(client.ends().await);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dribbled_chunked_body_is_late_too() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.send("POST /collect HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        let since = Instant::now();
+        for _ in 0..5 {
+            client.send("1\r\nx\r\n").await;
+            sleep(SECOND).await;
+        }
+        assert_eq!(client.reply().await.status, 408);
+        took(since, 5 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_came_quickly_and_then_stands_still_is_late_after_30_s() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.send("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n").await;
+        for _ in 0..9 {
+            client.send([b'x'; 10_000]).await;
+            sleep(SECOND / 10).await;
+        }
+        let since = Instant::now() - SECOND / 10;
+        assert_eq!(client.reply().await.status, 408);
+        took(since, 30 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_at_240_bytes_a_second_is_never_late() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.send("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 28800\r\n\r\n").await;
+        for _ in 0..120 {
+            client.send([b'x'; 240]).await;
+            sleep(SECOND).await;
+        }
+        assert_eq!(client.reply().await.text(), "28800\n");
+        assert_eq!(client.fetch("/").await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_a_handler_takes_is_not_the_clients() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.send("POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n").await;
+        let since = Instant::now();
+        sleep(61 * SECOND).await;
+        client.send([b'x'; 1000]).await;
+        assert_eq!(client.reply().await.text(), "1000\n");
+        took(since, 61 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_small_body_that_nobody_reads_and_that_never_comes_is_waited_for_2_s() {
+    bounded(async {
+        let (server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.send("POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n").await;
+        let since = Instant::now();
+        assert_eq!(client.reply().await.text(), "ignored\n");
+        assert!(since.elapsed() < SECOND, "the reply does not wait for the body");
+        assert!(client.ends().await);
+        took(since, 2 * SECOND);
+        sleep(SECOND).await;
+        assert_eq!(server.counts().total(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_stalls_is_cut_off_after_30_s() {
+    bounded(async {
+        let (server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.get("/large").await;
+        sleep(30 * SECOND - SECOND / 10).await;
+        assert_eq!(server.counts().active, 1, "not early");
+        sleep(SECOND + SECOND / 10).await;
+        assert_eq!(server.counts().total(), 0);
+        let got = client.rest().await.len();
+        assert!(got < 1 << 20, "{got} bytes");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_took_next_to_nothing_has_only_the_grace() {
+    bounded(async {
+        let (server, dial) = start(Config::default());
+        let mut client = dial.connect_sized(240);
+        client.get("/large").await;
+        sleep(6 * SECOND - SECOND / 10).await;
+        assert_eq!(server.counts().active, 1, "5 s, and one for 240 bytes");
+        sleep(SECOND + SECOND / 10).await;
+        assert_eq!(server.counts().total(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_who_is_slow_but_moves_gets_everything_he_waits_for() {
+    bounded(async {
+        let (server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.get("/large").await;
+        let mut got = 0;
+        for _ in 0..300 {
+            got += read(&mut client, 300).await;
+            sleep(SECOND).await;
+        }
+        assert_eq!((got, server.counts().active), (300 * 300, 1));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_below_240_bytes_a_second_is_cut_off() {
+    bounded(async {
+        let (server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        client.get("/large").await;
+        // The 64 KiB that were taken at once are worth 273 s; what is read later makes up for 5/12 of its time.
+        for _ in 0..500 {
+            read(&mut client, 100).await;
+            sleep(SECOND).await;
+        }
+        assert_eq!(server.counts().total(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_slow_by_itself_is_never_late() {
+    bounded(async {
+        let (_server, dial) = start(Config::default());
+        let mut client = dial.connect();
+        let reply = client.fetch("/ticks").await;
+        assert_eq!(reply.text(), "tick\n".repeat(10));
+        assert_eq!(client.fetch("/").await.status, 200);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_limits_everybody_may_wait_for_an_hour() {
+    bounded(async {
+        let (server, dial) = start(Config { deadlines: Deadlines::none(), ..Config::default() });
+        let (_silent, mut half, mut idle) = (dial.connect(), dial.connect(), dial.connect());
+        let (mut body, mut reader) = (dial.connect(), dial.connect());
+        half.send("GET / HT").await;
+        assert_eq!(idle.fetch("/").await.status, 200);
+        body.send("POST /collect HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nx").await;
+        reader.get("/large").await;
+        sleep(3600 * SECOND).await;
+        let counts = server.counts();
+        assert_eq!((counts.new, counts.active, counts.idle), (1, 3, 1));
+        half.send("TP/1.1\r\nHost: a\r\n\r\n").await;
+        assert_eq!(half.reply().await.status, 200);
+        body.send("123456789").await;
+        assert_eq!(body.reply().await.text(), "10\n");
+        assert_eq!(reader.reply().await.body.len(), 16 << 20);
+    })
+    .await;
+}
+
+mod last_replies {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_request_that_a_connection_may_make_is_told_so() {
+        bounded(async {
+            let (server, dial) = start(Config { max_requests: 3, ..Config::default() });
+            let mut client = dial.connect();
+            for n in 1..=3 {
+                let reply = client.fetch("/").await;
+                assert_eq!((reply.status, reply.is_last()), (200, n == 3), "request {n}");
+            }
+            assert!(client.ends().await);
+            let mut ahead = dial.connect();
+            ahead.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(5)).await;
+            for n in 1..=3 {
+                assert_eq!(ahead.reply().await.is_last(), n == 3, "request {n}");
+            }
+            assert!(ahead.ends().await, "a fourth reply to a request that was sent ahead");
+            drop((client, ahead));
+            sleep(3 * SECOND).await;
+            assert_eq!(server.counts().total(), 0);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_old_enough_gets_one_more_reply() {
+        bounded(async {
+            let (_server, dial) = start(Config { max_age: 30 * SECOND, ..Config::default() });
+            let mut client = dial.connect();
+            let begin = Instant::now();
+            for at in [0, 10, 20, 29] {
+                sleep_until(begin + at * SECOND).await;
+                assert!(!client.fetch("/").await.is_last(), "at {at} s");
+            }
+            sleep_until(begin + 31 * SECOND).await;
+            assert!(client.fetch("/").await.is_last());
+            assert!(client.ends().await);
+        })
+        .await;
+    }
+}
+
+mod deadlines_of_a_handler {
+    use super::*;
+
+    /// Serves handlers that move their deadlines, and says how each ended.
+    fn start() -> (Server<ServeMux>, Dial, mpsc::UnboundedReceiver<String>) {
+        let (tell, told) = mpsc::unbounded_channel();
+        let mux = ServeMux::new();
+        mux.handle("/read/{s}", move |mut request: Request| {
+            let tell = tell.clone();
+            async move {
+                let limit =
+                    request.path_value("s").and_then(|s| s.parse().ok()).map_or(Duration::MAX, Duration::from_secs);
+                request.link().expect("a connection").set_read_deadline(limit);
+                let outcome = request.collect(u64::MAX).await.map(|body| body.len());
+                tell.send(format!("{outcome:?}")).expect("the test listens");
+                "read\n"
+            }
+        });
+        mux.handle("/write/{s}", async |request: Request| {
+            let limit = request.path_value("s").and_then(|s| s.parse().ok()).map_or(Duration::MAX, Duration::from_secs);
+            request.link().expect("a connection").set_write_deadline(limit);
+            vec![b'x'; 16 << 20]
+        });
+        mux.handle("/reads-then-writes", async |request: Request| {
+            request.link().expect("a connection").set_read_deadline(3600 * SECOND);
+            vec![b'x'; 16 << 20]
+        });
+        mux.handle("/writes-then-reads", async |mut request: Request| {
+            request.link().expect("a connection").set_write_deadline(3600 * SECOND);
+            request.collect(u64::MAX).await.map(|_| "read\n")
+        });
+        mux.handle("/plain", async |mut request: Request| request.collect(u64::MAX).await.map(|_| "read\n"));
+        let server = Server::new(mux);
+        let (dial, _) = in_memory(&server);
+        (server, dial, told)
+    }
+
+    const BODY: &str = "HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_deadline_may_be_sooner_or_later_than_the_servers() {
+        bounded(async {
+            let (_server, dial, mut told) = start();
+            for limit in [1, 100] {
+                let mut client = dial.connect();
+                client.send(format!("POST /read/{limit} {BODY}")).await;
+                let since = Instant::now();
+                assert_eq!(client.reply().await.text(), "read\n");
+                took(since, limit * SECOND);
+                assert_eq!(told.recv().await.as_deref(), Some("Err(Late)"));
+            }
+            let mut client = dial.connect();
+            client.send(format!("POST /read/never {BODY}")).await;
+            sleep(3600 * SECOND).await;
+            client.send("0123456789").await;
+            assert_eq!(client.reply().await.status, 200);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_deadline_may_be_sooner_or_later_than_the_servers() {
+        bounded(async {
+            let (server, dial, _told) = start();
+            for limit in [1, 100] {
+                let mut client = dial.connect();
+                client.get(&format!("/write/{limit}")).await;
+                sleep(limit * SECOND - SECOND / 10).await;
+                assert_eq!(server.counts().active, 1, "{limit} s: not early");
+                sleep(SECOND + SECOND / 10).await;
+                assert_eq!(server.counts().total(), 0, "{limit} s");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_request_has_the_servers_limits_again() {
+        bounded(async {
+            let (_server, dial, _told) = start();
+            let mut client = dial.connect();
+            client.send(format!("POST /read/100 {BODY}0123456789")).await;
+            assert_eq!(client.reply().await.status, 200);
+            client.send(format!("POST /plain {BODY}")).await;
+            let since = Instant::now();
+            assert_eq!(client.reply().await.status, 408);
+            took(since, 5 * SECOND);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn to_move_one_of_the_two_leaves_the_other_as_it_is() {
+        bounded(async {
+            let (server, dial, _told) = start();
+            let mut stalls = dial.connect();
+            stalls.get("/reads-then-writes").await;
+            sleep(31 * SECOND).await;
+            assert_eq!(server.counts().total(), 0, "a reader who stalls is cut off");
+            let mut dribbles = dial.connect();
+            dribbles.send(format!("POST /writes-then-reads {BODY}")).await;
+            let since = Instant::now();
+            assert_eq!(dribbles.reply().await.status, 408);
+            took(since, 5 * SECOND);
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_late_is_closed_for_everyone() {
+    bounded(async {
+        let states = mpsc::unbounded_channel();
+        let (tell, mut told) = states;
+        let mut config = Config::default();
+        config.hooks.state = Some(std::sync::Arc::new(move |_, _, to| tell.send(to).expect("the test listens")));
+        let (_server, dial) = start(config);
+        let mut client = dial.connect();
+        assert!(client.ends().await);
+        assert_eq!(told.recv().await, Some(State::New));
+        assert_eq!(told.recv().await, Some(State::Closed));
+    })
+    .await;
+}
