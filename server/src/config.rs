@@ -63,6 +63,7 @@ impl Default for Config {
 /// Functions that are told of what happens; without one, nothing happens, except that panics and accept errors are
 /// written to standard error.
 #[derive(Clone, Default)]
+#[expect(clippy::type_complexity, reason = "a reader wants to see what a hook is given, not a name for it")]
 pub struct Hooks {
     /// A connection moved from a state to a state; a new one is moved from [`State::New`] to itself. Go:
     /// `Server.ConnState`.

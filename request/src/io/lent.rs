@@ -164,7 +164,15 @@ impl<S: Stream> Lent<S> {
                     if *left == 0 {
                         self.left = Left::Nothing;
                     }
-                    return Poll::Ready(Ok(Some(self.scratch.split().freeze())));
+                    // A piece that is small for its memory goes into its own: whoever collects pieces would otherwise
+                    // keep much more than was sent, and a client could make many.
+                    let piece = if n < LARGE / 8 {
+                        Bytes::copy_from_slice(&self.scratch)
+                    } else {
+                        std::mem::take(&mut self.scratch).freeze()
+                    };
+                    self.scratch.clear();
+                    return Poll::Ready(Ok(Some(piece)));
                 }
                 filled
             }
