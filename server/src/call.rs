@@ -76,7 +76,7 @@ pub(crate) fn panicked<H>(server: &Shared<H>, link: &Link, payload: &(dyn Any + 
         (None, Some(text)) => text.as_str(),
         (None, None) => "not text",
     };
-    let request = Request::dropped_by_panic();
+    let request = Request::dropped_by_panic(link);
     server.config.hooks.panicked(&Panicked { link, message, request: request.as_deref() });
     Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error").with_header("connection", "close")
 }

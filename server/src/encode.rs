@@ -214,9 +214,7 @@ mod tests {
 
     #[test]
     fn an_upgrade_has_its_connection_field_and_no_date() {
-        let response = Response::new(())
-            .with_status(StatusCode::SWITCHING_PROTOCOLS)
-            .with_header("upgrade", "x");
+        let response = Response::new(()).with_status(StatusCode::SWITCHING_PROTOCOLS).with_header("upgrade", "x");
         let seen = encoded(GET, &response, Some(0), b"");
         assert_eq!(seen, "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nConnection: upgrade\r\n\r\n");
     }

@@ -97,23 +97,23 @@ async fn stream<H, S: Stream>(
     link: &Link,
     requests: &mut Requests<S>,
     exchange: Exchange,
-    mut response: Response,
+    response: Response,
     mut body: Body,
     unread: Unread,
 ) -> Result<Replied, WireError> {
     let plan = exchange.plan(&response, body.len(), unread);
-    let mut first = None;
-    if plan.bodied && encode::is_sniffed(&response) {
-        // The type is that of the first bytes; if there are none because the body is broken, nothing was said yet.
-        match next_frame(requests, &mut body).await? {
-            Ok(frame) => first = frame,
+    let mut first = First::Unasked;
+    if plan.bodied {
+        first = match first_frame(requests, &mut body, encode::is_sniffed(&response)).await? {
+            Ok(first) => first,
+            // Nothing was said yet.
             Err(failure) => {
                 let error = failed(server, link, failure);
                 return Box::pin(reply(server, link, requests, exchange, error)).await;
             }
-        }
+        };
     }
-    let look = first.as_ref().and_then(Frame::data_ref).cloned().unwrap_or_default();
+    let look = first.data().cloned().unwrap_or_default();
     let unix = link.conns().unix();
     encode::head(requests.wire().output.tail(), &response, &exchange, &plan, unix, &look);
     if plan.bodied {
@@ -142,6 +142,23 @@ enum Failure {
     Length,
 }
 
+/// What is known of a body before its head is written.
+enum First {
+    /// Nothing was asked, or nothing is there yet.
+    Unasked,
+    /// The first frame, or the end.
+    Asked(Option<Frame<Bytes>>),
+}
+
+impl First {
+    fn data(&self) -> Option<&Bytes> {
+        match self {
+            First::Asked(Some(frame)) => frame.data_ref(),
+            _ => None,
+        }
+    }
+}
+
 enum Sent {
     Whole,
     Broken(Failure),
@@ -167,14 +184,17 @@ fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame
     }
 }
 
-/// Waits for the next frame, while the client is watched.
-async fn next_frame<S: Stream>(
+/// The first frame of a body, if it is there: a body that is broken from its beginning is then answered as an error. If
+/// its type must be looked for in the first bytes, they are waited for, while the client is watched.
+async fn first_frame<S: Stream>(
     requests: &mut Requests<S>,
     body: &mut Body,
-) -> Result<Result<Option<Frame<Bytes>>, Failure>, WireError> {
+    sniffed: bool,
+) -> Result<Result<First, Failure>, WireError> {
     poll_fn(|cx| match poll_frame(body, cx) {
-        Poll::Ready(frame) => Poll::Ready(Ok(frame)),
-        Poll::Pending => requests.poll_watch(cx).map(Err),
+        Poll::Ready(frame) => Poll::Ready(Ok(frame.map(First::Asked))),
+        Poll::Pending if sniffed => requests.poll_watch(cx).map(Err),
+        Poll::Pending => Poll::Ready(Ok(Ok(First::Unasked))),
     })
     .await
 }
@@ -185,7 +205,7 @@ async fn send<H, S: Stream>(
     server: &Shared<H>,
     requests: &mut Requests<S>,
     body: &mut Body,
-    mut first: Option<Frame<Bytes>>,
+    mut first: First,
     length: Length,
 ) -> Result<Sent, WireError> {
     let mut left = match length {
@@ -198,9 +218,9 @@ async fn send<H, S: Stream>(
             if requests.wire().output.len() >= HIGH {
                 ready!(requests.poll_flush(cx, server.config.unread))?;
             }
-            let frame = match first.take() {
-                Some(frame) => Some(frame),
-                None => match poll_frame(body, cx) {
+            let frame = match std::mem::replace(&mut first, First::Unasked) {
+                First::Asked(frame) => frame,
+                First::Unasked => match poll_frame(body, cx) {
                     Poll::Ready(Ok(frame)) => frame,
                     Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
                     Poll::Pending => return requests.poll_watch(cx).map(Err),

@@ -424,7 +424,7 @@ mod kept {
             static KEPT: Mutex<Option<Body>> = Mutex::new(None);
             let server = Server::new(async |mut request: Request| {
                 *KEPT.lock().unwrap() = Some(request.take_body());
-                std::future::pending::<()>().await
+                std::future::pending::<()>().await;
             });
             let (dial, _) = in_memory(&server);
             let mut client = dial.connect();
@@ -799,6 +799,61 @@ mod broken {
         })
         .await;
     }
+}
+
+/// A body that counts how often it is asked after its end.
+struct Strict(Vec<&'static str>, bool);
+
+impl http_body::Body for Strict {
+    type Data = bytes::Bytes;
+    type Error = std::io::Error;
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, std::io::Error>>> {
+        assert!(!self.1, "asked after its end");
+        if self.0.is_empty() {
+            self.1 = true;
+            return std::task::Poll::Ready(None);
+        }
+        std::task::Poll::Ready(Some(Ok(http_body::Frame::data(self.0.remove(0).into()))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_not_asked_after_its_end() {
+    bounded(async {
+        let dial = serve(async |request: Request| {
+            let pieces = request.path().split('/').skip(2).map(|_| "piece").collect();
+            let response = Response::new(Body::new(Strict(pieces, false)));
+            if request.path().starts_with("/typed") { response.with_content_type("text/plain") } else { response }
+        });
+        let mut client = dial.connect();
+        for path in ["/typed", "/typed/1", "/typed/1/2", "/sniffed", "/sniffed/1", "/sniffed/1/2"] {
+            let reply = client.fetch(path).await;
+            assert_eq!((reply.status, reply.body.len()), (200, 5 * (path.matches('/').count() - 1)), "{path}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_of_a_reply_does_not_wait_for_its_body() {
+    bounded(async {
+        let dial = serve(async |_| {
+            let body = Body::writer(|mut w| async move {
+                sleep(SECOND).await;
+                w.write("late").await
+            });
+            Response::new(body).with_content_type("text/event-stream")
+        });
+        let mut client = dial.connect();
+        client.get("/").await;
+        let head = timeout(SECOND / 10, client.head()).await.expect("a head without a body");
+        assert_eq!(head.unwrap().0, 200);
+        assert_eq!(client.exactly(14).await.unwrap(), b"4\r\nlate\r\n0\r\n\r\n"[..14]);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -264,9 +264,9 @@ async fn a_handler_that_reads_a_body_sees_that_its_client_is_gone() {
             client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc").await;
             sleep(SECOND / 20).await;
             if with_reset {
-                reset(client)
+                reset(client);
             } else {
-                drop(client)
+                drop(client);
             }
             let (outcome, _) = timeout(5 * SECOND, told.recv()).await.expect("it ends").unwrap();
             match outcome {
@@ -303,10 +303,12 @@ async fn a_stream_whose_reader_resets_is_dropped() {
                         let _bell = bell;
                         w.write("begun\n").await?;
                         w.flush().await?;
-                        while endless {
+                        if !endless {
+                            std::future::pending::<()>().await;
+                        }
+                        loop {
                             w.write([b'x'; 1024]).await?;
                         }
-                        std::future::pending().await
                     }))
                 }
             });

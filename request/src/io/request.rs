@@ -7,7 +7,7 @@ use std::{
     collections::HashMap,
     fmt,
     future::pending,
-    sync::Arc,
+    sync::{Arc, Weak},
 };
 
 use bytes::Bytes;
@@ -81,7 +81,8 @@ thread_local! {
     /// The boxes by the connection that used them last. A connection finds the box of its last request again, and with
     /// it that request's head, which the next one is likely to resemble; see `Head::parse`.
     static POOL: RefCell<Vec<Option<Box<Inner>>>> = const { RefCell::new(Vec::new()) };
-    static DROPPED: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// The request that a panic dropped last: whose it was, and its method and target.
+    static DROPPED: RefCell<Option<(Weak<Link>, String)>> = const { RefCell::new(None) };
 }
 
 impl Request {
@@ -346,10 +347,11 @@ impl Request {
         }
     }
 
-    /// The method and the target of the request that was dropped last by a panic in this thread, once: for whoever
-    /// catches the panic of a handler, which has taken its request along.
-    pub fn dropped_by_panic() -> Option<String> {
-        DROPPED.take()
+    /// The method and the target of the request that was dropped last by a panic in this thread, if it came by this
+    /// connection, once: for whoever catches the panic of a handler, which has taken its request along.
+    pub fn dropped_by_panic(link: &Link) -> Option<String> {
+        let (whose, line) = DROPPED.take()?;
+        std::ptr::eq(whose.as_ptr(), link).then_some(line)
     }
 
     /// A value that something before the handler attached, by its type.
@@ -404,8 +406,9 @@ impl PathValues {
 impl Drop for Request {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            let whose = self.link().map_or_else(Weak::new, Arc::downgrade);
             let line = format!("{} {}", self.method(), self.target().raw());
-            let _ = DROPPED.try_with(|dropped| dropped.replace(Some(line)));
+            let _ = DROPPED.try_with(|dropped| dropped.replace(Some((whose, line))));
         }
         let Some(mut inner) = self.0.take() else { return };
         inner.body = Body::empty();

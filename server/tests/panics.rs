@@ -1,0 +1,295 @@
+//! Handlers that panic: each costs one connection, is told once, and is answered if nothing was said yet.
+
+mod support;
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+use quintet_server::{Body, Config, Counts, Handler, Request, Response, ServeMux, Server};
+use support::{Client, Dial, bounded, dial, eventually, in_memory, on_loopback};
+use tokio::{io::DuplexStream, time::sleep};
+
+/// What the hook was told: the message and the request line.
+type Told = Arc<Mutex<Vec<(String, Option<String>)>>>;
+
+fn config() -> (Config, Told) {
+    let told = Told::default();
+    let hook = Arc::clone(&told);
+    let mut config = Config::default();
+    config.hooks.panicked = Some(Arc::new(move |panicked| {
+        hook.lock().expect("no panic").push((panicked.message.to_owned(), panicked.request.map(str::to_owned)));
+    }));
+    (config, told)
+}
+
+fn start(handler: impl Handler) -> (Server<impl Handler>, Dial, Told) {
+    let (config, told) = config();
+    let server = Server::with(handler, config);
+    let (dial, _) = in_memory(&server);
+    (server, dial, told)
+}
+
+fn told(told: &Told) -> Vec<(String, Option<String>)> {
+    std::mem::take(&mut *told.lock().expect("no panic"))
+}
+
+/// A body that yields its pieces and then panics.
+struct Panics(Vec<&'static str>);
+
+impl http_body::Body for Panics {
+    type Data = Bytes;
+    type Error = std::io::Error;
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
+        assert!(!self.0.is_empty(), "no more pieces");
+        Poll::Ready(Some(Ok(Frame::data(self.0.remove(0).into()))))
+    }
+}
+
+async fn is_answered_500(client: &mut Client<DuplexStream>) {
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.is_last()), (500, true));
+    assert_eq!(reply.text(), "500 Internal Server Error\n", "what was said is not the client's business");
+    assert!(client.ends().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_before_the_first_await() {
+    bounded(async {
+        let (server, dial, hook) = start(async |_: Request| -> &'static str { panic!("at once") });
+        let mut client = dial.connect();
+        client.get("/a?b=1").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("at once".to_owned(), Some("GET /a?b=1".to_owned()))]);
+        drop(client);
+        eventually("nobody is left", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_after_an_await() {
+    bounded(async {
+        let (server, dial, hook) = start(async |request: Request| -> &'static str {
+            sleep(Duration::from_secs(1)).await;
+            panic!("late, at {}", request.path())
+        });
+        let mut client = dial.connect();
+        client.send("POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("late, at /b".to_owned(), Some("POST /b".to_owned()))]);
+        drop(client);
+        eventually("nobody is left", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_before_there_is_a_future() {
+    struct Eager;
+    impl Handler for Eager {
+        fn call(&self, _: Request) -> impl Future<Output = Response> + Send {
+            if true {
+                panic!("no future");
+            }
+            std::future::ready(Response::default())
+        }
+    }
+    bounded(async {
+        let (_server, dial, hook) = start(Eager);
+        let mut client = dial.connect();
+        client.get("/c").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("no future".to_owned(), Some("GET /c".to_owned()))]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_behind_a_mux() {
+    bounded(async {
+        let mux = ServeMux::new();
+        mux.handle("GET /users/{id}", async |request: Request| -> &'static str {
+            panic!("user {}", request.path_value("id").expect("a wildcard"))
+        });
+        let (_server, dial, hook) = start(mux);
+        let mut client = dial.connect();
+        client.get("/users/7").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("user 7".to_owned(), Some("GET /users/7".to_owned()))]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_whose_payload_is_no_text() {
+    bounded(async {
+        let (_server, dial, hook) =
+            start(async |_: Request| -> &'static str { std::panic::panic_any(std::num::NonZeroU8::MAX) });
+        let mut client = dial.connect();
+        client.get("/").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("not text".to_owned(), Some("GET /".to_owned()))]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_with_a_body_on_loan() {
+    bounded(async {
+        let (server, dial, hook) = start(async |mut request: Request| -> &'static str {
+            let first = request.body_mut().chunk().await;
+            panic!("{first:?}")
+        });
+        let mut client = dial.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc").await;
+        let reply = client.reply().await;
+        assert_eq!((reply.status, reply.is_last()), (500, true));
+        drop(client);
+        assert_eq!(told(&hook)[0].0, "Ok(Some(b\"abc\"))");
+        eventually("nobody is left", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_body_before_its_first_byte_is_answered_500() {
+    bounded(async {
+        let (_server, dial, hook) = start(async |_| Response::new(Body::new(Panics(vec![]))));
+        let mut client = dial.connect();
+        client.get("/").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook).len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_body_whose_type_is_known_before_its_first_byte_is_answered_500() {
+    bounded(async {
+        let (_server, dial, hook) =
+            start(async |_| Response::new(Body::new(Panics(vec![]))).with_content_type("text/plain"));
+        let mut client = dial.connect();
+        client.get("/").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook).len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_middle_of_a_body_cuts_the_reply() {
+    bounded(async {
+        let (server, dial, hook) = start(async |_| Response::new(Body::new(Panics(vec!["one", "two"]))));
+        let mut client = dial.connect();
+        client.get("/").await;
+        assert_eq!(client.head().await.unwrap().0, 200);
+        assert_eq!(client.rest().await, b"3\r\none\r\n3\r\ntwo\r\n", "no last chunk");
+        assert_eq!(told(&hook), [("no more pieces".to_owned(), None)]);
+        drop(client);
+        eventually("nobody is left", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_writer_cuts_the_reply() {
+    bounded(async {
+        let (_server, dial, hook) = start(async |_| {
+            Response::new(Body::writer(|mut w| async move {
+                w.write("begun").await?;
+                w.flush().await?;
+                sleep(Duration::from_secs(1)).await;
+                panic!("mid-word")
+            }))
+        });
+        let mut client = dial.connect();
+        client.get("/").await;
+        assert_eq!(client.head().await.unwrap().0, 200);
+        assert_eq!(client.rest().await, b"5\r\nbegun\r\n");
+        assert_eq!(told(&hook)[0].0, "mid-word");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_sent_ahead_of_a_panic_are_not_answered() {
+    bounded(async {
+        let mux = ServeMux::new();
+        mux.handle("/{$}", async |_| "hello\n");
+        mux.handle("/panic", async |_: Request| -> &'static str { panic!("as asked") });
+        let (_server, dial, _hook) = start(mux);
+        let mut client = dial.connect();
+        let request = |path| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.send([request("/"), request("/panic"), request("/")].concat()).await;
+        assert_eq!(client.reply().await.text(), "hello\n");
+        is_answered_500(&mut client).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_dropped_before_the_panic_has_no_line() {
+    bounded(async {
+        let (_server, dial, hook) = start(async |request: Request| -> &'static str {
+            drop(request);
+            panic!("without it")
+        });
+        // Also not the line of somebody else, whose panic was in a task of his own.
+        let other = Request::parse(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let elsewhere = tokio::spawn(async move {
+            let _other = other;
+            panic!("elsewhere")
+        });
+        assert!(elsewhere.await.is_err());
+        let mut client = dial.connect();
+        client.get("/mine").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("without it".to_owned(), None)]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_thousand_panics_everybody_else_is_still_served() {
+    bounded(async {
+        // Panics write to standard error, which a thousand need not.
+        std::panic::set_hook(Box::new(|_| {}));
+        let mux = ServeMux::new();
+        mux.handle("/{$}", async |_| "hello\n");
+        mux.handle("/sync", async |_: Request| -> &'static str { panic!("as asked") });
+        mux.handle("/async", async |_: Request| -> &'static str {
+            tokio::task::yield_now().await;
+            panic!("as asked")
+        });
+        mux.handle("/body", async |_| Response::new(Body::new(Panics(vec!["one"]))));
+        let (config, hook) = config();
+        let server = Server::with(mux, config);
+        let (addr, _) = on_loopback(&server);
+        let mut good = dial(&addr).await;
+        for n in 0..1000 {
+            let mut bad = dial(&addr).await;
+            match n % 3 {
+                0 => assert_eq!(bad.fetch("/sync").await.status, 500),
+                1 => assert_eq!(bad.fetch("/async").await.status, 500),
+                _ => {
+                    bad.get("/body").await;
+                    assert!(bad.try_reply().await.is_none(), "a whole reply");
+                }
+            }
+            if n % 100 == 0 {
+                assert_eq!(good.fetch("/").await.text(), "hello\n");
+            }
+        }
+        assert_eq!(good.fetch("/").await.text(), "hello\n");
+        assert_eq!(told(&hook).len(), 1000);
+        eventually("only the good one is left", || server.counts() == Counts { idle: 1, ..Counts::default() }).await;
+        let _ = std::panic::take_hook();
+    })
+    .await;
+}
