@@ -631,6 +631,18 @@ mod rest {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_new_phase_forgets_the_wait_of_the_one_before() {
+        let conns = conns(Deadlines { idle: secs(2), ..limits() });
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.enter(Phase::Idle);
+        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        wire.enter(Phase::Linger);
+        peer.deaf();
+        wire.output.extend(b"x");
+        assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_stalled_reader_is_late_even_while_a_handler_works() {
         let conns = conns(limits());
         let (_link, mut wire, peer) = scripted(&conns);

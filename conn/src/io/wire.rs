@@ -119,6 +119,7 @@ impl<S> Wire<S> {
         if self.phase != Some(phase) {
             self.phase = Some(phase);
             self.phase_end = UNBEGUN;
+            self.read_by = NEVER;
             if phase == Phase::Body {
                 self.read_pace = Pace::default();
             }
