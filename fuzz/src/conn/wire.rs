@@ -1,0 +1,322 @@
+//! A wire, its owner, its client and the time, against a model that counts bytes and milliseconds.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use quintet_conn::{Conns, Deadlines, Filled, Phase, Tracked, Wire, WireError};
+use tokio::time::Instant;
+
+use super::{bytes, orders, script::Script, size};
+
+/// How late a deadline may be, in milliseconds.
+const LATE: u64 = 500;
+
+/// Nothing is lost, doubled or reordered; a waiting wire holds no memory that it does not need; no wait ends early, and
+/// none of a whole phase more than half a second late.
+///
+/// The first byte says what stream it is; then two bytes are an order and its size. The clock moves when it is told.
+pub fn wire(data: &[u8]) {
+    let Some((kind, data)) = data.split_first() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let mut model = Model::new(*kind);
+        for (order, arg) in orders(data) {
+            model.apply(order, arg).await;
+            if model.over {
+                return;
+            }
+        }
+        model.finish();
+    });
+}
+
+struct Model {
+    script: Script,
+    wire: Wire<Script>,
+    _link: Tracked,
+    conns: Arc<Conns>,
+    sweeper: Pin<Box<dyn Future<Output = ()>>>,
+    start: Instant,
+    sent: usize,
+    consumed: usize,
+    appended: usize,
+    phase: Option<Phase>,
+    /// When the client was first waited for in this phase, and how long the process stood still since.
+    begun: Option<u64>,
+    stood: u64,
+    /// The same of the write that is waiting.
+    blocked: Option<u64>,
+    over: bool,
+}
+
+fn limits() -> Deadlines {
+    Deadlines {
+        head: Duration::from_millis(1_000),
+        idle: Duration::from_millis(3_000),
+        rate: 240,
+        grace: Duration::from_millis(500),
+        stall: Duration::from_millis(2_000),
+        linger: Duration::from_millis(700),
+        last_call: Duration::from_millis(300),
+    }
+}
+
+fn limit(phase: Phase) -> u64 {
+    limits().end(phase, 0)
+}
+
+fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+impl Model {
+    fn new(kind: u8) -> Model {
+        let script = Script::default();
+        script.peer().vectored = kind & 1 == 0;
+        script.peer().held = (kind & 2 != 0).then(Vec::new);
+        script.peer().sip = (kind & 4 != 0).then_some(1 + usize::from(kind >> 3));
+        script.peer().flushes = true;
+        let conns = Conns::new(limits(), None, None);
+        let peer = "192.0.2.1:1".parse().expect("an address");
+        let (link, wire) = conns.admit(script.clone(), peer).split();
+        Model {
+            script,
+            wire,
+            _link: link,
+            sweeper: Box::pin(conns.sweep()),
+            conns,
+            start: Instant::now(),
+            sent: 0,
+            consumed: 0,
+            appended: 0,
+            phase: Some(Phase::Head),
+            begun: None,
+            stood: 0,
+            blocked: None,
+            over: false,
+        }
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).expect("a short test")
+    }
+
+    async fn apply(&mut self, order: u8, arg: u8) {
+        let n = size(arg);
+        match order % 16 {
+            0 | 1 if n > 0 => {
+                self.script.peer().sends.push_back(bytes(self.sent, n));
+                self.sent += n;
+            }
+            2 => self.script.peer().room = Some(n),
+            3 => self.script.peer().room = None,
+            4 => self.script.peer().flushes ^= true,
+            5 | 6 => self.turn(n),
+            7 => self.fill_into(n),
+            8 => self.watch(n),
+            9 => self.flush(),
+            10 => self.consume(n.min(self.wire.input.len())),
+            11 => {
+                self.wire.output.extend(&bytes(self.appended, n));
+                self.appended += n;
+            }
+            12 => {
+                self.wire.output.push(bytes(self.appended, n).into());
+                self.appended += n;
+            }
+            13 => match Phase::ALL.get(usize::from(arg % 8)) {
+                Some(phase) => self.enter(*phase),
+                None => {
+                    self.wire.rest();
+                    (self.phase, self.begun) = (None, None);
+                }
+            },
+            14 => self.pass(u64::from(arg) * 20).await,
+            15 if arg >= 0xf0 => self.conns.stop(),
+            15 => {
+                // The process stands still: nobody looks at the clock.
+                let still = u64::from(arg) * 20;
+                tokio::time::advance(Duration::from_millis(still)).await;
+                self.stood += still;
+            }
+            _ => {}
+        }
+    }
+
+    /// Time passes, and the sweeper looks as often as it wants to.
+    async fn pass(&mut self, mut millis: u64) {
+        while millis > 0 {
+            assert!(poll(self.sweeper.as_mut()).is_pending());
+            let step = millis.min(50);
+            tokio::time::advance(Duration::from_millis(step)).await;
+            millis -= step;
+        }
+        assert!(poll(self.sweeper.as_mut()).is_pending());
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.wire.enter(phase);
+        if self.phase != Some(phase) {
+            (self.phase, self.begun, self.stood) = (Some(phase), None, 0);
+        }
+    }
+
+    fn turn(&mut self, limit: usize) {
+        let before = self.wire.input.len();
+        let polled = poll(self.wire.turn(limit));
+        self.sent_or_blocked(&polled);
+        if let Poll::Ready(Ok(filled)) = &polled {
+            match filled {
+                Filled::Bytes(n) => assert!(*n > 0 && before + n <= limit && self.wire.input.len() == before + n),
+                Filled::Full => assert!(before >= limit),
+                Filled::End => panic!("nobody ended it"),
+            }
+            assert!(self.wire.output.is_empty() && self.is_flushed());
+        }
+        self.waited(polled);
+    }
+
+    fn fill_into(&mut self, limit: usize) {
+        self.consume(self.wire.input.len());
+        let mut into = bytes::BytesMut::new();
+        let polled = poll(poll_fn(|cx| self.wire.poll_fill_into(cx, &mut into, limit)));
+        match &polled {
+            Poll::Ready(Ok(Filled::Bytes(n))) => assert!(*n > 0 && *n <= limit && *n == into.len()),
+            Poll::Ready(Ok(Filled::Full)) => assert!(limit == 0 && into.is_empty()),
+            _ => assert!(into.is_empty()),
+        }
+        self.came(&into);
+        // It does not flush: a wait for bytes it is, whatever waits to be sent.
+        self.wait_for_bytes(polled);
+    }
+
+    fn watch(&mut self, limit: usize) {
+        let before = self.wire.input.len();
+        let polled = poll(poll_fn(|cx| self.wire.poll_watch(cx, limit)));
+        assert!(self.wire.input.len() <= before.max(limit));
+        self.sent_or_blocked(&polled);
+        match polled {
+            Poll::Pending => self.waits_lightly(),
+            other => self.late(other),
+        }
+    }
+
+    fn flush(&mut self) {
+        let polled = poll(self.wire.flush());
+        self.sent_or_blocked(&polled);
+        match polled {
+            Poll::Pending => self.waits_lightly(),
+            Poll::Ready(Ok(())) => assert!(self.is_flushed() && self.script.peer().written.len() == self.appended),
+            Poll::Ready(Err(error)) => self.late(Poll::Ready(Err(error))),
+        }
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.script.peer().held.as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// After something was written, or could not be.
+    fn sent_or_blocked<T>(&mut self, polled: &Poll<Result<T, WireError>>) {
+        let is_blocked = !(self.wire.output.is_empty() && self.is_flushed());
+        match polled {
+            Poll::Pending if is_blocked => self.blocked = self.blocked.or(Some(self.now())),
+            Poll::Pending | Poll::Ready(Ok(_)) => self.blocked = None,
+            // The end of the wait that was under way.
+            Poll::Ready(Err(_)) => {}
+        }
+    }
+
+    fn waited(&mut self, polled: Poll<Result<Filled, WireError>>) {
+        if self.blocked.is_some() {
+            match polled {
+                Poll::Pending => self.waits_lightly(),
+                other => self.late(other),
+            }
+            return;
+        }
+        self.wait_for_bytes(polled);
+    }
+
+    fn wait_for_bytes(&mut self, polled: Poll<Result<Filled, WireError>>) {
+        if let Poll::Ready(Ok(_)) = polled {
+            return;
+        }
+        if self.conns.is_stopping()
+            && matches!(self.phase, Some(Phase::Idle | Phase::Head))
+            && self.wire.input.is_empty()
+        {
+            (self.phase, self.begun, self.stood) = (Some(Phase::LastCall), None, 0);
+        }
+        let now = self.now();
+        let begun = *self.begun.get_or_insert(now);
+        match (polled, self.phase) {
+            (Poll::Pending, Some(phase)) => {
+                self.waits_lightly();
+                if phase != Phase::Body && phase != Phase::Reply {
+                    let most = limit(phase) + LATE + self.stood;
+                    assert!(now - begun <= most, "{phase:?} lasts since {}, at most {most}", now - begun);
+                }
+            }
+            (Poll::Pending, None) => self.waits_lightly(),
+            (polled, _) => self.late(polled),
+        }
+    }
+
+    /// An end: it must be the clock's, and not early.
+    fn late(&mut self, polled: Poll<Result<Filled, WireError>>) {
+        let Poll::Ready(Err(WireError::Late(phase))) = polled else { panic!("{polled:?}") };
+        self.over = true;
+        let waited = |since: Option<u64>| self.now() - since.expect("nobody waited");
+        if phase == Phase::Reply && self.blocked.is_some() {
+            let least = limits().grace.min(limits().stall);
+            // What was taken before, and how fast, is `deadlines`' to say.
+            assert!(waited(self.blocked) > 0 || least.is_zero());
+            return;
+        }
+        assert_eq!(self.phase, Some(phase));
+        if phase != Phase::Body {
+            assert!(waited(self.begun) >= limit(phase), "{phase:?} ends after {}", waited(self.begun));
+        }
+    }
+
+    fn waits_lightly(&self) {
+        let (input, output) = (&self.wire.input, &self.wire.output);
+        assert!(input.capacity() <= if input.is_empty() { 0 } else { input.len() + 4096 });
+        assert!(!output.is_empty() || output.capacity() == 0);
+    }
+
+    fn came(&mut self, came: &[u8]) {
+        assert!(came == bytes(self.consumed, came.len()), "other bytes than were sent");
+        self.consumed += came.len();
+    }
+
+    fn consume(&mut self, n: usize) {
+        let came = self.wire.input.filled()[..n].to_vec();
+        self.came(&came);
+        self.wire.input.consume(n);
+    }
+
+    /// Everything gets through in the end.
+    fn finish(mut self) {
+        self.script.peer().room = None;
+        self.script.peer().flushes = true;
+        self.wire.rest();
+        loop {
+            match poll(self.wire.turn(usize::MAX)) {
+                Poll::Ready(Ok(_)) => self.consume(self.wire.input.len()),
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => panic!("{error:?}"),
+            }
+        }
+        self.consume(self.wire.input.len());
+        assert_eq!(self.consumed, self.sent);
+        assert!(self.script.peer().written == bytes(0, self.appended));
+        assert!(poll(self.wire.turn(usize::MAX)).is_pending());
+        assert_eq!((self.wire.input.capacity(), self.wire.output.capacity()), (0, 0));
+    }
+}
