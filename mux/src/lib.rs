@@ -1,4 +1,4 @@
-//! Which handler, and why that one.
+#![doc = include_str!("../README.md")]
 
 mod clean;
 mod conflict;
