@@ -31,8 +31,9 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, index: &mut Index) -> Result<O
                 let Some(line) = line else { return Ok(None) };
                 let name = Span::new(at, line.name);
                 let value = Span::new(at + line.value.start, line.value.len());
-                facts.note(name.of(bytes), value.of(bytes), name.start, value.start)?;
-                index.fields.push(Field { name, value });
+                let field = Field { name, value };
+                facts.note(bytes, field)?;
+                index.fields.push(field);
                 at += line.len;
             }
         }

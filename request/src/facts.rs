@@ -4,7 +4,7 @@ use crate::{
     Declared, FramingError, HeadError, Span, Version,
     authority::Authority,
     byte, framing,
-    index::{Index, Wishes},
+    index::{Field, Index, Wishes},
     target::{TargetForm, default_port},
 };
 
@@ -40,17 +40,17 @@ static FIRST: [u8; 18] = {
 };
 
 impl<'a> Facts<'a> {
-    /// Takes note of a field. Most decide nothing, which the length and the first letter of the name tell.
-    #[inline(always)]
-    pub(crate) fn note(&mut self, name: &[u8], value: &'a [u8], name_at: u32, value_at: u32) -> Result<(), HeadError> {
-        match (FIRST.get(name.len()), name.first()) {
-            (Some(known), Some(first)) if first | CASE == *known => self.note_known(name, value, name_at, value_at),
-            _ => Ok(()),
-        }
+    /// Whether a field may decide anything, by the length of its name and its first byte: most cannot.
+    #[inline]
+    pub(crate) fn may_decide(len: u32, first: u8) -> bool {
+        FIRST.get(len as usize).is_some_and(|known| first | CASE == *known)
     }
 
+    /// Takes note of a field of `head`.
     #[inline(never)]
-    fn note_known(&mut self, name: &[u8], value: &'a [u8], name_at: u32, value_at: u32) -> Result<(), HeadError> {
+    pub(crate) fn note(&mut self, head: &'a [u8], Field { name, value }: Field) -> Result<(), HeadError> {
+        let (name_at, value_at) = (name.start, value.start);
+        let (name, value) = (name.of(head), value.of(head));
         match name.len() {
             4 if byte::is_word(name, b"host") => return self.note_host(value, name_at, value_at),
             6 if byte::is_word(name, b"expect") => return self.note_expect(value, value_at),

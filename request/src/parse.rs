@@ -175,9 +175,12 @@ impl Index {
         // same for the empty line, which the last line's end precedes.
         let mut fine = head.ends_with(b"\r\n\r\n");
         let mut facts = Facts::default();
-        for (sent, field) in request.headers.iter().zip(&self.fields) {
-            fine &= head.get((field.name.start as usize).wrapping_sub(2)) == Some(&b'\r');
-            facts.note(sent.name.as_bytes(), sent.value, field.name.start, field.value.start).ok()?;
+        for field in &self.fields {
+            let [before, _, first] = *head.get((field.name.start as usize).wrapping_sub(2)..)?.first_chunk()?;
+            fine &= before == b'\r';
+            if Facts::may_decide(field.name.len, first) {
+                facts.note(head, *field).ok()?;
+            }
         }
         if !fine || head.len() > limits.field && self.has_long_field(head.len(), limits.field) {
             return None;

@@ -185,6 +185,7 @@ impl Layout {
         }
     }
 
+    #[cold]
     fn read_authority(target: &[u8]) -> Result<Self, TargetError> {
         let authority = Span::new(0, target.len());
         match Authority::read(target) {
@@ -196,6 +197,7 @@ impl Layout {
         }
     }
 
+    #[cold]
     fn read_absolute(target: &[u8]) -> Result<Self, TargetError> {
         let scheme = target.iter().position(|&byte| byte == b':').unwrap_or(0);
         let known = matches!(&target[..scheme], scheme if default_port(scheme).is_some());
@@ -224,7 +226,7 @@ pub(crate) fn default_port(scheme: &[u8]) -> Option<u16> {
 }
 
 /// The path from `start` on, and the query after it.
-#[inline]
+#[inline(always)]
 fn path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), TargetError> {
     // The usual target has no escape and nothing odd; whether it has a query can be seen in the same pass.
     let common = byte::common(&target[start..]);
@@ -240,6 +242,7 @@ fn path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), T
 }
 
 /// The same, one byte after the other.
+#[inline(never)]
 fn escaped_path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), TargetError> {
     let end = run(target, start, byte::PATH)?;
     let path = Span::new(start, end - start);
