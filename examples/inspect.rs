@@ -23,7 +23,8 @@ async fn inspect(mut request: Request) -> Result<Response, BodyError> {
         match frame?.into_data() {
             Ok(data) => length += data.len(),
             Err(frame) => {
-                trailers = pairs(frame.trailers_ref().into_iter().flatten().map(|(n, v)| (n.as_str(), v.as_bytes())))
+                let fields = frame.trailers_ref().into_iter().flatten();
+                trailers = pairs(fields.map(|(name, value)| (name.as_str(), value.as_bytes())));
             }
         }
     }
