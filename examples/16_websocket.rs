@@ -18,8 +18,7 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::handshake::derive_accept_k
 async fn echo(request: Request) -> Response {
     let offered = request.header("upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
     let (Some(key), true) = (request.header("sec-websocket-key"), offered && request.head().wants_upgrade()) else {
-        return Response::text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket")
-            .with_header("upgrade", "websocket");
+        return Response::text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket").with_header("upgrade", "websocket");
     };
     let accept = derive_accept_key(key.as_bytes());
     let link = request.link().cloned();

@@ -6,13 +6,14 @@ use quintet_conn::{Conn, Link, State};
 use quintet_listener::{Listener, Stream};
 use quintet_mux::Handler;
 use quintet_request::{Request, Requests, RequestsError, Reuse};
+use tokio::task::yield_now;
 
 use crate::{
     call::call,
     end::{close, hijack, refuse},
     exchange::Exchange,
     reply::{Replied, reply},
-    select::{Either, select},
+    select::{Either, at_once, select},
     server::{ServeError, Server, Shared},
 };
 
@@ -32,14 +33,25 @@ impl<H: Handler> Server<H> {
         let mut stopping = pin!(door.conns.stopping());
         loop {
             let (stream, peer) = match select(stopping.as_mut(), listener.accept()).await {
-                Either::First(()) => return Ok(()), //                   Go: ErrServerClosed
+                Either::First(()) => break, //                           Go: ErrServerClosed
                 Either::Second(accepted) => accepted.map_err(ServeError::Accept)?,
             };
             let conn = door.conns.admit(stream, peer); //                Go: newConn, setState(StateNew)
             tokio::spawn(serve_conn(Arc::clone(&self.shared), conn)); // Go: go c.serve(connCtx)
         }
+        // Who has connected already may have sent a request, and would be reset with the listener. Go resets them.
+        yield_now().await; // the runtime may not have heard of them
+        for _ in 0..BACKLOG {
+            let Some(Ok((stream, peer))) = at_once(listener.accept()).await else { break };
+            let conn = door.admit_late(stream, peer);
+            tokio::spawn(serve_conn(Arc::clone(&self.shared), conn));
+        }
+        Ok(())
     }
 }
+
+/// How many connections are accepted at most after a server was told to stop: the longest queue that a listener has.
+const BACKLOG: usize = 4096;
 
 /// Serves one connection until it closes. Go: `(*conn).serve`.
 async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>) {
@@ -56,7 +68,7 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
         served += 1;
         let mut exchange = Exchange::begin(&request);
         let Some(response) = call(&server, &link, request, &mut requests).await else { return }; // Go: ServeHTTP
-        if server.is_last(&link, served) {
+        if server.is_last(&link, served, requests.is_ahead()) {
             exchange.close();
         }
         match reply(&server, &link, &mut requests, exchange, response).await {

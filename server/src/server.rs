@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-use quintet_conn::{Conns, Counts, Link, StateHook};
-use quintet_listener::{Addr, Freed, Health, Listener, Retry, listen};
+use quintet_conn::{Conn, Conns, Counts, Link, StateHook};
+use quintet_listener::{Addr, Freed, Health, Listener, Retry, Stream, listen};
 use quintet_mux::Handler;
 use quintet_request::Limits;
 use tokio::{sync::Notify, time::timeout};
@@ -55,6 +55,8 @@ pub(crate) struct Shared<H> {
 struct Doors {
     stopping: bool,
     open: usize,
+    /// Connections accepted after the stop, which had connected before it.
+    late: usize,
     loops: Vec<(Arc<Conns>, Health)>,
 }
 
@@ -149,8 +151,9 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future leaves the server shutting down without a deadline.
     pub async fn shutdown(&self, patience: Duration) -> Report {
-        let conns = self.shared.stop();
+        let (conns, late) = self.shared.stop();
         let before: usize = conns.iter().map(|conns| conns.counts().total()).sum();
+        let all = || before + self.shared.doors().late - late;
         let drained = async {
             self.shared.all_shut().await;
             for conns in &conns {
@@ -158,11 +161,11 @@ impl<H: Handler> Server<H> {
             }
         };
         if timeout(patience, drained).await.is_ok() {
-            return Report { drained: before, aborted: 0 };
+            return Report { drained: all(), aborted: 0 };
         }
         let aborted: usize = conns.iter().map(|conns| conns.counts().total()).sum();
         self.cut(&conns).await;
-        Report { drained: before.saturating_sub(aborted), aborted }
+        Report { drained: all().saturating_sub(aborted), aborted }
     }
 
     /// Cuts everything off at once: listeners, connections and the handlers at work on them. Go: `Server.Close`.
@@ -250,10 +253,11 @@ impl<H: Handler> Shared<H> {
 }
 
 impl<H> Shared<H> {
-    /// Whether the reply to a connection's `served`-th request is to be its last.
+    /// Whether the reply to a connection's `served`-th request is to be its last. While the server shuts down, requests
+    /// that are already here (`ahead`) are answered first.
     #[inline]
-    pub(crate) fn is_last(&self, link: &Link, served: u64) -> bool {
-        link.is_stopping()
+    pub(crate) fn is_last(&self, link: &Link, served: u64, ahead: bool) -> bool {
+        (link.is_stopping() && !ahead)
             || served >= self.config.max_requests
             || (self.config.max_age != Duration::MAX && link.age() >= self.config.max_age)
     }
@@ -267,15 +271,16 @@ impl<H> Shared<H> {
         self.doors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stop(&self) -> Vec<Arc<Conns>> {
-        let conns = {
+    /// Everyone's connections, and how many were late so far.
+    fn stop(&self) -> (Vec<Arc<Conns>>, usize) {
+        let (conns, late) = {
             let mut doors = self.doors();
             doors.stopping = true;
-            doors.conns()
+            (doors.conns(), doors.late)
         };
         conns.iter().for_each(|conns| conns.stop());
         self.shut.notify_waiters();
-        conns
+        (conns, late)
     }
 
     async fn all_shut(&self) {
@@ -295,6 +300,14 @@ pub(crate) struct TellFreed<'a>(&'a Freed);
 impl Drop for TellFreed<'_> {
     fn drop(&mut self) {
         self.0.notify();
+    }
+}
+
+impl<H> Door<'_, H> {
+    /// Admits a connection after the stop.
+    pub(crate) fn admit_late<S: Stream>(&self, stream: S, peer: Addr) -> Conn<S> {
+        self.shared.doors().late += 1;
+        self.conns.admit(stream, peer)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Serving until the process is told to stop.
 
-use std::{io, time::Duration};
+use std::{convert::Infallible, future::pending, io, pin::pin, time::Duration};
 
 use quintet_listener::Listener;
 use quintet_mux::Handler;
@@ -17,30 +17,47 @@ impl<H: Handler> Server<H> {
     /// # Errors
     /// [`ServeError`].
     pub async fn serve_until_signal<L: Listener>(&self, listener: L, patience: Duration) -> Result<Report, ServeError> {
-        match select(self.serve(listener), self.until_signal(patience)).await {
+        let mut serving = pin!(self.serve(listener));
+        if let Either::First(ended) = select(serving.as_mut(), signal()).await {
             // Shut down from elsewhere: whoever did it has the report.
-            Either::First(ended) => ended.map(|()| Report::default()),
-            Either::Second(report) => Ok(report),
+            return ended.map(|()| Report::default());
+        }
+        // The accept loop hears of it by itself, and may still have connections to accept.
+        let closing = async {
+            let _ = serving.await;
+            pending::<Infallible>().await
+        };
+        match select(self.drain(patience), closing).await {
+            Either::First(report) => Ok(report),
+            Either::Second(never) => match never {},
         }
     }
 
     /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this patience; a second signal cuts
     /// everything off. Serve in another task meanwhile, as many listeners as you like.
     pub async fn until_signal(&self, patience: Duration) -> Report {
-        if signal().await.is_err() {
-            // Signals cannot be had here: then none will ever come.
-            std::future::pending::<()>().await;
-        }
+        signal().await;
+        self.drain(patience).await
+    }
+
+    async fn drain(&self, patience: Duration) -> Report {
         match select(self.shutdown(patience), signal()).await {
             Either::First(report) => report,
-            Either::Second(_) => self.close().await,
+            Either::Second(()) => self.close().await,
         }
+    }
+}
+
+/// Resolves at the next SIGTERM or Ctrl-C; never, where signals cannot be had.
+async fn signal() {
+    if next_signal().await.is_err() {
+        pending::<()>().await;
     }
 }
 
 /// Resolves at the next SIGTERM or Ctrl-C.
 #[cfg(unix)]
-async fn signal() -> io::Result<()> {
+async fn next_signal() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     select(terminate.recv(), interrupt.recv()).await;
@@ -49,6 +66,6 @@ async fn signal() -> io::Result<()> {
 
 /// Resolves at the next Ctrl-C.
 #[cfg(not(unix))]
-async fn signal() -> io::Result<()> {
+async fn next_signal() -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
