@@ -170,6 +170,12 @@ impl<S: Stream> Requests<S> {
         self.seat = Some(Seat::Lent(Owner(loan)));
     }
 
+    /// Whether bytes are here that belong to no request yet: the client sends ahead.
+    #[inline]
+    pub fn is_ahead(&self) -> bool {
+        matches!(&self.seat, Some(Seat::Mine(wire)) if !wire.input.is_empty())
+    }
+
     /// The next request: from the bytes that are here, else from the client, after everything was sent to it.
     /// `None` if the client is done, or was idle for too long.
     ///
