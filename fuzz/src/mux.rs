@@ -74,7 +74,7 @@ fn versus_oracle(bytes: &mut Unstructured<'_>) -> Result<()> {
         }
     }
     let mut spans = Vec::new();
-    while !bytes.is_empty() {
+    for _ in 0..bytes.int_in_range(1..=16)? {
         let (method, host, path) = any_request(bytes)?;
         let number = |pattern: &Pattern| added.iter().position(|known| known == pattern);
         let answer = match mux.find_into(method, host, &path, &mut spans) {

@@ -148,3 +148,59 @@ const HIGH: u64 = each(0x80);
 
 /// How many slashes are remembered; those of longer paths are searched for.
 const KEPT: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All texts of up to five of these, behind up to nine letters, so that they lie across words in every way.
+    fn texts() -> impl Iterator<Item = String> {
+        let mut texts = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..5 {
+            let to = texts.len();
+            for text in from..to {
+                texts.extend(["/", ".", "a", "%", "}", "é"].map(|c| texts[text].clone() + c));
+            }
+            from = to;
+        }
+        (0..10).flat_map(move |before| {
+            texts.clone().into_iter().map(move |text| format!("/{}{text}", &"aaaaaaaaa"[..before]))
+        })
+    }
+
+    #[test]
+    fn one_pass_tells_what_several_would() {
+        for text in texts() {
+            let scan = Scan::new(&text);
+            let slashes: Vec<usize> = text.match_indices('/').map(|(at, _)| at).collect();
+            assert_eq!(scan.slashes, slashes.len(), "{text:?}");
+            for (n, at) in slashes.iter().enumerate() {
+                assert_eq!(scan.slash(&text, n), *at, "{text:?}");
+                let end = slashes.get(n + 1).copied().unwrap_or(text.len());
+                assert_eq!(scan.segment(&text, n), &text.as_bytes()[at + 1..end], "{text:?}");
+            }
+            assert_eq!(scan.clean, clean_path(&text) == text, "{text:?}");
+            assert_eq!(scan.plain, !text.contains(['%', '{', '}']), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn slashes_that_are_not_remembered_are_searched_for() {
+        let path = "/abc".repeat(40) + "/";
+        let scan = Scan::new(&path);
+        assert!((scan.clean, scan.plain, scan.slashes) == (true, true, 41));
+        for n in 0..40 {
+            assert_eq!(scan.span(&path, n), (to_u32(4 * n + 1), to_u32(4 * n + 4)));
+        }
+        assert_eq!(scan.slash(&path, 40), 160);
+        assert_eq!(scan.slash(&path, 41), path.len());
+    }
+
+    #[test]
+    fn a_path_without_a_leading_slash_is_not_clean() {
+        for path in ["", "a", "*", "a/b"] {
+            assert!(!Scan::new(path).clean, "{path:?}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What you learn: a pattern is a set of requests, the smallest set wins, and two sets that cross cannot live together.
+//!
+//! Run it with patterns, and with requests after a second `--`:
+//!   cargo run --example 09_routes -- 'GET /items/{id}' '/items/new' '/items/' '/' -- 'GET /items/7' 'PUT shop/items'
+//! What you see:  why a pattern is refused, with a request that both match (here '/items/new': it has more methods than
+//!                'GET /items/{id}' and fewer paths); then for each request every candidate and what became of it.
+//!
+//! Then type requests, one a line:  GET /items/7 · HEAD /items/a%2Fb · POST /items/7 · GET //items/../items/ · GET /x
+//! Try also: two patterns in the other order · 'shop/items/{id}' · '/items/{$}' · '/items/{rest...}' · '/{x' · no
+//! arguments at all.
+
+use std::io::BufRead;
+
+use quintet_mux::Mux;
+
+const SAMPLE: [&str; 7] =
+    ["GET /items/{id}", "GET /items/new", "POST /items/{id}", "/items/", "/", "shop.example/", "GET /{any}/new"];
+
+fn main() -> std::io::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut patterns: Vec<String> = arguments.by_ref().take_while(|argument| argument != "--").collect();
+    if patterns.is_empty() {
+        patterns.extend(SAMPLE.map(str::to_owned));
+    }
+
+    let mut mux = Mux::new();
+    for pattern in patterns {
+        match mux.insert(&pattern, ()) {
+            Ok(()) => println!("added    {pattern}"),
+            Err(error) => println!("refused  {}", error.to_string().replace('\n', "\n         ")),
+        }
+    }
+    println!();
+
+    let requests: Vec<String> = arguments.collect();
+    for request in &requests {
+        explain(&mux, request);
+    }
+    if requests.is_empty() {
+        println!("now requests, such as: GET /items/7");
+        for line in std::io::stdin().lock().lines() {
+            explain(&mux, line?.trim());
+        }
+    }
+    Ok(())
+}
+
+/// Explains a request written as `METHOD [HOST]/path[?query]`.
+fn explain(mux: &Mux<()>, request: &str) {
+    let Some((method, target)) = request.split_once(' ') else {
+        println!("a request is METHOD, a blank, and [HOST]/path\n");
+        return;
+    };
+    let (host, path) = target.split_at(target.find('/').unwrap_or(target.len()));
+    let path = path.split('?').next().unwrap_or("");
+    println!("{}\n", mux.explain(method, host, path));
+}
