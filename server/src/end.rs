@@ -57,6 +57,11 @@ pub(crate) async fn hijack<S: Stream>(link: &Link, requests: Requests<S>, upgrad
     if wire.flush().await.is_err() {
         return;
     }
+    // Nobody is late from now on.
+    wire.rest();
+    if wire.check().is_err() {
+        return;
+    }
     link.set_state(State::Hijacked);
     let (io, mut input, _) = wire.into_parts();
     let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));

@@ -1,0 +1,265 @@
+//! Connections that a handler takes over: after their last reply's head they belong to another protocol.
+
+mod support;
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use http::StatusCode;
+use quintet_server::{Body, BodyError, Counts, Report, Request, Response, ServeMux, Server, Upgraded};
+use support::{Dial, bounded, dial, eventually, in_memory, on_loopback};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+    time::{Instant, sleep, timeout},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Says what it was given, then repeats what it hears in capitals, until the client closes.
+async fn shout(mut upgraded: Upgraded) {
+    let mut heard = std::mem::take(&mut upgraded.leftover);
+    loop {
+        heard.make_ascii_uppercase();
+        if upgraded.io.write_all(&heard).await.is_err() {
+            return;
+        }
+        heard.clear();
+        match upgraded.io.read_buf(&mut heard).await {
+            Ok(n) if n > 0 => {}
+            _ => return,
+        }
+    }
+}
+
+fn switch(request: &Request) -> Response {
+    assert_eq!(request.header("upgrade"), Some("shout"));
+    Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, shout).with_header("upgrade", "shout")
+}
+
+const UPGRADE: &str = "GET /shout HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: shout\r\n\r\n";
+
+fn start() -> (Server<ServeMux>, Dial) {
+    let mux = ServeMux::new();
+    mux.handle("/{$}", async |_| "hello\n");
+    mux.handle("/shout", async |request: Request| switch(&request));
+    mux.handle("/raw", async |_| Response::upgrade(StatusCode::OK, shout));
+    let server = Server::new(mux);
+    let (dial, _) = in_memory(&server);
+    (server, dial)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_says_so_and_what_follows_is_the_other_protocol() {
+    bounded(async {
+        let (server, dial) = start();
+        let mut client = dial.connect();
+        client.send(UPGRADE).await;
+        let (status, head) = client.head().await.unwrap();
+        assert_eq!(status, 101);
+        let head = head.to_ascii_lowercase();
+        assert!(head.contains("\r\nconnection: upgrade") && head.contains("\r\nupgrade: shout"), "{head}");
+        assert!(!head.contains("content-length") && !head.contains("transfer-encoding"), "{head}");
+        client.send("one").await;
+        assert_eq!(client.exactly(3).await.unwrap(), b"ONE");
+        assert_eq!(server.counts(), Counts { hijacked: 1, ..Counts::default() });
+        client.send("GET / HTTP/1.1\r\n\r\n").await;
+        assert_eq!(client.exactly(18).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n", "nobody reads requests any more");
+        client.finish().await;
+        assert!(client.ends().await);
+        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_ahead_is_handed_over_too() {
+    bounded(async {
+        let (_server, dial) = start();
+        for len in [1, 100, 60_000, 300_000] {
+            let mut client = dial.connect_sized(1 << 20);
+            client.send(format!("{UPGRADE}{}", "x".repeat(len))).await;
+            assert_eq!(client.head().await.unwrap().0, 101);
+            assert!(client.exactly(len).await.unwrap().iter().all(|byte| *byte == b'X'), "{len}");
+            client.send("y").await;
+            assert_eq!(client.exactly(1).await.unwrap(), b"Y", "{len}");
+        }
+        // And byte by byte.
+        let mut client = dial.connect();
+        for byte in UPGRADE.bytes().chain(*b"abc") {
+            client.send([byte]).await;
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(client.head().await.unwrap().0, 101);
+        assert_eq!(client.exactly(3).await.unwrap(), b"ABC");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn replies_to_earlier_requests_come_first() {
+    bounded(async {
+        let (_server, dial) = start();
+        let mut client = dial.connect();
+        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{UPGRADE}abc")).await;
+        assert_eq!(client.reply().await.text(), "hello\n");
+        assert_eq!(client.head().await.unwrap().0, 101);
+        assert_eq!(client.exactly(3).await.unwrap(), b"ABC");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_has_no_length_and_no_other_end_than_its_own() {
+    bounded(async {
+        let server = Server::new(async |_| Response::upgrade(StatusCode::OK, shout));
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        client.send("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\nabc").await;
+        let (status, head) = client.head().await.unwrap();
+        assert_eq!(status, 200);
+        let head = head.to_ascii_lowercase();
+        for field in ["content-length", "transfer-encoding", "connection"] {
+            assert!(!head.contains(field), "{head}");
+        }
+        assert_eq!(client.exactly(3).await.unwrap(), b"ABC");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_any_other_status_the_end_of_the_connection_is_the_end_of_the_body() {
+    bounded(async {
+        let (_server, dial) = start();
+        let mut client = dial.connect();
+        client.get("/raw").await;
+        let (status, head) = client.head().await.unwrap();
+        assert_eq!(status, 200);
+        assert!(head.contains("Connection: close") && !head.contains("Content-Length"), "{head}");
+        client.send("abc").await;
+        assert_eq!(client.exactly(3).await.unwrap(), b"ABC");
+        client.finish().await;
+        assert!(client.ends().await);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_late_any_more_and_nobody_disturbs_it() {
+    bounded(async {
+        let polls = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&polls);
+        let server = Server::new(move |_| {
+            let count = Arc::clone(&count);
+            async move {
+                Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |upgraded| async move {
+                    let mut shouting = pin!(shout(upgraded));
+                    poll_fn(|cx| {
+                        count.fetch_add(1, SeqCst);
+                        shouting.as_mut().poll(cx)
+                    })
+                    .await;
+                })
+            }
+        });
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        sleep(SECOND).await;
+        client.get("/").await;
+        assert_eq!(client.head().await.unwrap().0, 101);
+        sleep(3600 * SECOND).await;
+        client.send("abc").await;
+        assert_eq!(client.exactly(3).await.unwrap(), b"ABC");
+        let polls = polls.load(SeqCst);
+        assert!(polls < 10, "it was woken {polls} times for nothing");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_still_held_fails() {
+    bounded(async {
+        let (give, mut given) = mpsc::unbounded_channel::<Body>();
+        let server = Server::new(move |mut request: Request| {
+            give.send(request.take_body()).expect("the test listens");
+            async { Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, shout) }
+        });
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n").await;
+        assert_eq!(client.head().await.unwrap().0, 101);
+        let mut body = given.recv().await.unwrap();
+        assert!(matches!(body.chunk().await, Err(BodyError::AfterReply)));
+        client.send("abc").await;
+        assert_eq!(client.exactly(3).await.unwrap(), b"ABC");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_cuts_it_and_a_shutdown_waits_for_it() {
+    bounded(async {
+        for patience in [Duration::ZERO, 3 * SECOND] {
+            let (server, dial) = start();
+            let mut client = dial.connect();
+            client.send(UPGRADE).await;
+            assert_eq!(client.head().await.unwrap().0, 101);
+            let since = Instant::now();
+            assert_eq!(server.shutdown(patience).await, Report { drained: 0, aborted: 1 });
+            let took = since.elapsed();
+            assert!((patience..=patience + SECOND / 10).contains(&took), "{took:?}");
+            assert!(client.ends().await);
+            assert_eq!(server.counts(), Counts::default());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn it_works_on_a_real_socket() {
+    bounded(async {
+        let server = Server::new(async |request: Request| switch(&request));
+        let (addr, _) = on_loopback(&server);
+        let mut client = dial(&addr).await;
+        client.send(format!("{UPGRADE}abc")).await;
+        assert_eq!(client.head().await.unwrap().0, 101);
+        assert_eq!(client.exactly(3).await.unwrap(), b"ABC");
+        for n in 0..100 {
+            client.send(format!("{n:03}x")).await;
+            assert_eq!(client.exactly(4).await.unwrap(), format!("{n:03}X").into_bytes());
+        }
+        drop(client);
+        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
+    bounded(async {
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let server = Server::new(move |_| {
+            let tell = tell.clone();
+            async move {
+                sleep(SECOND).await;
+                Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |_| async move {
+                    tell.send(()).expect("the test listens");
+                })
+            }
+        });
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        client.get("/").await;
+        drop(client);
+        assert!(timeout(5 * SECOND, told.recv()).await.is_err());
+        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
