@@ -37,7 +37,7 @@
 //! | no `Host` in HTTP/1.0 | – | taken | taken |
 //! | `Host:` with nothing | 9112 §3.2 | taken | taken |
 //! | `Host` twice, equal or not, in any version | 9112 §3.2: must be 400 | 400 | 400 |
-//! | `Host: a b`, `a/b`, `u@a`, `a%41` | 9112 §3.2: must be 400 | 400, the last two taken | 400 |
+//! | `Host: a b`, `a/b`, `u@a`, `a%41` | 9112 §3.2: must be 400 | 400, the last taken | 400 |
 //! | `Host: a:99999`, `a:b`, `::1`, `[x]` | 3986 §3.2 | taken | 400 |
 //! | `X : 1` | 9112 §5.1: must be 400 | 400 | 400 |
 //! | a folded line | 9112 §5.2: 400 or a blank | a blank | 400 |
