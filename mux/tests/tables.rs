@@ -375,6 +375,16 @@ mod lookup {
     }
 
     #[test]
+    fn a_path_may_have_any_number_of_methods() {
+        let patterns = ["PUT /a", "GET /a", "DELETE /a", "POST /a", "PATCH /a", "/a", "HEAD /a", "get /a"];
+        let mux = mux(&patterns);
+        for pattern in patterns {
+            let method = pattern.split_once(' ').map_or("OTHER", |(method, _)| method);
+            assert_eq!(answer(&mux, method, "", "/a"), format!("={pattern}"));
+        }
+    }
+
+    #[test]
     fn a_missing_slash_is_added_where_that_is_the_better_match() {
         let mux = mux(&["/a/", "/b/{$}", "GET /c/{x...}", "/d/", "/d", "/e/{x}/", "/f", "h/f/", "/"]);
         for (method, host, path, expected) in [
