@@ -1,6 +1,6 @@
 //! From a request to a route, or to what must be answered instead.
 
-use std::{borrow::Cow, convert::Infallible};
+use std::{borrow::Cow, ops::ControlFlow};
 
 use crate::{
     clean::{Scan, clean_path},
@@ -123,23 +123,31 @@ impl<T> Mux<T> {
 
     /// What the patterns of this host, then those of any, say about a clean path in its canonical form.
     fn outcome<'m>(&'m self, wanted: Wanted, own: Option<&'m Site>, (path, scan): (&str, &Scan)) -> Outcome<'m> {
-        let fitting = |hit: Hit<'m>| hit.leaf.route(wanted).map(|route| (route, hit.wild, hit.swallowed));
-        let of_own = own.and_then(|site| site.index.visit(path, scan, fitting));
-        let only_own = of_own.is_some();
-        let found = of_own.or_else(|| self.any_host.index.visit(path, scan, fitting));
-        if let Some((route, wild, false)) = found {
-            return Outcome::Match(route, wild);
+        let mut found = Outcome::Nothing;
+        let mut inexact = false;
+        let mut take = |hit: Hit<'m>| match hit.leaf.route(wanted) {
+            Some(route) => {
+                found = Outcome::Match(route, hit.wild);
+                inexact = hit.swallowed;
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        };
+        let only_own = own.is_some_and(|site| site.index.visit(path, scan, &mut take).is_break());
+        if !only_own {
+            let _ = self.any_host.index.visit(path, scan, &mut take);
         }
         // Nothing, or a rest that took something in: does the path with a slash match better? A target that begins
         // with two slashes, which only a `CONNECT` can have here, would send the client to another host.
-        if !path.is_empty() && !path.ends_with('/') && !path.starts_with("//") {
-            let slashed = |site: &'m Site| site.index.visit_with_slash(path, scan, fitting);
-            let any_host = Some(&self.any_host).filter(|_| !only_own);
-            if let Some((route, ..)) = own.and_then(slashed).or_else(|| any_host.and_then(slashed)) {
-                return Outcome::Slash(route);
-            }
+        if !inexact && matches!(found, Outcome::Match(..))
+            || path.is_empty()
+            || path.ends_with('/')
+            || path.starts_with("//")
+        {
+            return found;
         }
-        found.map_or(Outcome::Nothing, |(route, wild, _)| Outcome::Match(route, wild))
+        let any_host = Some(&self.any_host).filter(|_| !only_own);
+        own.into_iter().chain(any_host).find_map(|site| slashed(site, wanted, path, scan)).unwrap_or(found)
     }
 
     /// The redirect for a path that had to be cleaned.
@@ -158,13 +166,13 @@ impl<T> Mux<T> {
     fn not_found<'m>(&'m self, own: Option<&'m Site>, (path, scan): (&str, &Scan)) -> Found<'m, T> {
         let mut methods = Vec::new();
         for site in own.into_iter().chain([&self.any_host]) {
-            let mut note = |hit: Hit<'m>| -> Option<Infallible> {
+            let mut note = |hit: Hit<'m>| {
                 methods.extend(hit.leaf.methods().map(|method| self.methods.name(method)));
-                None
+                ControlFlow::Continue(())
             };
-            site.index.visit(path, scan, &mut note);
+            let _ = site.index.visit(path, scan, &mut note);
             if !path.ends_with('/') {
-                site.index.visit_with_slash(path, scan, &mut note);
+                let _ = site.index.visit_with_slash(path, scan, &mut note);
             }
         }
         if methods.is_empty() {
@@ -177,6 +185,20 @@ impl<T> Mux<T> {
         methods.dedup();
         Found::MethodNotAllowed { allow: methods.join(", ") }
     }
+}
+
+/// The route of this host that matches the path with a slash, and not only as part of a rest.
+#[cold]
+fn slashed<'m>(site: &'m Site, wanted: Wanted, path: &str, scan: &Scan) -> Option<Outcome<'m>> {
+    let mut found = None;
+    let _ = site.index.visit_with_slash(path, scan, &mut |hit: Hit<'m>| match hit.leaf.route(wanted) {
+        Some(route) => {
+            found = Some(Outcome::Slash(route));
+            ControlFlow::Break(())
+        }
+        None => ControlFlow::Continue(()),
+    });
+    found
 }
 
 #[cold]

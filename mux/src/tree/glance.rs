@@ -11,19 +11,21 @@ use crate::{
 /// What the segments of some shapes look like. Shapes are known by their place in an order.
 #[derive(Clone)]
 pub(crate) struct Glance {
-    /// By position, by look: the shapes that have a wildcard or such a literal there.
-    shapes: Box<[[u64; LOOKS]]>,
+    segments: usize,
+    /// By position, by look: the shapes that have a wildcard or such a literal there. Empty without shapes.
+    shapes: Vec<[u64; LOOKS]>,
 }
 
 impl Glance {
     /// Of shapes with so many segments.
     pub(crate) fn new(segments: usize) -> Self {
-        Self { shapes: vec![[0; LOOKS]; segments].into() }
+        Self { segments, shapes: Vec::new() }
     }
 
     /// Makes place for a shape with these wildcards before all that are at `place` or later.
     pub(crate) fn insert(&mut self, place: usize, wild: &[bool]) {
         let Some(bit) = bit(place) else { return };
+        self.shapes.resize(self.segments, [0; LOOKS]);
         for (looks, wild) in self.shapes.iter_mut().zip(wild) {
             for shapes in looks {
                 let before = *shapes & (bit - 1);

@@ -1,5 +1,7 @@
 //! The patterns of one host, found by path.
 
+use std::ops::ControlFlow;
+
 use super::{
     glance::{Glance, KNOWN},
     hash::Map,
@@ -63,46 +65,40 @@ impl Index {
         leaf.map(|leaf| &self.leaves[leaf as usize])
     }
 
-    /// Shows every path pattern that matches, the smallest set first, until `take` takes one.
-    pub(crate) fn visit<'a, R>(
+    /// Shows every path pattern that matches, the smallest set first, until `take` breaks off.
+    pub(crate) fn visit<'a>(
         &'a self,
         path: &str,
         scan: &Scan,
-        mut take: impl FnMut(Hit<'a>) -> Option<R>,
-    ) -> Option<R> {
-        let fixed = match path.strip_suffix('/') {
-            Some(prefix) => self.slash.visit(prefix, scan.slashes - 1, scan, &mut |found| take(self.hit(found, false))),
-            None => self.here.visit(path, scan.slashes, scan, &mut |found| take(self.hit(found, false))),
-        };
-        fixed.or_else(|| self.visit_rests(path, scan, take))
-    }
-
-    fn visit_rests<'a, R>(&'a self, path: &str, scan: &Scan, mut take: impl FnMut(Hit<'a>) -> Option<R>) -> Option<R> {
-        for depth in self.rest.depths.iter().rev() {
-            if depth.segments < scan.slashes {
-                let slash = scan.slash(path, depth.segments);
+        take: &mut impl FnMut(Hit<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match path.strip_suffix('/') {
+            Some(prefix) => {
+                self.slash.visit(prefix, scan.slashes - 1, scan, &mut |found| take(self.hit(found, false)))?;
+            }
+            None => self.here.visit(path, scan.slashes, scan, &mut |found| take(self.hit(found, false)))?,
+        }
+        for segments in (0..scan.slashes.min(self.rest.depths.len())).rev() {
+            if !self.rest.depths[segments].is_empty() {
+                let slash = scan.slash(path, segments);
                 let mut take = |found| take(self.hit(found, slash + 1 < path.len()));
-                let found = self.rest.visit_depth(depth, &path[..slash], scan, &mut take);
-                if found.is_some() {
-                    return found;
-                }
+                self.rest.visit(&path[..slash], segments, scan, &mut take)?;
             }
         }
-        None
+        ControlFlow::Continue(())
     }
 
     /// The same for `path` with a slash added, without what matches `path` itself: the patterns to which a request
     /// for `path` is redirected.
-    pub(crate) fn visit_with_slash<'a, R>(
+    pub(crate) fn visit_with_slash<'a>(
         &'a self,
         path: &str,
         scan: &Scan,
-        mut take: impl FnMut(Hit<'a>) -> Option<R>,
-    ) -> Option<R> {
+        take: &mut impl FnMut(Hit<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let mut take = |found| take(self.hit(found, false));
-        self.slash
-            .visit(path, scan.slashes, scan, &mut take)
-            .or_else(|| self.rest.visit(path, scan.slashes, scan, &mut take))
+        self.slash.visit(path, scan.slashes, scan, &mut take)?;
+        self.rest.visit(path, scan.slashes, scan, &mut take)
     }
 
     fn hit<'a>(&'a self, (leaf, wild): (u32, &'a [bool]), swallowed: bool) -> Hit<'a> {
@@ -117,14 +113,13 @@ struct Table {
     literals: Map<Box<str>, u32>,
     /// One bit for each length of a literal, modulo 64: most other paths need no hash.
     lengths: u64,
-    /// The others by length, shortest first.
+    /// The others by the number of their segments, from none.
     depths: Vec<Depth>,
 }
 
 /// The patterns of one length.
 #[derive(Clone)]
 struct Depth {
-    segments: usize,
     has_literals: bool,
     /// Literal before wild, from the left.
     shapes: Vec<Shape>,
@@ -132,40 +127,31 @@ struct Depth {
 }
 
 impl Table {
-    fn visit<'a, R>(
+    fn visit<'a>(
         &'a self,
         prefix: &str,
         segments: usize,
         scan: &Scan,
-        take: &mut impl FnMut((u32, &'a [bool])) -> Option<R>,
-    ) -> Option<R> {
-        let depth = self.depths.binary_search_by_key(&segments, |depth| depth.segments).ok()?;
-        self.visit_depth(&self.depths[depth], prefix, scan, take)
-    }
-
-    fn visit_depth<'a, R>(
-        &'a self,
-        depth: &'a Depth,
-        prefix: &str,
-        scan: &Scan,
-        take: &mut impl FnMut((u32, &'a [bool])) -> Option<R>,
-    ) -> Option<R> {
+        take: &mut impl FnMut((u32, &'a [bool])) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let Some(depth) = self.depths.get(segments) else { return ControlFlow::Continue(()) };
         let literal = if depth.has_literals { self.literal(prefix) } else { None };
-        if let found @ Some(_) = literal.and_then(|leaf| take((leaf, &[]))) {
-            return found;
+        if let Some(leaf) = literal {
+            take((leaf, &[]))?;
         }
-        let mut look = |shape: &'a Shape| take((shape.find(prefix, scan)?, shape.wild()));
+        let mut look = |shape: &'a Shape| match shape.find(prefix, scan) {
+            Some(leaf) => take((leaf, shape.wild())),
+            None => ControlFlow::Continue(()),
+        };
         if let [] | [_] = &depth.shapes[..] {
-            return depth.shapes.first().and_then(look);
+            return depth.shapes.iter().try_for_each(look);
         }
         let mut likely = depth.glance.likely(prefix, scan);
         while likely != 0 {
-            if let found @ Some(_) = look(&depth.shapes[likely.trailing_zeros() as usize]) {
-                return found;
-            }
+            look(&depth.shapes[likely.trailing_zeros() as usize])?;
             likely &= likely - 1;
         }
-        depth.shapes.iter().skip(KNOWN).find_map(look)
+        depth.shapes.iter().skip(KNOWN).try_for_each(look)
     }
 
     /// The leaf of this pattern, which has wildcards; `leaf` if there was none.
@@ -193,17 +179,20 @@ impl Table {
     }
 
     fn depth(&mut self, segments: usize) -> &mut Depth {
-        let at = match self.depths.binary_search_by_key(&segments, |depth| depth.segments) {
-            Ok(at) => at,
-            Err(at) => {
-                self.depths.insert(
-                    at,
-                    Depth { segments, has_literals: false, shapes: Vec::new(), glance: Glance::new(segments) },
-                );
-                at
-            }
-        };
-        &mut self.depths[at]
+        while self.depths.len() <= segments {
+            self.depths.push(Depth::new(self.depths.len()));
+        }
+        &mut self.depths[segments]
+    }
+}
+
+impl Depth {
+    fn new(segments: usize) -> Self {
+        Self { has_literals: false, shapes: Vec::new(), glance: Glance::new(segments) }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.has_literals && self.shapes.is_empty()
     }
 }
 

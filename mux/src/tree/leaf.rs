@@ -2,7 +2,7 @@
 
 /// The methods of all patterns, by number. Number 0 is any method.
 #[derive(Clone, Debug)]
-pub(crate) struct Methods(Vec<Box<str>>);
+pub(crate) struct Methods(Vec<(u64, Box<str>)>);
 
 /// The methods under which a request may be found, by number.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ impl Methods {
     /// The number of a method; the empty one is any.
     pub(crate) fn add(&mut self, method: &str) -> u32 {
         self.number(method).unwrap_or_else(|| {
-            self.0.push(method.into());
+            self.0.push((word(method), method.into()));
             u32::try_from(self.0.len() - 1).expect("fewer than 2^32 methods")
         })
     }
@@ -27,18 +27,31 @@ impl Methods {
     }
 
     pub(crate) fn name(&self, number: u32) -> &str {
-        &self.0[number as usize]
+        &self.0[number as usize].1
     }
 
     fn number(&self, method: &str) -> Option<u32> {
         // A handful of short texts: nothing is faster than looking at them.
-        (0..).zip(&self.0).find(|(_, known)| ***known == *method).map(|(number, _)| number)
+        let word = word(method);
+        let same = |(first, known): &(u64, Box<str>)| {
+            *first == word && known.len() == method.len() && (method.len() <= 8 || **known == *method)
+        };
+        (0..).zip(&self.0).find(|(_, known)| same(known)).map(|(number, _)| number)
+    }
+}
+
+/// The first eight bytes; all of a method but for the longest.
+fn word(method: &str) -> u64 {
+    let bytes = method.as_bytes();
+    match bytes.first_chunk() {
+        Some(first) => u64::from_le_bytes(*first),
+        None => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
     }
 }
 
 impl Default for Methods {
     fn default() -> Self {
-        Self(vec!["".into()])
+        Self(vec![(0, "".into())])
     }
 }
 
