@@ -6,14 +6,13 @@ use quintet_conn::{Conn, Link, State};
 use quintet_listener::{Listener, Stream};
 use quintet_mux::Handler;
 use quintet_request::{Request, Requests, RequestsError, Reuse};
-use tokio::task::yield_now;
 
 use crate::{
     call::call,
     end::{close, hijack, refuse},
     exchange::Exchange,
     reply::{Replied, reply},
-    select::{Either, at_once, select},
+    select::{Either, select},
     server::{ServeError, Server, Shared},
 };
 
@@ -29,29 +28,23 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
-        let (mut listener, door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
-        let mut stopping = pin!(door.conns.stopping());
+        let (mut listener, mut door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
+        let conns = Arc::clone(&door.conns);
+        let mut stopping = pin!(conns.stopping());
         loop {
             let (stream, peer) = match select(stopping.as_mut(), listener.accept()).await {
                 Either::First(()) => break, //                           Go: ErrServerClosed
                 Either::Second(accepted) => accepted.map_err(ServeError::Accept)?,
             };
-            let conn = door.conns.admit(stream, peer); //                Go: newConn, setState(StateNew)
+            let conn = conns.admit(stream, peer); //                     Go: newConn, setState(StateNew)
             tokio::spawn(serve_conn(Arc::clone(&self.shared), conn)); // Go: go c.serve(connCtx)
         }
-        // Who has connected already may have sent a request, and would be reset with the listener. Go resets them.
-        yield_now().await; // the runtime may not have heard of them
-        for _ in 0..BACKLOG {
-            let Some(Ok((stream, peer))) = at_once(listener.accept()).await else { break };
-            let conn = door.admit_late(stream, peer);
-            tokio::spawn(serve_conn(Arc::clone(&self.shared), conn));
+        while let Some(conn) = door.admit_late(&mut listener).await {
+            tokio::spawn(serve_conn(Arc::clone(&self.shared), conn)); // who was connected already; Go resets them
         }
         Ok(())
     }
 }
-
-/// How many connections are accepted at most after a server was told to stop: the longest queue that a listener has.
-const BACKLOG: usize = 4096;
 
 /// Serves one connection until it closes. Go: `(*conn).serve`.
 async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>) {
@@ -93,5 +86,29 @@ async fn next_request<S: Stream>(link: &Link, requests: &mut Requests<S>) -> Res
         if !requests.readable().await? {
             return Ok(None);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quintet_mux::ServeMux;
+    use tokio::net::TcpStream;
+
+    fn size<H, S, F>(_: impl Fn(Arc<Shared<H>>, Conn<S>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand idle connections are ten thousand of these, and little else.
+    #[test]
+    fn a_connection_is_less_than_a_kibibyte() {
+        async fn hello(_: Request) -> &'static str {
+            "hello\n"
+        }
+        fn single<H: Handler>(_: H) -> usize {
+            size(serve_conn::<H, TcpStream>)
+        }
+        let sizes = (single(hello), size(serve_conn::<ServeMux, TcpStream>));
+        assert!(sizes.0 < 1024 && sizes.1 < 1024, "{sizes:?} bytes");
     }
 }

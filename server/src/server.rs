@@ -7,12 +7,12 @@ use std::{
 };
 
 use quintet_conn::{Conn, Conns, Counts, Link, StateHook};
-use quintet_listener::{Addr, Freed, Health, Listener, Retry, Stream, listen};
+use quintet_listener::{Addr, Freed, Health, Listener, Retry, listen};
 use quintet_mux::Handler;
 use quintet_request::Limits;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{sync::Notify, task::yield_now, time::timeout};
 
-use crate::config::Config;
+use crate::{config::Config, select::at_once};
 
 /// A server: a handler, its [`Config`], and every connection it serves. A clone is the same server. Go:
 /// `http.Server`.
@@ -95,9 +95,14 @@ pub struct Report {
     pub aborted: usize,
 }
 
+/// How many connections are accepted at most after a server was told to stop: the longest queue that a listener has.
+const BACKLOG: usize = 4096;
+
 /// An accept loop that is open; dropping it closes it.
 pub(crate) struct Door<'a, H> {
     shared: &'a Shared<H>,
+    /// How many connections were looked for after the stop.
+    late: usize,
     pub(crate) conns: Arc<Conns>,
 }
 
@@ -248,7 +253,7 @@ impl<H: Handler> Shared<H> {
         doors.loops.push((Arc::clone(&conns), listener.health()));
         drop(doors);
         tokio::spawn(conns.sweep());
-        Ok((listener, Door { shared: self, conns }))
+        Ok((listener, Door { shared: self, late: 0, conns }))
     }
 }
 
@@ -304,10 +309,19 @@ impl Drop for TellFreed<'_> {
 }
 
 impl<H> Door<'_, H> {
-    /// Admits a connection after the stop.
-    pub(crate) fn admit_late<S: Stream>(&self, stream: S, peer: Addr) -> Conn<S> {
+    /// The next of those who were connected when the server was told to stop. They may have sent a request, and
+    /// closing the listener would reset them.
+    pub(crate) async fn admit_late<L: Listener>(&mut self, listener: &mut L) -> Option<Conn<L::Stream>> {
+        if self.late == 0 {
+            yield_now().await; // the runtime may not have heard of them yet
+        }
+        self.late += 1;
+        if self.late > BACKLOG {
+            return None;
+        }
+        let (stream, peer) = at_once(listener.accept()).await?.ok()?;
         self.shared.doors().late += 1;
-        self.conns.admit(stream, peer)
+        Some(self.conns.admit(stream, peer))
     }
 }
 
