@@ -348,6 +348,20 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_reply_that_was_taken_is_never_late_afterwards() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        peer.deaf();
+        wire.output.extend(b"x");
+        let bell = common::Bell::new();
+        // Both are waited for; then the reply is taken.
+        assert!(common::poll_once(&bell, wire.flush()).is_pending());
+        assert!(common::poll_once(&bell, poll_fn(|cx| wire.poll_fill(cx, 1024))).is_pending());
+        peer.writes([Step::Take(1)]);
+        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn each_reply_has_a_pace_of_its_own() {
         let conns = conns(limits());
         let (_link, mut wire, peer) = scripted(&conns);
@@ -640,6 +654,18 @@ mod rest {
         peer.deaf();
         wire.output.extend(b"x");
         assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_reads_is_not_waited_for() {
+        let conns = conns(Deadlines { idle: secs(2), ..limits() });
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.enter(Phase::Idle);
+        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        // Something to say to an idle client, which is slow to take it.
+        peer.deaf();
+        wire.output.extend(b"x");
+        assert_late(Phase::Reply, ends_after(secs(5), wire.turn(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -146,6 +146,12 @@ impl<S> Wire<S> {
         self.ended
     }
 
+    /// Whether everything was sent.
+    #[inline]
+    fn is_sent(&self) -> bool {
+        self.output.is_empty() && !self.unflushed
+    }
+
     /// The stream, what was read and not consumed, and what was to be sent and was not.
     pub fn into_parts(self) -> (S, Buffer, Output) {
         (self.io, self.input, self.output)
@@ -204,8 +210,11 @@ impl<S> Wire<S> {
                     self.phase_end = conns.end(Phase::LastCall);
                 } else if self.phase_end == UNBEGUN {
                     self.phase_end = conns.end(phase);
-                    // Whatever was replied is sent: the next reply has a pace of its own.
-                    self.write_pace = Pace::default();
+                    // Whatever was replied is sent, unless somebody waits for it still: the next reply has a pace of
+                    // its own.
+                    if !self.write_pace.is_waiting() {
+                        self.write_pace = Pace::default();
+                    }
                 }
                 self.phase_end
             }
@@ -257,7 +266,11 @@ impl<S: Stream> Wire<S> {
     #[inline]
     pub fn poll_turn(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         self.attend(cx);
-        ready!(self.poll_flush(cx))?;
+        if !self.is_sent() {
+            // The client is not waited for while it is busy reading.
+            self.read_by = NEVER;
+            ready!(self.poll_send(cx))?;
+        }
         self.poll_fill(cx, limit)
     }
 
@@ -311,10 +324,7 @@ impl<S: Stream> Wire<S> {
     /// [`WireError::Late`] if the client does not take it, [`WireError::Io`] if the stream fails.
     #[inline]
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
-        if self.output.is_empty() && !self.unflushed {
-            return Poll::Ready(Ok(()));
-        }
-        self.poll_send(cx)
+        if self.is_sent() { Poll::Ready(Ok(())) } else { self.poll_send(cx) }
     }
 
     /// Reads once, straight into the spare capacity of `into`, at most `limit` bytes: for large bodies, which need

@@ -62,10 +62,9 @@ impl AsyncWrite for Script {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut peer = self.peer();
-        let slices: Vec<&[u8]> = slices.iter().map(|slice| &**slice).collect();
-        let bytes = slices.concat();
-        assert!(!bytes.is_empty(), "a write of nothing");
-        let n = bytes.len().min(peer.room.unwrap_or(usize::MAX)).min(peer.sip.unwrap_or(usize::MAX));
+        let total: usize = slices.iter().map(|slice| slice.len()).sum();
+        assert!(total > 0, "a write of nothing");
+        let n = total.min(peer.room.unwrap_or(usize::MAX)).min(peer.sip.unwrap_or(usize::MAX));
         if n == 0 {
             return Poll::Pending;
         }
@@ -73,7 +72,12 @@ impl AsyncWrite for Script {
             *room -= n;
         }
         let peer = &mut *peer;
-        peer.held.as_mut().unwrap_or(&mut peer.written).extend_from_slice(&bytes[..n]);
+        let taken = peer.held.as_mut().unwrap_or(&mut peer.written);
+        let mut left = n;
+        for slice in slices {
+            taken.extend_from_slice(&slice[..left.min(slice.len())]);
+            left = left.saturating_sub(slice.len());
+        }
         Poll::Ready(Ok(n))
     }
 

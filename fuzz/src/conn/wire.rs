@@ -79,7 +79,7 @@ impl Model {
         let script = Script::default();
         script.peer().vectored = kind & 1 == 0;
         script.peer().held = (kind & 2 != 0).then(Vec::new);
-        script.peer().sip = (kind & 4 != 0).then_some(1 + usize::from(kind >> 3));
+        script.peer().sip = (kind & 4 != 0).then_some(7 + usize::from(kind >> 3) * 301);
         script.peer().flushes = true;
         let conns = Conns::new(limits(), None, None);
         let peer = "192.0.2.1:1".parse().expect("an address");
