@@ -1,0 +1,58 @@
+//! One connection and no HTTP: lines that come back, from a client that may be slow but not for ever.
+//!
+//! You learn: what a wire does (fill, flush, deadlines, half-close), and who looks at the clock.
+//!
+//! Run:      `cargo run --example 03_echo`
+//! Then:     `nc localhost 9090`, and type; then wait ten seconds, or send a line of more than 1,000 bytes:
+//!           `head -c 2000 /dev/zero | tr '\0' x | nc localhost 9090`
+//! You see:  every line again; here, who came, and why they went.
+
+use quintet_conn::{Conn, Conns, Deadlines, Filled, Phase, WireError};
+use quintet_listener::{Listener, Retry, Stream, listen};
+use std::time::Duration;
+
+/// The longest line, in bytes.
+const LINE: usize = 1000;
+
+/// Sends every line back until the client has said everything.
+async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
+    let (_link, mut wire) = conn.split(); // dropping the link says that the connection is over
+    loop {
+        while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
+            let (input, output) = (&mut wire.input, &mut wire.output);
+            output.extend(&input.filled()[..=end]);
+            input.consume(end + 1);
+        }
+        wire.enter(if wire.input.is_empty() { Phase::Idle } else { Phase::Head });
+        // Flush before you wait: everything is sent, then something is read.
+        match wire.turn(LINE).await? {
+            Filled::Bytes(_) => {}
+            Filled::End => return Ok("said everything"),
+            Filled::Full => {
+                wire.output.extend(b"that line is too long\n");
+                wire.linger(1 << 20).await?; // the client gets to read that, though it is still sending
+                return Ok("talked too much");
+            }
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // A line must be whole within five seconds of its first byte, and the next begin within ten.
+    let limits = Deadlines { head: Duration::from_secs(5), idle: Duration::from_secs(10), ..Deadlines::default() };
+    let mut listener = Retry::new(listen(":9090")?);
+    let conns = Conns::new(limits, listener.local_addr().ok(), None);
+    tokio::spawn(conns.sweep()); // the only clock: it wakes connections that are late
+    println!("listening on {}", listener.local_addr()?);
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        let conn = conns.admit(stream, peer.clone());
+        tokio::spawn(async move {
+            match echo(conn).await {
+                Ok(why) => println!("{peer} {why}"),
+                Err(error) => println!("{peer}: {error}"),
+            }
+        });
+    }
+}

@@ -1,0 +1,73 @@
+//! A whole HTTP server from listener, conn and request, without the server crate.
+//!
+//! You learn: what the page of the server hides: how a connection is a sequence of requests, and when it may be used
+//! again.
+//!
+//! Run:      `cargo run --example 06_by_hand`
+//! Then:     `curl -d hello localhost:9090/x localhost:9090/y`, or
+//!           `printf 'GET / HTTP/1.1\r\n\r\n' | nc localhost 9090`
+//! You see:  the request line and the body again, twice on one connection; and a refusal that says why.
+
+use quintet_conn::{Conn, Conns, Deadlines};
+use quintet_listener::{Listener, Retry, Stream, listen};
+use quintet_request::{Limits, Requests, Reuse};
+use std::sync::Arc;
+
+/// Appends a reply: nothing is sent before the next flush.
+fn reply(output: &mut quintet_conn::Output, status: &str, close: bool, body: &str) {
+    let connection = if close { "Connection: close\r\n" } else { "" };
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{connection}\r\n", body.len());
+    output.extend(head.as_bytes());
+    output.extend(body.as_bytes());
+}
+
+async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
+    let (_link, wire) = conn.split();
+    let mut requests = Requests::new(wire, limits);
+    let end = loop {
+        let mut request = match requests.next().await {
+            Ok(Some(request)) => request,
+            Ok(None) => break Reuse::No, // the client is done, or was idle for too long
+            Err(error) => {
+                // Nobody knows where the next request would begin: answer, and close.
+                let Some(status) = error.status() else { break Reuse::No };
+                reply(&mut requests.wire().output, &format!("{status} Refused"), true, &format!("{error}\n"));
+                break Reuse::Unread;
+            }
+        };
+        let body = request.collect(1 << 20).await;
+        let close = body.is_err() || !request.head().keep_alive();
+        match body {
+            Ok(body) => {
+                let (method, target) = (request.method(), request.target().raw());
+                let text = format!("{method} {target}\n{}\n", String::from_utf8_lossy(&body));
+                reply(&mut requests.wire().output, "200 OK", close, &text);
+            }
+            Err(error) => {
+                let status = format!("{} Refused", error.status());
+                reply(&mut requests.wire().output, &status, true, &format!("{error}\n"));
+            }
+        }
+        drop(request);
+        // Takes the wire back from the body, and says whether the next byte begins a request.
+        match requests.settle(64 << 10).await {
+            Ok(Reuse::Yes) if !close => {}
+            Ok(reuse) => break reuse,
+            Err(_) => break Reuse::No,
+        }
+    };
+    let mut wire = requests.into_wire();
+    let _ = if end == Reuse::Unread { wire.linger(1 << 20).await } else { wire.flush().await };
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut listener = Retry::new(listen(":9090")?);
+    println!("listening on {}", listener.local_addr()?);
+    let (conns, limits) = (Conns::new(Deadlines::default(), None, None), Arc::<Limits>::default());
+    tokio::spawn(conns.sweep());
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        tokio::spawn(serve(conns.admit(stream, peer), Arc::clone(&limits)));
+    }
+}
