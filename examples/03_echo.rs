@@ -5,9 +5,10 @@
 //! Run:      `cargo run --example 03_echo`
 //! Then:     `nc localhost 9090`, and type; then wait ten seconds, or send a line of more than 1,000 bytes:
 //!           `head -c 2000 /dev/zero | tr '\0' x | nc localhost 9090`
-//! You see:  every line again; here, who came, and why they went.
+//! You see:  every line again; here, why each client went.
+//! End:      Ctrl-C. A line that was begun is still echoed.
 
-use quintet_conn::{Conn, Conns, Deadlines, Filled, Phase, WireError};
+use quintet_conn::{Conn, Conns, Deadlines, Filled, Phase, State, WireError};
 use quintet_listener::{Listener, Retry, Stream, listen};
 use std::time::Duration;
 
@@ -16,17 +17,22 @@ const LINE: usize = 1000;
 
 /// Sends every line back until the client has said everything.
 async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
-    let (_link, mut wire) = conn.split(); // dropping the link says that the connection is over
+    let (link, mut wire) = conn.split(); // dropping the link says that the connection is over
     loop {
         while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
             let (input, output) = (&mut wire.input, &mut wire.output);
             output.extend(&input.filled()[..=end]);
             input.consume(end + 1);
         }
-        wire.enter(if wire.input.is_empty() { Phase::Idle } else { Phase::Head });
+        if wire.input.is_empty() {
+            link.set_state(State::Idle);
+            wire.enter(Phase::Idle);
+        } else {
+            wire.enter(Phase::Head);
+        }
         // Flush before you wait: everything is sent, then something is read.
         match wire.turn(LINE).await? {
-            Filled::Bytes(_) => {}
+            Filled::Bytes(_) => link.set_state(State::Active),
             Filled::End => return Ok("said everything"),
             Filled::Full => {
                 wire.output.extend(b"that line is too long\n");
@@ -46,7 +52,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tokio::spawn(conns.sweep()); // the only clock: it wakes connections that are late
     println!("listening on {}", listener.local_addr()?);
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = tokio::signal::ctrl_c() => break,
+        };
         let conn = conns.admit(stream, peer.clone());
         tokio::spawn(async move {
             match echo(conn).await {
@@ -55,4 +64,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         });
     }
+    drop(listener); // nobody new
+    println!("\n{:?}", conns.counts());
+    conns.stop(); // who is silent has half a second left, who is in the middle of a line may finish it
+    conns.empty().await;
+    Ok(())
 }

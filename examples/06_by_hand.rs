@@ -1,14 +1,14 @@
 //! A whole HTTP server from listener, conn and request, without the server crate.
 //!
-//! You learn: what the page of the server hides: how a connection is a sequence of requests, and when it may be used
-//! again.
+//! You learn: what the server hides: how a connection is a sequence of requests, and when it may be used again.
 //!
 //! Run:      `cargo run --example 06_by_hand`
 //! Then:     `curl -d hello localhost:9090/x localhost:9090/y`, or
 //!           `printf 'GET / HTTP/1.1\r\n\r\n' | nc localhost 9090`
 //! You see:  the request line and the body again, twice on one connection; and a refusal that says why.
+//! End:      Ctrl-C. Requests that are under way are finished first.
 
-use quintet_conn::{Conn, Conns, Deadlines};
+use quintet_conn::{Conn, Conns, Deadlines, State};
 use quintet_listener::{Listener, Retry, Stream, listen};
 use quintet_request::{Limits, Requests, Reuse};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ fn reply(output: &mut quintet_conn::Output, status: &str, close: bool, body: &st
 }
 
 async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
-    let (_link, wire) = conn.split();
+    let (link, wire) = conn.split(); // dropping the link says that the connection is over
     let mut requests = Requests::new(wire, limits);
     let end = loop {
         let mut request = match requests.next().await {
@@ -36,7 +36,7 @@ async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
             }
         };
         let body = request.collect(1 << 20).await;
-        let close = body.is_err() || !request.head().keep_alive();
+        let close = body.is_err() || !request.head().keep_alive() || link.is_stopping();
         match body {
             Ok(body) => {
                 let (method, target) = (request.method(), request.target().raw());
@@ -44,14 +44,13 @@ async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
                 reply(&mut requests.wire().output, "200 OK", close, &text);
             }
             Err(error) => {
-                let status = format!("{} Refused", error.status());
-                reply(&mut requests.wire().output, &status, true, &format!("{error}\n"));
+                reply(&mut requests.wire().output, &format!("{} Refused", error.status()), true, &format!("{error}\n"));
             }
         }
         drop(request);
         // Takes the wire back from the body, and says whether the next byte begins a request.
         match requests.settle(64 << 10).await {
-            Ok(Reuse::Yes) if !close => {}
+            Ok(Reuse::Yes) if !close => link.set_state(State::Idle),
             Ok(reuse) => break reuse,
             Err(_) => break Reuse::No,
         }
@@ -67,7 +66,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (conns, limits) = (Conns::new(Deadlines::default(), None, None), Arc::<Limits>::default());
     tokio::spawn(conns.sweep());
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = tokio::signal::ctrl_c() => break,
+        };
         tokio::spawn(serve(conns.admit(stream, peer), Arc::clone(&limits)));
     }
+    drop(listener);
+    conns.stop();
+    conns.empty().await;
+    Ok(())
 }
