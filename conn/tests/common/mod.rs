@@ -269,7 +269,7 @@ pub fn limits() -> Deadlines {
 /// Waits for what must end `limit` from now: not earlier, and at most half a second later.
 pub async fn ends_after<T>(limit: Duration, wait: impl Future<Output = T>) -> T {
     let start = Instant::now();
-    let outcome = wait.await;
+    let outcome = tokio::time::timeout(limit + Duration::from_secs(600), wait).await.expect("it never ends");
     let took = start.elapsed();
     assert!(took >= limit, "{took:?} is earlier than {limit:?}");
     assert!(took <= limit + Duration::from_millis(500), "{took:?} is more than half a second later than {limit:?}");

@@ -1,0 +1,27 @@
+//! What the README promises is tested under the names it gives.
+
+const README: &str = include_str!("../README.md");
+
+/// Where the tests are.
+const TESTS: &[&str] = &[
+    include_str!("../src/buffer.rs"),
+    include_str!("../src/deadlines.rs"),
+    include_str!("../src/output.rs"),
+    include_str!("../src/state.rs"),
+    include_str!("conns.rs"),
+    include_str!("loopback.rs"),
+    include_str!("model.rs"),
+    include_str!("time.rs"),
+    include_str!("wire.rs"),
+];
+
+#[test]
+fn every_rule_names_a_test_that_exists() {
+    let rules = README.split("## The rules").nth(1).and_then(|rest| rest.split("## In Go").next()).expect("the rules");
+    let names: Vec<&str> = rules.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3).collect();
+    assert!(names.len() >= 30, "{names:?}");
+    for name in names {
+        let test = format!("fn {name}(");
+        assert!(TESTS.iter().any(|source| source.contains(&test)), "there is no test {name}");
+    }
+}
