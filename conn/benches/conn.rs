@@ -88,7 +88,7 @@ fn turns(c: &mut Criterion) {
     group.bench_function("pipe, bare tokio", |b| b.iter_custom(|n| runtime.block_on(bare(n, pipe()))));
     group.bench_function("pipe, wire", |b| b.iter_custom(|n| runtime.block_on(wired(n, pipe()))));
     group.bench_function("tcp, bare tokio", |b| {
-        b.iter_custom(|n| runtime.block_on(async { bare(n, tcp().await).await }))
+        b.iter_custom(|n| runtime.block_on(async { bare(n, tcp().await).await }));
     });
     group.bench_function("tcp, wire", |b| b.iter_custom(|n| runtime.block_on(async { wired(n, tcp().await).await })));
     group.finish();
