@@ -46,11 +46,15 @@ pub(crate) async fn reply<H, S: Stream>(
     mut response: Response,
 ) -> Result<Replied, WireError> {
     let unread = requests.unread(server.config.unread);
+    let mut upgrade = response.take_upgrade();
+    if response.status().is_informational() && !(upgrade.is_some() && unread == Unread::Nothing) {
+        (response, upgrade) = (impossible(&upgrade), None);
+    }
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
+        Err(_) if upgrade.is_some() => Bytes::new(),
         Err(body) => return Box::pin(stream(server, link, requests, exchange, response, body, unread)).await,
     };
-    let upgrade = response.take_upgrade();
     let mut plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
     if upgrade.is_some() {
         plan.hand_over();
@@ -70,6 +74,17 @@ pub(crate) async fn reply<H, S: Stream>(
         Box::pin(flush(server, requests)).await?;
     }
     finish(server, requests, &plan, unread).await
+}
+
+/// What is answered in place of a status that is not final, or of an upgrade before the request's body was read: in
+/// both cases the client would take for one thing what is another.
+#[cold]
+fn impossible(upgrade: &Option<Upgrade>) -> Response {
+    let response = match upgrade {
+        Some(_) => Response::text(StatusCode::BAD_REQUEST, "400 Bad Request: a body before an upgrade"),
+        None => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
+    };
+    response.with_header("connection", "close")
 }
 
 /// After the last byte of a reply: what the connection is good for.
@@ -193,10 +208,22 @@ async fn first_frame<S: Stream>(
 ) -> Result<Result<First, Failure>, WireError> {
     poll_fn(|cx| match poll_frame(body, cx) {
         Poll::Ready(frame) => Poll::Ready(Ok(frame.map(First::Asked))),
-        Poll::Pending if sniffed => requests.poll_watch(cx).map(Err),
+        Poll::Pending if sniffed => poll_doubt(requests, cx).map(Err),
         Poll::Pending => Poll::Ready(Ok(Ok(First::Unasked))),
     })
     .await
+}
+
+/// While a body is made: watches the client. One that has said its last (FIN) may still read, or be gone; it is believed
+/// for as long as a reply may stand still.
+fn poll_doubt<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
+    if let Poll::Ready(error) = requests.poll_watch(cx) {
+        return Poll::Ready(error);
+    }
+    match requests.wire().doubt() {
+        Ok(()) => Poll::Pending,
+        Err(error) => Poll::Ready(error),
+    }
 }
 
 /// Sends a body: everything that is ready is gathered, and flushed when it is much or when there is nothing more for
@@ -223,7 +250,7 @@ async fn send<H, S: Stream>(
                 First::Unasked => match poll_frame(body, cx) {
                     Poll::Ready(Ok(frame)) => frame,
                     Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
-                    Poll::Pending => return requests.poll_watch(cx).map(Err),
+                    Poll::Pending => return poll_doubt(requests, cx).map(Err),
                 },
             };
             let Some(frame) = frame else { break };
@@ -234,6 +261,7 @@ async fn send<H, S: Stream>(
                     };
                     left = rest;
                     put(requests, data, length);
+                    requests.wire().trust();
                 }
                 Err(frame) => trailers = frame.into_trailers().ok(),
             }

@@ -150,7 +150,7 @@ impl<H: Handler> Server<H> {
     /// `patience` those that have not. Go: `Server.Shutdown`.
     ///
     /// An idle connection is still read for a moment ([`quintet_conn::Deadlines::last_call`]), as a request may be on its
-    /// way. Every reply from now on says `Connection: close`. Upgraded connections are told through
+    /// way. The last reply on each says `Connection: close`. Upgraded connections are told through
     /// [`Request::stopping`](quintet_request::Request::stopping).
     ///
     /// # Cancel safety
@@ -159,13 +159,7 @@ impl<H: Handler> Server<H> {
         let (conns, late) = self.shared.stop();
         let before: usize = conns.iter().map(|conns| conns.counts().total()).sum();
         let all = || before + self.shared.doors().late - late;
-        let drained = async {
-            self.shared.all_shut().await;
-            for conns in &conns {
-                conns.empty().await;
-            }
-        };
-        if timeout(patience, drained).await.is_ok() {
+        if timeout(patience, self.shared.all_gone(&conns)).await.is_ok() {
             return Report { drained: all(), aborted: 0 };
         }
         let aborted: usize = conns.iter().map(|conns| conns.counts().total()).sum();
@@ -181,13 +175,7 @@ impl<H: Handler> Server<H> {
     async fn cut(&self, conns: &[Arc<Conns>]) {
         conns.iter().for_each(|conns| conns.cut());
         // A task that is cut ends the next time it runs; one that never yields cannot be waited for.
-        let ended = async {
-            self.shared.all_shut().await;
-            for conns in conns {
-                conns.empty().await;
-            }
-        };
-        let _ = timeout(Duration::from_millis(80), ended).await;
+        let _ = timeout(Duration::from_millis(80), self.shared.all_gone(conns)).await;
     }
 
     /// Resolves when the server was told to shut down and every connection of it has ended, with or without time left.
@@ -197,10 +185,7 @@ impl<H: Handler> Server<H> {
     pub async fn drained(&self) {
         self.stopping().await;
         let conns = self.shared.doors().conns();
-        self.shared.all_shut().await;
-        for conns in conns {
-            conns.empty().await;
-        }
+        self.shared.all_gone(&conns).await;
     }
 
     /// Resolves when the server is told to shut down.
@@ -288,13 +273,17 @@ impl<H> Shared<H> {
         (conns, late)
     }
 
-    async fn all_shut(&self) {
+    /// Resolves when every accept loop has ended, and then every one of these connections.
+    async fn all_gone(&self, conns: &[Arc<Conns>]) {
         loop {
             let bell = self.shut.notified();
             if self.doors().open == 0 {
-                return;
+                break;
             }
             bell.await;
+        }
+        for conns in conns {
+            conns.empty().await;
         }
     }
 }

@@ -16,11 +16,16 @@ impl<H: Handler> Server<H> {
     ///
     /// # Errors
     /// [`ServeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener; connections go on, and are not waited for.
     pub async fn serve_until_signal<L: Listener>(&self, listener: L, patience: Duration) -> Result<Report, ServeError> {
         let mut serving = pin!(self.serve(listener));
         if let Either::First(ended) = select(serving.as_mut(), signal()).await {
-            // Shut down from elsewhere: whoever did it has the report.
-            return ended.map(|()| Report::default());
+            // Shut down from elsewhere: whoever did it has the report, and what is under way is finished here, too.
+            ended?;
+            self.drained().await;
+            return Ok(Report::default());
         }
         // The accept loop hears of it by itself, and may still have connections to accept.
         let closing = async {

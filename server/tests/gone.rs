@@ -343,3 +343,27 @@ async fn the_end_of_a_connection_is_told_to_whoever_kept_its_link() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_streamed_reply_nobody_may_be_reading_is_not_made_for_ever() {
+    bounded(async {
+        let server = Server::new(async |_| {
+            Response::new(Body::writer(|mut w| async move {
+                w.write("first\n").await?;
+                w.flush().await?;
+                std::future::pending().await
+            }))
+            .with_content_type("text/event-stream")
+        });
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        client.get("/").await;
+        assert_eq!(client.head().await.unwrap().0, 200);
+        client.finish().await;
+        sleep(25 * SECOND).await;
+        assert_eq!(server.counts().total(), 1, "a client that has sent its last may still read");
+        sleep(10 * SECOND).await;
+        assert_eq!(server.counts().total(), 0);
+    })
+    .await;
+}

@@ -184,7 +184,8 @@ impl Link {
 
     /// The connection has ended, and with it the task to wake.
     pub(super) fn dismiss(&self) {
-        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(task); // not under the lock: nobody knows what the last reference to a task takes with it
     }
 
     pub(super) fn wake(&self) {

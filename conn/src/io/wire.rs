@@ -418,6 +418,34 @@ impl<S: Stream> Wire<S> {
         self.wait().map_ok(|()| outcome)
     }
 
+    /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or be
+    /// gone altogether, which only sending would tell. It is believed for [`Deadlines::stall`](crate::Deadlines::stall),
+    /// until [`trust`](Self::trust).
+    ///
+    /// # Errors
+    /// [`WireError::Late`] after that time, [`WireError::Cut`].
+    pub fn doubt(&mut self) -> Result<(), WireError> {
+        let Some(link) = self.link.as_ref().filter(|_| self.ended) else { return Ok(()) };
+        if self.phase != Some(Phase::Reply) {
+            self.phase = Some(Phase::Reply);
+            self.phase_end = link.conns.end(Phase::Reply);
+        }
+        self.read_by = self.phase_end;
+        match self.wait() {
+            Poll::Ready(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a [`doubt`](Self::doubt): there is something to send.
+    #[inline]
+    pub fn trust(&mut self) {
+        if self.phase == Some(Phase::Reply) {
+            self.rest();
+            self.read_by = NEVER;
+        }
+    }
+
     /// Whether this wire is past its deadline or cut: for the owner, while the wire is lent to somebody else.
     ///
     /// # Errors
@@ -471,6 +499,9 @@ impl<S: Stream> Wire<S> {
     ///
     /// # Errors
     /// See [`poll_flush`](Self::poll_flush).
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: it can be called again.
     pub async fn half_close(&mut self) -> Result<(), WireError> {
         self.flush().await?;
         poll_fn(|cx| {
@@ -494,6 +525,9 @@ impl<S: Stream> Wire<S> {
     ///
     /// # Errors
     /// Those of the half-close; whatever happens while lingering is an end like any other.
+    ///
+    /// # Cancel safety
+    /// What the client has still sent is thrown away in any case.
     pub async fn linger(&mut self, mut limit: u64) -> Result<(), WireError> {
         self.half_close().await?;
         self.rest();

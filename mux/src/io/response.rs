@@ -70,7 +70,8 @@ impl Response {
     /// to `then` once the head was sent. Go: `http.Hijacker`.
     ///
     /// With status 101 the reply needs an `Upgrade` field that says which; `Connection: upgrade` is added. Any other
-    /// status announces the connection's close, as its body has no other end.
+    /// status announces the connection's close, as its body has no other end. The request's body must have been read:
+    /// otherwise the client is refused with 400, since nobody could tell where the other protocol begins.
     pub fn upgrade<F>(status: StatusCode, then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -204,7 +205,11 @@ where
 }
 
 impl From<Response> for http::Response<Body> {
+    /// An upgrade cannot be converted: it becomes 501, since a 101 that nobody keeps would be a lie.
     fn from(mut response: Response) -> Self {
+        if response.take_upgrade().is_some() {
+            return Response::text(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented").into();
+        }
         let body = response.take_body();
         let mut converted = http::Response::new(body);
         *converted.status_mut() = response.status;

@@ -3,7 +3,7 @@
 use std::{
     error::Error,
     fmt,
-    future::{Future, poll_fn},
+    future::Future,
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -209,7 +209,7 @@ impl Body {
     /// Nothing is lost: a piece is taken only when it is returned.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
-            let frame = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
+            let frame = Waiting { body: self, pending: false }.await;
             match frame.transpose()?.map(Frame::into_data) {
                 Some(Ok(data)) => return Ok(Some(data)),
                 Some(Err(_)) => {}
@@ -222,6 +222,9 @@ impl Body {
     ///
     /// # Errors
     /// [`BodyError::TooLarge`] (413) as soon as it is known to be longer, else what reading it said.
+    ///
+    /// # Cancel safety
+    /// None: what was read is lost with the future.
     ///
     /// # Spec
     /// Go: `io.ReadAll(http.MaxBytesReader(w, r.Body, limit))`.
@@ -283,6 +286,30 @@ impl HttpBody for Body {
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Lent(loan) => loan.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
+        }
+    }
+}
+
+/// The wait for a frame; giving it up is told, so that a client is not late for a reader that has left.
+struct Waiting<'a> {
+    body: &'a mut Body,
+    pending: bool,
+}
+
+impl Future for Waiting<'_> {
+    type Output = Option<Result<Frame<Bytes>, BodyError>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = Pin::new(&mut *self.body).poll_frame(cx);
+        self.pending = polled.is_pending();
+        polled
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let (true, Kind::Lent(loan)) = (self.pending, &self.body.0) {
+            loan.give_up();
         }
     }
 }

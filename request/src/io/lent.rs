@@ -27,6 +27,8 @@ pub(super) trait LentBody: Send + Sync {
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>>;
     fn left(&self) -> Option<u64>;
     fn is_end(&self) -> bool;
+    /// Whoever waited for a frame has given up: until the next poll the client is not waited for.
+    fn give_up(&self);
 }
 
 /// What is left of a body.
@@ -263,6 +265,13 @@ impl<S: Stream> LentBody for Loan<Lent<S>> {
 
     fn is_end(&self) -> bool {
         self.get().is_some_and(|lent| lent.is_end())
+    }
+
+    fn give_up(&self) {
+        if let Some(mut lent) = self.get() {
+            lent.wire.pause();
+            lent.forget();
+        }
     }
 }
 

@@ -102,6 +102,14 @@ impl<T> LoanGuard<'_, T> {
         Some(if borrower.will_wake(cx.waker()) { borrower.clone() } else { both(cx.waker(), borrower) })
     }
 
+    /// For the borrower: it no longer waits. The owner is woken, to watch by itself again.
+    pub(super) fn forget(&mut self) {
+        self.0.borrower = None;
+        if let Some(owner) = &self.0.owner {
+            owner.wake_by_ref();
+        }
+    }
+
     /// Wakes the borrower, if it waits.
     pub(super) fn wake(&mut self) {
         if let Some(borrower) = self.0.borrower.take() {

@@ -56,6 +56,7 @@ struct Rare {
     path: Option<Box<str>>,
     query: Option<Option<Box<str>>>,
     form: Option<Form>,
+    form_begun: bool,
     extensions: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
@@ -71,7 +72,10 @@ pub struct Route {
 /// The values of a pattern's wildcards in one path.
 #[derive(Debug, Default)]
 pub struct PathValues {
+    /// The route of this request, or of the last one in this box.
     route: Option<Arc<Route>>,
+    /// Whether it is this request's.
+    routed: bool,
     /// Where each value is in the path: offset and length, in bytes.
     pub spans: Vec<(u32, u32)>,
     set: Vec<(Box<str>, Box<str>)>,
@@ -235,6 +239,9 @@ impl Request {
     ///
     /// # Errors
     /// [`BodyError`]; [`BodyError::TooLarge`] is 413.
+    ///
+    /// # Cancel safety
+    /// None: what was read is lost with the future, and the body with it.
     pub async fn collect(&mut self, limit: u64) -> Result<Bytes, BodyError> {
         self.take_body().collect(limit).await
     }
@@ -244,10 +251,17 @@ impl Request {
     ///
     /// # Errors
     /// [`FormReadError`]: the body could not be read, or one of the two is no form.
+    ///
+    /// # Cancel safety
+    /// None: if it is dropped while the body is read, the body is lost, and the next call says so.
     pub async fn form(&mut self) -> Result<&Form, FormReadError> {
         if self.inner().rare.as_ref().is_none_or(|rare| rare.form.is_none()) {
             let mut form = Form::default();
             if self.has_form() {
+                // Read once: what was begun and given up is not a form without the body's pairs.
+                if std::mem::replace(&mut self.rare_mut().form_begun, true) {
+                    return Err(FormReadError::Begun);
+                }
                 form = Form::parse(&self.collect(FORM).await?)?;
             }
             form.append(&Form::parse(self.query().unwrap_or("").as_bytes())?);
@@ -258,6 +272,9 @@ impl Request {
 
     /// The first value of this name in [`form`](Self::form), or nothing if there is none or there is no form. Go:
     /// `Request.FormValue`.
+    ///
+    /// # Cancel safety
+    /// As [`form`](Self::form).
     pub async fn form_value(&mut self, name: &str) -> Option<&str> {
         self.form().await.ok()?.get(name)
     }
@@ -303,7 +320,7 @@ impl Request {
 
     /// The pattern that matched, as it was written; empty if none did. Go: `Request.Pattern`.
     pub fn pattern(&self) -> &str {
-        self.inner().values.route.as_ref().map_or("", |route| &route.pattern)
+        self.inner().values.route().map_or("", |route| &route.pattern)
     }
 
     /// The value of a wildcard, without percent escapes; bytes that are no UTF-8 are replaced. Go:
@@ -313,7 +330,7 @@ impl Request {
         if let Some((_, value)) = values.set.iter().find(|(set, _)| **set == *name) {
             return Some(Cow::Borrowed(value));
         }
-        let at = values.route.as_ref()?.names.iter().position(|known| **known == *name)?;
+        let at = values.route()?.names.iter().position(|known| **known == *name)?;
         let (start, len) = *values.spans.get(at)?;
         let raw = self.path().get(start as usize..start as usize + len as usize)?;
         Some(decode_lossy(raw))
@@ -335,15 +352,21 @@ impl Request {
         find(head, path, &mut values.spans)
     }
 
-    /// For a router: remembers the route that was found. The box of a request keeps its last route, so that the
-    /// next request for the same one does not touch a count that other threads share.
+    /// For a router: remembers the route that was found. Values that an outer router set under the names of this one's
+    /// wildcards are forgotten.
+    ///
+    /// The box of a request keeps its last route, so that the next request for the same one does not touch a count that
+    /// other threads share.
     #[inline]
     pub fn set_route(&mut self, route: Option<&Arc<Route>>) {
         let values = &mut self.inner_mut().values;
-        match (&values.route, route) {
-            (Some(old), Some(new)) if Arc::ptr_eq(old, new) => {}
-            (None, None) => {}
-            (_, new) => values.route = new.cloned(),
+        values.routed = route.is_some();
+        let Some(route) = route else { return };
+        if !values.set.is_empty() {
+            values.set.retain(|(set, _)| !route.names.contains(set));
+        }
+        if !values.route.as_ref().is_some_and(|known| Arc::ptr_eq(known, route)) {
+            values.route = Some(Arc::clone(route));
         }
     }
 
@@ -384,6 +407,9 @@ pub enum FormReadError {
     /// The query or the body is no form.
     #[error(transparent)]
     Form(#[from] FormError),
+    /// It was asked for before and could not be had, or was not waited for; the body is gone. Answered 400.
+    #[error("the form was begun and not read")]
+    Begun,
 }
 
 impl FormReadError {
@@ -392,11 +418,16 @@ impl FormReadError {
         match self {
             FormReadError::Body(error) => error.status(),
             FormReadError::Form(error) => error.status(),
+            FormReadError::Begun => 400,
         }
     }
 }
 
 impl PathValues {
+    fn route(&self) -> Option<&Route> {
+        self.route.as_deref().filter(|_| self.routed)
+    }
+
     fn clear(&mut self) {
         self.spans.clear();
         self.set.clear();
@@ -415,6 +446,7 @@ impl Drop for Request {
         inner.link = None;
         inner.rare = None;
         inner.values.clear();
+        inner.values.routed = false;
         if inner.head.capacity() > LARGE {
             return;
         }
@@ -432,5 +464,50 @@ impl Drop for Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request").field("head", &self.head()).field("body", self.body()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str) -> Request {
+        Request::parse(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
+    }
+
+    fn route(pattern: &str, names: &[&str]) -> Arc<Route> {
+        Arc::new(Route { pattern: pattern.into(), names: names.iter().map(|name| (*name).into()).collect() })
+    }
+
+    #[test]
+    fn a_request_does_not_see_the_pattern_of_the_one_before_it() {
+        let mut first = request("/admin/x");
+        first.set_route(Some(&route("/admin/{x}", &["x"])));
+        assert_eq!(first.pattern(), "/admin/{x}");
+        drop(first);
+        let second = request("/");
+        assert_eq!((second.pattern(), second.path_value("x")), ("", None));
+    }
+
+    #[test]
+    fn the_wildcard_of_an_inner_route_goes_before_a_value_set_outside() {
+        let mut request = request("/files/x");
+        request.set_path_value("rest", "files/x");
+        request.set_path_value("other", "kept");
+        request.find_route(|_, _, spans| spans.push((7, 1)));
+        request.set_route(Some(&route("/files/{rest...}", &["rest"])));
+        assert_eq!(request.path_value("rest").unwrap(), "x");
+        assert_eq!(request.path_value("other").unwrap(), "kept");
+        request.set_path_value("rest", "mine");
+        assert_eq!(request.path_value("rest").unwrap(), "mine");
+    }
+
+    #[tokio::test]
+    async fn a_form_whose_body_is_malformed_is_not_a_form_without_it() {
+        let head = "POST /?role=admin HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+        let mut request = Request::parse(format!("{head}Content-Length: 3\r\n\r\n%zz").as_bytes()).unwrap();
+        assert!(matches!(request.form().await, Err(FormReadError::Form(_))));
+        assert!(matches!(request.form().await, Err(FormReadError::Begun)));
+        assert_eq!(request.form_value("role").await, None);
     }
 }

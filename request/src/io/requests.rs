@@ -173,7 +173,7 @@ impl<S: Stream> Requests<S> {
     /// Whether bytes are here that belong to no request yet: the client sends ahead.
     #[inline]
     pub fn is_ahead(&self) -> bool {
-        matches!(&self.seat, Some(Seat::Mine(wire)) if !wire.input.is_empty())
+        matches!(&self.seat, Some(Seat::Mine(wire)) if !is_silent(wire))
     }
 
     /// The next request: from the bytes that are here, else from the client, after everything was sent to it.
@@ -217,7 +217,7 @@ impl<S: Stream> Requests<S> {
         let Seat::Mine(wire) = self.seat.as_mut().expect(SEATED) else { panic!("settle before the next request") };
         await_head(wire);
         let polled = wire.poll_turn(cx, limit);
-        let silent = wire.input.is_empty();
+        let silent = is_silent(wire);
         match ready!(polled) {
             Ok(Filled::Bytes(_)) => {
                 if let Some(link) = wire.link() {
@@ -259,7 +259,13 @@ impl<S: Stream> Requests<S> {
         match watched {
             Poll::Ready(Err(error)) => return lent.fails(error),
             Poll::Ready(Ok(Filled::End)) => lent.wake(),
-            _ if lent.wire.input.len() != before => lent.wake(),
+            _ if lent.wire.input.len() != before => {
+                // The borrower may have given up by now: until it reads again, this task is the one to wake.
+                lent.wake();
+                if let Poll::Ready(Err(error)) = lent.wire.poll_watch(cx, AHEAD) {
+                    return lent.fails(error);
+                }
+            }
             _ => {}
         }
         Poll::Pending
@@ -316,6 +322,9 @@ impl<S: Stream> Requests<S> {
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
+    ///
+    /// # Cancel safety
+    /// None: dropped midway, the connection is closed, and no further request can be asked for.
     pub async fn settle(&mut self, limit: u64) -> Result<Reuse, WireError> {
         match &self.seat {
             Some(Seat::Mine(_)) => Ok(Reuse::Yes),
@@ -335,7 +344,7 @@ impl<S: Stream> Requests<S> {
             lent.wire.enter(Phase::Linger);
             match poll_fn(|cx| lent.poll_discard(cx, limit)).await {
                 Ok(Discarded::All) => Ok(Reuse::Yes),
-                Ok(Discarded::TooMuch) => Ok(Reuse::Unread),
+                Ok(Discarded::TooMuch) | Err(WireError::Late(Phase::Linger)) => Ok(Reuse::Unread),
                 Err(error) => Err(error),
             }
         };
@@ -376,12 +385,18 @@ const OWNED: &str = "only the owner takes a loan back, and then it has no loan";
 #[inline]
 fn await_head<S: Stream>(wire: &mut Wire<S>) {
     let phase = match wire.link() {
-        _ if !wire.input.is_empty() => Phase::Head,
+        _ if !is_silent(wire) => Phase::Head,
         Some(link) if link.is_stopping() => Phase::LastCall,
         Some(link) if link.state() == State::New => Phase::Head,
         _ => Phase::Idle,
     };
     wire.enter(phase);
+}
+
+/// Whether nothing of a head is here: an empty line before it (RFC 9112 §2.2) is nothing yet.
+#[inline]
+fn is_silent<S>(wire: &Wire<S>) -> bool {
+    matches!(wire.input.filled(), b"" | b"\r" | b"\r\n")
 }
 
 fn failure(polled: Poll<Result<Filled, WireError>>) -> Poll<WireError> {

@@ -111,6 +111,16 @@ impl Desk {
         }
     }
 
+    /// Nothing that is or will be written is sent; whoever waits to write is told.
+    fn close(&mut self) {
+        self.closed = true;
+        self.written = BytesMut::new();
+        self.trailers = None;
+        if let Some(writer) = self.writer.take() {
+            writer.wake();
+        }
+    }
+
     fn take(&mut self) -> Bytes {
         self.flush = false;
         if let Some(writer) = self.writer.take() {
@@ -147,7 +157,7 @@ impl HttpBody for Written {
                 Poll::Ready(Ok(())) => self.write = None,
                 Poll::Ready(Err(error)) => {
                     self.write = None;
-                    *lock(&self.desk) = Desk::default();
+                    lock(&self.desk).close();
                     return Poll::Ready(Some(Err(BodyError::source(error))));
                 }
                 Poll::Pending => {}
@@ -175,11 +185,7 @@ impl HttpBody for Written {
 
 impl Drop for Written {
     fn drop(&mut self) {
-        let mut desk = lock(&self.desk);
-        desk.closed = true;
-        if let Some(writer) = desk.writer.take() {
-            writer.wake();
-        }
+        lock(&self.desk).close();
     }
 }
 
