@@ -25,6 +25,10 @@ async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
             input.consume(end + 1);
         }
         if wire.input.is_empty() {
+            if link.is_stopping() {
+                wire.flush().await?;
+                return Ok("was the last");
+            }
             link.set_state(State::Idle);
             wire.enter(Phase::Idle);
         } else {
