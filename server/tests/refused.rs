@@ -1,0 +1,79 @@
+//! A client that is refused before a handler is asked: the status it gets, and the hook that sees it.
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+
+use http::StatusCode;
+use quintet_server::{Config, Hooks, Response, Server};
+use support::{bounded, in_memory};
+
+/// What is sent, what is answered, and a word of why.
+const REFUSED: [(&str, u16, &str); 9] = [
+    ("GET / HTTP/1.1\r\n\r\n", 400, "host is missing"),
+    ("GET / HTTP/1.1\nHost: a\n\n", 400, "line ends without carriage return"),
+    ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400, "byte"),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "byte"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "byte"),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: magic\r\n\r\n", 417, "expectation"),
+    ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, "version"),
+    ("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n", 414, "target is too long"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX: {long}{long}{long}{long}\r\n\r\n", 431, "field line is too long"),
+];
+
+fn bytes(sent: &str) -> String {
+    sent.replace("{long}", &"x".repeat(9000))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_reply_says_which_rule_and_where_and_the_connection_closes() {
+    bounded(async {
+        let server = Server::new(async |_| "never");
+        let (dial, _) = in_memory(&server);
+        for (sent, status, why) in REFUSED {
+            let mut client = dial.connect();
+            client.send(bytes(sent)).await;
+            let reply = client.reply().await;
+            assert_eq!(reply.status, status, "{sent:?}");
+            assert!(reply.text().contains(why), "{sent:?}: {}", reply.text());
+            assert!(!reply.text().contains("xxx"), "nothing of the client's bytes is repeated");
+            assert_eq!(reply.field("connection"), Some("close"));
+            assert!(client.ends().await, "{sent:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_hook_sees_every_refusal_and_may_replace_the_reply() {
+    bounded(async {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        let hooks = Hooks {
+            refused: Some(Arc::new(move |refused| {
+                let line = (refused.link.peer().to_string(), refused.status, refused.error.to_string());
+                told.lock().unwrap().push(line);
+                let teapot = Response::text(StatusCode::IM_A_TEAPOT, "no").with_header("x-own", "1");
+                (refused.status == 505).then_some(teapot)
+            })),
+            ..Hooks::default()
+        };
+        let server = Server::with(async |_| "never", Config { hooks, ..Config::default() });
+        let (dial, _) = in_memory(&server);
+        for (sent, status, _) in REFUSED {
+            let mut client = dial.connect();
+            client.send(bytes(sent)).await;
+            let reply = client.reply().await;
+            let expected = if status == 505 { (418, Some("1")) } else { (status, None) };
+            assert_eq!((reply.status, reply.field("x-own")), expected, "{sent:?}");
+            assert!(client.ends().await);
+        }
+        let seen = seen.lock().unwrap();
+        let statuses: Vec<_> = seen.iter().map(|(_, status, _)| *status).collect();
+        assert_eq!(statuses, REFUSED.map(|(_, status, _)| status));
+        assert!(
+            seen.iter().zip(REFUSED).all(|((peer, _, error), (_, _, why))| !peer.is_empty() && error.contains(why))
+        );
+    })
+    .await;
+}
