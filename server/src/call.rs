@@ -54,18 +54,17 @@ enum Client {
 /// Ready if the connection was cut.
 #[cold]
 fn watch<S: Stream>(link: &Link, requests: &mut Requests<S>, client: &mut Client, cx: &mut Context<'_>) -> Poll<()> {
-    if let Client::Gone = client {
-        return if link.conns().is_cut() { Poll::Ready(()) } else { Poll::Pending };
-    }
-    match requests.poll_watch(cx) {
-        Poll::Pending => Poll::Pending,
-        Poll::Ready(WireError::Cut) => Poll::Ready(()),
-        Poll::Ready(_) => {
-            *client = Client::Gone;
-            link.cancel();
-            Poll::Pending
+    if let Client::Here = client {
+        match requests.poll_watch(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(WireError::Cut) => return Poll::Ready(()),
+            Poll::Ready(_) => {
+                *client = Client::Gone;
+                link.cancel();
+            }
         }
     }
+    if link.conns().is_cut() { Poll::Ready(()) } else { Poll::Pending }
 }
 
 /// Reports a panic; the response to it.

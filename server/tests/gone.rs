@@ -325,6 +325,26 @@ async fn a_stream_whose_reader_resets_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_goes_while_everything_is_cut_does_not_keep_its_handler() {
+    bounded(async {
+        let server = Server::new(async |request: Request| {
+            if request.path() == "/for-ever" {
+                std::future::pending::<()>().await;
+            }
+        });
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        eventually("accepted", || server.counts().new == 1).await;
+        // All of it is found in one go: a reply that cannot be sent, a handler at work, and the end of everything.
+        client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /for-ever HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        drop(client);
+        server.close().await;
+        assert_eq!(server.counts().total(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_a_connection_is_told_to_whoever_kept_its_link() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();

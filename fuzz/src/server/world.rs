@@ -1,0 +1,335 @@
+//! A whole server in memory, which keeps a ledger of what it was asked and of how its connections moved.
+
+use std::{
+    cell::Cell,
+    collections::HashMap,
+    io,
+    panic::{resume_unwind, set_hook, take_hook},
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::StatusCode;
+use quintet_listener::{Addr, Listener, Stream, UnixName};
+use quintet_server::{
+    Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, State, Upgraded,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+/// A request as a handler was given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    pub(super) line: String,
+    /// What `X-Conn` said: whose request it is, where there is more than one connection.
+    pub(super) conn: String,
+}
+
+/// What happened.
+#[derive(Default)]
+struct Ledger {
+    calls: Mutex<Vec<Call>>,
+    /// Handlers and bodies at work.
+    working: AtomicUsize,
+    /// Where each seat stands.
+    seats: Mutex<HashMap<usize, State>>,
+    kept: Mutex<Vec<Body>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts something at work while it lives.
+struct Work(Arc<Ledger>);
+
+impl Work {
+    fn new(ledger: &Arc<Ledger>) -> Self {
+        ledger.working.fetch_add(1, SeqCst);
+        Work(Arc::clone(ledger))
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.working.fetch_sub(1, SeqCst);
+    }
+}
+
+/// A server in memory.
+pub(super) struct World {
+    pub(super) server: Server<Book>,
+    ledger: Arc<Ledger>,
+    dial: UnboundedSender<Flaky>,
+    serving: JoinHandle<Result<(), ServeError>>,
+    /// How often this thread had panicked before.
+    panics: usize,
+}
+
+thread_local! {
+    static PANICS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A panic in a task is caught by the runtime: it is counted before. (Those that handlers are asked for do not count.)
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            before(panic);
+        }));
+    });
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        count_panics();
+        let ledger = Arc::<Ledger>::default();
+        let mut config = Config { pass_options_star: true, ..Config::default() };
+        let seats = Arc::clone(&ledger);
+        config.hooks.state = Some(Arc::new(move |link, from, to| {
+            let mut seats = lock(&seats.seats);
+            if (from, to) == (State::New, State::New) {
+                let before = seats.insert(link.seat(), to);
+                // Whoever took a connection over leaves without a word.
+                assert!(matches!(before, None | Some(State::Hijacked)), "a seat is taken twice");
+                return;
+            }
+            assert_eq!(seats.get(&link.seat()), Some(&from), "a connection was elsewhere");
+            from.go(to).expect("a legal move");
+            match to {
+                State::Closed => seats.remove(&link.seat()),
+                _ => seats.insert(link.seat(), to),
+            };
+        }));
+        // A panic here is one that was asked for; any other is a finding.
+        config.hooks.panicked =
+            Some(Arc::new(|panicked| assert_eq!(panicked.message, AS_ASKED, "a panic nobody asked for")));
+        let server = Server::with(Book(Arc::clone(&ledger)), config);
+        let (dial, accept) = unbounded_channel();
+        let own = server.clone();
+        let serving = tokio::spawn(async move { own.serve(Memory(accept)).await });
+        World { server, ledger, dial, serving, panics: PANICS.get() }
+    }
+
+    /// A connection whose directions hold this many bytes each, and what resets it when the client is dropped.
+    pub(super) fn connect(&self, size: usize) -> (DuplexStream, Arc<AtomicBool>) {
+        let (ours, theirs) = duplex(size);
+        let reset = Arc::<AtomicBool>::default();
+        // After a shutdown nobody listens: then the client finds that out.
+        let _ = self.dial.send(Flaky { io: theirs, reset: Arc::clone(&reset) });
+        (ours, reset)
+    }
+
+    pub(super) fn calls(&self) -> Vec<Call> {
+        lock(&self.ledger.calls).clone()
+    }
+
+    /// When every client is gone: the server comes to rest by itself, and nothing is left.
+    pub(super) async fn end(self) {
+        let rest = async {
+            loop {
+                // Long enough for whoever connected to be accepted.
+                sleep(Duration::from_millis(100)).await;
+                // Whoever took a connection over stays in the ledger as that; what counts is that nobody is at work.
+                if self.server.counts().total() == 0 && self.ledger.working.load(SeqCst) == 0 {
+                    return;
+                }
+            }
+        };
+        if timeout(Duration::from_secs(300), rest).await.is_err() {
+            panic!("{:?}, {} at work", self.server.counts(), self.ledger.working.load(SeqCst));
+        }
+        for (seat, state) in lock(&self.ledger.seats).iter() {
+            assert_eq!(*state, State::Hijacked, "seat {seat} never closed");
+        }
+        let kept = std::mem::take(&mut *lock(&self.ledger.kept));
+        for mut body in kept {
+            let outcome = timeout(Duration::from_secs(1), body.chunk()).await.expect("a stale body does not wait");
+            assert!(matches!(outcome, Ok(_) | Err(BodyError::AfterReply)), "{outcome:?}");
+        }
+        let report = self.server.shutdown(Duration::from_secs(1)).await;
+        assert_eq!((report.drained, report.aborted), (0, 0));
+        let served = self.serving.await.expect("the accept loop does not panic");
+        // Closed, if it was shut down before it could begin.
+        assert!(matches!(served, Ok(()) | Err(ServeError::Closed)), "{served:?}");
+        assert_eq!(PANICS.get(), self.panics, "something panicked");
+    }
+}
+
+struct Memory(UnboundedReceiver<Flaky>);
+
+impl Listener for Memory {
+    type Stream = Flaky;
+
+    async fn accept(&mut self) -> io::Result<(Flaky, Addr)> {
+        match self.0.recv().await {
+            Some(stream) => Ok((stream, Addr::Unix(UnixName::Unnamed))),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        Ok(Addr::Unix(UnixName::Unnamed))
+    }
+}
+
+/// A stream that may be reset.
+pub(super) struct Flaky {
+    io: DuplexStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Flaky {
+    fn check(&self) -> io::Result<()> {
+        if self.reset.load(SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+    }
+}
+
+impl AsyncRead for Flaky {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Flaky {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl Stream for Flaky {}
+
+const AS_ASKED: &str = "as asked";
+
+/// Everything that a handler may do.
+pub(super) struct Book(Arc<Ledger>);
+
+impl Handler for Book {
+    async fn call(&self, request: Request) -> Response {
+        let ledger = &self.0;
+        let line = format!("{} {}", request.method(), request.target().raw());
+        let conn = request.header("x-conn").unwrap_or("").to_owned();
+        let number = {
+            let mut calls = lock(&ledger.calls);
+            calls.push(Call { line, conn });
+            calls.len()
+        };
+        let _work = Work::new(ledger);
+        let mut response = answer(ledger, request).await;
+        response.headers_mut().insert("x-n", number.into());
+        response
+    }
+}
+
+async fn answer(ledger: &Arc<Ledger>, mut request: Request) -> Response {
+    let second = Duration::from_secs(1);
+    match request.path() {
+        "/echo" => Response::new(request.into_body()),
+        "/typed" => Response::new(request.into_body()).with_content_type("text/plain"),
+        "/collect" => request.collect(10_000).await.map(|body| body.len().to_string()).into_response(),
+        "/first" => request.body_mut().chunk().await.map(|piece| format!("{piece:?}")).into_response(),
+        "/keep" => {
+            lock(&ledger.kept).push(request.into_body());
+            "kept".into_response()
+        }
+        "/spawn" => {
+            let work = Work::new(ledger);
+            tokio::spawn(async move {
+                let _work = work;
+                let _ = request.into_body().collect(10_000).await;
+            });
+            "spawned".into_response()
+        }
+        "/spawned" => {
+            let body = request.into_body();
+            let read = tokio::spawn(body.collect(10_000)).await.expect("no panic");
+            read.map(Response::new).into_response()
+        }
+        "/impatient" => {
+            let waited = timeout(second, request.body_mut().chunk()).await;
+            // A client that sent much ahead and then vanished is not noticed while that is not read.
+            let _ = timeout(30 * second, request.cancelled()).await;
+            format!("{waited:?}").into_response()
+        }
+        "/slow" => {
+            sleep(second).await;
+            "slow".into_response()
+        }
+        "/wait" => {
+            let _ = timeout(30 * second, request.cancelled()).await;
+            "waited".into_response()
+        }
+        "/pieces" => pieces(ledger, second),
+        "/large" => Response::new(vec![b'x'; 300_000]),
+        "/nothing" => StatusCode::NO_CONTENT.into_response(),
+        "/close" => Response::new("last").with_header("connection", "close"),
+        "/upgrade" => {
+            let work = Work::new(ledger);
+            Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |upgraded| async move {
+                let _work = work;
+                repeat(upgraded).await;
+            })
+        }
+        "/panic" => resume_unwind(Box::new(AS_ASKED)),
+        "/panic-late" => {
+            let _ = request.body_mut().chunk().await;
+            resume_unwind(Box::new(AS_ASKED))
+        }
+        "/deadlines" => {
+            let link = request.link().expect("a connection");
+            link.set_read_deadline(2 * second);
+            link.set_write_deadline(3 * second);
+            Response::new(request.into_body())
+        }
+        path => path.to_owned().into_response(),
+    }
+}
+
+fn pieces(ledger: &Arc<Ledger>, second: Duration) -> Response {
+    let work = Work::new(ledger);
+    Response::new(Body::writer(move |mut w| async move {
+        let _work = work;
+        for n in 0..10 {
+            w.write(format!("piece {n}\n")).await?;
+            w.flush().await?;
+            sleep(second / 10).await;
+        }
+        w.write(vec![b'y'; 100_000]).await
+    }))
+}
+
+/// The other protocol: what was heard is said.
+async fn repeat(mut upgraded: Upgraded) {
+    let mut heard = std::mem::take(&mut upgraded.leftover);
+    loop {
+        if upgraded.io.write_all(&heard).await.is_err() {
+            return;
+        }
+        heard.clear();
+        match upgraded.io.read_buf(&mut heard).await {
+            Ok(n) if n > 0 => {}
+            _ => return,
+        }
+    }
+}
