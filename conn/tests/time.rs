@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::{future::poll_fn, sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
 use common::{Step, conns, ends_after, limits, piped, scripted};
 use quintet_conn::{Conns, Deadlines, Filled, Phase, State, Wire, WireError};
@@ -615,6 +615,57 @@ mod moved {
         let (link, mut wire, _client) = piped(&conns, 1024);
         link.set_read_deadline(Duration::MAX);
         assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+    }
+}
+
+mod doubt {
+    use super::*;
+
+    /// What the server does while a reply is made piece by piece.
+    async fn make_nothing<S: Stream>(wire: &mut Wire<S>) -> Result<(), WireError> {
+        poll_fn(|cx| match wire.poll_watch(cx, 1024) {
+            Poll::Ready(ended) => Poll::Ready(ended.map(drop)),
+            Poll::Pending => wire.doubt().map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),
+        })
+        .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_said_its_last_is_believed_for_as_long_as_a_reply_may_stand_still() {
+        for offset in offsets() {
+            let conns = conns(limits());
+            let (_link, mut wire, peer) = scripted(&conns);
+            wire.rest();
+            peer.reads([Step::End]);
+            sleep(offset).await;
+            // Again and again, if there is something to send from time to time.
+            for _ in 0..3 {
+                let made = tokio::time::timeout(secs(29), make_nothing(&mut wire)).await;
+                assert!(made.is_err(), "{made:?}");
+                wire.output.extend(b"a piece");
+                wire.trust();
+                wire.flush().await.unwrap();
+            }
+            assert_late(Phase::Reply, ends_after(secs(30), make_nothing(&mut wire)).await);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_may_still_speak_is_not_doubted() {
+        let conns = conns(limits());
+        let (_link, mut wire, _peer) = scripted(&conns);
+        wire.rest();
+        assert!(tokio::time::timeout(secs(3600), make_nothing(&mut wire)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_may_believe_it_for_longer() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        wire.rest();
+        peer.reads([Step::End]);
+        link.set_write_deadline(secs(300));
+        assert_late(Phase::Reply, ends_after(secs(300), make_nothing(&mut wire)).await);
     }
 }
 

@@ -274,7 +274,8 @@ impl<S: Stream> Wire<S> {
         self.poll_fill(cx, limit)
     }
 
-    /// Reads once, unless `limit` bytes are waiting already.
+    /// Reads once, unless `limit` bytes are waiting already. A task that was not [named](Self::attend) is not woken when
+    /// it is late.
     ///
     /// # Errors
     /// [`WireError::Late`] if the time of the phase is over, [`WireError::Io`] if the stream fails.
@@ -318,7 +319,8 @@ impl<S: Stream> Wire<S> {
         self.read_by = NEVER;
     }
 
-    /// Sends what is to be sent, gathering small pieces and large ones in as few system calls as it takes.
+    /// Sends what is to be sent, gathering small pieces and large ones in as few system calls as it takes. A task that
+    /// was not [named](Self::attend) is not woken when it is late.
     ///
     /// # Errors
     /// [`WireError::Late`] if the client does not take it, [`WireError::Io`] if the stream fails.
@@ -420,7 +422,7 @@ impl<S: Stream> Wire<S> {
 
     /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or be
     /// gone altogether, which only sending would tell. It is believed for [`Deadlines::stall`](crate::Deadlines::stall),
-    /// until [`trust`](Self::trust).
+    /// or as long as the handler [said](Link::set_write_deadline), until [`trust`](Self::trust).
     ///
     /// # Errors
     /// [`WireError::Late`] after that time, [`WireError::Cut`].
@@ -430,7 +432,7 @@ impl<S: Stream> Wire<S> {
             self.phase = Some(Phase::Reply);
             self.phase_end = link.conns.end(Phase::Reply);
         }
-        self.read_by = self.phase_end;
+        self.read_by = link.moved_write().unwrap_or(self.phase_end);
         match self.wait() {
             Poll::Ready(Err(error)) => Err(error),
             _ => Ok(()),
@@ -442,7 +444,6 @@ impl<S: Stream> Wire<S> {
     pub fn trust(&mut self) {
         if self.phase == Some(Phase::Reply) {
             self.rest();
-            self.read_by = NEVER;
         }
     }
 
