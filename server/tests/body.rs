@@ -9,7 +9,7 @@ use http_body::Body as _;
 use quintet_server::{Body, BodyError, IntoResponse, Request, Response, ServeMux, Server};
 use support::{Client, Dial, bounded, dial, in_memory, on_loopback};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncWriteExt, DuplexStream},
     sync::{mpsc, oneshot},
     time::{sleep, timeout},
 };
@@ -155,79 +155,6 @@ mod echoes {
             assert_eq!(client.fetch("/").await.status, 200);
         })
         .await;
-    }
-
-    #[tokio::test]
-    async fn thirty_two_mebibytes_on_a_real_socket() {
-        bounded(async {
-            let server = Server::new(echo);
-            let (addr, _) = on_loopback(&server);
-            assert_eq!(upload_and_compare(&addr, 32 << 20).await, 32 << 20);
-        })
-        .await;
-    }
-
-    /// Uploads a pattern to an echo; how much of it came back right.
-    async fn upload_and_compare(addr: &str, len: u64) -> u64 {
-        let stream = tokio::net::TcpStream::connect(addr).await.expect("somebody listens");
-        let (mut reader, mut writer) = stream.into_split();
-        let piece = pattern(251 * 256);
-        let sent = piece.clone();
-        let writing = tokio::spawn(async move {
-            let head = format!("POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n");
-            writer.write_all(head.as_bytes()).await.expect("the server reads");
-            let mut left = len;
-            while left > 0 {
-                let n = left.min(sent.len() as u64);
-                writer.write_all(&sent[..usize::try_from(n).expect("a piece")]).await.expect("the server reads");
-                left -= n;
-            }
-            writer
-        });
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(reader.read_u8().await.expect("a head"));
-        }
-        let (mut buffer, mut right) = (vec![0; 64 * 1024], 0_u64);
-        loop {
-            let n = reader.read(&mut buffer).await.expect("a whole reply");
-            if n == 0 {
-                break;
-            }
-            let at = usize::try_from(right % piece.len() as u64).expect("in the piece");
-            let expected = piece[at..].iter().chain(piece.iter().cycle());
-            assert!(buffer[..n].iter().eq(expected.take(n)), "wrong after {right} bytes");
-            right += n as u64;
-        }
-        writing.await.expect("sent");
-        right
-    }
-
-    /// Alone in its process, because it measures the process: `cargo test --release -p quintet-server --test body --
-    /// --ignored --exact echoes::a_gibibyte_needs_no_memory`.
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    #[ignore = "a gibibyte takes a while without optimisation"]
-    async fn a_gibibyte_needs_no_memory() {
-        bounded(async {
-            let server = Server::new(echo);
-            let (addr, _) = on_loopback(&server);
-            assert_eq!(upload_and_compare(&addr, 1 << 20).await, 1 << 20);
-            let before = most_memory();
-            assert_eq!(upload_and_compare(&addr, 1 << 30).await, 1 << 30);
-            let more = most_memory() - before;
-            assert!(more < 8 << 10, "{more} KiB more");
-            assert!(most_memory() < 32 << 10, "{} KiB", most_memory());
-        })
-        .await;
-    }
-
-    /// The most memory this process ever had, in KiB.
-    #[cfg(target_os = "linux")]
-    fn most_memory() -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
     }
 }
 
