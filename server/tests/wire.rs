@@ -221,7 +221,7 @@ fn book() -> ServeMux {
     mux.handle("GET /hints", async |_| ([("link", "</style.css>; rel=preload; as=style")], "done\n"));
     mux.handle("GET /redirect", async |request: Request| {
         let to = Form::parse(request.query().unwrap_or("").as_bytes()).expect("a query");
-        Response::new(()).with_status(StatusCode::FOUND).with_header("location", to.get("to").expect("a place"))
+        quintet_mux::redirect(&request, to.get("to").expect("a place"), StatusCode::FOUND)
     });
     mux.handle("GET /panic", async |_: Request| -> &'static str { panic!("as asked") });
     mux.handle("GET /abort", async |_: Request| -> &'static str { panic!("as asked") });
