@@ -9,7 +9,15 @@ use quintet_request::{Request, Unread, Version};
 pub(crate) struct Exchange {
     method: Method,
     pub(crate) version: Version,
-    keep: bool,
+    last: Last,
+}
+
+/// Whether the reply is the last on its connection, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    No,
+    Client,
+    Server,
 }
 
 /// The methods that change what a reply looks like.
@@ -58,17 +66,25 @@ impl Exchange {
             "CONNECT" => Method::Connect,
             _ => Method::Other,
         };
-        Exchange { method, version: head.version(), keep: head.keep_alive() }
+        let last = if head.keep_alive() { Last::No } else { Last::Client };
+        Exchange { method, version: head.version(), last }
     }
 
     /// The reply will be the last on its connection.
     pub(crate) fn close(&mut self) {
-        self.keep = false;
+        if self.last == Last::No {
+            self.last = Last::Server;
+        }
+    }
+
+    /// Whether the client expects to be answered again, and may have asked already.
+    pub(crate) fn is_expected_to_go_on(&self) -> bool {
+        self.last != Last::Client
     }
 
     /// For an answer to bytes that are no request.
     pub(crate) const fn refused() -> Self {
-        Exchange { method: Method::Other, version: Version::Http11, keep: false }
+        Exchange { method: Method::Other, version: Version::Http11, last: Last::Server }
     }
 
     /// `known` is the length of the body, if it is.
@@ -88,7 +104,7 @@ impl Exchange {
             (None, Version::Http10) if self.method == Method::Head => Length::Unsaid,
             (None, Version::Http10) => Length::Close,
         };
-        let keep = self.keep
+        let keep = self.last == Last::No
             && length != Length::Close
             && unread != Unread::TooMuch
             && self.method != Method::Connect

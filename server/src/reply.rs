@@ -73,7 +73,10 @@ pub(crate) async fn reply<H, S: Stream>(
     if waiting >= HIGH {
         Box::pin(flush(server, requests)).await?;
     }
-    finish(server, requests, &plan, unread).await
+    Ok(Replied::Done(match over(&exchange, &plan, unread) {
+        Some(reuse) => reuse,
+        None => requests.settle(server.config.unread).await?,
+    }))
 }
 
 /// What is answered in place of a status that is not final, or of an upgrade before the request's body was read: in
@@ -87,19 +90,14 @@ fn impossible(upgrade: &Option<Upgrade>) -> Response {
     response.with_header("connection", "close")
 }
 
-/// After the last byte of a reply: what the connection is good for.
-#[inline]
-async fn finish<H, S: Stream>(
-    server: &Shared<H>,
-    requests: &mut Requests<S>,
-    plan: &Plan,
-    unread: Unread,
-) -> Result<Replied, WireError> {
-    Ok(Replied::Done(match (plan.keep, unread) {
-        (Keep::Alive, _) => requests.settle(server.config.unread).await?,
-        (Keep::Close, Unread::Nothing) => Reuse::No,
-        (Keep::Close, _) => Reuse::Unread,
-    }))
+/// After the last byte of a reply: what the connection is good for, unless what is left of the request decides it.
+fn over(exchange: &Exchange, plan: &Plan, unread: Unread) -> Option<Reuse> {
+    match (plan.keep, unread) {
+        (Keep::Alive, _) => None,
+        (Keep::Close, Unread::Nothing) if !exchange.is_expected_to_go_on() => Some(Reuse::No),
+        // What the client sent, or sends before it reads this reply, would make the system reset the connection.
+        (Keep::Close, _) => Some(Reuse::Unread),
+    }
 }
 
 async fn flush<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>) -> Result<(), WireError> {
@@ -146,7 +144,10 @@ async fn stream<H, S: Stream>(
     }
     drop(body);
     flush(server, requests).await?;
-    finish(server, requests, &plan, unread).await
+    Ok(Replied::Done(match over(&exchange, &plan, unread) {
+        Some(reuse) => reuse,
+        None => requests.settle(server.config.unread).await?,
+    }))
 }
 
 /// Why a body could not be made.

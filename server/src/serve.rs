@@ -92,8 +92,8 @@ async fn next_request<S: Stream>(link: &Link, requests: &mut Requests<S>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quintet_listener::SocketStream;
     use quintet_mux::ServeMux;
-    use tokio::net::TcpStream;
 
     fn size<H, S, F>(_: impl Fn(Arc<Shared<H>>, Conn<S>) -> F) -> usize {
         size_of::<F>()
@@ -106,9 +106,9 @@ mod tests {
             "hello\n"
         }
         fn single<H: Handler>(_: H) -> usize {
-            size(serve_conn::<H, TcpStream>)
+            size(serve_conn::<H, SocketStream>)
         }
-        let sizes = (single(hello), size(serve_conn::<ServeMux, TcpStream>));
+        let sizes = (single(hello), size(serve_conn::<ServeMux, SocketStream>));
         assert!(sizes.0 < 1024 && sizes.1 < 1024, "{sizes:?} bytes");
     }
 }

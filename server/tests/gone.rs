@@ -4,7 +4,7 @@ mod support;
 
 use std::{sync::Arc, time::Duration};
 
-use quintet_server::{Body, BodyError, Request, Response, Server};
+use quintet_server::{Body, BodyError, Config, Request, Response, Server};
 use support::{Client, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{
     net::TcpStream,
@@ -319,6 +319,33 @@ async fn a_stream_whose_reader_resets_is_dropped() {
             reset(client);
             timeout(5 * SECOND, dropped.notified()).await.expect("it is never dropped");
             eventually("nobody is left", || server.counts().total() == 0).await;
+        }
+    })
+    .await;
+}
+
+/// A reset would make the client's system throw away a reply that was not read yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_asked_once_too_often_is_not_reset() {
+    bounded(async {
+        let server = Server::with(
+            async |_| {
+                // Busy, so that nobody reads what comes meanwhile.
+                std::thread::sleep(SECOND / 20);
+                "hello\n"
+            },
+            Config { max_requests: 1, ..Config::default() },
+        );
+        let (addr, _) = on_loopback(&server);
+        for _ in 0..5 {
+            let mut client = dial(&addr).await;
+            client.get("/").await;
+            sleep(SECOND / 50).await;
+            client.get("/").await;
+            assert!(client.reply().await.is_last());
+            let mut rest = [0; 1];
+            let end = tokio::io::AsyncReadExt::read(&mut client.io, &mut rest).await;
+            assert_eq!(end.expect("the end, not a reset"), 0);
         }
     })
     .await;
