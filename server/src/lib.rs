@@ -13,6 +13,7 @@ mod serve;
 mod server;
 mod signal;
 mod sniff;
+mod stream;
 #[cfg(feature = "tower")]
 mod tower;
 

@@ -1,29 +1,23 @@
-//! Sending a response: its head, then its body, whole or as it is made.
+//! Sending a response: at once if it is whole, and what takes longer afterwards.
 
-use std::{
-    future::poll_fn,
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
-    task::{Context, Poll, ready},
-};
+use std::future::poll_fn;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
-use http_body::{Body as _, Frame};
+use http::StatusCode;
 use quintet_conn::{Link, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Response, Upgrade};
-use quintet_request::{Body, BodyError, Requests, Reuse, Unread};
+use quintet_request::{Body, Requests, Reuse, Unread};
 
 use crate::{
-    call::panicked,
     encode,
-    exchange::{Exchange, Keep, Length, Plan},
+    exchange::{Exchange, Keep, Plan},
     server::Shared,
+    stream::{Streamed, stream},
 };
 
 /// How much may wait to be sent, in bytes, before the client must read.
-const HIGH: usize = 64 * 1024;
+pub(crate) const HIGH: usize = 64 * 1024;
 
 /// What came of a reply.
 pub(crate) enum Replied {
@@ -33,18 +27,38 @@ pub(crate) enum Replied {
     Upgrade(Upgrade),
 }
 
-/// Writes a response to the wire. What is small waits there for the next flush.
-///
-/// # Errors
-/// [`WireError`] if the client is gone.
+/// What a reply has come to without waiting.
+pub(crate) enum Written {
+    /// All of it is written.
+    Whole(Replied),
+    /// The rest has to wait, for the client or for whoever makes the body.
+    Begun(Box<Begun>),
+}
+
+/// A reply of which there is more to do.
+pub(crate) struct Begun {
+    exchange: Exchange,
+    unread: Unread,
+    rest: Rest,
+}
+
+enum Rest {
+    /// Nothing is written yet: the body is made as it is sent.
+    All(Response, Body),
+    /// All is written, and it is much, or something of the request is left on the wire.
+    End(Plan),
+}
+
+/// Writes a response to the wire's output, where it waits for the next flush. What would have to be waited for is left
+/// to [`finish`].
 #[inline]
-pub(crate) async fn reply<H, S: Stream>(
+pub(crate) fn write<H, S: Stream>(
     server: &Shared<H>,
     link: &Link,
     requests: &mut Requests<S>,
     exchange: Exchange,
     mut response: Response,
-) -> Result<Replied, WireError> {
+) -> Written {
     let unread = requests.unread(server.config.unread);
     let mut upgrade = response.take_upgrade();
     if response.status().is_informational() && !(upgrade.is_some() && unread == Unread::Nothing) {
@@ -53,7 +67,7 @@ pub(crate) async fn reply<H, S: Stream>(
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
         Err(_) if upgrade.is_some() => Bytes::new(),
-        Err(body) => return Box::pin(stream(server, link, requests, exchange, response, body, unread)).await,
+        Err(body) => return Written::Begun(Box::new(Begun { exchange, unread, rest: Rest::All(response, body) })),
     };
     let mut plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
     if upgrade.is_some() {
@@ -68,12 +82,43 @@ pub(crate) async fn reply<H, S: Stream>(
         wire.output.len()
     };
     if let Some(upgrade) = upgrade {
-        return Ok(Replied::Upgrade(upgrade));
+        return Written::Whole(Replied::Upgrade(upgrade));
     }
-    if waiting >= HIGH {
-        Box::pin(flush(server, requests)).await?;
+    if waiting < HIGH {
+        if let Some(reuse) = over(&exchange, &plan, unread).or_else(|| requests.try_settle()) {
+            return Written::Whole(Replied::Done(reuse));
+        }
     }
-    Ok(Replied::Done(match over(&exchange, &plan, unread) {
+    Written::Begun(Box::new(Begun { exchange, unread, rest: Rest::End(plan) }))
+}
+
+/// Sends what [`write`] has left.
+///
+/// # Errors
+/// [`WireError`] if the client is gone.
+pub(crate) async fn finish<H, S: Stream>(
+    server: &Shared<H>,
+    link: &Link,
+    requests: &mut Requests<S>,
+    mut begun: Begun,
+) -> Result<Replied, WireError> {
+    let plan = loop {
+        match begun.rest {
+            Rest::End(plan) => break plan,
+            Rest::All(response, body) => {
+                match stream(server, link, requests, begun.exchange, begun.unread, response, body).await? {
+                    Streamed::Whole(plan) => break plan,
+                    Streamed::Broken => return Ok(Replied::Done(Reuse::No)),
+                    Streamed::Failed(error) => match write(server, link, requests, begun.exchange, error) {
+                        Written::Whole(replied) => return Ok(replied),
+                        Written::Begun(rest) => begun = *rest,
+                    },
+                }
+            }
+        }
+    };
+    poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await?;
+    Ok(Replied::Done(match over(&begun.exchange, &plan, begun.unread) {
         Some(reuse) => reuse,
         None => requests.settle(server.config.unread).await?,
     }))
@@ -97,193 +142,5 @@ fn over(exchange: &Exchange, plan: &Plan, unread: Unread) -> Option<Reuse> {
         (Keep::Close, Unread::Nothing) if !exchange.is_expected_to_go_on() => Some(Reuse::No),
         // What the client sent, or sends before it reads this reply, would make the system reset the connection.
         (Keep::Close, _) => Some(Reuse::Unread),
-    }
-}
-
-async fn flush<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>) -> Result<(), WireError> {
-    poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await
-}
-
-/// Writes a response whose body is made as it is sent.
-async fn stream<H, S: Stream>(
-    server: &Shared<H>,
-    link: &Link,
-    requests: &mut Requests<S>,
-    exchange: Exchange,
-    response: Response,
-    mut body: Body,
-    unread: Unread,
-) -> Result<Replied, WireError> {
-    let plan = exchange.plan(&response, body.len(), unread);
-    let mut first = First::Unasked;
-    if plan.bodied {
-        first = match first_frame(requests, &mut body, encode::is_sniffed(&response)).await? {
-            Ok(first) => first,
-            // Nothing was said yet.
-            Err(failure) => {
-                let error = failed(server, link, failure);
-                return Box::pin(reply(server, link, requests, exchange, error)).await;
-            }
-        };
-    }
-    let look = first.data().cloned().unwrap_or_default();
-    let unix = link.conns().unix();
-    encode::head(requests.wire().output.tail(), &response, &exchange, &plan, unix, &look);
-    if plan.bodied {
-        match send(server, requests, &mut body, first, plan.length).await? {
-            Sent::Whole => {}
-            Sent::Broken(failure) => {
-                if let Failure::Panic(payload) = failure {
-                    panicked(server, link, &*payload);
-                }
-                // The client must not take this for a whole body: no last chunk, or fewer bytes than announced.
-                flush(server, requests).await?;
-                return Ok(Replied::Done(Reuse::No));
-            }
-        }
-    }
-    drop(body);
-    flush(server, requests).await?;
-    Ok(Replied::Done(match over(&exchange, &plan, unread) {
-        Some(reuse) => reuse,
-        None => requests.settle(server.config.unread).await?,
-    }))
-}
-
-/// Why a body could not be made.
-enum Failure {
-    Error(BodyError),
-    Panic(Box<dyn std::any::Any + Send>),
-    /// It ended before, or went on after, the length that was announced.
-    Length,
-}
-
-/// What is known of a body before its head is written.
-enum First {
-    /// Nothing was asked, or nothing is there yet.
-    Unasked,
-    /// The first frame, or the end.
-    Asked(Option<Frame<Bytes>>),
-}
-
-impl First {
-    fn data(&self) -> Option<&Bytes> {
-        match self {
-            First::Asked(Some(frame)) => frame.data_ref(),
-            _ => None,
-        }
-    }
-}
-
-enum Sent {
-    Whole,
-    Broken(Failure),
-}
-
-/// The reply to a request whose response cannot be made, if nothing of it was sent.
-fn failed<H>(server: &Shared<H>, link: &Link, failure: Failure) -> Response {
-    match failure {
-        Failure::Panic(payload) => panicked(server, link, &*payload),
-        Failure::Error(error) => {
-            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Response::text(status, &error).with_header("connection", "close")
-        }
-        Failure::Length => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
-    }
-}
-
-/// The next frame of a body, as the handler's code makes it.
-fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Failure>> {
-    match catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))) {
-        Ok(polled) => Poll::Ready(ready!(polled).transpose().map_err(Failure::Error)),
-        Err(payload) => Poll::Ready(Err(Failure::Panic(payload))),
-    }
-}
-
-/// The first frame of a body, if it is there: a body that is broken from its beginning is then answered as an error. If
-/// its type must be looked for in the first bytes, they are waited for, while the client is watched.
-async fn first_frame<S: Stream>(
-    requests: &mut Requests<S>,
-    body: &mut Body,
-    sniffed: bool,
-) -> Result<Result<First, Failure>, WireError> {
-    poll_fn(|cx| match poll_frame(body, cx) {
-        Poll::Ready(frame) => Poll::Ready(Ok(frame.map(First::Asked))),
-        Poll::Pending if sniffed => poll_doubt(requests, cx).map(Err),
-        Poll::Pending => Poll::Ready(Ok(Ok(First::Unasked))),
-    })
-    .await
-}
-
-/// While a body is made: watches the client. One that has said its last (FIN) may still read, or be gone; it is believed
-/// for as long as a reply may stand still.
-fn poll_doubt<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
-    if let Poll::Ready(error) = requests.poll_watch(cx) {
-        return Poll::Ready(error);
-    }
-    match requests.wire().doubt() {
-        Ok(()) => Poll::Pending,
-        Err(error) => Poll::Ready(error),
-    }
-}
-
-/// Sends a body: everything that is ready is gathered, and flushed when it is much or when there is nothing more for
-/// now. A client that does not read stops the body from being made.
-async fn send<H, S: Stream>(
-    server: &Shared<H>,
-    requests: &mut Requests<S>,
-    body: &mut Body,
-    mut first: First,
-    length: Length,
-) -> Result<Sent, WireError> {
-    let mut left = match length {
-        Length::Exact(length) => length,
-        _ => u64::MAX,
-    };
-    let mut trailers: Option<HeaderMap> = None;
-    poll_fn(|cx| {
-        loop {
-            if requests.wire().output.len() >= HIGH {
-                ready!(requests.poll_flush(cx, server.config.unread))?;
-            }
-            let frame = match std::mem::replace(&mut first, First::Unasked) {
-                First::Asked(frame) => frame,
-                First::Unasked => match poll_frame(body, cx) {
-                    Poll::Ready(Ok(frame)) => frame,
-                    Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
-                    Poll::Pending => return poll_doubt(requests, cx).map(Err),
-                },
-            };
-            let Some(frame) = frame else { break };
-            match frame.into_data() {
-                Ok(data) => {
-                    let Some(rest) = left.checked_sub(data.len() as u64) else {
-                        return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
-                    };
-                    left = rest;
-                    put(requests, data, length);
-                    requests.wire().trust();
-                }
-                Err(frame) => trailers = frame.into_trailers().ok(),
-            }
-        }
-        Poll::Ready(Ok(match length {
-            Length::Exact(_) if left > 0 => Sent::Broken(Failure::Length),
-            Length::Chunked => {
-                encode::last_chunk(requests.wire().output.tail(), trailers.as_ref());
-                Sent::Whole
-            }
-            _ => Sent::Whole,
-        }))
-    })
-    .await
-}
-
-fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length) {
-    let mut wire = requests.wire();
-    match length {
-        _ if data.is_empty() => {}
-        Length::Chunked => encode::chunk(&mut wire.output, data),
-        _ => wire.output.push(data),
     }
 }

@@ -2,16 +2,16 @@
 
 use std::{pin::pin, sync::Arc};
 
-use quintet_conn::{Conn, Link, State};
+use quintet_conn::Conn;
 use quintet_listener::{Listener, Stream};
 use quintet_mux::Handler;
-use quintet_request::{Request, Requests, RequestsError, Reuse};
+use quintet_request::{Requests, Reuse};
 
 use crate::{
     call::call,
     end::{close, hijack, refuse},
     exchange::Exchange,
-    reply::{Replied, reply},
+    reply::{Replied, Written, finish, write},
     select::{Either, select},
     server::{ServeError, Server, Shared},
 };
@@ -53,7 +53,7 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     let mut served = 0;
     loop {
-        let request = match next_request(&link, &mut requests).await {
+        let request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
             Ok(None) => return, //                                       closed, idle for too long, or stopping
             Err(error) => return Box::pin(refuse(&server, &link, requests, error)).await,
@@ -64,27 +64,15 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
         if server.is_last(&link, served, requests.is_ahead()) {
             exchange.close();
         }
-        match reply(&server, &link, &mut requests, exchange, response).await {
+        let replied = match write(&server, &link, &mut requests, exchange, response) {
+            Written::Whole(replied) => Ok(replied), //                   small: it goes with the next flush
+            Written::Begun(begun) => Box::pin(finish(&server, &link, &mut requests, *begun)).await,
+        };
+        match replied {
             Ok(Replied::Done(Reuse::Yes)) => link.reset_deadlines(), //  Go: finishRequest
             Ok(Replied::Done(reuse)) => return Box::pin(close(&server, requests, reuse)).await,
             Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&link, requests, upgrade)).await,
             Err(_) => return, //                                         the client is gone
-        }
-    }
-}
-
-/// The next request: from the buffer if the client sent ahead, else from the socket, with everything flushed first.
-#[inline]
-async fn next_request<S: Stream>(link: &Link, requests: &mut Requests<S>) -> Result<Option<Request>, RequestsError> {
-    loop {
-        if let Some(request) = requests.try_next()? {
-            return Ok(Some(request));
-        }
-        if requests.wire().input.is_empty() {
-            link.set_state(State::Idle); //                              Active since its first byte; New stays New
-        }
-        if !requests.readable().await? {
-            return Ok(None);
         }
     }
 }
@@ -94,6 +82,7 @@ mod tests {
     use super::*;
     use quintet_listener::SocketStream;
     use quintet_mux::ServeMux;
+    use quintet_request::Request;
 
     fn size<H, S, F>(_: impl Fn(Arc<Shared<H>>, Conn<S>) -> F) -> usize {
         size_of::<F>()

@@ -184,12 +184,13 @@ impl<S: Stream> Requests<S> {
     ///
     /// # Cancel safety
     /// Nothing is lost: what was read stays in the wire's buffer.
+    #[inline]
     pub async fn next(&mut self) -> Result<Option<Request>, RequestsError> {
         loop {
             if let Some(request) = self.try_next()? {
                 return Ok(Some(request));
             }
-            if !poll_fn(|cx| self.poll_readable(cx)).await? {
+            if !self.readable().await? {
                 return Ok(None);
             }
         }
@@ -203,6 +204,7 @@ impl<S: Stream> Requests<S> {
     ///
     /// # Cancel safety
     /// Nothing is lost.
+    #[inline]
     pub async fn readable(&mut self) -> Result<bool, RequestsError> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
@@ -215,16 +217,12 @@ impl<S: Stream> Requests<S> {
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, RequestsError>> {
         let limit = self.limits.head.saturating_add(1).max(BLOCK);
         let Seat::Mine(wire) = self.seat.as_mut().expect(SEATED) else { panic!("settle before the next request") };
-        await_head(wire);
-        let polled = wire.poll_turn(cx, limit);
         let silent = is_silent(wire);
-        match ready!(polled) {
+        await_head(wire, silent);
+        match ready!(wire.poll_turn(cx, limit)) {
             Ok(Filled::Bytes(_)) => {
                 if let Some(link) = wire.link() {
                     link.set_state(State::Active);
-                }
-                if !silent {
-                    await_head(wire);
                 }
                 Poll::Ready(Ok(true))
             }
@@ -326,18 +324,38 @@ impl<S: Stream> Requests<S> {
     /// # Cancel safety
     /// None: dropped midway, the connection is closed, and no further request can be asked for.
     pub async fn settle(&mut self, limit: u64) -> Result<Reuse, WireError> {
-        match &self.seat {
-            Some(Seat::Mine(_)) => Ok(Reuse::Yes),
-            _ => Box::pin(self.settle_lent(limit)).await,
+        match self.try_settle() {
+            Some(reuse) => Ok(reuse),
+            None => Box::pin(self.settle_lent(limit)).await,
         }
+    }
+
+    /// [`settle`](Self::settle) where it needs no waiting: nothing is left of the body. `None` if something is.
+    #[inline]
+    pub fn try_settle(&mut self) -> Option<Reuse> {
+        match &self.seat {
+            Some(Seat::Mine(_)) => Some(Reuse::Yes),
+            _ => self.take_back(),
+        }
+    }
+
+    /// Takes the wire back if its body was read to the end.
+    fn take_back(&mut self) -> Option<Reuse> {
+        let Some(Seat::Lent(owner)) = &self.seat else { return None };
+        if !owner.0.get().expect(OWNED).is_end() {
+            return None;
+        }
+        let mut wire = owner.0.take().expect(OWNED).wire;
+        wire.rest();
+        self.seat = Some(Seat::Mine(wire));
+        Some(Reuse::Yes)
     }
 
     async fn settle_lent(&mut self, limit: u64) -> Result<Reuse, WireError> {
         let Some(Seat::Lent(owner)) = self.seat.take() else { return Ok(Reuse::Yes) };
         let mut lent = owner.0.take().expect(OWNED);
-        let reuse = if lent.is_end() {
-            Ok(Reuse::Yes)
-        } else if lent.failed.is_some() || lent.expects || matches!(lent.left, Left::Length(left) if left > limit) {
+        let reuse = if lent.failed.is_some() || lent.expects || matches!(lent.left, Left::Length(left) if left > limit)
+        {
             Ok(Reuse::Unread)
         } else {
             lent.wire.rest();
@@ -383,12 +401,20 @@ const OWNED: &str = "only the owner takes a loan back, and then it has no loan";
 /// The next head is awaited: its whole from its first byte on, or from the beginning of the connection; until then a
 /// connection that was used before is idle.
 #[inline]
-fn await_head<S: Stream>(wire: &mut Wire<S>) {
+fn await_head<S: Stream>(wire: &mut Wire<S>, silent: bool) {
     let phase = match wire.link() {
-        _ if !is_silent(wire) => Phase::Head,
-        Some(link) if link.is_stopping() => Phase::LastCall,
-        Some(link) if link.state() == State::New => Phase::Head,
-        _ => Phase::Idle,
+        _ if !silent => Phase::Head,
+        Some(link) => {
+            if wire.input.is_empty() {
+                link.set_state(State::Idle); // Active since its first byte; New stays New
+            }
+            match link.state() {
+                _ if link.is_stopping() => Phase::LastCall,
+                State::New => Phase::Head,
+                _ => Phase::Idle,
+            }
+        }
+        None => Phase::Idle,
     };
     wire.enter(phase);
 }

@@ -1,0 +1,205 @@
+//! Sending a body as it is made.
+
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body::{Body as _, Frame};
+use quintet_conn::{Link, WireError};
+use quintet_listener::Stream;
+use quintet_mux::Response;
+use quintet_request::{Body, BodyError, Requests, Unread};
+
+use crate::{
+    call::panicked,
+    encode,
+    exchange::{Exchange, Length, Plan},
+    reply::HIGH,
+    server::Shared,
+};
+
+/// What came of a body.
+pub(crate) enum Streamed {
+    /// All of it is written.
+    Whole(Plan),
+    /// It broke, and the client must be told by the end of the connection: no last chunk, or fewer bytes than
+    /// announced. What was written is sent.
+    Broken,
+    /// It was broken from its beginning; nothing is written, and this is to be answered.
+    Failed(Response),
+}
+
+/// Writes a response whose body is made as it is sent.
+pub(crate) async fn stream<H, S: Stream>(
+    server: &Shared<H>,
+    link: &Link,
+    requests: &mut Requests<S>,
+    exchange: Exchange,
+    unread: Unread,
+    response: Response,
+    mut body: Body,
+) -> Result<Streamed, WireError> {
+    let plan = exchange.plan(&response, body.len(), unread);
+    let mut first = First::Unasked;
+    if plan.bodied {
+        first = match first_frame(requests, &mut body, encode::is_sniffed(&response)).await? {
+            Ok(first) => first,
+            Err(failure) => return Ok(Streamed::Failed(failed(server, link, failure))),
+        };
+    }
+    let look = first.data().cloned().unwrap_or_default();
+    encode::head(requests.wire().output.tail(), &response, &exchange, &plan, link.conns().unix(), &look);
+    if plan.bodied {
+        if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length).await? {
+            if let Failure::Panic(payload) = failure {
+                panicked(server, link, &*payload);
+            }
+            poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await?;
+            return Ok(Streamed::Broken);
+        }
+    }
+    Ok(Streamed::Whole(plan))
+}
+
+/// Why a body could not be made.
+enum Failure {
+    Error(BodyError),
+    Panic(Box<dyn std::any::Any + Send>),
+    /// It ended before, or went on after, the length that was announced.
+    Length,
+}
+
+/// What is known of a body before its head is written.
+enum First {
+    /// Nothing was asked, or nothing is there yet.
+    Unasked,
+    /// The first frame, or the end.
+    Asked(Option<Frame<Bytes>>),
+}
+
+impl First {
+    fn data(&self) -> Option<&Bytes> {
+        match self {
+            First::Asked(Some(frame)) => frame.data_ref(),
+            _ => None,
+        }
+    }
+}
+
+enum Sent {
+    Whole,
+    Broken(Failure),
+}
+
+/// The reply to a request whose response cannot be made, if nothing of it was sent.
+fn failed<H>(server: &Shared<H>, link: &Link, failure: Failure) -> Response {
+    match failure {
+        Failure::Panic(payload) => panicked(server, link, &*payload),
+        Failure::Error(error) => {
+            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Response::text(status, &error).with_header("connection", "close")
+        }
+        Failure::Length => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
+    }
+}
+
+/// The next frame of a body, as the handler's code makes it.
+fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Failure>> {
+    match catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))) {
+        Ok(polled) => Poll::Ready(ready!(polled).transpose().map_err(Failure::Error)),
+        Err(payload) => Poll::Ready(Err(Failure::Panic(payload))),
+    }
+}
+
+/// The first frame of a body, if it is there: a body that is broken from its beginning is then answered as an error. If
+/// its type must be looked for in the first bytes, they are waited for, while the client is watched.
+async fn first_frame<S: Stream>(
+    requests: &mut Requests<S>,
+    body: &mut Body,
+    sniffed: bool,
+) -> Result<Result<First, Failure>, WireError> {
+    poll_fn(|cx| match poll_frame(body, cx) {
+        Poll::Ready(frame) => Poll::Ready(Ok(frame.map(First::Asked))),
+        Poll::Pending if sniffed => poll_doubt(requests, cx).map(Err),
+        Poll::Pending => Poll::Ready(Ok(Ok(First::Unasked))),
+    })
+    .await
+}
+
+/// While a body is made: watches the client. One that has said its last (FIN) may still read, or be gone; it is believed
+/// for as long as a reply may stand still.
+fn poll_doubt<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
+    if let Poll::Ready(error) = requests.poll_watch(cx) {
+        return Poll::Ready(error);
+    }
+    match requests.wire().doubt() {
+        Ok(()) => Poll::Pending,
+        Err(error) => Poll::Ready(error),
+    }
+}
+
+/// Sends a body: everything that is ready is gathered, and flushed when it is much or when there is nothing more for
+/// now. A client that does not read stops the body from being made.
+async fn send<H, S: Stream>(
+    server: &Shared<H>,
+    requests: &mut Requests<S>,
+    body: &mut Body,
+    mut first: First,
+    length: Length,
+) -> Result<Sent, WireError> {
+    let mut left = match length {
+        Length::Exact(length) => length,
+        _ => u64::MAX,
+    };
+    let mut trailers: Option<HeaderMap> = None;
+    poll_fn(|cx| {
+        loop {
+            if requests.wire().output.len() >= HIGH {
+                ready!(requests.poll_flush(cx, server.config.unread))?;
+            }
+            let frame = match std::mem::replace(&mut first, First::Unasked) {
+                First::Asked(frame) => frame,
+                First::Unasked => match poll_frame(body, cx) {
+                    Poll::Ready(Ok(frame)) => frame,
+                    Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
+                    Poll::Pending => return poll_doubt(requests, cx).map(Err),
+                },
+            };
+            let Some(frame) = frame else { break };
+            match frame.into_data() {
+                Ok(data) => {
+                    let Some(rest) = left.checked_sub(data.len() as u64) else {
+                        return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
+                    };
+                    left = rest;
+                    put(requests, data, length);
+                    requests.wire().trust();
+                }
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
+        }
+        Poll::Ready(Ok(match length {
+            Length::Exact(_) if left > 0 => Sent::Broken(Failure::Length),
+            Length::Chunked => {
+                encode::last_chunk(requests.wire().output.tail(), trailers.as_ref());
+                Sent::Whole
+            }
+            _ => Sent::Whole,
+        }))
+    })
+    .await
+}
+
+fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length) {
+    let mut wire = requests.wire();
+    match length {
+        _ if data.is_empty() => {}
+        Length::Chunked => encode::chunk(&mut wire.output, data),
+        _ => wire.output.push(data),
+    }
+}
