@@ -11,10 +11,14 @@
 //!        0         start               end            len
 //! ```
 
+use bytes::Bytes;
+
 use crate::pool::{self, BLOCK};
 
 /// How much a buffer's own memory grows at a time, in bytes.
 const STEP: usize = 4 * 1024;
+/// From this size on, in bytes, what is [taken out](Buffer::split_to) is not copied.
+const LENT: usize = 24 * 1024;
 
 /// Bytes received and not yet understood: filled at one end, consumed at the other.
 ///
@@ -107,6 +111,25 @@ impl Buffer {
     pub fn consume(&mut self, n: usize) {
         assert!(n <= self.len(), "consumed more than there was");
         self.start += n;
+    }
+
+    /// Takes the next `n` bytes out, to be kept. Many are not copied: their block goes with them, and comes back when
+    /// the last of them is dropped. What is kept so holds at most three times its size.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn split_to(&mut self, n: usize) -> Bytes {
+        if n < LENT || 2 * n < self.mem.len() && self.mem.len() > BLOCK {
+            let bytes = Bytes::copy_from_slice(&self.filled()[..n]);
+            self.consume(n);
+            return bytes;
+        }
+        let start = self.start;
+        let block = Bytes::from_owner(pool::Lent(std::mem::take(&mut self.mem)));
+        let behind = block.slice(start + n..self.end);
+        (self.start, self.end) = (0, 0);
+        self.extend(&behind);
+        block.slice(start..start + n)
     }
 
     /// Appends bytes, growing as needed. For tests and for putting bytes back; reading goes through
@@ -214,6 +237,32 @@ mod tests {
     }
 
     #[test]
+    fn much_is_taken_out_without_copying_and_its_block_comes_back() {
+        let mut buffer = Buffer::new();
+        buffer.extend(b"head");
+        buffer.extend(&vec![b'x'; BLOCK - 8]);
+        buffer.extend(b"tail");
+        buffer.consume(4);
+        let (body, block) = (buffer.filled().as_ptr(), buffer.mem.as_ptr());
+        let taken = buffer.split_to(BLOCK - 8);
+        assert_eq!((taken.as_ptr(), buffer.filled()), (body, &b"tail"[..]));
+        drop(taken);
+        assert_eq!(pool::take_block().as_ptr(), block);
+    }
+
+    #[test]
+    fn what_is_taken_out_holds_little_more_than_it_is() {
+        for len in [1, LENT - 1, LENT, BLOCK, 3 * BLOCK] {
+            let mut buffer = Buffer::new();
+            buffer.extend(&vec![b'x'; len]);
+            let held = buffer.capacity();
+            let lent = buffer.filled().as_ptr() == buffer.split_to(len).as_ptr();
+            assert_eq!(lent, len >= LENT, "{len}");
+            assert!(!lent || held <= 3 * len, "{held} for {len}");
+        }
+    }
+
+    #[test]
     fn room_for_nothing_takes_no_memory() {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.spare(0).len(), 0);
@@ -224,6 +273,7 @@ mod tests {
     enum Op {
         Extend(Vec<u8>),
         Consume(usize),
+        Split(usize),
         Relax,
         Take,
     }
@@ -231,7 +281,9 @@ mod tests {
     fn op() -> impl Strategy<Value = Op> {
         prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..6000).prop_map(Op::Extend),
+            (any::<u8>(), 0..80_000_usize).prop_map(|(byte, n)| Op::Extend(vec![byte; n])),
             (0..9000_usize).prop_map(Op::Consume),
+            (0..90_000_usize).prop_map(Op::Split),
             Just(Op::Relax),
             Just(Op::Take),
         ]
@@ -251,6 +303,10 @@ mod tests {
                         let n = n.min(model.len());
                         buffer.consume(n);
                         model.drain(..n);
+                    }
+                    Op::Split(n) => {
+                        let n = n.min(model.len());
+                        prop_assert_eq!(&buffer.split_to(n)[..], &model.drain(..n).collect::<Vec<_>>()[..]);
                     }
                     Op::Relax => buffer.relax(),
                     Op::Take => prop_assert_eq!(buffer.take(), std::mem::take(&mut model)),

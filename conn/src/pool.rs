@@ -5,8 +5,10 @@
 
 use std::cell::RefCell;
 
-/// The size of a block to read into, in bytes.
-pub const BLOCK: usize = 64 * 1024;
+/// The size of a block to read into, in bytes: a body of 64 KiB and its head arrive in one read.
+pub const BLOCK: usize = 72 * 1024;
+/// A vector that grew larger than this, in bytes, is not kept.
+const LARGE: usize = 128 * 1024;
 /// How many blocks and vectors a thread keeps; more than that goes back to the allocator.
 const KEPT: usize = 8;
 
@@ -35,15 +37,30 @@ pub(crate) fn give_block(block: Box<[u8]>) {
     });
 }
 
+/// A block that somebody reads from; it goes back to a pool when nobody does.
+pub(crate) struct Lent(pub(crate) Box<[u8]>);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        give_block(std::mem::take(&mut self.0));
+    }
+}
+
 /// An empty vector, with capacity if the thread has one to spare.
 pub(crate) fn take_vector() -> Vec<u8> {
     let kept = VECTORS.try_with(|vectors| vectors.borrow_mut().pop()).ok().flatten();
     kept.unwrap_or_else(|| Vec::with_capacity(4 * 1024))
 }
 
-/// Gives a vector back; one that grew past [`BLOCK`] is freed instead.
+/// Gives a vector back; one that grew past [`LARGE`] is freed instead.
 pub(crate) fn give_vector(mut vector: Vec<u8>) {
-    if vector.capacity() == 0 || vector.capacity() > BLOCK {
+    if vector.capacity() == 0 || vector.capacity() > LARGE {
         return;
     }
     vector.clear();
@@ -80,7 +97,7 @@ mod tests {
         while VECTORS.with(|vectors| !vectors.borrow().is_empty()) {
             take_vector();
         }
-        give_vector(Vec::with_capacity(BLOCK + 1));
+        give_vector(Vec::with_capacity(LARGE + 1));
         assert!(VECTORS.with(|vectors| vectors.borrow().is_empty()));
     }
 }

@@ -137,16 +137,15 @@ fn field(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
 
 /// Appends one chunk: `size-hex CRLF data CRLF`. The data must not be empty: that would be the end.
 pub(crate) fn chunk(out: &mut Output, data: Bytes) {
-    let mut digits = [0; 16];
-    let mut at = digits.len();
+    let mut line = *b"................\r\n";
+    let mut at = 16;
     let mut rest = data.len();
     while rest > 0 {
         at -= 1;
-        digits[at] = b"0123456789abcdef"[rest % 16];
+        line[at] = b"0123456789abcdef"[rest % 16];
         rest /= 16;
     }
-    out.extend(&digits[at..]);
-    out.extend(b"\r\n");
+    out.extend(&line[at..]);
     out.push(data);
     out.extend(b"\r\n");
 }

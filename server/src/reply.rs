@@ -16,8 +16,8 @@ use crate::{
     stream::{Streamed, stream},
 };
 
-/// How much may wait to be sent, in bytes, before the client must read.
-pub(crate) const HIGH: usize = 64 * 1024;
+/// How much may wait to be sent, in bytes, before the client must read: 64 KiB with all their framing leave at once.
+pub(crate) const HIGH: usize = 96 * 1024;
 
 /// What came of a reply.
 pub(crate) enum Replied {

@@ -158,8 +158,9 @@ async fn send<H, S: Stream>(
     };
     let mut trailers: Option<HeaderMap> = None;
     poll_fn(|cx| {
+        let mut waiting = requests.wire().output.len();
         loop {
-            if requests.wire().output.len() >= HIGH {
+            if waiting >= HIGH {
                 ready!(requests.poll_flush(cx, server.config.unread))?;
             }
             let frame = match std::mem::replace(&mut first, First::Unasked) {
@@ -177,8 +178,7 @@ async fn send<H, S: Stream>(
                         return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
                     };
                     left = rest;
-                    put(requests, data, length);
-                    requests.wire().trust();
+                    waiting = put(requests, data, length);
                 }
                 Err(frame) => trailers = frame.into_trailers().ok(),
             }
@@ -195,11 +195,14 @@ async fn send<H, S: Stream>(
     .await
 }
 
-fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length) {
+/// Appends a piece of a body; how much waits to be sent then.
+fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length) -> usize {
     let mut wire = requests.wire();
     match length {
         _ if data.is_empty() => {}
         Length::Chunked => encode::chunk(&mut wire.output, data),
         _ => wire.output.push(data),
     }
+    wire.trust();
+    wire.output.len()
 }

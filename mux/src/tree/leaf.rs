@@ -40,12 +40,15 @@ impl Methods {
     }
 }
 
-/// The first eight bytes; all of a method but for the longest.
+/// The first eight bytes in some order; with the length, all of a method but for the longest.
 fn word(method: &str) -> u64 {
     let bytes = method.as_bytes();
-    match bytes.first_chunk() {
-        Some(first) => u64::from_le_bytes(*first),
-        None => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    let half = |half: &[u8; 4]| u64::from(u32::from_le_bytes(*half));
+    match (bytes.first_chunk(), bytes.first_chunk(), bytes.last_chunk(), bytes) {
+        (Some(eight), ..) => u64::from_le_bytes(*eight),
+        (None, Some(first), Some(last), _) => half(first) << 32 | half(last),
+        (.., [a, b, c]) => half(&[*a, *b, *c, 0]),
+        _ => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 

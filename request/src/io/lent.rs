@@ -107,16 +107,14 @@ impl<S: Stream> Lent<S> {
 
     /// What the bytes already here mean.
     fn decode(&mut self) -> Result<Option<Frame<Bytes>>, BodyError> {
-        let bytes = self.wire.input.filled();
         match &mut self.left {
             Left::Nothing => Ok(None),
             Left::Length(left) => {
-                let n = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                let n = usize::try_from(*left).unwrap_or(usize::MAX).min(self.wire.input.len());
                 if n == 0 {
                     return Ok(None);
                 }
-                let data = Bytes::copy_from_slice(&bytes[..n]);
-                self.wire.input.consume(n);
+                let data = self.wire.input.split_to(n);
                 *left -= n as u64;
                 if *left == 0 {
                     self.left = Left::Nothing;
@@ -124,10 +122,9 @@ impl<S: Stream> Lent<S> {
                 Ok(Some(Frame::data(data)))
             }
             Left::Chunked(chunked) => loop {
-                let bytes = self.wire.input.filled();
-                let step = chunked.next(bytes)?;
-                let data = Bytes::copy_from_slice(&bytes[step.framing..step.framing + step.data]);
-                self.wire.input.consume(step.framing + step.data);
+                let step = chunked.next(self.wire.input.filled())?;
+                self.wire.input.consume(step.framing);
+                let data = self.wire.input.split_to(step.data);
                 if chunked.is_end() {
                     let trailers = chunked.take_trailers();
                     self.left = Left::Nothing;

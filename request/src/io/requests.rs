@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
 use quintet_listener::Stream;
 
@@ -153,10 +152,9 @@ impl<S: Stream> Requests<S> {
     fn attach(&mut self, request: &mut Request, framing: Framing) {
         let Some(Seat::Mine(wire)) = self.seat.as_mut() else { return };
         if let Framing::Length(length) = framing {
-            let whole = usize::try_from(length).ok().and_then(|length| wire.input.filled().get(..length));
-            if let Some(bytes) = whole {
-                *request.body_mut() = Bytes::copy_from_slice(bytes).into();
-                wire.input.consume(bytes_len(length));
+            let whole = usize::try_from(length).ok().filter(|length| *length <= wire.input.len());
+            if let Some(length) = whole {
+                *request.body_mut() = wire.input.split_to(length).into();
                 return;
             }
         }
@@ -430,12 +428,6 @@ fn failure(polled: Poll<Result<Filled, WireError>>) -> Poll<WireError> {
         Poll::Ready(Err(error)) => Poll::Ready(error),
         Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
     }
-}
-
-/// A length that was found to lie in the buffer.
-#[expect(clippy::cast_possible_truncation, reason = "the caller has a slice of this length")]
-const fn bytes_len(length: u64) -> usize {
-    length as usize
 }
 
 /// The wire, for as long as nobody waits.
