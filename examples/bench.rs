@@ -2,7 +2,8 @@
 //!
 //! You learn: what a server for measuring looks like; it has the default limits and every check, as any other.
 //!
-//! Run:      `cargo run --release --example bench -- --port 8080 --threads 1 --root FOLDER`
+//! Run:      `cargo run --release --example bench -- --port 8080 --threads 1 --root FOLDER`;
+//!           `--routes 1000` adds as many
 //! Then:     `wrk -c 64 -t 1 -d 5 http://127.0.0.1:8080/plaintext`
 //! You see:  requests per second, of which only the ratio to another server measured beside it means anything.
 
@@ -65,13 +66,14 @@ impl<I: Iterator<Item = Result<http_body::Frame<Bytes>, E>> + Unpin, E> http_bod
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut port, mut threads, mut root) = (8080_u16, NonZeroUsize::MIN, PathBuf::from("."));
+    let (mut port, mut threads, mut root, mut routes) = (8080_u16, NonZeroUsize::MIN, PathBuf::from("."), 0);
     let mut args = std::env::args().skip(1);
     while let (Some(flag), Some(value)) = (args.next(), args.next()) {
         match flag.as_str() {
             "--port" => port = value.parse()?,
             "--threads" => threads = value.parse()?,
             "--root" => root = value.into(),
+            "--routes" => routes = value.parse()?,
             _ => return Err(format!("no such flag: {flag}").into()),
         }
     }
@@ -81,6 +83,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for rest in ["", "/{id}", "/{id}/edit", "/{id}/comments", "/{id}/comments/{cid}"] {
             mux.handle(&format!("/{resource}{rest}"), async |_| "other");
         }
+    }
+    for n in 0..routes {
+        mux.handle(&format!("GET /r{n}/items/{{id}}"), async |_| "item");
     }
     mux.handle("GET /plaintext", async |_| Response::new("Hello, World!").with_content_type("text/plain"));
     mux.handle("GET /json", async |_| match serde_json::to_vec(&Message { message: "Hello, World!" }) {

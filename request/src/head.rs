@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version, index::Field};
+use crate::{BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version, again::Luck, index::Field};
 
 /// A head, borrowed: a few references, so it is copied like one.
 ///
@@ -164,7 +164,7 @@ impl<'a> HeadRef<'a> {
     /// A copy with memory of its own.
     pub fn to_owned(self) -> Head {
         let target = self.target().raw().to_owned();
-        Head { bytes: self.as_bytes().to_vec(), index: self.index.clone(), target }
+        Head { bytes: self.as_bytes().to_vec(), index: self.index.clone(), target, luck: Luck::default() }
     }
 
     #[inline]
@@ -198,6 +198,7 @@ pub struct Head {
     pub(crate) bytes: Vec<u8>,
     pub(crate) index: Index,
     pub(crate) target: String,
+    pub(crate) luck: Luck,
 }
 
 impl Head {
@@ -207,8 +208,12 @@ impl Head {
     /// # Errors
     /// As [`Index::parse`].
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
-        if let Some(len) = self.parse_again(bytes, limits) {
-            return Ok(Some(len));
+        if self.luck.is_tried() {
+            let again = self.parse_again(bytes, limits);
+            self.luck.note(again.is_some());
+            if again.is_some() {
+                return Ok(again);
+            }
         }
         self.bytes.clear();
         self.target.clear();

@@ -1,0 +1,160 @@
+//! An instrument: a client that keeps connections busy, for measuring what a server spends.
+//!
+//! You learn: that a benchmark's client must count, and wait for every byte of every reply.
+//!
+//! Run:      `cargo run --release --example load -- --port 8080 --conns 64 --requests 100000`, beside the example `bench`
+//! Then:     `--depth 16` sends ahead, `--body 65536` posts to `/echo`, `--path '/r{}/items/7' --of 100` goes through 100
+//!           paths, `--fields 12` says more, `--differ field` never says the same twice, `--drip 1` sends a head byte by
+//!           byte, one in each millisecond
+//! You see:  how many replies came, and how long it took.
+
+use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
+
+struct Plan {
+    port: u16,
+    path: String,
+    /// How many paths, if there is a `{}` in it.
+    of: usize,
+    fields: usize,
+    differ: bool,
+    body: Option<usize>,
+    depth: usize,
+    drip: Option<Duration>,
+}
+
+impl Plan {
+    /// The `n`th request, without its body.
+    fn head(&self, n: usize) -> Vec<u8> {
+        let path = self.path.replace("{}", &(n % self.of).to_string());
+        let method = if self.body.is_some() { "POST" } else { "GET" };
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", self.port);
+        // The first of the other fields is the one that differs; each is as long as the usual ones.
+        for i in 1..self.fields {
+            let n = if self.differ { n } else { 0 };
+            head += &format!("X-Field-{i:02}: text/html,application/xhtml+xml;q=0.9 {n:08}\r\n");
+        }
+        if let Some(body) = self.body {
+            head += &format!("Content-Length: {body}\r\n");
+        }
+        (head + "\r\n").into_bytes()
+    }
+}
+
+/// Sends `requests` requests, `depth` at a time, and waits for their replies.
+async fn converse(plan: Arc<Plan>, mut stream: TcpStream, requests: usize) -> Result<usize, std::io::Error> {
+    let mut seen = Vec::new();
+    let mut done = 0;
+    while done < requests {
+        let batch = plan.depth.min(requests - done);
+        if let Some(body) = plan.body {
+            let (mut read, mut write) = stream.split();
+            let head = plan.head(done);
+            let send = async {
+                write.write_all(&head).await?;
+                let piece = vec![b'x'; body.min(64 * 1024)];
+                let mut left = body;
+                while left > 0 {
+                    left -= write.write(&piece[..left.min(piece.len())]).await?;
+                }
+                Ok::<(), std::io::Error>(())
+            };
+            tokio::try_join!(send, replies(&mut read, &mut seen, 1))?;
+            done += 1;
+            continue;
+        }
+        let heads: Vec<u8> = (done..done + batch).flat_map(|n| plan.head(n)).collect();
+        match plan.drip {
+            None => stream.write_all(&heads).await?,
+            Some(pause) => {
+                for byte in &heads {
+                    stream.write_all(std::slice::from_ref(byte)).await?;
+                    sleep(pause).await;
+                }
+            }
+        }
+        replies(&mut stream, &mut seen, batch).await?;
+        done += batch;
+    }
+    Ok(done)
+}
+
+/// Reads this many replies that say their length. What was read of the next stays in `seen`.
+async fn replies(
+    stream: &mut (impl AsyncReadExt + Unpin),
+    seen: &mut Vec<u8>,
+    mut count: usize,
+) -> Result<(), std::io::Error> {
+    let broken = |what: &str| std::io::Error::other(what.to_owned());
+    while count > 0 {
+        let Some(end) = seen.windows(4).position(|four| four == b"\r\n\r\n") else {
+            if stream.read_buf(seen).await? == 0 {
+                return Err(broken("the server closed"));
+            }
+            continue;
+        };
+        let head = std::str::from_utf8(&seen[..end]).map_err(|_| broken("a head that is no text"))?;
+        if !head.starts_with("HTTP/1.1 200 ") {
+            return Err(broken(head));
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+        let mut left: usize = length.and_then(|length| length.parse().ok()).ok_or_else(|| broken("no length"))?;
+        let here = left.min(seen.len() - end - 4);
+        seen.drain(..end + 4 + here);
+        left -= here;
+        let mut piece = vec![0; left.min(256 * 1024)];
+        while left > 0 {
+            let most = left.min(piece.len());
+            match stream.read(&mut piece[..most]).await? {
+                0 => return Err(broken("the body ended early")),
+                n => left -= n,
+            }
+        }
+        count -= 1;
+    }
+    Ok(())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let flags: HashMap<&str, &str> = args.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])).collect();
+    let number = |flag, default| flags.get(flag).map_or(Ok(default), |value| value.parse::<usize>());
+    let body = flags.get("--body").map(|value| value.parse()).transpose()?;
+    let (conns, requests) = (number("--conns", 1)?, number("--requests", 1)?);
+    let plan = Arc::new(Plan {
+        port: u16::try_from(number("--port", 8080)?)?,
+        path: flags.get("--path").copied().unwrap_or(if body.is_some() { "/echo" } else { "/plaintext" }).to_owned(),
+        of: number("--of", 1)?,
+        fields: number("--fields", 2)?,
+        differ: flags.get("--differ") == Some(&"field"),
+        body,
+        depth: number("--depth", 1)?,
+        drip: flags.get("--drip").map(|value| value.parse().map(Duration::from_millis)).transpose()?,
+    });
+
+    // Everyone is connected before anyone asks.
+    let mut streams = Vec::new();
+    for _ in 0..conns {
+        let stream = TcpStream::connect(("127.0.0.1", plan.port)).await?;
+        stream.set_nodelay(true)?;
+        streams.push(stream);
+    }
+    let begun = Instant::now();
+    let mut tasks = JoinSet::new();
+    for stream in streams {
+        tasks.spawn(converse(Arc::clone(&plan), stream, requests.div_ceil(conns)));
+    }
+    let mut total = 0;
+    while let Some(done) = tasks.join_next().await {
+        total += done??;
+    }
+    println!("{total} replies in {:.2} s", begun.elapsed().as_secs_f64());
+    Ok(())
+}
