@@ -104,9 +104,9 @@ bodies() {
 drip() {
     row "head, bytes" "instructions a byte"
     row "--:" "--:"
-    # Sixty bytes of request line and host, fifty-eight for each further field.
+    # What the client sends: 50 bytes of request line and host, and 60 for each further field.
     for n in 4 16 64; do
-        bytes=$((60 + 58 * (n - 1)))
+        bytes=$((50 + 60 * (n - 1)))
         row $bytes "$(($(each 8 24 '' --conns 8 --fields $n --differ field --drip 1) / bytes))"
     done
 }

@@ -2,6 +2,7 @@
 
 mod conns;
 mod link;
+mod patience;
 mod wire;
 
 pub use conns::{Conn, Conns, Counts, StateHook, Tracked};

@@ -12,8 +12,8 @@ use bytes::{BufMut, BytesMut};
 use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
-use super::link::Link;
-use crate::{Buffer, Output, Pace, Phase, deadlines::NEVER};
+use super::{link::Link, patience::Patience};
+use crate::{Buffer, Output, Phase};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
 ///
@@ -29,27 +29,11 @@ pub struct Wire<S> {
     pub input: Buffer,
     /// Bytes to be sent.
     pub output: Output,
-    link: Option<Arc<Link>>,
-    phase: Option<Phase>,
     ended: bool,
     /// The stream took everything and has not passed it on yet (TLS does that).
     unflushed: bool,
-    /// The task that is woken when the wire is late, by the address of its waker.
-    task: usize,
-    /// [`UNBEGUN`] until the client was first waited for in this phase.
-    phase_end: u64,
-    /// When the present wait for bytes ends. Whatever ends the wait sets it back to [`NEVER`].
-    read_by: u64,
-    /// The same of the present wait for room.
-    write_by: u64,
-    read_pace: Pace,
-    write_pace: Pace,
+    patience: Patience,
 }
-
-/// The end of a phase in which nobody waited yet. (No other ends when the clock begins.)
-const UNBEGUN: u64 = 0;
-/// The address of no waker.
-const NO_TASK: usize = usize::MAX;
 
 /// What came of reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,22 +68,14 @@ impl<S> Wire<S> {
             io,
             input: Buffer::new(),
             output: Output::new(),
-            link: None,
-            phase: None,
             ended: false,
             unflushed: false,
-            task: NO_TASK,
-            phase_end: NEVER,
-            read_by: NEVER,
-            write_by: NEVER,
-            read_pace: Pace::default(),
-            write_pace: Pace::default(),
+            patience: Patience::new(None),
         }
     }
 
     pub(super) fn linked(io: S, link: Arc<Link>) -> Self {
-        let mut wire = Wire::new(io);
-        wire.link = Some(link);
+        let mut wire = Wire { patience: Patience::new(Some(link)), ..Wire::new(io) };
         wire.enter(Phase::Head);
         wire
     }
@@ -107,7 +83,7 @@ impl<S> Wire<S> {
     /// The connection's entry, if it has one.
     #[inline]
     pub fn link(&self) -> Option<&Arc<Link>> {
-        self.link.as_ref()
+        self.patience.link()
     }
 
     /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
@@ -116,28 +92,19 @@ impl<S> Wire<S> {
     /// The time begins to run when the client is first waited for, which is after everything was sent to it.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
-        if self.phase != Some(phase) {
-            self.phase = Some(phase);
-            self.phase_end = UNBEGUN;
-            self.read_by = NEVER;
-            if phase == Phase::Body {
-                self.read_pace = Pace::default();
-            }
-        }
+        self.patience.enter(phase);
     }
 
     /// The client is not waited for (a handler is at work): no phase is under way, and no read is late.
     #[inline]
     pub fn rest(&mut self) {
-        self.phase = None;
-        self.read_by = NEVER;
+        self.patience.rest();
     }
 
     /// As [`rest`](Self::rest) for the moment: a body goes on afterwards with what it has used up of its time. (The
     /// time of the other phases runs on.)
     pub fn pause(&mut self) {
-        self.read_pace.pause(self.now());
-        self.read_by = NEVER;
+        self.patience.pause();
     }
 
     /// Whether the client has sent all it will send (FIN).
@@ -157,38 +124,6 @@ impl<S> Wire<S> {
         (self.io, self.input, self.output)
     }
 
-    fn now(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.conns.now())
-    }
-
-    /// Stores until when this wait may last; an error if that is over already.
-    fn wait(&mut self) -> Poll<Result<(), WireError>> {
-        let Some(link) = &self.link else { return Poll::Pending };
-        let deadline = self.read_by.min(self.write_by);
-        link.set_deadline(deadline);
-        if link.conns.is_cut() {
-            return Poll::Ready(Err(WireError::Cut));
-        }
-        if deadline > link.conns.now() {
-            return Poll::Pending;
-        }
-        Poll::Ready(Err(self.late()))
-    }
-
-    /// The wait that is over is told once; what follows (the answer that says so) has a time of its own.
-    #[cold]
-    fn late(&mut self) -> WireError {
-        if let Some(link) = &self.link {
-            link.set_deadline(NEVER);
-        }
-        if self.write_by < self.read_by {
-            self.write_by = NEVER;
-            return WireError::Late(Phase::Reply);
-        }
-        self.read_by = NEVER;
-        WireError::Late(self.phase.unwrap_or(Phase::Head))
-    }
-
     fn relax(&mut self) {
         self.input.relax();
         self.output.relax();
@@ -196,51 +131,12 @@ impl<S> Wire<S> {
 
     fn wait_for_bytes(&mut self) -> Poll<Result<(), WireError>> {
         self.relax();
-        let Some(link) = &self.link else { return Poll::Pending };
-        let conns = &link.conns;
-        self.read_by = match self.phase {
-            None => NEVER,
-            Some(Phase::Body) => match link.moved_read() {
-                Some(read_by) => read_by,
-                None => self.read_pace.wait(conns.now(), conns.coarse()),
-            },
-            Some(phase) => {
-                if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && self.input.is_empty() {
-                    self.phase = Some(Phase::LastCall);
-                    self.phase_end = conns.end(Phase::LastCall);
-                } else if self.phase_end == UNBEGUN {
-                    self.phase_end = conns.end(phase);
-                    // Whatever was replied is sent, unless somebody waits for it still: the next reply has a pace of
-                    // its own.
-                    if !self.write_pace.is_waiting() {
-                        self.write_pace = Pace::default();
-                    }
-                }
-                self.phase_end
-            }
-        };
-        self.wait()
+        self.patience.wait_for_bytes(self.input.is_empty())
     }
 
     fn wait_for_room(&mut self) -> Poll<Result<(), WireError>> {
         self.relax();
-        let Some(link) = &self.link else { return Poll::Pending };
-        self.write_by = match link.moved_write() {
-            Some(write_by) => write_by,
-            None => self.write_pace.wait(link.conns.now(), link.conns.coarse()),
-        };
-        self.wait()
-    }
-
-    /// The client took this much: a wait, if there was one, is over.
-    #[inline]
-    fn taken(&mut self, n: usize) {
-        if self.write_pace.is_waiting() {
-            self.write_pace.moved(n, self.now());
-            self.write_by = NEVER;
-        } else {
-            self.write_pace.count(n);
-        }
+        self.patience.wait_for_room()
     }
 }
 
@@ -249,14 +145,7 @@ impl<S: Stream> Wire<S> {
     /// same task cost a comparison.
     #[inline]
     pub fn attend(&mut self, cx: &Context<'_>) {
-        // While the entry keeps a clone of a waker, no other has its address.
-        let task = cx.waker().data().addr();
-        if self.task != task {
-            self.task = task;
-            if let Some(link) = &self.link {
-                link.attend(cx.waker());
-            }
-        }
+        self.patience.attend(cx);
     }
 
     /// Sends everything, then reads: one turn of a conversation. Flush before you wait.
@@ -268,7 +157,7 @@ impl<S: Stream> Wire<S> {
         self.attend(cx);
         if !self.is_sent() {
             // The client is not waited for while it is busy reading.
-            self.read_by = NEVER;
+            self.patience.wait_no_longer_for_bytes();
             ready!(self.poll_send(cx))?;
         }
         self.poll_fill(cx, limit)
@@ -306,17 +195,8 @@ impl<S: Stream> Wire<S> {
             return Poll::Ready(Ok(Filled::End));
         }
         self.input.commit(n);
-        self.moved(n);
+        self.patience.arrived(n);
         Poll::Ready(Ok(Filled::Bytes(n)))
-    }
-
-    /// Something arrived: a wait, if there was one, is over.
-    #[inline]
-    fn moved(&mut self, n: usize) {
-        if self.phase == Some(Phase::Body) {
-            self.read_pace.moved(n, self.now());
-        }
-        self.read_by = NEVER;
     }
 
     /// Sends what is to be sent, gathering small pieces and large ones in as few system calls as it takes. A task that
@@ -354,7 +234,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(Filled::End))
             }
             Poll::Ready(Ok(n)) => {
-                self.moved(n);
+                self.patience.arrived(n);
                 Poll::Ready(Ok(Filled::Bytes(n)))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
@@ -374,7 +254,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
                 Poll::Ready(Ok(n)) => {
                     self.output.advance(n);
-                    self.taken(n);
+                    self.patience.taken(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
                 Poll::Pending => return self.wait_for_room(),
@@ -384,7 +264,7 @@ impl<S: Stream> Wire<S> {
         self.unflushed = flushed.is_pending();
         match flushed {
             Poll::Ready(done) => {
-                self.taken(0);
+                self.patience.taken(0);
                 Poll::Ready(done.map_err(WireError::from))
             }
             Poll::Pending => self.wait_for_room(),
@@ -406,7 +286,7 @@ impl<S: Stream> Wire<S> {
             match self.poll_read(cx, limit) {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(Ok(Filled::End)) => {
-                    if let Some(link) = &self.link {
+                    if let Some(link) = self.link() {
                         link.cancel();
                     }
                     break Filled::End;
@@ -417,7 +297,7 @@ impl<S: Stream> Wire<S> {
         };
         self.pause();
         self.relax();
-        self.wait().map_ok(|()| outcome)
+        self.patience.wait().map_ok(|()| outcome)
     }
 
     /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or be
@@ -427,24 +307,13 @@ impl<S: Stream> Wire<S> {
     /// # Errors
     /// [`WireError::Late`] after that time, [`WireError::Cut`].
     pub fn doubt(&mut self) -> Result<(), WireError> {
-        let Some(link) = self.link.as_ref().filter(|_| self.ended) else { return Ok(()) };
-        if self.phase != Some(Phase::Reply) {
-            self.phase = Some(Phase::Reply);
-            self.phase_end = link.conns.end(Phase::Reply);
-        }
-        self.read_by = link.moved_write().unwrap_or(self.phase_end);
-        match self.wait() {
-            Poll::Ready(Err(error)) => Err(error),
-            _ => Ok(()),
-        }
+        if self.ended { self.patience.doubt() } else { Ok(()) }
     }
 
     /// Ends a [`doubt`](Self::doubt): there is something to send.
     #[inline]
     pub fn trust(&mut self) {
-        if self.phase == Some(Phase::Reply) {
-            self.rest();
-        }
+        self.patience.trust();
     }
 
     /// Whether this wire is past its deadline or cut: for the owner, while the wire is lent to somebody else.
@@ -452,22 +321,8 @@ impl<S: Stream> Wire<S> {
     /// # Errors
     /// [`WireError::Late`] or [`WireError::Cut`].
     pub fn check(&mut self) -> Result<(), WireError> {
-        self.adopt_moved();
-        match self.wait() {
-            Poll::Ready(Err(error)) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// A handler moved a deadline of a wait that is under way, and whoever waits has not looked since.
-    fn adopt_moved(&mut self) {
-        let Some(link) = &self.link else { return };
-        if let (Some(Phase::Body), Some(read_by)) = (self.phase, link.moved_read().filter(|_| self.read_by != NEVER)) {
-            self.read_by = read_by;
-        }
-        if let Some(write_by) = link.moved_write().filter(|_| self.write_by != NEVER) {
-            self.write_by = write_by;
-        }
+        self.patience.adopt_moved();
+        self.patience.check()
     }
 
     /// Sends everything.
@@ -509,7 +364,7 @@ impl<S: Stream> Wire<S> {
             // Shutting down a socket does not wait; a stream that does (TLS) has the reply's patience.
             match Pin::new(&mut self.io).poll_shutdown(cx) {
                 Poll::Ready(done) => {
-                    self.taken(0);
+                    self.patience.taken(0);
                     Poll::Ready(done.map_err(WireError::from))
                 }
                 Poll::Pending => self.wait_for_room(),

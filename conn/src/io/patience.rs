@@ -1,0 +1,229 @@
+//! How long the client of one wire is still waited for.
+//!
+//! Nothing here waits: a wait that begins stores its end in the connection's entry, where the sweeper looks, and a wait
+//! that is over takes it back. Without an entry nobody is ever late.
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{link::Link, wire::WireError};
+use crate::{Pace, Phase, deadlines::NEVER};
+
+/// How long the client of one wire is still waited for.
+#[derive(Debug)]
+pub(super) struct Patience {
+    link: Option<Arc<Link>>,
+    phase: Option<Phase>,
+    /// [`UNBEGUN`] until the client was first waited for in this phase.
+    phase_end: u64,
+    /// When the present wait for bytes ends. Whatever ends the wait sets it back to [`NEVER`].
+    read_by: u64,
+    /// The same of the present wait for room.
+    write_by: u64,
+    read_pace: Pace,
+    write_pace: Pace,
+    /// The task that is woken when the client is late, by the address of its waker.
+    task: usize,
+}
+
+/// The end of a phase in which nobody waited yet. (No other ends when the clock begins.)
+const UNBEGUN: u64 = 0;
+/// The address of no waker.
+const NO_TASK: usize = usize::MAX;
+
+impl Patience {
+    pub(super) fn new(link: Option<Arc<Link>>) -> Self {
+        Patience {
+            link,
+            phase: None,
+            phase_end: NEVER,
+            read_by: NEVER,
+            write_by: NEVER,
+            read_pace: Pace::default(),
+            write_pace: Pace::default(),
+            task: NO_TASK,
+        }
+    }
+
+    #[inline]
+    pub(super) fn link(&self) -> Option<&Arc<Link>> {
+        self.link.as_ref()
+    }
+
+    /// See [`Wire::attend`](super::Wire::attend).
+    #[inline]
+    pub(super) fn attend(&mut self, cx: &Context<'_>) {
+        // While the entry keeps a clone of a waker, no other has its address.
+        let task = cx.waker().data().addr();
+        if self.task != task {
+            self.task = task;
+            if let Some(link) = &self.link {
+                link.attend(cx.waker());
+            }
+        }
+    }
+
+    /// See [`Wire::enter`](super::Wire::enter).
+    #[inline]
+    pub(super) fn enter(&mut self, phase: Phase) {
+        if self.phase != Some(phase) {
+            self.phase = Some(phase);
+            self.phase_end = UNBEGUN;
+            self.read_by = NEVER;
+            if phase == Phase::Body {
+                self.read_pace = Pace::default();
+            }
+        }
+    }
+
+    /// See [`Wire::rest`](super::Wire::rest).
+    #[inline]
+    pub(super) fn rest(&mut self) {
+        self.phase = None;
+        self.read_by = NEVER;
+    }
+
+    /// See [`Wire::pause`](super::Wire::pause).
+    pub(super) fn pause(&mut self) {
+        self.read_pace.pause(self.now());
+        self.read_by = NEVER;
+    }
+
+    /// Bytes are no longer waited for, at least for now.
+    #[inline]
+    pub(super) fn wait_no_longer_for_bytes(&mut self) {
+        self.read_by = NEVER;
+    }
+
+    /// This many bytes arrived: a wait for them, if there was one, is over.
+    #[inline]
+    pub(super) fn arrived(&mut self, n: usize) {
+        if self.phase == Some(Phase::Body) {
+            self.read_pace.moved(n, self.now());
+        }
+        self.read_by = NEVER;
+    }
+
+    /// The client took this many bytes: a wait for room, if there was one, is over.
+    #[inline]
+    pub(super) fn taken(&mut self, n: usize) {
+        if self.write_pace.is_waiting() {
+            self.write_pace.moved(n, self.now());
+            self.write_by = NEVER;
+        } else {
+            self.write_pace.count(n);
+        }
+    }
+
+    /// Begins, or goes on, to wait for bytes. `silent` says that nothing is here that was not understood.
+    #[inline]
+    pub(super) fn wait_for_bytes(&mut self, silent: bool) -> Poll<Result<(), WireError>> {
+        let Some(link) = &self.link else { return Poll::Pending };
+        let conns = &link.conns;
+        self.read_by = match self.phase {
+            None => NEVER,
+            Some(Phase::Body) => match link.moved_read() {
+                Some(read_by) => read_by,
+                None => self.read_pace.wait(conns.now(), conns.coarse()),
+            },
+            Some(phase) => {
+                if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && silent {
+                    self.phase = Some(Phase::LastCall);
+                    self.phase_end = conns.end(Phase::LastCall);
+                } else if self.phase_end == UNBEGUN {
+                    self.phase_end = conns.end(phase);
+                    // Whatever was replied is sent, unless somebody waits for it still: the next reply has a pace of
+                    // its own.
+                    if !self.write_pace.is_waiting() {
+                        self.write_pace = Pace::default();
+                    }
+                }
+                self.phase_end
+            }
+        };
+        self.wait()
+    }
+
+    /// Begins, or goes on, to wait for room.
+    pub(super) fn wait_for_room(&mut self) -> Poll<Result<(), WireError>> {
+        let Some(link) = &self.link else { return Poll::Pending };
+        self.write_by = match link.moved_write() {
+            Some(write_by) => write_by,
+            None => self.write_pace.wait(link.conns.now(), link.conns.coarse()),
+        };
+        self.wait()
+    }
+
+    /// See [`Wire::doubt`](super::Wire::doubt), of a client that has said its last.
+    pub(super) fn doubt(&mut self) -> Result<(), WireError> {
+        let Some(link) = &self.link else { return Ok(()) };
+        if self.phase != Some(Phase::Reply) {
+            self.phase = Some(Phase::Reply);
+            self.phase_end = link.conns.end(Phase::Reply);
+        }
+        self.read_by = link.moved_write().unwrap_or(self.phase_end);
+        self.check()
+    }
+
+    /// See [`Wire::trust`](super::Wire::trust).
+    #[inline]
+    pub(super) fn trust(&mut self) {
+        if self.phase == Some(Phase::Reply) {
+            self.rest();
+        }
+    }
+
+    /// A handler moved a deadline of a wait that is under way, and whoever waits has not looked since.
+    pub(super) fn adopt_moved(&mut self) {
+        let Some(link) = &self.link else { return };
+        if let (Some(Phase::Body), Some(read_by)) = (self.phase, link.moved_read().filter(|_| self.read_by != NEVER)) {
+            self.read_by = read_by;
+        }
+        if let Some(write_by) = link.moved_write().filter(|_| self.write_by != NEVER) {
+            self.write_by = write_by;
+        }
+    }
+
+    /// An error if the present wait is over or the connection was cut.
+    pub(super) fn check(&mut self) -> Result<(), WireError> {
+        match self.wait() {
+            Poll::Ready(Err(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Stores until when this wait may last; an error if that is over already.
+    #[inline]
+    pub(super) fn wait(&mut self) -> Poll<Result<(), WireError>> {
+        let Some(link) = &self.link else { return Poll::Pending };
+        let deadline = self.read_by.min(self.write_by);
+        link.set_deadline(deadline);
+        if link.conns.is_cut() {
+            return Poll::Ready(Err(WireError::Cut));
+        }
+        if deadline > link.conns.now() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(self.late()))
+    }
+
+    /// The wait that is over is told once; what follows (the answer that says so) has a time of its own.
+    #[cold]
+    fn late(&mut self) -> WireError {
+        if let Some(link) = &self.link {
+            link.set_deadline(NEVER);
+        }
+        if self.write_by < self.read_by {
+            self.write_by = NEVER;
+            return WireError::Late(Phase::Reply);
+        }
+        self.read_by = NEVER;
+        WireError::Late(self.phase.unwrap_or(Phase::Head))
+    }
+
+    fn now(&self) -> u64 {
+        self.link.as_ref().map_or(0, |link| link.conns.now())
+    }
+}
