@@ -10,7 +10,10 @@ use http_body::Frame;
 use quintet_conn::{Filled, Phase, Wire, WireError};
 use quintet_listener::Stream;
 
-use super::{body::BodyError, loan::Loan};
+use super::{
+    body::BodyError,
+    loan::{Loan, LoanGuard},
+};
 use crate::Chunked;
 
 /// How much a lent wire reads ahead, in bytes: while nobody reads the body, to notice that the client is gone.
@@ -241,6 +244,59 @@ impl<S: Stream> Lent<S> {
     fn skip(&mut self) -> Result<(), BodyError> {
         while self.decode()?.is_some() {}
         Ok(())
+    }
+}
+
+impl<S: Stream> LoanGuard<'_, Lent<S>> {
+    /// For the owner, while a handler is at work: sends what is to be sent, and looks whether the client is still there.
+    /// Ready only if the connection failed or was cut.
+    pub(super) fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
+        if let Err(error) = self.wire.check() {
+            return self.fails(error);
+        }
+        let before = self.wire.input.len();
+        // A stream remembers one task that reads: while a borrower waits, both are that one.
+        let watched = match self.both(cx) {
+            None => self.wire.poll_watch(cx, AHEAD),
+            Some(both) => {
+                self.wire.attend(cx);
+                self.poll_ahead(&mut Context::from_waker(&both))
+            }
+        };
+        match watched {
+            Poll::Ready(Err(error)) => return self.fails(error),
+            Poll::Ready(Ok(Filled::End)) => self.wake(),
+            _ if self.wire.input.len() != before => {
+                // The borrower may have given up by now: until it reads again, this task is the one to wake.
+                self.wake();
+                if let Poll::Ready(Err(error)) = self.wire.poll_watch(cx, AHEAD) {
+                    return self.fails(error);
+                }
+            }
+            _ => {}
+        }
+        Poll::Pending
+    }
+
+    /// The wire failed while a handler is at work. A client that is late breaks its body, and may still be answered;
+    /// any other failure is the end.
+    #[cold]
+    fn fails(&mut self, error: WireError) -> Poll<WireError> {
+        let told = match error {
+            WireError::Late(phase) if phase != Phase::Reply => {
+                self.fail(BodyError::Late);
+                self.wire.pause();
+                Poll::Pending
+            }
+            WireError::Io(error) => {
+                let kind = error.kind();
+                self.fail(BodyError::Io(Arc::new(error)));
+                Poll::Ready(WireError::Io(kind.into()))
+            }
+            other => Poll::Ready(other),
+        };
+        self.wake();
+        told
     }
 }
 

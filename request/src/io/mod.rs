@@ -2,13 +2,18 @@
 
 mod body;
 mod convert;
+mod guard;
 mod lent;
 mod loan;
+mod pool;
 mod request;
 mod requests;
+mod values;
 mod writer;
 
 pub use body::{Body, BodyError};
-pub use request::{FormReadError, PathValues, Request, Route};
-pub use requests::{Requests, RequestsError, Reuse, Unread, WireGuard};
+pub use guard::WireGuard;
+pub use request::{FormReadError, Request};
+pub use requests::{Requests, RequestsError, Reuse, Unread};
+pub use values::{PathValues, Route};
 pub use writer::Writer;

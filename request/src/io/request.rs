@@ -14,15 +14,15 @@ use bytes::Bytes;
 use quintet_conn::Link;
 use quintet_listener::Addr;
 
-use super::body::{Body, BodyError};
-use crate::{Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version, percent_decode};
+use super::{
+    body::{Body, BodyError},
+    pool,
+    values::{PathValues, Route, decode_lossy},
+};
+use crate::{Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version};
 
 /// How much of a body is read for a form, in bytes: 10 MiB, as in Go.
 const FORM: u64 = 10 << 20;
-/// How many boxes a thread keeps for its next requests: a power of two.
-const KEPT: usize = 256;
-/// A box that grew larger than this, in bytes, is not kept.
-const LARGE: usize = 16 * 1024;
 
 /// One request: what the client said, the body that follows, and what the route added. Go: `http.Request`.
 ///
@@ -40,10 +40,10 @@ const LARGE: usize = 16 * 1024;
 pub struct Request(Option<Box<Inner>>);
 
 #[derive(Default)]
-struct Inner {
+pub(super) struct Inner {
     /// Where in the pool it belongs.
-    place: usize,
-    head: Head,
+    pub(super) place: usize,
+    pub(super) head: Head,
     body: Body,
     link: Option<Arc<Link>>,
     values: PathValues,
@@ -60,31 +60,7 @@ struct Rare {
     extensions: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
-/// A pattern that requests are matched with, as a request remembers it: the text and the names of its wildcards.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// The pattern as it was written.
-    pub pattern: Box<str>,
-    /// The names of its wildcards, in order.
-    pub names: Box<[Box<str>]>,
-}
-
-/// The values of a pattern's wildcards in one path.
-#[derive(Debug, Default)]
-pub struct PathValues {
-    /// The route of this request, or of the last one in this box.
-    route: Option<Arc<Route>>,
-    /// Whether it is this request's.
-    routed: bool,
-    /// Where each value is in the path: offset and length, in bytes.
-    pub spans: Vec<(u32, u32)>,
-    set: Vec<(Box<str>, Box<str>)>,
-}
-
 thread_local! {
-    /// The boxes by the connection that used them last. A connection finds the box of its last request again, and with
-    /// it that request's head, which the next one is likely to resemble; see `Head::parse`.
-    static POOL: RefCell<Vec<Option<Box<Inner>>>> = const { RefCell::new(Vec::new()) };
     /// The request that a panic dropped last: whose it was, and its method and target.
     static DROPPED: RefCell<Option<(Weak<Link>, String)>> = const { RefCell::new(None) };
 }
@@ -107,11 +83,7 @@ impl Request {
 
     /// A request to be filled, for the connection of this number. Its head is whatever it was last.
     pub(super) fn blank(number: usize) -> Request {
-        let place = number % KEPT;
-        let kept = POOL.try_with(|pool| pool.borrow_mut().get_mut(place)?.take()).ok().flatten();
-        let mut inner = kept.unwrap_or_default();
-        inner.place = place;
-        Request(Some(inner))
+        Request(Some(pool::take(number)))
     }
 
     pub(super) fn head_mut(&mut self) -> &mut Head {
@@ -326,21 +298,12 @@ impl Request {
     /// The value of a wildcard, without percent escapes; bytes that are no UTF-8 are replaced. Go:
     /// `Request.PathValue`, which is empty where this is `None`.
     pub fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
-        let values = &self.inner().values;
-        if let Some((_, value)) = values.set.iter().find(|(set, _)| **set == *name) {
-            return Some(Cow::Borrowed(value));
-        }
-        let at = values.route()?.names.iter().position(|known| **known == *name)?;
-        let (start, len) = *values.spans.get(at)?;
-        let raw = self.path().get(start as usize..start as usize + len as usize)?;
-        Some(decode_lossy(raw))
+        self.inner().values.get(name, self.path())
     }
 
     /// Sets the value of a wildcard, or of a name that no wildcard has. Go: `Request.SetPathValue`.
     pub fn set_path_value(&mut self, name: &str, value: &str) {
-        let set = &mut self.inner_mut().values.set;
-        set.retain(|(known, _)| **known != *name);
-        set.push((name.into(), value.into()));
+        self.inner_mut().values.set(name, value);
     }
 
     /// For a router: gives `find` the head, the path and the vector to write the values' places to.
@@ -359,15 +322,7 @@ impl Request {
     /// other threads share.
     #[inline]
     pub fn set_route(&mut self, route: Option<&Arc<Route>>) {
-        let values = &mut self.inner_mut().values;
-        values.routed = route.is_some();
-        let Some(route) = route else { return };
-        if !values.set.is_empty() {
-            values.set.retain(|(set, _)| !route.names.contains(set));
-        }
-        if !values.route.as_ref().is_some_and(|known| Arc::ptr_eq(known, route)) {
-            values.route = Some(Arc::clone(route));
-        }
+        self.inner_mut().values.set_route(route);
     }
 
     /// The method and the target of the request that was dropped last by a panic in this thread, if it came by this
@@ -385,15 +340,6 @@ impl Request {
     /// Attaches a value for whoever handles this request next.
     pub fn set_extension<T: Send + Sync + 'static>(&mut self, value: T) {
         self.rare_mut().extensions.insert(TypeId::of::<T>(), Box::new(value));
-    }
-}
-
-fn decode_lossy(escaped: &str) -> Cow<'_, str> {
-    match percent_decode(escaped.as_bytes()) {
-        Cow::Borrowed(_) => Cow::Borrowed(escaped),
-        Cow::Owned(bytes) => {
-            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
-        }
     }
 }
 
@@ -423,17 +369,6 @@ impl FormReadError {
     }
 }
 
-impl PathValues {
-    fn route(&self) -> Option<&Route> {
-        self.route.as_deref().filter(|_| self.routed)
-    }
-
-    fn clear(&mut self) {
-        self.spans.clear();
-        self.set.clear();
-    }
-}
-
 impl Drop for Request {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -445,19 +380,8 @@ impl Drop for Request {
         inner.body = Body::empty();
         inner.link = None;
         inner.rare = None;
-        inner.values.clear();
-        inner.values.routed = false;
-        if inner.head.capacity() > LARGE {
-            return;
-        }
-        let _ = POOL.try_with(|pool| {
-            let mut pool = pool.borrow_mut();
-            if pool.len() <= inner.place {
-                pool.resize_with(inner.place + 1, || None);
-            }
-            let place = inner.place;
-            pool[place] = Some(inner);
-        });
+        inner.values.end();
+        pool::give(inner);
     }
 }
 

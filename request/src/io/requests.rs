@@ -2,7 +2,6 @@
 
 use std::{
     future::poll_fn,
-    ops::{Deref, DerefMut},
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -11,9 +10,10 @@ use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
 use quintet_listener::Stream;
 
 use super::{
-    body::{Body, BodyError},
+    body::Body,
+    guard::{Guard, WireGuard},
     lent::{AHEAD, Discarded, Left, Lent, Owner},
-    loan::{Loan, LoanGuard},
+    loan::Loan,
     request::Request,
 };
 use crate::{Chunked, Framing, HeadError, Limits, Scan};
@@ -235,36 +235,13 @@ impl<S: Stream> Requests<S> {
     /// While a handler is at work: sends what is to be sent, and looks whether the client is still there. Ready only
     /// if the connection failed or was cut.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
-        let owner = match self.seat.as_mut().expect(SEATED) {
-            Seat::Mine(wire) => return failure(wire.poll_watch(cx, AHEAD)),
-            Seat::Lent(owner) => owner,
-        };
-        let mut lent = owner.0.get().expect(OWNED);
-        if let Err(error) = lent.wire.check() {
-            return lent.fails(error);
+        match self.seat.as_mut().expect(SEATED) {
+            Seat::Mine(wire) => match wire.poll_watch(cx, AHEAD) {
+                Poll::Ready(Err(error)) => Poll::Ready(error),
+                _ => Poll::Pending,
+            },
+            Seat::Lent(owner) => owner.0.get().expect(OWNED).poll_watch(cx),
         }
-        let before = lent.wire.input.len();
-        // A stream remembers one task that reads: while a borrower waits, both are that one.
-        let watched = match lent.both(cx) {
-            None => lent.wire.poll_watch(cx, AHEAD),
-            Some(both) => {
-                lent.wire.attend(cx);
-                lent.poll_ahead(&mut Context::from_waker(&both))
-            }
-        };
-        match watched {
-            Poll::Ready(Err(error)) => return lent.fails(error),
-            Poll::Ready(Ok(Filled::End)) => lent.wake(),
-            _ if lent.wire.input.len() != before => {
-                // The borrower may have given up by now: until it reads again, this task is the one to wake.
-                lent.wake();
-                if let Poll::Ready(Err(error)) = lent.wire.poll_watch(cx, AHEAD) {
-                    return lent.fails(error);
-                }
-            }
-            _ => {}
-        }
-        Poll::Pending
     }
 
     /// Sends everything. A body that nobody holds any more is thrown away meanwhile, up to `limit` bytes: a client that
@@ -370,29 +347,6 @@ impl<S: Stream> Requests<S> {
     }
 }
 
-impl<S: Stream> LoanGuard<'_, Lent<S>> {
-    /// The wire failed while a handler is at work. A client that is late breaks its body, and may still be answered;
-    /// any other failure is the end.
-    #[cold]
-    fn fails(&mut self, error: WireError) -> Poll<WireError> {
-        let told = match error {
-            WireError::Late(phase) if phase != Phase::Reply => {
-                self.fail(BodyError::Late);
-                self.wire.pause();
-                Poll::Pending
-            }
-            WireError::Io(error) => {
-                let kind = error.kind();
-                self.fail(BodyError::Io(Arc::new(error)));
-                Poll::Ready(WireError::Io(kind.into()))
-            }
-            other => Poll::Ready(other),
-        };
-        self.wake();
-        told
-    }
-}
-
 const SEATED: &str = "the wire leaves only with the requests, or for the time of a settlement";
 const OWNED: &str = "only the owner takes a loan back, and then it has no loan";
 
@@ -421,42 +375,4 @@ fn await_head<S: Stream>(wire: &mut Wire<S>, silent: bool) {
 #[inline]
 fn is_silent<S>(wire: &Wire<S>) -> bool {
     matches!(wire.input.filled(), b"" | b"\r" | b"\r\n")
-}
-
-fn failure(polled: Poll<Result<Filled, WireError>>) -> Poll<WireError> {
-    match polled {
-        Poll::Ready(Err(error)) => Poll::Ready(error),
-        Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
-    }
-}
-
-/// The wire, for as long as nobody waits.
-#[derive(Debug)]
-pub struct WireGuard<'a, S: Stream>(Guard<'a, S>);
-
-#[derive(Debug)]
-enum Guard<'a, S: Stream> {
-    Mine(&'a mut Wire<S>),
-    Lent(LoanGuard<'a, Lent<S>>),
-}
-
-impl<S: Stream> Deref for WireGuard<'_, S> {
-    type Target = Wire<S>;
-    #[inline]
-    fn deref(&self) -> &Wire<S> {
-        match &self.0 {
-            Guard::Mine(wire) => wire,
-            Guard::Lent(lent) => &lent.wire,
-        }
-    }
-}
-
-impl<S: Stream> DerefMut for WireGuard<'_, S> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut Wire<S> {
-        match &mut self.0 {
-            Guard::Mine(wire) => wire,
-            Guard::Lent(lent) => &mut lent.wire,
-        }
-    }
 }

@@ -1,0 +1,83 @@
+//! What a route said of a request: which pattern, and the values of its wildcards.
+
+use std::{borrow::Cow, sync::Arc};
+
+use crate::percent_decode;
+
+/// A pattern that requests are matched with, as a request remembers it: the text and the names of its wildcards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The pattern as it was written.
+    pub pattern: Box<str>,
+    /// The names of its wildcards, in order.
+    pub names: Box<[Box<str>]>,
+}
+
+/// The values of a pattern's wildcards in one path.
+#[derive(Debug, Default)]
+pub struct PathValues {
+    /// The route of this request, or of the last one in this box.
+    route: Option<Arc<Route>>,
+    /// Whether it is this request's.
+    routed: bool,
+    /// Where each value is in the path: offset and length, in bytes.
+    pub spans: Vec<(u32, u32)>,
+    set: Vec<(Box<str>, Box<str>)>,
+}
+
+impl PathValues {
+    /// The request's route, if a router found one.
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.route.as_deref().filter(|_| self.routed)
+    }
+
+    /// See [`Request::set_route`](super::Request::set_route).
+    #[inline]
+    pub(super) fn set_route(&mut self, route: Option<&Arc<Route>>) {
+        self.routed = route.is_some();
+        let Some(route) = route else { return };
+        if !self.set.is_empty() {
+            self.set.retain(|(set, _)| !route.names.contains(set));
+        }
+        if !self.route.as_ref().is_some_and(|known| Arc::ptr_eq(known, route)) {
+            self.route = Some(Arc::clone(route));
+        }
+    }
+
+    /// The value of this name, decoded: one that was set, or the wildcard's part of the path.
+    pub(super) fn get<'a>(&'a self, name: &str, path: &'a str) -> Option<Cow<'a, str>> {
+        if let Some((_, value)) = self.set.iter().find(|(set, _)| **set == *name) {
+            return Some(Cow::Borrowed(value));
+        }
+        let at = self.route()?.names.iter().position(|known| **known == *name)?;
+        let (start, len) = *self.spans.get(at)?;
+        path.get(start as usize..start as usize + len as usize).map(decode_lossy)
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.set.retain(|(known, _)| **known != *name);
+        self.set.push((name.into(), value.into()));
+    }
+
+    /// Forgets the values, as they are parts of a path that changed.
+    pub(super) fn clear(&mut self) {
+        self.spans.clear();
+        self.set.clear();
+    }
+
+    /// Forgets the request; the route stays, for the next one that finds the same.
+    pub(super) fn end(&mut self) {
+        self.clear();
+        self.routed = false;
+    }
+}
+
+/// Text without percent escapes; bytes that are no UTF-8 are replaced.
+pub(super) fn decode_lossy(escaped: &str) -> Cow<'_, str> {
+    match percent_decode(escaped.as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(escaped),
+        Cow::Owned(bytes) => {
+            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+        }
+    }
+}
