@@ -71,7 +71,8 @@ pub struct Hooks {
     /// A client was refused before a handler was asked. The reply that is returned, if any, is sent in place of the
     /// plain one; its status may be any, and the connection closes.
     pub refused: Option<Arc<dyn Fn(&Refused<'_>) -> Option<Response> + Send + Sync>>,
-    /// A handler panicked; the client was answered 500 if it was not answered yet, and the connection closed.
+    /// A handler panicked, or what it took a connection over for; the client is answered 500 if it was not answered yet,
+    /// and the connection closes.
     pub panicked: Option<Arc<dyn Fn(&Panicked<'_>) + Send + Sync>>,
     /// A connection could not be accepted and will be tried again; at most once a second.
     pub accept_error: Option<Arc<dyn Fn(&AcceptError<'_>) + Send + Sync>>,
@@ -97,7 +98,7 @@ pub struct Panicked<'a> {
     pub link: &'a Link,
     /// What was said: the payload, if it is text.
     pub message: &'a str,
-    /// The method and the target of the request, unless the handler had dropped it.
+    /// The method and the target of the request, unless the handler had dropped it before.
     pub request: Option<&'a str>,
 }
 

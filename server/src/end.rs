@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::Poll,
 };
@@ -12,7 +13,7 @@ use quintet_listener::Stream;
 use quintet_mux::{Response, Upgrade, Upgraded};
 use quintet_request::{Requests, RequestsError, Reuse, Unread};
 
-use crate::{config::Refused, encode, exchange::Exchange, server::Shared};
+use crate::{call::panicked, config::Refused, encode, exchange::Exchange, server::Shared};
 
 /// Closes a connection after its last reply. A client that may still be sending is read for a while, so that the reply
 /// is not lost.
@@ -52,7 +53,7 @@ fn plain(status: u16, error: &RequestsError) -> Response {
 }
 
 /// Hands a connection over, and keeps it counted until whoever has it is done. Go: `(*conn).hijackLocked`.
-pub(crate) async fn hijack<S: Stream>(link: &Link, requests: Requests<S>, upgrade: Upgrade) {
+pub(crate) async fn hijack<H, S: Stream>(server: &Shared<H>, link: &Link, requests: Requests<S>, upgrade: Upgrade) {
     let mut wire = requests.into_wire();
     if wire.flush().await.is_err() {
         return;
@@ -65,9 +66,13 @@ pub(crate) async fn hijack<S: Stream>(link: &Link, requests: Requests<S>, upgrad
     link.set_state(State::Hijacked);
     let (io, mut input, _) = wire.into_parts();
     let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));
-    poll_fn(|cx| match other.as_mut().poll(cx) {
-        Poll::Pending if link.conns().is_cut() => Poll::Ready(()),
-        polled => polled,
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| other.as_mut().poll(cx))) {
+        Ok(Poll::Pending) if link.conns().is_cut() => Poll::Ready(()),
+        Ok(polled) => polled,
+        Err(payload) => {
+            panicked(server, link, &*payload);
+            Poll::Ready(())
+        }
     })
     .await;
 }

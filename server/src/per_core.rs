@@ -3,12 +3,15 @@
 //! A connection stays on the thread that accepted it: nothing of it is ever moved between cores, and no lock is
 //! waited for. The kernel spreads new connections over the listeners (`SO_REUSEPORT`).
 
-use std::{io, num::NonZeroUsize, thread};
+use std::{io, num::NonZeroUsize, thread, time::Duration};
 
-use quintet_listener::{Tcp, reuse_port};
+use quintet_listener::{Listener, reuse_port};
 use quintet_mux::Handler;
 
 use crate::server::{ServeError, Server};
+
+/// How long the others may go on when one thread cannot.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl<H: Handler> Server<H> {
     /// Serves an address with `threads` threads, each with a runtime and a listener of its own, until the server is
@@ -16,31 +19,74 @@ impl<H: Handler> Server<H> {
     /// another thread.
     ///
     /// # Errors
-    /// [`ServeError::Listen`] if the address cannot be listened on, else the first error of a thread.
+    /// [`ServeError::Listen`] if the address cannot be listened on; else the first error of a thread, at which the others
+    /// are shut down.
     pub fn serve_per_core(&self, addr: &str, threads: NonZeroUsize) -> Result<(), ServeError> {
         let failed = |source| ServeError::Listen { addr: addr.to_owned(), source };
         let listeners = reuse_port(addr, threads.get()).map_err(failed)?;
-        let threads: Vec<_> = listeners
-            .into_iter()
-            .map(|listener| {
-                let server = self.clone();
-                thread::Builder::new().name("quintet".into()).spawn(move || server.serve_alone(listener))
-            })
-            .collect::<io::Result<_>>()
-            .map_err(failed)?;
-        let ended = threads.into_iter().map(|thread| match thread.join() {
-            Ok(ended) => ended,
-            Err(payload) => std::panic::resume_unwind(payload),
-        });
-        ended.fold(Ok(()), Result::and)
+        self.serve_each(listeners).map_err(failed)?.fold(Ok(()), Result::and)
     }
 
-    fn serve_alone(&self, listener: Tcp) -> Result<(), ServeError> {
+    /// A thread for each listener; how each ends.
+    fn serve_each<L: Listener>(
+        &self,
+        listeners: Vec<L>,
+    ) -> io::Result<impl Iterator<Item = Result<(), ServeError>> + use<H, L>> {
+        let spawn = |listener| {
+            let server = self.clone();
+            thread::Builder::new().name("quintet".into()).spawn(move || server.serve_alone(listener))
+        };
+        let threads = listeners.into_iter().map(spawn).collect::<io::Result<Vec<_>>>()?;
+        Ok(threads.into_iter().map(|thread| match thread.join() {
+            Ok(ended) => ended,
+            Err(payload) => std::panic::resume_unwind(payload),
+        }))
+    }
+
+    fn serve_alone<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Accept)?;
         runtime.block_on(async {
-            self.serve(listener).await?;
-            self.drained().await;
-            Ok(())
+            let served = self.serve(listener).await;
+            match served {
+                Ok(()) => self.drained().await,
+                // Nobody wants to find out later that a part of the machine stands idle.
+                Err(_) => drop(self.shutdown(PATIENCE).await),
+            }
+            served
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quintet_listener::{Addr, Tcp};
+
+    /// A listener that cannot go on, or one that can.
+    enum Either {
+        Broken,
+        Whole(Tcp),
+    }
+
+    impl Listener for Either {
+        type Stream = tokio::net::TcpStream;
+        async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
+            match self {
+                Either::Broken => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+                Either::Whole(tcp) => tcp.accept().await,
+            }
+        }
+        fn local_addr(&self) -> io::Result<Addr> {
+            Ok("127.0.0.1:0".parse().unwrap())
+        }
+    }
+
+    #[test]
+    fn a_thread_that_cannot_go_on_ends_the_others() {
+        let server = Server::new(async |_| "");
+        let listeners =
+            vec![Either::Whole(reuse_port("127.0.0.1:0", NonZeroUsize::MIN.get()).unwrap().remove(0)), Either::Broken];
+        let ends: Vec<_> = server.serve_each(listeners).unwrap().collect();
+        assert!(matches!(ends[..], [Ok(()), Err(ServeError::Accept(_))]), "{ends:?}");
     }
 }

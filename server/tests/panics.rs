@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::StatusCode;
 use http_body::Frame;
 use quintet_server::{Body, Config, Counts, Handler, Request, Response, ServeMux, Server};
 use support::{Client, Dial, bounded, dial, eventually, in_memory, on_loopback};
@@ -84,6 +85,23 @@ async fn a_panic_after_an_await() {
         is_answered_500(&mut client).await;
         assert_eq!(told(&hook), [("late, at /b".to_owned(), Some("POST /b".to_owned()))]);
         drop(client);
+        eventually("nobody is left", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_another_protocol() {
+    bounded(async {
+        let (server, dial, hook) = start(async |_: Request| {
+            Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, async |_| panic!("after the takeover"))
+                .with_header("upgrade", "x")
+        });
+        let mut client = dial.connect();
+        client.get("/a").await;
+        assert_eq!(client.head().await.expect("a head").0, 101);
+        assert!(client.ends().await);
+        assert_eq!(told(&hook), [("after the takeover".to_owned(), None)]);
         eventually("nobody is left", || server.counts() == Counts::default()).await;
     })
     .await;
