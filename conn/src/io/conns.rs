@@ -16,6 +16,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
@@ -43,7 +44,7 @@ const STEP: u64 = 250;
 const SLACK: Duration = Duration::from_millis(STEP + 1);
 
 /// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
-/// both are [`State::New`]. Go: `Server.ConnState`.
+/// both are [`State::New`]. A hook that panics is not heard; the connection goes on. Go: `Server.ConnState`.
 pub type StateHook = Box<dyn Fn(&Link, State, State) + Send + Sync>;
 
 /// The connections of one accept loop.
@@ -275,9 +276,11 @@ impl Conns {
         self.now().saturating_add(millis(wait.saturating_add(SLACK)))
     }
 
+    /// Tells the hook. It only looks on: if it panics, neither the connection nor the accept loop ends with it.
+    #[inline]
     pub(super) fn tell(&self, link: &Link, from: State, to: State) {
         if let Some(hook) = &self.hook {
-            hook(link, from, to);
+            let _ = catch_unwind(AssertUnwindSafe(|| hook(link, from, to)));
         }
     }
 
@@ -365,16 +368,9 @@ impl std::ops::Deref for Tracked {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
-        /// Whatever the hook does, the connection has ended.
-        struct Leave<'a>(&'a Link);
-        impl Drop for Leave<'_> {
-            fn drop(&mut self) {
-                self.0.cancel();
-                self.0.dismiss();
-                self.0.conns.leave(self.0.seat);
-            }
-        }
-        let ended = Leave(&self.0);
-        ended.0.set_state(State::Closed);
+        self.0.set_state(State::Closed);
+        self.0.cancel();
+        self.0.dismiss();
+        self.0.conns.leave(self.0.seat);
     }
 }
