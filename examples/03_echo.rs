@@ -17,20 +17,21 @@ const LINE: usize = 1000;
 
 /// Sends every line back until the client has said everything.
 async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
-    let (link, mut wire) = conn.split(); // dropping the link says that the connection is over
+    let (link, mut wire) = conn.split(); // keep both: dropping the link says that the connection is over
     loop {
         while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
             let (input, output) = (&mut wire.input, &mut wire.output);
             output.extend(&input.filled()[..=end]);
             input.consume(end + 1);
+            wire.rest(); // the next line has a time of its own
         }
         if wire.input.is_empty() {
             if link.is_stopping() {
                 wire.flush().await?;
                 return Ok("was the last");
             }
-            link.set_state(State::Idle);
-            wire.enter(Phase::Idle);
+            link.set_state(State::Idle); // not from New: who never spoke has the time of a first line
+            wire.enter(if link.state() == State::New { Phase::Head } else { Phase::Idle });
         } else {
             wire.enter(Phase::Head);
         }

@@ -8,7 +8,7 @@
 //! You see:  the request line and the body again, twice on one connection; and a refusal that says why.
 //! End:      Ctrl-C. Requests that are under way are finished first.
 
-use quintet_conn::{Conn, Conns, Deadlines, State};
+use quintet_conn::{Conn, Conns, Deadlines};
 use quintet_listener::{Listener, Retry, Stream, listen};
 use quintet_request::{Limits, Requests, Reuse};
 use std::sync::Arc;
@@ -50,7 +50,8 @@ async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
         drop(request);
         // Takes the wire back from the body, and says whether the next byte begins a request.
         match requests.settle(64 << 10).await {
-            Ok(Reuse::Yes) if !close => link.set_state(State::Idle),
+            Ok(Reuse::Yes) if !close => {}
+            Ok(Reuse::Yes) => break Reuse::No,
             Ok(reuse) => break reuse,
             Err(_) => break Reuse::No,
         }

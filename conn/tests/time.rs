@@ -64,6 +64,37 @@ mod head {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_client_that_has_always_begun_the_next_line_is_not_late_for_all_of_them() {
+        let conns = conns(limits());
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        tokio::spawn(async move {
+            client.write_all(b"a li").await.unwrap();
+            for _ in 0..100 {
+                sleep(secs(1)).await;
+                client.write_all(b"ne\na li").await.unwrap(); // the end of one and the beginning of the next
+            }
+            sleep(secs(1000)).await;
+        });
+        let (lines, error) = ends_after(secs(110), async {
+            let mut lines = 0;
+            loop {
+                while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
+                    wire.input.consume(end + 1);
+                    wire.rest();
+                    lines += 1;
+                }
+                wire.enter(Phase::Head);
+                if let Err(error) = wire.turn(1024).await {
+                    return (lines, error);
+                }
+            }
+        })
+        .await;
+        assert!(matches!(error, WireError::Late(Phase::Head)), "{error:?}");
+        assert_eq!(lines, 100);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_dribbled_head_is_not_prolonged_by_its_bytes() {
         for offset in offsets() {
             let conns = conns(limits());

@@ -13,6 +13,28 @@ use crate::{
 };
 
 /// What a mux answers.
+///
+/// # Example
+/// What to reply, under any server:
+/// ```
+/// use quintet_mux::{Found, Mux};
+///
+/// fn answer(mux: &Mux<&'static str>, method: &str, host: &str, path: &str) -> (u16, String) {
+///     match mux.find(method, host, path).found {
+///         Found::Match(route) => (200, route.value.to_string()),
+///         Found::Redirect { path, .. } => (307, format!("Location: {path}")),
+///         Found::MethodNotAllowed { allow } => (405, format!("Allow: {allow}")),
+///         Found::NotFound => (404, String::new()),
+///     }
+/// }
+///
+/// let mut mux = Mux::new();
+/// mux.insert("GET /items/", "items")?;
+/// assert_eq!(answer(&mux, "GET", "", "/items/7"), (200, "items".to_owned()));
+/// assert_eq!(answer(&mux, "GET", "", "/items"), (307, "Location: /items/".to_owned()));
+/// assert_eq!(answer(&mux, "POST", "", "/items/7"), (405, "Allow: GET, HEAD".to_owned()));
+/// # Ok::<(), quintet_mux::InsertError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Found<'m, T> {
     /// This route.
@@ -58,6 +80,9 @@ impl<T> Mux<T> {
     /// `host` is that of the request, with or without port, or empty. `path` is the path as it came, with its
     /// escapes and without a query. `CONNECT` takes host and path unchanged; for other methods the port is ignored
     /// and a path that is not [clean](clean_path) leads to a redirect. Go: `ServeMux.findHandler`.
+    ///
+    /// Hosts are compared as they are, as in Go: lower-case that of a request before. The target `*` of `OPTIONS *` is no
+    /// path and is answered by whoever asks, before.
     #[must_use]
     pub fn find<'a>(&'a self, method: &str, host: &str, path: &'a str) -> Lookup<'a, T> {
         let mut spans = Vec::new();

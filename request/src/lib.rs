@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod again;
 mod auth;
@@ -46,3 +47,6 @@ pub use io::{
     Body, BodyError, FormReadError, PathValues, Request, Requests, RequestsError, Reuse, Route, Unread, WireGuard,
     Writer,
 };
+
+#[cfg(feature = "io")]
+pub use quintet_conn;

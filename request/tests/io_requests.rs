@@ -42,6 +42,26 @@ async fn a_small_piece_of_a_large_body_keeps_little_memory() {
 }
 
 #[tokio::test]
+async fn a_connection_that_the_client_wants_closed_is_not_used_again() {
+    let close = "Connection: close\r\n";
+    for (head, expected) in [
+        ("POST / HTTP/1.1\r\nHost: a\r\n".to_owned(), Reuse::Yes),
+        (format!("POST / HTTP/1.1\r\nHost: a\r\n{close}"), Reuse::No),
+        ("POST / HTTP/1.0\r\n".to_owned(), Reuse::No),
+        ("POST / HTTP/1.0\r\nConnection: keep-alive\r\n".to_owned(), Reuse::Yes),
+    ] {
+        for late in [0, 1, 3] {
+            let (mut client, mut requests) = pair();
+            client.write_all(format!("{head}Content-Length: 3\r\n\r\n").as_bytes()).await.unwrap();
+            client.write_all(&b"abc"[..3 - late]).await.unwrap();
+            drop(requests.next().await.unwrap().unwrap());
+            client.write_all(&b"abc"[3 - late..]).await.unwrap();
+            assert_eq!(requests.settle(10).await.unwrap(), expected, "{head:?}, {late} bytes late");
+        }
+    }
+}
+
+#[tokio::test]
 async fn requests_follow_one_another_whatever_becomes_of_their_bodies() {
     let (mut client, mut requests) = pair();
     let bodies = ["3\r\nabc\r\n0\r\n\r\n", "0\r\n\r\n", "1\r\nx\r\n2;e=1\r\nyz\r\n0\r\nt: 1\r\n\r\n"];

@@ -35,6 +35,9 @@ pub fn handle_func(pattern: &str, handler: impl Handler) {
 /// # Errors
 /// [`ServeError`]; it does not return otherwise.
 ///
+/// # Cancel safety
+/// Dropping the future closes the listener; connections go on.
+///
 /// # Example
 /// ```no_run
 /// use quintet_server::{Request, handle_func, listen_and_serve};

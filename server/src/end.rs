@@ -17,11 +17,11 @@ use crate::{call::panicked, config::Refused, encode, exchange::Exchange, server:
 
 /// Closes a connection after its last reply. A client that may still be sending is read for a while, so that the reply
 /// is not lost.
-pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: Requests<S>, reuse: Reuse) {
-    let mut wire = requests.into_wire();
+pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>, reuse: Reuse) {
+    let wire = requests.reclaim();
     let sent = wire.flush().await;
     if sent.is_ok() && (reuse == Reuse::Unread || !wire.input.is_empty()) {
-        let _ = wire.linger(server.config.linger).await;
+        let _ = Box::pin(wire.linger(server.config.linger)).await;
     }
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn refuse<H, S: Stream>(
         encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &body);
         wire.output.push(body);
     }
-    close(server, requests, Reuse::Unread).await;
+    close(server, &mut requests, Reuse::Unread).await;
 }
 
 fn plain(status: u16, error: &RequestsError) -> Response {

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod call;
 mod config;
@@ -25,11 +26,18 @@ pub use sniff::sniff;
 pub use tower::{HandlerService, TowerHandler};
 
 pub use quintet_conn::{Counts, Deadlines, Link, State};
-pub use quintet_listener::{AcceptError, Addr, Health, Limit, Listener, Retry, Stream, Tcp, TcpOptions, listen};
+pub use quintet_listener::{
+    AcceptError, Addr, Class, Freed, Health, KeepAlive, Limit, Listener, Permits, Retry, Stream, Tcp, TcpOptions,
+    listen, reuse_port,
+};
 pub use quintet_mux::{
-    Allow, BoxHandler, ContentType, Handler, Html, IntoHeaders, IntoResponse, Mux, Pattern, Response, ServeMux,
-    Upgraded,
+    Allow, BoxHandler, ContentType, CrossOrigin, CrossOriginProtection, Handler, Html, InsertError, IntoHeaders,
+    IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded, allow_query_semicolons, error, max_bytes, not_found,
+    redirect, redirect_handler, strip_prefix, timeout,
 };
 pub use quintet_request::{
-    Body, BodyError, Cookie, Form, FormReadError, Limits, Request, RequestsError, SetCookie, Writer,
+    Body, BodyError, Cookie, Cookies, Form, FormReadError, HeadError, Limits, Request, RequestsError, SameSite,
+    SetCookie, Target, Version, Writer,
 };
+
+pub use http::{self, HeaderMap, StatusCode};

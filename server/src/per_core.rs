@@ -24,7 +24,7 @@ impl<H: Handler> Server<H> {
     pub fn serve_per_core(&self, addr: &str, threads: NonZeroUsize) -> Result<(), ServeError> {
         let failed = |source| ServeError::Listen { addr: addr.to_owned(), source };
         let listeners = reuse_port(addr, threads.get()).map_err(failed)?;
-        self.serve_each(listeners).map_err(failed)?.fold(Ok(()), Result::and)
+        together(self.serve_each(listeners).map_err(failed)?)
     }
 
     /// A thread for each listener; how each ends.
@@ -57,6 +57,15 @@ impl<H: Handler> Server<H> {
     }
 }
 
+/// What all threads come to: the first error. (That one found the server closed says less than why it was.)
+fn together(ends: impl Iterator<Item = Result<(), ServeError>>) -> Result<(), ServeError> {
+    let worse = |so_far: Result<_, _>, end: Result<_, _>| match (&so_far, &end) {
+        (Ok(()) | Err(ServeError::Closed), Err(_)) => end,
+        _ => so_far,
+    };
+    ends.reduce(worse).unwrap_or(Ok(()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,7 +95,7 @@ mod tests {
         let server = Server::new(async |_| "");
         let listeners =
             vec![Either::Whole(reuse_port("127.0.0.1:0", NonZeroUsize::MIN.get()).unwrap().remove(0)), Either::Broken];
-        let ends: Vec<_> = server.serve_each(listeners).unwrap().collect();
-        assert!(matches!(ends[..], [Ok(()), Err(ServeError::Accept(_))]), "{ends:?}");
+        let end = together(server.serve_each(listeners).unwrap());
+        assert!(matches!(end, Err(ServeError::Accept(_))), "{end:?}");
     }
 }

@@ -131,6 +131,9 @@ impl<H: Handler> Server<H> {
     ///
     /// # Errors
     /// [`ServeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener; connections go on.
     pub async fn listen_and_serve(&self, addr: &str) -> Result<(), ServeError> {
         let listener = listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })?;
         self.serve(listener).await
@@ -141,6 +144,9 @@ impl<H: Handler> Server<H> {
     ///
     /// # Errors
     /// [`ServeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener; connections go on, and no signal is waited for.
     pub async fn run(&self, addr: &str, patience: Duration) -> Result<Report, ServeError> {
         let listener = listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })?;
         self.serve_until_signal(listener, patience).await
@@ -168,6 +174,9 @@ impl<H: Handler> Server<H> {
     }
 
     /// Cuts everything off at once: listeners, connections and the handlers at work on them. Go: `Server.Close`.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the server shutting down; once polled, everything is told to end.
     pub async fn close(&self) -> Report {
         self.shutdown(Duration::ZERO).await
     }

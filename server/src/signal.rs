@@ -40,6 +40,9 @@ impl<H: Handler> Server<H> {
 
     /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this patience; a second signal cuts
     /// everything off. Serve in another task meanwhile, as many listeners as you like.
+    ///
+    /// # Cancel safety
+    /// Dropped before a signal, nothing happened; afterwards the server goes on shutting down without a deadline.
     pub async fn until_signal(&self, patience: Duration) -> Report {
         signal().await;
         self.drain(patience).await

@@ -20,7 +20,12 @@ use tower_service::Service;
 
 /// A `tower::Service` (an axum `Router`, say) as a [`Handler`].
 ///
-/// The service is cloned for each request, as `tower` wants it. Its error is answered with 500.
+/// The service is cloned for each request, as `tower` wants it. Its error is answered with 500, and what it says is lost:
+/// a service that can fail turns its errors into responses itself.
+///
+/// The request's [`Arc<Link>`](quintet_conn::Link), which knows the client's address and whether it is still there, is among
+/// the extensions. What axum does by means of hyper does not work: `ConnectInfo`, and `WebSocketUpgrade`, for which
+/// there is [`Response::upgrade`].
 ///
 /// # Example
 /// ```no_run

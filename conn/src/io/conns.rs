@@ -48,6 +48,23 @@ const SLACK: Duration = Duration::from_millis(STEP + 1);
 pub type StateHook = Box<dyn Fn(&Link, State, State) + Send + Sync>;
 
 /// The connections of one accept loop.
+///
+/// Their limits hold only while [`sweep`](Self::sweep) runs: spawn it once.
+///
+/// ```
+/// use quintet_conn::{Conns, Deadlines, State};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let conns = Conns::new(Deadlines::default(), None, None);
+/// tokio::spawn(conns.sweep());
+/// let (stream, _client) = tokio::io::duplex(1024); // or whatever a listener accepted
+/// let (link, wire) = conns.admit(stream, "192.0.2.1:54321".parse()?).split();
+/// assert_eq!((link.state(), conns.counts().new), (State::New, 1));
+/// drop((link, wire));
+/// assert_eq!(conns.counts().total(), 0);
+/// # Ok(()) }
+/// ```
 pub struct Conns {
     epoch: Instant,
     now: AtomicU64,
@@ -157,6 +174,9 @@ impl Conns {
 
     /// The sweeper: moves the clock and wakes connections that are late. Spawn it once; it ends when nobody holds
     /// these connections any more.
+    ///
+    /// # Cancel safety
+    /// Dropping it stops the clock: nobody is late until another one runs.
     pub fn sweep(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
         let (conns, broom) = (Arc::downgrade(self), Arc::clone(&self.broom));
         async move {
@@ -348,7 +368,8 @@ pub struct Conn<S> {
 }
 
 impl<S> Conn<S> {
-    /// The entry, which keeps the connection counted until it is dropped, and the wire.
+    /// The entry, which keeps the connection counted until it is dropped, and the wire. Keep it as long as the wire: with
+    /// it end the wire's deadlines, and nobody waits for a connection that has none.
     pub fn split(self) -> (Tracked, Wire<S>) {
         (self.link, self.wire)
     }
@@ -357,6 +378,7 @@ impl<S> Conn<S> {
 /// Keeps a connection counted; dropping it is the connection's end: the state becomes [`State::Closed`] and whoever
 /// waits for the client is told. Go: the deferred block of `conn.serve`.
 #[derive(Debug)]
+#[must_use = "dropping it is the connection's end: its wire has no deadlines any more"]
 pub struct Tracked(Arc<Link>);
 
 impl std::ops::Deref for Tracked {

@@ -50,8 +50,9 @@ pub enum Filled {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The client took longer than it may in this phase.
-    #[error("the client was too slow ({0:?})")]
+    /// The client took longer than it may in this phase. For [`Phase::Idle`] and [`Phase::LastCall`] that is the usual
+    /// end of a connection.
+    #[error("{}", late(*.0))]
     Late(Phase),
     /// The server closes every connection.
     #[error("the connection was cut")]
@@ -59,6 +60,17 @@ pub enum WireError {
     /// The stream failed.
     #[error("the stream failed")]
     Io(#[from] io::Error),
+}
+
+fn late(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle => "the connection was idle for as long as it may",
+        Phase::LastCall => "the server is stopping, and the client sent nothing more",
+        Phase::Head => "the client was too slow to finish a head",
+        Phase::Body => "the client was too slow to send its body",
+        Phase::Reply => "the client was too slow to take its reply",
+        Phase::Linger => "the client went on sending after its final answer",
+    }
 }
 
 impl<S> Wire<S> {
@@ -89,13 +101,16 @@ impl<S> Wire<S> {
     /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
     /// prolonged by each of its bytes.
     ///
-    /// The time begins to run when the client is first waited for, which is after everything was sent to it.
+    /// The time begins to run when the client is first waited for, which is after everything was sent to it. To begin
+    /// another of the same kind (the next head, the next line), [`rest`](Self::rest) first: otherwise a client that has
+    /// always begun the next when one is understood is late for all of them together.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
         self.patience.enter(phase);
     }
 
-    /// The client is not waited for (a handler is at work): no phase is under way, and no read is late.
+    /// The client is not waited for (a handler is at work, what it sent was understood): no phase is under way, and no
+    /// read is late.
     #[inline]
     pub fn rest(&mut self) {
         self.patience.rest();

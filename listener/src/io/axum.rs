@@ -72,7 +72,7 @@ async fn insist<L: Listener>(listener: &mut L) -> (L::Stream, Addr) {
     }
 }
 
-/// `ConnectInfo<Addr>` tells a handler who the client is.
+/// `ConnectInfo<Addr>` tells a handler who the client is; axum wants `into_make_service_with_connect_info::<Addr>()`.
 macro_rules! connected {
     ($($(#[$attribute:meta])* [$($generics:tt)*] $listener:ty),* $(,)?) => {$(
         $(#[$attribute])*

@@ -29,9 +29,31 @@ use super::{into_response::IntoResponse, response::Response};
 /// # fn check(_: impl Handler) {}
 /// # check(hello);
 /// ```
+///
+/// # Sharing
+/// A closure that shares something with other calls gives each its own reference to it; an `async` closure cannot.
+/// ```
+/// # use quintet_mux::ServeMux;
+/// # use quintet_request::Request;
+/// use std::sync::Arc;
+///
+/// let greeting = Arc::new(String::from("hello\n"));
+/// let mux = ServeMux::new();
+/// mux.handle("/", move |_: Request| {
+///     let greeting = Arc::clone(&greeting);
+///     async move { (*greeting).clone() }
+/// });
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not answer requests",
+    label = "not a handler",
+    note = "a handler is an `async fn(Request) -> impl IntoResponse`, a closure `|request: Request| async move {{ … }}`, or a type that implements `Handler`",
+    note = "a closure that shares something clones it for each call: `move |_: Request| {{ let db = db.clone(); async move {{ … }} }}`"
+)]
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
     ///
+    /// # Cancel safety
     /// The future is not dropped when the client goes away, only when the connection is cut; a handler that wants to
     /// know waits for [`Request::cancelled`].
     fn call(&self, request: Request) -> impl Future<Output = Response> + Send;

@@ -20,6 +20,11 @@ use super::response::{ContentType, Response, TEXT};
 /// assert_eq!(reply.status(), 404);
 /// assert_eq!(reply.header("content-type").unwrap(), "text/plain; charset=utf-8");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be answered",
+    label = "not a response",
+    note = "text, bytes, `Html`, a `Body`, a `StatusCode`, a `Response` and an `http::Response` can be; so can a tuple that puts a `StatusCode` or fields before one of them, and a `Result` of two that can"
+)]
 pub trait IntoResponse {
     /// Makes the reply.
     fn into_response(self) -> Response;

@@ -230,7 +230,10 @@ pub struct Upgrade(Box<dyn FnOnce(Upgraded) -> Session + Send>);
 type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Upgrade {
-    /// Hands the connection over.
+    /// Hands the connection over, and resolves when the other protocol has ended.
+    ///
+    /// # Cancel safety
+    /// None: dropping the future closes the connection.
     pub async fn run(self, upgraded: Upgraded) {
         (self.0)(upgraded).await;
     }

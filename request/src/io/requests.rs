@@ -27,6 +27,31 @@ use crate::{Chunked, Framing, HeadError, Limits, Scan};
 ///                                                            └────▶ Reuse::No, Reuse::Unread: close
 /// ```
 ///
+/// ```
+/// use quintet_request::{Requests, Reuse, quintet_conn::Wire};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
+/// # let (stream, mut client) = tokio::io::duplex(1024);
+/// # client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await?;
+/// // In a server the wire is that of an admitted connection, which has deadlines.
+/// let mut requests = Requests::new(Wire::new(stream), Default::default());
+/// while let Some(request) = requests.next().await? {
+///     requests.wire().output.extend(b"HTTP/1.1 204 No Content\r\n\r\n");
+///     drop(request);
+///     # client.shutdown().await?;
+///     if requests.settle(0).await? != Reuse::Yes {
+///         break;
+///     }
+/// }
+/// requests.into_wire().flush().await?;
+/// # let mut seen = String::new();
+/// # client.read_to_string(&mut seen).await?;
+/// # assert!(seen.starts_with("HTTP/1.1 204"));
+/// # Ok(()) }
+/// ```
+///
 /// A body that is all here goes with its request. Otherwise the wire is lent to the [`Body`] until
 /// [`settle`](Self::settle) takes it back; [`wire`](Self::wire) reaches it in either case.
 #[derive(Debug)]
@@ -34,6 +59,8 @@ pub struct Requests<S: Stream> {
     seat: Option<Seat<S>>,
     limits: Arc<Limits>,
     scan: Scan,
+    /// Whether the client wants an answer to more than the last request.
+    keep_alive: bool,
 }
 
 #[derive(Debug)]
@@ -78,7 +105,7 @@ impl RequestsError {
 pub enum Reuse {
     /// The next byte is the first of the next request.
     Yes,
-    /// The connection is to be closed.
+    /// The connection is to be closed: the client asked for it, or cannot know where a reply ends otherwise.
     No,
     /// The connection is to be closed, and the client may still be sending: linger.
     Unread,
@@ -101,7 +128,7 @@ pub enum Unread {
 impl<S: Stream> Requests<S> {
     /// The requests that arrive on this wire.
     pub fn new(wire: Wire<S>, limits: Arc<Limits>) -> Self {
-        Requests { seat: Some(Seat::Mine(wire)), scan: Scan::new(&limits), limits }
+        Requests { seat: Some(Seat::Mine(wire)), scan: Scan::new(&limits), limits, keep_alive: true }
     }
 
     /// The wire, whoever has it: to append a reply and to flush it.
@@ -113,8 +140,23 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// The wire, for good: for an upgrade, or to close it. A body that is still held fails from now on.
+    /// The wire, for good: for an upgrade. A body that is still held fails from now on.
     pub fn into_wire(mut self) -> Wire<S> {
+        self.leave()
+    }
+
+    /// The wire, to close it. A body that is still held fails from now on.
+    pub fn reclaim(&mut self) -> &mut Wire<S> {
+        if !matches!(self.seat, Some(Seat::Mine(_))) {
+            self.seat = Some(Seat::Mine(self.leave()));
+        }
+        match &mut self.seat {
+            Some(Seat::Mine(wire)) => wire,
+            _ => unreachable!("it was taken back above"),
+        }
+    }
+
+    fn leave(&mut self) -> Wire<S> {
         match self.seat.take().expect(SEATED) {
             Seat::Mine(wire) => wire,
             Seat::Lent(owner) => owner.0.take().expect(OWNED).wire,
@@ -141,6 +183,7 @@ impl<S: Stream> Requests<S> {
         wire.rest();
         self.scan.reset();
         request.set_link(wire.link().cloned());
+        self.keep_alive = request.head().keep_alive();
         match request.head().framing() {
             Framing::None | Framing::Length(0) => {}
             framing => self.attach(&mut request, framing),
@@ -291,7 +334,7 @@ impl<S: Stream> Requests<S> {
 
     /// After the reply: takes the wire back, and throws away what is left of the body if that is at most `limit`
     /// bytes and comes in the time of [`Phase::Linger`]. Whoever still holds the body finds
-    /// [`BodyError::AfterReply`].
+    /// [`BodyError::AfterReply`](super::BodyError::AfterReply).
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
@@ -309,7 +352,7 @@ impl<S: Stream> Requests<S> {
     #[inline]
     pub fn try_settle(&mut self) -> Option<Reuse> {
         match &self.seat {
-            Some(Seat::Mine(_)) => Some(Reuse::Yes),
+            Some(Seat::Mine(_)) => Some(self.in_step()),
             _ => self.take_back(),
         }
     }
@@ -323,11 +366,17 @@ impl<S: Stream> Requests<S> {
         let mut wire = owner.0.take().expect(OWNED).wire;
         wire.rest();
         self.seat = Some(Seat::Mine(wire));
-        Some(Reuse::Yes)
+        Some(self.in_step())
+    }
+
+    /// What the connection is good for when nothing of the request is left on it. RFC 9112 §9.3, §9.6.
+    #[inline]
+    fn in_step(&self) -> Reuse {
+        if self.keep_alive { Reuse::Yes } else { Reuse::No }
     }
 
     async fn settle_lent(&mut self, limit: u64) -> Result<Reuse, WireError> {
-        let Some(Seat::Lent(owner)) = self.seat.take() else { return Ok(Reuse::Yes) };
+        let Some(Seat::Lent(owner)) = self.seat.take() else { return Ok(self.in_step()) };
         let mut lent = owner.0.take().expect(OWNED);
         let reuse = if lent.failed.is_some() || lent.expects || matches!(lent.left, Left::Length(left) if left > limit)
         {
@@ -336,7 +385,7 @@ impl<S: Stream> Requests<S> {
             lent.wire.rest();
             lent.wire.enter(Phase::Linger);
             match poll_fn(|cx| lent.poll_discard(cx, limit)).await {
-                Ok(Discarded::All) => Ok(Reuse::Yes),
+                Ok(Discarded::All) => Ok(self.in_step()),
                 Ok(Discarded::TooMuch) | Err(WireError::Late(Phase::Linger)) => Ok(Reuse::Unread),
                 Err(error) => Err(error),
             }
