@@ -1,0 +1,94 @@
+//! The READMEs, as a test: every file they link to, every test they name and every fuzz target they run exists.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the server's folder is in the workspace")
+}
+
+/// Each Markdown file of the repository, with its text.
+fn readmes() -> Vec<(PathBuf, String)> {
+    let folders = ["", "listener", "conn", "request", "mux", "server", "fuzz"];
+    let entries = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).into_iter().flatten());
+    let paths =
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension() == Some("md".as_ref()));
+    paths.map(|path| (path.clone(), fs::read_to_string(path).expect("text"))).collect()
+}
+
+/// Everything of Rust and of the fuzzing workspace's manifest, as one text.
+fn sources() -> String {
+    fn read(folder: &Path, text: &mut String) {
+        for entry in fs::read_dir(folder).expect("a readable folder") {
+            let path = entry.expect("a readable folder").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if path.is_dir() && !name.starts_with('.') && name != "target" && name != "corpus" {
+                read(&path, text);
+            } else if name.ends_with(".rs") {
+                text.push_str(&fs::read_to_string(&path).expect("text"));
+            }
+        }
+    }
+    let mut text = String::new();
+    read(root(), &mut text);
+    text
+}
+
+/// What stands between each `open` and the next `close`.
+fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(open).skip(1).filter_map(move |rest| rest.split(close).next())
+}
+
+#[test]
+fn what_they_link_to_exists() {
+    let mut links = 0;
+    for (path, text) in readmes() {
+        for link in between(&text, "](", ")").filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
+            let target = path.parent().expect("a folder").join(link.split('#').next().unwrap_or(link));
+            assert!(target.exists(), "{}: {link}", path.display());
+            links += 1;
+        }
+        let own = "https://github.com/quintet-http/quintet/blob/main/";
+        for link in between(&text, own, ")") {
+            assert!(root().join(link).exists(), "{}: {own}{link}", path.display());
+            links += 1;
+        }
+    }
+    assert!(links > 50, "{links} links");
+}
+
+#[test]
+fn the_tests_they_name_exist() {
+    let sources = sources();
+    let mut names = 0;
+    for (path, text) in readmes() {
+        // A sentence of at least four words is the name of a test; one that begins with a number is an example.
+        let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let is_name = |name: &&str| {
+            name.matches('_').count() >= 3
+                && name.chars().all(is_word)
+                && name.starts_with(|c: char| c.is_ascii_lowercase())
+        };
+        for name in between(&text, "`", "`").filter(is_name) {
+            assert!(sources.contains(&format!("fn {name}(")), "{}: {name}", path.display());
+            names += 1;
+        }
+    }
+    assert!(names > 100, "{names} names");
+}
+
+#[test]
+fn the_fuzz_targets_they_run_exist() {
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("text");
+    let mut targets = 0;
+    for (path, text) in readmes() {
+        for line in between(&text, "fuzz run --features libfuzzer ", "\n") {
+            let target = line.split([' ', '`', ',']).next().unwrap_or_default();
+            assert!(manifest.contains(&format!("name = \"{target}\"")), "{}: {target}", path.display());
+            targets += 1;
+        }
+    }
+    assert!(targets > 10, "{targets} targets");
+}
