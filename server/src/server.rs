@@ -7,7 +7,7 @@ use std::{
 };
 
 use quintet_conn::{Conn, Conns, Counts, Link, StateHook};
-use quintet_listener::{Addr, Freed, Health, Listener, Retry, listen};
+use quintet_listener::{Addr, Freed, Health, Listener, Retry, Socket, listen};
 use quintet_mux::Handler;
 use quintet_request::Limits;
 use tokio::{sync::Notify, task::yield_now, time::timeout};
@@ -135,8 +135,7 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
     pub async fn listen_and_serve(&self, addr: &str) -> Result<(), ServeError> {
-        let listener = listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })?;
-        self.serve(listener).await
+        self.serve(listen_at(addr)?).await
     }
 
     /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this patience; a
@@ -148,8 +147,7 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on, and no signal is waited for.
     pub async fn run(&self, addr: &str, patience: Duration) -> Result<Report, ServeError> {
-        let listener = listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })?;
-        self.serve_until_signal(listener, patience).await
+        self.serve_until_signal(listen_at(addr)?, patience).await
     }
 
     /// Shuts down: closes the listeners at once, then each connection as it finishes its request, and after
@@ -226,6 +224,10 @@ impl<H: Handler> Server<H> {
     pub fn handler(&self) -> &H {
         &self.shared.handler
     }
+}
+
+fn listen_at(addr: &str) -> Result<Socket, ServeError> {
+    listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })
 }
 
 impl<H: Handler> Shared<H> {
