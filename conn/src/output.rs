@@ -171,11 +171,18 @@ impl Output {
         }
     }
 
-    /// Before a wait: gives back the memory of what was sent.
+    /// Before a wait: gives back the memory of what was sent. A client that does not read holds at most twice what it has
+    /// not read, and 4 KiB.
     pub fn relax(&mut self) {
+        let left = self.small.len() - self.sent;
         if self.is_empty() && self.small.capacity() > 0 {
             self.sent = 0;
             pool::give_vector(std::mem::take(&mut self.small));
+        } else if self.small.capacity() > 2 * left + DEAD {
+            let own = self.small[self.sent..].to_vec();
+            self.large.iter_mut().for_each(|(at, _)| *at -= self.sent);
+            self.sent = 0;
+            pool::give_vector(std::mem::replace(&mut self.small, own));
         }
         if self.large.is_empty() && self.large.capacity() > 0 {
             self.large = VecDeque::new();
@@ -231,6 +238,22 @@ mod tests {
         output.advance(1 + LARGE);
         output.relax();
         assert_eq!(output.small.capacity() + output.large.capacity(), 0);
+    }
+
+    #[test]
+    fn what_waits_to_be_read_holds_little_more_than_itself() {
+        let large = Bytes::from(vec![b'x'; LARGE]);
+        for left in [1, 100, 5000, 50_000] {
+            let mut output = Output::new();
+            output.extend(&vec![b'x'; 100_000 - left]);
+            output.push(large.clone());
+            output.extend(&vec![b'y'; left]);
+            output.advance(100_000 - left + LARGE / 2);
+            output.relax();
+            assert!(output.capacity() <= 2 * left + DEAD, "{} for {left}", output.capacity());
+            let expected = [&large[LARGE / 2..], &vec![b'y'; left]].concat();
+            assert_eq!(gathered(&output), expected);
+        }
     }
 
     #[test]
