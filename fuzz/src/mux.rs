@@ -8,11 +8,13 @@ use std::sync::LazyLock;
 use arbitrary::{Result, Unstructured};
 use oracle::Answer;
 use quintet_mux::{
-    Found, InsertError, Mux, Pattern, Relation, Verdict, clean_path, redirect_location, strip_path_prefix, strip_port,
+    CrossOrigin, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, clean_path, redirect_location,
+    strip_path_prefix, strip_port,
 };
 
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] = &[("pattern", pattern), ("mux_oracle", mux_oracle), ("mux_find", mux_find)];
+pub const TARGETS: &[crate::Target] =
+    &[("pattern", pattern), ("mux_oracle", mux_oracle), ("mux_find", mux_find), ("cross_origin", cross_origin)];
 
 /// Any text, or two: what is a pattern is printed as it was, and two compare as their sets do.
 pub fn pattern(data: &[u8]) {
@@ -148,6 +150,42 @@ pub fn mux_find(data: &[u8]) {
     assert_eq!(clean_path(&clean_path(path)), clean_path(path));
     assert!(redirect_location(host, path).bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     assert!(strip_path_prefix(path, host).is_none_or(|rest| path.ends_with(rest)));
+}
+
+/// Method, host, path, `Sec-Fetch-Site` and `Origin`, one a line: a request that changes something passes only if the
+/// browser says that it comes from here, or if it is exempt; and what can be trusted is an origin.
+pub fn cross_origin(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut lines = text.splitn(5, '\n');
+    let [method, host, path] = std::array::from_fn(|_| lines.next().unwrap_or(""));
+    let (site, origin) = (lines.next(), lines.next());
+    let source = Source { method, host, path, site, origin };
+    let changes = !["GET", "HEAD", "OPTIONS"].contains(&method);
+    let scheme = |scheme: &str| {
+        scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+            && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+    };
+    let here = match (site.unwrap_or(""), origin.unwrap_or("")) {
+        ("", "") => true,
+        ("", origin) => origin.strip_suffix(host).and_then(|rest| rest.strip_suffix("://")).is_some_and(scheme),
+        (site, _) => site == "same-origin" || site == "none",
+    };
+    let mut rules = CrossOrigin::new();
+    assert_eq!(rules.check(&source).is_ok(), !changes || here);
+
+    rules.add_trusted_origin("https://a.example").expect("an origin");
+    rules.add_insecure_bypass_pattern("POST /hooks/{name}").expect("a pattern");
+    let hook = method == "POST" && path.strip_prefix("/hooks/").is_some_and(|name| name != "" && !name.contains('/'));
+    if rules.check(&source).is_ok() && changes && !here {
+        assert!(hook || origin == Some("https://a.example"), "{source:?} passed");
+    }
+    let origin = origin.unwrap_or("");
+    if rules.add_trusted_origin(origin).is_ok() {
+        let host = origin.split_once("://").expect("a scheme").1;
+        assert!(!host.is_empty() && !host.contains(['/', '?', '#']), "{origin:?} is trusted");
+        let stranger = Source { site: Some("cross-site"), origin: Some(origin), method: "POST", ..source };
+        assert_eq!(rules.check(&stranger), Ok(()));
+    }
 }
 
 fn agrees<T: std::fmt::Debug>(mux: &Mux<T>, method: &str, host: &str, path: &str) {
