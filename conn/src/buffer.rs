@@ -119,6 +119,7 @@ impl Buffer {
     /// # Panics
     /// If there are fewer.
     pub fn split_to(&mut self, n: usize) -> Bytes {
+        assert!(n <= self.len(), "took out more than there was");
         if n < LENT || 2 * n < self.mem.len() && self.mem.len() > BLOCK {
             let bytes = Bytes::copy_from_slice(&self.filled()[..n]);
             self.consume(n);

@@ -1,6 +1,11 @@
 //! Everything about a server that can be set.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use quintet_conn::{Deadlines, Link, State};
 use quintet_listener::AcceptError;
@@ -117,7 +122,8 @@ impl Hooks {
 
     pub(crate) fn accept_error(&self, error: &AcceptError<'_>) {
         match &self.accept_error {
-            Some(hook) => hook(error),
+            // It only looks on: the accept loop does not end with it.
+            Some(hook) => drop(catch_unwind(AssertUnwindSafe(|| hook(error)))),
             None => eprintln!("http: {error}"),
         }
     }

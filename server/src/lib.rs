@@ -36,8 +36,9 @@ pub use quintet_mux::{
     redirect, redirect_handler, strip_prefix, timeout,
 };
 pub use quintet_request::{
-    Body, BodyError, Cookie, Cookies, Form, FormReadError, HeadError, Limits, Request, RequestsError, SameSite,
-    SetCookie, Target, Version, Writer,
+    Body, BodyError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError, Limits, Request,
+    RequestsError, SameSite, SetCookie, Target, Version, Writer,
 };
 
+pub use bytes::Bytes;
 pub use http::{self, HeaderMap, StatusCode};

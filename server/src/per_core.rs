@@ -7,6 +7,7 @@ use std::{io, num::NonZeroUsize, thread, time::Duration};
 
 use quintet_listener::{Listener, reuse_port};
 use quintet_mux::Handler;
+use tokio::runtime::Builder;
 
 use crate::server::{ServeError, Server};
 
@@ -32,28 +33,36 @@ impl<H: Handler> Server<H> {
         &self,
         listeners: Vec<L>,
     ) -> io::Result<impl Iterator<Item = Result<(), ServeError>> + use<H, L>> {
-        let spawn = |listener| {
+        let runtime = |listener| Ok((listener, Builder::new_current_thread().enable_all().build()?));
+        let ready = listeners.into_iter().map(runtime).collect::<io::Result<Vec<_>>>()?;
+        let mut threads = Vec::new();
+        for (listener, runtime) in ready {
             let server = self.clone();
-            thread::Builder::new().name("quintet".into()).spawn(move || server.serve_alone(listener))
-        };
-        let threads = listeners.into_iter().map(spawn).collect::<io::Result<Vec<_>>>()?;
+            let serve = move || runtime.block_on(server.serve_alone(listener));
+            match thread::Builder::new().name("quintet".into()).spawn(serve) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    self.shared.stop();
+                    threads.into_iter().for_each(|thread| drop(thread.join()));
+                    return Err(error);
+                }
+            }
+        }
         Ok(threads.into_iter().map(|thread| match thread.join() {
             Ok(ended) => ended,
             Err(payload) => std::panic::resume_unwind(payload),
         }))
     }
 
-    fn serve_alone<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(ServeError::Accept)?;
-        runtime.block_on(async {
-            let served = self.serve(listener).await;
-            match served {
-                Ok(()) => self.drained().await,
-                // Nobody wants to find out later that a part of the machine stands idle.
-                Err(_) => drop(self.shutdown(PATIENCE).await),
-            }
-            served
-        })
+    async fn serve_alone<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
+        let served = self.serve(listener).await;
+        match served {
+            Ok(()) => self.drained().await,
+            Err(ServeError::Closed) => {} // somebody shuts it down already, and knows how patient to be
+            // Nobody wants to find out later that a part of the machine stands idle.
+            Err(_) => drop(self.shutdown(PATIENCE).await),
+        }
+        served
     }
 }
 
@@ -69,7 +78,11 @@ fn together(ends: impl Iterator<Item = Result<(), ServeError>>) -> Result<(), Se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quintet_listener::{Addr, Tcp};
+    use quintet_listener::{Addr, Tcp, TcpOptions};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
 
     /// A listener that cannot go on, or one that can.
     enum Either {
@@ -78,7 +91,7 @@ mod tests {
     }
 
     impl Listener for Either {
-        type Stream = tokio::net::TcpStream;
+        type Stream = TcpStream;
         async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
             match self {
                 Either::Broken => Err(io::Error::from(io::ErrorKind::InvalidInput)),
@@ -88,6 +101,34 @@ mod tests {
         fn local_addr(&self) -> io::Result<Addr> {
             Ok("127.0.0.1:0".parse().unwrap())
         }
+    }
+
+    #[test]
+    fn who_comes_late_to_a_shutdown_does_not_hasten_it() {
+        let server = Server::new(async |_| {
+            tokio::time::sleep(PATIENCE * 2).await;
+            "late\n"
+        });
+        let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let listener = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap().tcp().unwrap()).await.unwrap();
+            let first = server.clone();
+            tokio::spawn(async move { first.serve(listener).await });
+            client.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+            while server.counts().active == 0 {
+                tokio::task::yield_now().await;
+            }
+            let stopping = server.clone();
+            let shutdown = tokio::spawn(async move { stopping.shutdown(PATIENCE * 4).await });
+            tokio::task::yield_now().await;
+            let late = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+            assert!(matches!(server.serve_alone(late).await, Err(ServeError::Closed)));
+            let mut reply = String::new();
+            client.read_to_string(&mut reply).await.unwrap();
+            assert!(reply.ends_with("late\n"), "{reply:?}");
+            assert_eq!(shutdown.await.unwrap().aborted, 0);
+        });
     }
 
     #[test]

@@ -273,7 +273,7 @@ impl<H> Shared<H> {
     }
 
     /// Everyone's connections, and how many were late so far.
-    fn stop(&self) -> (Vec<Arc<Conns>>, usize) {
+    pub(crate) fn stop(&self) -> (Vec<Arc<Conns>>, usize) {
         let (conns, late) = {
             let mut doors = self.doors();
             doors.stopping = true;

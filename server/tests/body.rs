@@ -587,6 +587,35 @@ mod expect {
     }
 }
 
+mod elsewhere {
+    use super::*;
+    use tokio::time::Instant;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_in_another_task_does_not_keep_the_reply_from_being_finished() {
+        bounded(async {
+            for size in [5_000, 300_000] {
+                let dial = serve(move |request: Request| async move {
+                    if request.method() == "GET" {
+                        return Response::new("second\n");
+                    }
+                    tokio::spawn(request.into_body().collect(100));
+                    Response::new(vec![b'x'; size])
+                });
+                let mut client = dial.connect_sized(1024);
+                client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n").await;
+                sleep(SECOND / 5).await; // the reply does not fit into the pipe, and the body is waited for
+                client.send("0123456789GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+                let begun = Instant::now();
+                assert_eq!(client.reply().await.body.len(), size);
+                assert_eq!(client.reply().await.text(), "second\n");
+                assert!(begun.elapsed() < SECOND / 10, "after {:?}", begun.elapsed());
+            }
+        })
+        .await;
+    }
+}
+
 mod broken {
     use super::*;
 

@@ -298,7 +298,12 @@ impl<S: Stream> Requests<S> {
             Seat::Lent(owner) => {
                 let held = Arc::strong_count(&owner.0) > 1;
                 let mut lent = owner.0.get().expect(OWNED);
-                if held { lent.wire.poll_flush(cx) } else { lent.poll_flush(cx, limit) }
+                // A stream remembers one task that writes: a borrower that waits flushes, too.
+                match lent.both(cx) {
+                    _ if !held => lent.poll_flush(cx, limit),
+                    None => lent.wire.poll_flush(cx),
+                    Some(both) => lent.wire.poll_flush(&mut Context::from_waker(&both)),
+                }
             }
         }
     }
