@@ -12,16 +12,22 @@ cargo build --quiet --release -p quintet-examples --example bench --example load
 bin=${CARGO_TARGET_DIR:-target}/release/examples
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
-port=18100
+echo 18100 >"$tmp/port"
 
-# start WRAPPER... -- OPTIONS...: the server, on a port of its own
+# start WRAPPER... -- OPTIONS...: the server, on a port of its own; it ends with the shell that started it
 start() {
-    port=$((port + 1))
+    port=$(($(cat "$tmp/port") + 1))
+    echo $port >"$tmp/port"
+    if "$bin/load" --port $port >/dev/null 2>&1; then
+        echo "somebody listens on port $port" >&2
+        exit 1
+    fi
     wrapper=
     while [ "$1" != -- ]; do wrapper="$wrapper $1"; shift; done
     shift
     $wrapper "$bin/bench" --port $port "$@" >"$tmp/log" 2>&1 &
     server=$!
+    trap 'kill $server 2>/dev/null || true' EXIT
     for _ in $(seq 300); do
         "$bin/load" --port $port >"$tmp/hello" 2>&1 && return
         sleep 0.1
@@ -62,32 +68,46 @@ row() {
 }
 
 conns() {
+    if [ "$(ulimit -n)" -lt 10200 ]; then
+        echo "ten thousand connections need as many descriptors: ulimit -n 20000" >&2
+        exit 1
+    fi
     row "active connections" "instructions a request"
     row "--:" "--:"
-    for n in 64 1000 10000; do row $n "$(each 20000 60000 '' --conns $n)"; done
+    for n in 64 1000 10000; do
+        cost=$(each 20000 60000 '' --conns $n)
+        row $n "$cost"
+    done
 }
 
 routes() {
     row "routes" "instructions a request"
     row "--:" "--:"
-    for n in 10 100 1000 10000; do row $n "$(each 4000 24000 "--routes $n" --path '/r{}/items/7' --of $n)"; done
+    for n in 10 100 1000 10000; do
+        cost=$(each 4000 24000 "--routes $n" --path '/r{}/items/7' --of $n)
+        row $n "$cost"
+    done
 }
 
 fields() {
     row "fields" "the same head again" "another each time"
     row "--:" "--:" "--:"
     for n in 2 12 64; do
-        row $n "$(each 2000 12000 '' --fields $n)" "$(each 2000 12000 '' --fields $n --differ field)"
+        same=$(each 2000 12000 '' --fields $n)
+        other=$(each 2000 12000 '' --fields $n --differ field)
+        row $n "$same" "$other"
     done
 }
 
 again() {
     row "twelve fields, and" "instructions a request"
     row ":--" "--:"
-    row "the same head again" "$(each 2000 12000 '--routes 100' --path '/r7/items/7' --fields 12)"
-    row "another target" "$(each 2000 12000 '--routes 100' --path '/r{}/items/7' --of 100 --fields 12)"
-    row "another target, other fields" \
-        "$(each 2000 12000 '--routes 100' --path '/r{}/items/7' --of 100 --fields 12 --differ field)"
+    cost=$(each 2000 12000 '--routes 100' --path '/r7/items/7' --fields 12)
+    row "the same head again" "$cost"
+    cost=$(each 2000 12000 '--routes 100' --path '/r{}/items/7' --of 100 --fields 12)
+    row "another target" "$cost"
+    cost=$(each 2000 12000 '--routes 100' --path '/r{}/items/7' --of 100 --fields 12 --differ field)
+    row "another target, other fields" "$cost"
 }
 
 bodies() {
@@ -107,7 +127,8 @@ drip() {
     # What the client sends: 50 bytes of request line and host, and 60 for each further field.
     for n in 4 16 64; do
         bytes=$((50 + 60 * (n - 1)))
-        row $bytes "$(($(each 8 24 '' --conns 8 --fields $n --differ field --drip 1) / bytes))"
+        cost=$(each 8 24 '' --conns 8 --fields $n --differ field --drip 1)
+        row $bytes $((cost / bytes))
     done
 }
 
@@ -115,11 +136,14 @@ threads() {
     row "threads" "instructions a request" "pipelined, sixteen"
     row "--:" "--:" "--:"
     for n in 1 2; do
-        row $n "$(each 20000 60000 "--threads $n" --conns 64)" "$(each 40000 200000 "--threads $n" --conns 64 --depth 16)"
+        single=$(each 20000 60000 "--threads $n" --conns 64)
+        pipelined=$(each 40000 200000 "--threads $n" --conns 64 --depth 16)
+        row $n "$single" "$pipelined"
     done
 }
 
+# Each table in a shell of its own, with which its servers end.
 for table in ${*:-conns routes fields again bodies drip threads}; do
     echo
-    $table
+    ($table)
 done
