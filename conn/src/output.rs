@@ -295,6 +295,7 @@ mod tests {
             }
             while !output.is_empty() {
                 let n = steps.next().unwrap_or(usize::MAX).min(gathered(&output).len());
+                prop_assert!(n > 0 && n <= model.len(), "{n} of {}", model.len());
                 prop_assert!(model.starts_with(&gathered(&output)));
                 output.advance(n);
                 model.drain(..n);

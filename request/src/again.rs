@@ -159,6 +159,17 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn another_target_is_all_that_changes(
+            fields in 0..FIELDS.len(),
+            targets in proptest::collection::vec(0..TARGETS.len(), 1..12),
+        ) {
+            let heads = targets.iter().map(|target| format!("GET {} HTTP/1.1\r\n{}", TARGETS[*target], FIELDS[fields]));
+            reads_alike(&heads.collect::<Vec<_>>(), &Limits::default());
+        }
+    }
+
     #[test]
     fn a_client_that_never_repeats_itself_is_rarely_compared() {
         let mut luck = Luck::default();
@@ -191,6 +202,7 @@ mod tests {
             Limits { method: 2, ..Limits::default() },
         ] {
             let mut used = head.clone();
+            used.luck = Luck::default();
             assert!(used.parse(bytes, &limits).is_err(), "{limits:?}");
         }
     }

@@ -736,8 +736,10 @@ mod broken {
                 client.get("/").await;
                 let (_, head) = client.head().await.unwrap();
                 assert!(head.contains(&format!("Content-Length: {said}")), "{head}");
+                let begun = tokio::time::Instant::now();
                 let sent = client.rest().await.len();
                 assert!(sent < said, "{sent} bytes of {said}: it could be taken for whole");
+                assert!(begun.elapsed() < SECOND, "the client waits for the rest: {:?}", begun.elapsed());
             }
         })
         .await;

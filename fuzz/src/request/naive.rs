@@ -30,7 +30,8 @@ fn read_message(bytes: &[u8]) -> Option<(Message, &[u8])> {
         let (name, value) = field.split_once(':').unwrap_or((field, ""));
         let value = value.trim_matches([' ', '\t']);
         if name.to_lowercase() == "content-length" {
-            length = value.parse::<usize>().ok();
+            // Rust's own parser takes a plus.
+            length = value.parse::<usize>().ok().filter(|_| !value.starts_with('+'));
         }
         if name.to_lowercase() == "transfer-encoding" {
             chunked = value.to_lowercase() == "chunked";

@@ -63,6 +63,7 @@ pub(super) fn check(mut bytes: &[u8], calls: &[Call], ending: Ending) {
             last = Some(());
             continue;
         }
+        assert!(!call.closes || reply.is_last(), "{call:?} was not the last");
         if reply.is_last() {
             last = Some(());
         }

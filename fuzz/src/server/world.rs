@@ -17,7 +17,7 @@ use std::{
 use http::StatusCode;
 use quintet_listener::{Addr, Listener, Stream, UnixName};
 use quintet_server::{
-    Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, State, Upgraded,
+    Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, State, Upgraded, Version,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
@@ -32,6 +32,8 @@ pub(super) struct Call {
     pub(super) line: String,
     /// What `X-Conn` said: whose request it is, where there is more than one connection.
     pub(super) conn: String,
+    /// Whether the client wants no further reply: said by `Connection`, or not unsaid in HTTP/1.0.
+    pub(super) closes: bool,
 }
 
 /// What happened.
@@ -230,9 +232,22 @@ impl Handler for Book {
         let ledger = &self.0;
         let line = format!("{} {}", request.method(), request.target().raw());
         let conn = request.header("x-conn").unwrap_or("").to_owned();
+        let connection: Vec<String> = request
+            .headers()
+            .filter(|(name, _)| name.eq_ignore_ascii_case("connection"))
+            .flat_map(|(_, value)| {
+                String::from_utf8_lossy(value)
+                    .to_lowercase()
+                    .split(',')
+                    .map(|t| t.trim().to_owned())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let says = |word: &str| connection.iter().any(|said| said == word);
+        let closes = says("close") || request.version() == Version::Http10 && !says("keep-alive");
         let number = {
             let mut calls = lock(&ledger.calls);
-            calls.push(Call { line, conn });
+            calls.push(Call { line, conn, closes });
             calls.len()
         };
         let _work = Work::new(ledger);
