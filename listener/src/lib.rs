@@ -22,8 +22,8 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use io::Unix;
 #[cfg(feature = "tokio")]
 pub use io::{
-    AcceptError, Failure, Freed, FreesOnDrop, Health, KeepAlive, Limit, Listener, Permit, Permits, Permitted, Report,
-    Retry, Socket, SocketStream, Stream, Tcp, TcpOptions, listen, reuse_port,
+    AcceptError, Failure, Freed, FreesOnDrop, Health, KeepAlive, Limit, Listener, Permit, Permits, Permitted, Pressure,
+    PressureGuard, Report, Retry, Socket, SocketStream, Stream, Tcp, TcpOptions, listen, reuse_port,
 };
 pub use patience::{Patience, Verdict};
 pub use throttle::Throttle;

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
+    future::poll_fn,
     io::{self, ErrorKind},
     net::{SocketAddr, TcpStream as Client},
+    pin::Pin,
+    task::Poll,
     time::Duration,
 };
 
-use quintet_listener::{Addr, KeepAlive, Listener, Retry, Socket, Stream, Tcp, TcpOptions, listen, reuse_port};
+use quintet_listener::{Addr, KeepAlive, Limit, Listener, Retry, Socket, Stream, Tcp, TcpOptions, listen, reuse_port};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -229,7 +232,7 @@ async fn a_cancelled_accept_takes_no_connection() {
 
 #[tokio::test]
 async fn a_gathered_write_stays_gathered_in_every_wrapper() -> io::Result<()> {
-    let mut limit = quintet_listener::Limit::new(Socket::from(Tcp::bind("127.0.0.1:0", &TcpOptions::default())?), 1);
+    let mut limit = Limit::new(Socket::from(Tcp::bind("127.0.0.1:0", &TcpOptions::default())?), 1);
     let mut client = TcpStream::connect(limit.local_addr()?.tcp().unwrap()).await?;
     let (stream, _) = limit.accept().await?;
     let mut stream = quintet_listener::Freed::new().on_drop(stream);
@@ -241,5 +244,55 @@ async fn a_gathered_write_stays_gathered_in_every_wrapper() -> io::Result<()> {
     let mut heard = Vec::new();
     client.read_to_end(&mut heard).await?;
     assert_eq!(heard, b"head body");
+    Ok(())
+}
+
+/// A connection, the server's end in every wrapper there is.
+async fn wrapped() -> io::Result<(impl Stream, TcpStream)> {
+    let tcp = Tcp::bind("127.0.0.1:0", &TcpOptions::default())?;
+    let mut limit = Retry::new(Limit::new(Retry::new(Socket::from(tcp)), 1));
+    let client = TcpStream::connect(limit.local_addr()?.tcp().unwrap()).await?;
+    let stream = limit.accept().await?.0;
+    Ok((limit.freed().on_drop(stream), client))
+}
+
+#[tokio::test]
+async fn an_aborted_stream_is_reset_when_it_is_dropped() -> io::Result<()> {
+    let (mut stream, mut client) = wrapped().await?;
+    stream.write_all(b"half of it").await?;
+    stream.abort();
+    drop(stream);
+    let mut heard = Vec::new();
+    let error = timeout(SECOND, client.read_to_end(&mut heard)).await?.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_abort_resets_a_half_closed_stream_too() -> io::Result<()> {
+    let (mut stream, mut client) = wrapped().await?;
+    // More than the kernel's buffers hold: the FIN cannot have been sent when the reset is.
+    let chunk = [b'x'; 1 << 16];
+    poll_fn(|cx| {
+        while Pin::new(&mut stream).poll_write(cx, &chunk)?.is_ready() {}
+        Poll::Ready(io::Result::Ok(()))
+    })
+    .await?;
+    stream.shutdown().await?;
+    stream.abort();
+    drop(stream);
+    let error = timeout(SECOND, client.read_to_end(&mut Vec::new())).await?.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_an_abort_a_dropped_stream_ends_in_order() -> io::Result<()> {
+    let (mut stream, mut client) = wrapped().await?;
+    stream.write_all(b"all of it").await?;
+    drop(stream);
+    let mut heard = Vec::new();
+    timeout(SECOND, client.read_to_end(&mut heard)).await??;
+    assert_eq!(heard, b"all of it");
     Ok(())
 }

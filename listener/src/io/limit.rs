@@ -5,7 +5,7 @@
 //! takes the connection over cannot slip out of the count.
 
 use super::stream::pass_through;
-use crate::{Addr, Listener};
+use crate::{Addr, Listener, Pressure};
 
 use std::{
     future::{Future, poll_fn},
@@ -108,6 +108,10 @@ impl<L: Listener> Listener for Limit<L> {
 
     fn local_addr(&self) -> io::Result<Addr> {
         self.listener.local_addr()
+    }
+
+    fn set_pressure(&mut self, pressure: &Pressure) {
+        self.listener.set_pressure(pressure);
     }
 }
 

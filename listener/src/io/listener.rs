@@ -1,6 +1,6 @@
 //! What can be accepted from.
 
-use crate::{Addr, Stream};
+use crate::{Addr, Pressure, Stream};
 
 use std::{future::Future, io};
 
@@ -27,6 +27,11 @@ pub trait Listener: Send + 'static {
     /// # Errors
     /// The system's, if it does not know.
     fn local_addr(&self) -> io::Result<Addr>;
+
+    /// Where to say that clients wait because something has run out. Set before the first accept.
+    ///
+    /// A listener that holds nothing back ignores it, which is the default; one that wraps another must pass it on.
+    fn set_pressure(&mut self, _: &Pressure) {}
 }
 
 impl Listener for tokio::net::TcpListener {

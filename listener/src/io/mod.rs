@@ -7,6 +7,7 @@ mod health;
 mod lazy;
 mod limit;
 mod listener;
+mod pressure;
 mod retry;
 #[cfg(test)]
 mod script;
@@ -20,6 +21,7 @@ pub use freed::{Freed, FreesOnDrop};
 pub use health::{Failure, Health, Report};
 pub use limit::{Limit, Permit, Permits, Permitted};
 pub use listener::Listener;
+pub use pressure::{Pressure, PressureGuard};
 pub use retry::{AcceptError, Retry};
 pub use socket::{Socket, SocketStream, listen};
 pub use stream::Stream;

@@ -4,7 +4,7 @@
 //! for good at an error that was about one client.
 
 use super::freed::Watch;
-use crate::{Addr, Class, Freed, Health, Listener, Patience, Throttle, Verdict, classify};
+use crate::{Addr, Class, Freed, Health, Listener, Patience, Pressure, Throttle, Verdict, classify};
 
 use std::{
     fmt,
@@ -206,6 +206,10 @@ impl<L: Listener> Listener for Retry<L> {
 
     fn local_addr(&self) -> io::Result<Addr> {
         self.listener.local_addr()
+    }
+
+    fn set_pressure(&mut self, pressure: &Pressure) {
+        self.listener.set_pressure(pressure);
     }
 }
 

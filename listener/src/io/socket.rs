@@ -103,6 +103,10 @@ impl Stream for SocketStream {
     fn local_addr(&self) -> Option<Addr> {
         either!(self, stream => Stream::local_addr(stream))
     }
+
+    fn abort(&mut self) {
+        either!(self, stream => Stream::abort(stream));
+    }
 }
 
 impl AsyncRead for SocketStream {

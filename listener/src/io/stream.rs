@@ -13,11 +13,26 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     fn local_addr(&self) -> Option<Addr> {
         None
     }
+
+    /// Makes dropping this stream a reset (RST) instead of an orderly close (FIN): what was written and not yet sent is
+    /// thrown away, and the peer learns that what it has read is not all. The stream must be dropped right after.
+    ///
+    /// TCP: `SO_LINGER` with zero seconds. Streams that know no reset, Unix sockets and memory, do nothing; what wraps
+    /// another stream must pass this on.
+    ///
+    /// # Spec
+    /// RFC 9293 §3.10.5 (ABORT). Go: `(*net.TCPConn).SetLinger(0)`.
+    fn abort(&mut self) {}
 }
 
 impl Stream for tokio::net::TcpStream {
     fn local_addr(&self) -> Option<Addr> {
         tokio::net::TcpStream::local_addr(self).ok().map(Addr::from)
+    }
+
+    fn abort(&mut self) {
+        // It fails for a socket that is closed already: there is nothing left to reset.
+        let _ = self.set_zero_linger();
     }
 }
 
@@ -84,6 +99,10 @@ macro_rules! pass_through {
         impl<$stream: crate::Stream> crate::Stream for $wrapper<$stream> {
             fn local_addr(&self) -> Option<crate::Addr> {
                 self.$field.local_addr()
+            }
+
+            fn abort(&mut self) {
+                self.$field.abort();
             }
         }
     };

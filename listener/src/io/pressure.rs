@@ -1,0 +1,196 @@
+//! Whether new clients are kept waiting because something has run out: descriptors, memory, permits.
+//!
+//! A listener knows that it cannot accept, and a server knows which connections are idle. The listener raises the
+//! pressure, the server closes its longest-idle connections while it is raised, and neither needs to know the other.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+/// A level: how many listeners are kept from accepting at this moment. Clones are the same level.
+///
+/// It is a level and not an event: it stays raised for as long as a [`PressureGuard`] is alive, so that a server that
+/// looks late still sees it, and one that has relieved it sees that, too.
+///
+/// ```
+/// # use quintet_listener::Pressure;
+/// let pressure = Pressure::default();
+/// let guard = pressure.raise();
+/// assert!(pressure.is_raised());
+/// drop(guard);
+/// assert!(!pressure.is_raised());
+/// ```
+#[derive(Clone, Default)]
+pub struct Pressure(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    /// How many [`PressureGuard`] there are.
+    level: AtomicUsize,
+    wake: Notify,
+}
+
+/// Keeps the level of one [`Pressure`] raised until it is dropped.
+#[derive(Debug)]
+#[must_use = "dropping the guard lowers the pressure"]
+pub struct PressureGuard(Pressure);
+
+impl Pressure {
+    /// A level of its own, not raised.
+    pub fn new() -> Pressure {
+        Pressure::default()
+    }
+
+    /// Raises the level by one until the guard is dropped, and wakes those who wait in [`raised`](Self::raised).
+    pub fn raise(&self) -> PressureGuard {
+        if self.0.level.fetch_add(1, Ordering::Release) == 0 {
+            self.0.wake.notify_waiters();
+        }
+        PressureGuard(self.clone())
+    }
+
+    /// Whether the level is above zero.
+    pub fn is_raised(&self) -> bool {
+        self.0.level.load(Ordering::Acquire) != 0
+    }
+
+    /// Waits until the level is above zero; does not wait if it is already.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: the level is looked at anew by every call.
+    pub async fn raised(&self) {
+        loop {
+            // Before looking: from here on a call of `notify_waiters` is not missed.
+            let woken = self.0.wake.notified();
+            if self.is_raised() {
+                return;
+            }
+            woken.await;
+        }
+    }
+}
+
+impl Drop for PressureGuard {
+    fn drop(&mut self) {
+        self.0.0.level.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for Pressure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pressure").field(&self.0.level.load(Ordering::Relaxed)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        pin::{Pin, pin},
+        sync::atomic::AtomicBool,
+        task::{Context, Wake},
+        time::Duration,
+    };
+    use tokio::time::timeout;
+
+    /// Notices that a task was woken.
+    #[derive(Default)]
+    struct Woken(AtomicBool);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// One that waits for the pressure, polled by hand.
+    struct Waiting<'a> {
+        future: Pin<Box<dyn Future<Output = ()> + 'a>>,
+        woken: Arc<Woken>,
+    }
+
+    impl Waiting<'_> {
+        fn on(pressure: &Pressure) -> Waiting<'_> {
+            Waiting { future: Box::pin(pressure.raised()), woken: Arc::default() }
+        }
+
+        fn is_ready(&mut self) -> bool {
+            let waker = Arc::clone(&self.woken).into();
+            self.future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+        }
+
+        fn was_woken(&self) -> bool {
+            self.woken.0.swap(false, Ordering::Relaxed)
+        }
+    }
+
+    #[test]
+    fn the_level_is_raised_until_the_last_guard_is_dropped() {
+        let pressure = Pressure::new();
+        let (one, two) = (pressure.raise(), pressure.clone().raise());
+        drop(one);
+        assert!(pressure.is_raised());
+        assert_eq!(format!("{pressure:?}"), "Pressure(1)");
+        drop(two);
+        assert!(!pressure.is_raised());
+    }
+
+    #[test]
+    fn raised_is_woken_by_every_rise_from_zero() {
+        let pressure = Pressure::new();
+        for _ in 0..3 {
+            let (mut one, mut two) = (Waiting::on(&pressure), Waiting::on(&pressure));
+            assert!(!one.is_ready() && !two.is_ready());
+            assert!(!one.was_woken() && !two.was_woken());
+            let guard = pressure.raise();
+            assert!(one.was_woken() && two.was_woken());
+            assert!(one.is_ready() && two.is_ready());
+            assert!(Waiting::on(&pressure).is_ready(), "it is raised already");
+            drop(guard);
+        }
+    }
+
+    #[test]
+    fn raised_waits_on_if_the_level_fell_before_it_could_look() {
+        let pressure = Pressure::new();
+        let mut raised = Waiting::on(&pressure);
+        assert!(!raised.is_ready());
+        drop(pressure.raise());
+        assert!(raised.was_woken() && !raised.is_ready());
+        let _guard = pressure.raise();
+        assert!(raised.was_woken() && raised.is_ready());
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_rise_is_missed_between_threads() {
+        let (pressure, answered) = (Pressure::new(), Pressure::new());
+        let (there, back) = (pressure.clone(), answered.clone());
+        let echo = tokio::spawn(async move {
+            for _ in 0..300 {
+                there.raised().await;
+                let _answer = back.raise();
+                while there.is_raised() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        let all = async {
+            for _ in 0..300 {
+                let guard = pressure.raise();
+                answered.raised().await;
+                drop(guard);
+                while answered.is_raised() {
+                    tokio::task::yield_now().await;
+                }
+            }
+        };
+        timeout(Duration::from_secs(20), pin!(all)).await.unwrap();
+        echo.await.unwrap();
+    }
+}
