@@ -28,17 +28,16 @@ pub enum SameSite {
 /// use quintet_request::{SameSite, SetCookie};
 ///
 /// let cookie = SetCookie::new("id", "a3").path("/").max_age(Duration::from_secs(60)).http_only().same_site(SameSite::Lax);
-/// assert_eq!(cookie.to_string(), "id=a3; Path=/; Max-Age=60; HttpOnly; SameSite=Lax");
-/// assert!(http::HeaderValue::try_from(&cookie).is_ok());
-/// assert!(http::HeaderValue::try_from(&SetCookie::new("id", "a;b")).is_err());
+/// assert_eq!(cookie.encode().unwrap(), "id=a3; Path=/; Max-Age=60; HttpOnly; SameSite=Lax");
+/// assert!(SetCookie::new("id", "a;b").encode().is_err());
 /// ```
 ///
-/// `Display` writes what Go writes: bytes that do not belong in a value or a path are left out, a domain that is none
-/// too, and with a bad name it writes nothing, so that no text can add an attribute or a field. The conversion into a
-/// [`HeaderValue`] refuses all of these instead; prefer it.
+/// [`encode`](Self::encode) is the only way to write one, and it writes the cookie as given or not at all: nothing is
+/// left out or replaced, so no text can add an attribute or a field, and no cookie arrives with another value.
 ///
 /// # Spec
-/// RFC 6265 §4.1. Go: `Cookie.String` and `Cookie.Valid` (cookie.go:250-324).
+/// RFC 6265 §4.1. Go: `Cookie.String` (cookie.go:250), which leaves out bytes of a value or a path and a whole domain
+/// where this is an error, and writes nothing for a bad name; `Cookie.Valid` (cookie.go:291) refuses the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetCookie {
     name: String,
@@ -96,7 +95,8 @@ impl SetCookie {
         }
     }
 
-    /// Only for paths that start with this one.
+    /// Only for paths that start with this one. An empty one is none: the client takes the directory of the request's
+    /// path.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
@@ -110,14 +110,15 @@ impl SetCookie {
         self
     }
 
-    /// Until this moment, in whole seconds.
+    /// Until this moment, in whole seconds: what is left of a second is cut off, so that a moment which is past stays
+    /// past. For a short life use [`max_age`](Self::max_age).
     #[must_use]
     pub fn expires(mut self, when: SystemTime) -> Self {
         self.expires = Some(when);
         self
     }
 
-    /// For this long, in whole seconds; zero removes the cookie. Goes before `Expires` where both are.
+    /// For this long, rounded up to whole seconds: only zero removes the cookie. Goes before `Expires` where both are.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
@@ -152,17 +153,31 @@ impl SetCookie {
         self
     }
 
-    /// With quotes around the value, also where it does not need them.
+    /// With quotes around the value, also where it does not need them. An empty value has none.
     #[must_use]
     pub fn quoted(mut self) -> Self {
         self.quoted = true;
         self
     }
 
+    /// The value of a `Set-Cookie` field: `name=value`, then `Path`, `Domain`, `Expires`, `Max-Age`, `HttpOnly`,
+    /// `Secure`, `SameSite` and `Partitioned` where they were given. A value with a space or a comma is quoted.
+    ///
+    /// # Errors
+    /// [`SetCookieError`] names the first part that cannot be sent as given.
+    ///
+    /// # Spec
+    /// RFC 6265 §4.1.1. Go: `Cookie.String`, in whose order the attributes are written.
+    pub fn encode(&self) -> Result<HeaderValue, SetCookieError> {
+        self.validate()?;
+        // Every byte of name, value, path and domain was checked; the rest is ours.
+        HeaderValue::try_from(Valid(self).to_string()).map_err(|_| SetCookieError::Value)
+    }
+
     /// Whether everything can be written as it is. Go: `Cookie.Valid`.
     ///
     /// # Errors
-    /// [`SetCookieError`] names the first part that cannot.
+    /// As [`encode`](Self::encode).
     pub fn validate(&self) -> Result<(), SetCookieError> {
         let refuse = |wrong: bool, error| if wrong { Err(error) } else { Ok(()) };
         refuse(!byte::is_token(self.name.as_bytes()), SetCookieError::Name)?;
@@ -174,52 +189,47 @@ impl SetCookie {
     }
 }
 
-impl fmt::Display for SetCookie {
+/// A cookie that was [validated](SetCookie::validate), as text.
+struct Valid<'a>(&'a SetCookie);
+
+impl fmt::Display for Valid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !byte::is_token(self.name.as_bytes()) {
-            return Ok(());
-        }
-        let value: String = self.value.chars().filter(|c| is_kept(*c, |byte| byte::is(byte, byte::COOKIE))).collect();
-        let quote = !value.is_empty() && (self.quoted || value.contains([' ', ',']));
+        let SetCookie { name, value, .. } = self.0;
+        let quote = !value.is_empty() && (self.0.quoted || value.contains([' ', ',']));
         let quote = if quote { "\"" } else { "" };
-        write!(f, "{}={quote}{value}{quote}", self.name)?;
-        if let Some(path) = self.path.as_deref().filter(|path| !path.is_empty()) {
-            let path: String = path.chars().filter(|c| is_kept(*c, is_path_byte)).collect();
+        write!(f, "{name}={quote}{value}{quote}")?;
+        if let Some(path) = self.0.path.as_deref().filter(|path| !path.is_empty()) {
             write!(f, "; Path={path}")?;
         }
-        if let Some(domain) = self.domain.as_deref().filter(|domain| is_domain(domain)) {
+        if let Some(domain) = &self.0.domain {
             write!(f, "; Domain={}", domain.strip_prefix('.').unwrap_or(domain))?;
         }
-        if let Some(date) = self.expires.and_then(Date::of) {
+        if let Some(date) = self.0.expires.and_then(Date::of) {
             write!(f, "; Expires={date}")?;
         }
-        if let Some(age) = self.max_age {
-            write!(f, "; Max-Age={}", age.as_secs())?;
+        if let Some(age) = self.0.max_age {
+            // Up: cut off, the last second of a cookie's life would be zero, and zero deletes it.
+            write!(f, "; Max-Age={}", age.as_secs().saturating_add((age.subsec_nanos() > 0).into()))?;
         }
-        f.write_str(if self.http_only { "; HttpOnly" } else { "" })?;
-        f.write_str(if self.secure { "; Secure" } else { "" })?;
-        f.write_str(match self.same_site {
+        f.write_str(if self.0.http_only { "; HttpOnly" } else { "" })?;
+        f.write_str(if self.0.secure { "; Secure" } else { "" })?;
+        f.write_str(match self.0.same_site {
             Some(SameSite::Strict) => "; SameSite=Strict",
             Some(SameSite::Lax) => "; SameSite=Lax",
             Some(SameSite::None) => "; SameSite=None",
             None => "",
         })?;
-        f.write_str(if self.partitioned { "; Partitioned" } else { "" })
+        f.write_str(if self.0.partitioned { "; Partitioned" } else { "" })
     }
 }
 
 impl TryFrom<&SetCookie> for HeaderValue {
     type Error = SetCookieError;
 
+    /// As [`SetCookie::encode`].
     fn try_from(cookie: &SetCookie) -> Result<Self, SetCookieError> {
-        cookie.validate()?;
-        // Name, value, path and domain were checked byte by byte; the rest is ours.
-        Self::try_from(cookie.to_string()).map_err(|_| SetCookieError::Value)
+        cookie.encode()
     }
-}
-
-fn is_kept(c: char, class: impl Fn(u8) -> bool) -> bool {
-    u8::try_from(c).is_ok_and(class)
 }
 
 fn is_path_byte(byte: u8) -> bool {
@@ -297,7 +307,7 @@ mod tests {
         if seconds < 0 { epoch - distance } else { epoch + distance }
     }
 
-    /// Rows of Go's TestWriteSetCookies.
+    /// Rows of Go's TestWriteSetCookies that Go writes as they were given.
     #[test]
     fn cookies_are_written_as_go_writes_them() {
         let new = SetCookie::new;
@@ -306,10 +316,7 @@ mod tests {
             (new("cookie-2", "two").max_age(Duration::from_secs(3600)), "cookie-2=two; Max-Age=3600"),
             (new("cookie-3", "three").domain(".example.com"), "cookie-3=three; Domain=example.com"),
             (new("cookie-4", "four").path("/restricted/"), "cookie-4=four; Path=/restricted/"),
-            (new("cookie-5", "five").domain("wrong;bad.abc"), "cookie-5=five"),
-            (new("cookie-6", "six").domain("bad-.abc"), "cookie-6=six"),
             (new("cookie-7", "seven").domain("127.0.0.1"), "cookie-7=seven; Domain=127.0.0.1"),
-            (new("cookie-8", "eight").domain("::1"), "cookie-8=eight"),
             (
                 new("cookie-9", "expiring").expires(at(1_257_894_000)),
                 "cookie-9=expiring; Expires=Tue, 10 Nov 2009 23:00:00 GMT",
@@ -318,7 +325,6 @@ mod tests {
                 new("cookie-10", "expiring-1601").expires(at(-11_644_408_799)),
                 "cookie-10=expiring-1601; Expires=Mon, 01 Jan 1601 18:00:01 GMT",
             ),
-            (new("cookie-11", "invalid-expiry").expires(at(-11_644_473_601)), "cookie-11=invalid-expiry"),
             (new("cookie-12", "samesite-lax").same_site(SameSite::Lax), "cookie-12=samesite-lax; SameSite=Lax"),
             (
                 new("cookie-13", "samesite-strict").same_site(SameSite::Strict),
@@ -336,35 +342,65 @@ mod tests {
             (new("special-9", "1").quoted(), "special-9=\"1\""),
             (new("empty-value", ""), "empty-value="),
             (new("empty-value", "").quoted(), "empty-value="),
-            (new("", ""), ""),
-            (new("\t", ""), ""),
-            (new("\r", ""), ""),
-            (new("a\nb", "v"), ""),
-            (new("a\rb", "v"), ""),
+            (new("special-4", " "), "special-4=\" \""),
+            (new("special-6", ",z"), "special-6=\",z\""),
+            (new("special-7", "a,"), "special-7=\"a,\""),
+            (new("special-8", ","), "special-8=\",\""),
             (new("gone", "").max_age(Duration::ZERO).http_only(), "gone=; Max-Age=0; HttpOnly"),
+            (new("no-path", "v").path(""), "no-path=v"),
+            (new("space", "v").path("/a b"), "space=v; Path=/a b"),
+            (
+                new("date", "v").domain("8.8.8.8").expires(at(0)),
+                "date=v; Domain=8.8.8.8; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            ),
         ] {
-            assert_eq!(cookie.to_string(), written);
+            assert_eq!(cookie.encode().unwrap(), written);
+            assert_eq!(HeaderValue::try_from(&cookie).unwrap(), written);
         }
     }
 
-    /// Rows of Go's TestCookieSanitizeValue and TestCookieSanitizePath.
+    #[test]
+    fn max_age_is_rounded_up_and_only_zero_deletes() {
+        for (age, written) in [
+            (Duration::ZERO, "0"),
+            (Duration::from_nanos(1), "1"),
+            (Duration::from_millis(999), "1"),
+            (Duration::from_secs(1), "1"),
+            (Duration::from_millis(1_001), "2"),
+            (Duration::from_secs(86_400), "86400"),
+            (Duration::MAX, "18446744073709551615"),
+        ] {
+            let cookie = SetCookie::new("n", "v").max_age(age).encode().unwrap();
+            assert_eq!(cookie, format!("n=v; Max-Age={written}"), "{age:?}");
+        }
+    }
+
+    /// Rows of Go's TestCookieSanitizeValue and TestCookieSanitizePath: what Go leaves out, this refuses.
     #[test]
     fn no_text_can_add_an_attribute_or_a_field() {
-        for (value, written) in [
-            ("foo", "foo"),
-            ("foo;bar", "foobar"),
-            ("foo\\bar", "foobar"),
-            ("foo\"bar", "foobar"),
-            ("\0\x7e\x7f\u{80}", "\x7e"),
-            ("\"withquotes\"", "withquotes"),
-            ("a,z", "\"a,z\""),
-            ("x\r\nSet-Cookie: y=z", "\"xSet-Cookie: y=z\""),
-        ] {
-            let cookie = SetCookie::new("n", value);
-            assert_eq!(cookie.to_string(), format!("n={written}"), "{value:?}");
+        for value in ["foo;bar", "foo\\bar", "foo\"bar", "\0\x7e\x7f\u{80}", "\"withquotes\"", "x\r\nSet-Cookie: y=z"] {
+            assert_eq!(SetCookie::new("n", value).encode(), Err(SetCookieError::Value), "{value:?}");
         }
-        let path = SetCookie::new("n", "").path("/with;semi\r\ncolon\u{e9}");
-        assert_eq!(path.to_string(), "n=; Path=/withsemicolon");
+        for path in ["/with;semi", "/a\r\nb", "/caf\u{e9}", "/\0", "/\x7f", "/a; Domain=evil.example"] {
+            assert_eq!(SetCookie::new("n", "").path(path).encode(), Err(SetCookieError::Path), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_name_and_a_value_is_sent_or_refused() {
+        for byte in '\0'..='\u{ff}' {
+            let text = format!("a{byte}b");
+            match SetCookie::new(text.as_str(), "v").encode() {
+                Ok(written) => assert_eq!(written, format!("{text}=v")),
+                Err(error) => assert_eq!((error, byte::is_token(text.as_bytes())), (SetCookieError::Name, false)),
+            }
+            match SetCookie::new("n", text.as_str()).encode() {
+                Ok(written) => assert_eq!(crate::Cookies::parse(written.as_bytes()).get("n"), Some(text.as_str())),
+                Err(error) => {
+                    assert_eq!((error, byte::all(text.as_bytes(), byte::COOKIE)), (SetCookieError::Value, false));
+                }
+            }
+        }
     }
 
     #[test]
@@ -373,6 +409,14 @@ mod tests {
         for (cookie, error) in [
             (new("", "v"), SetCookieError::Name),
             (new("a b", "v"), SetCookieError::Name),
+            (new("\t", ""), SetCookieError::Name),
+            (new("\r", ""), SetCookieError::Name),
+            (new("a\nb", "v"), SetCookieError::Name),
+            (new("a\rb", "v"), SetCookieError::Name),
+            (new("cookie-5", "five").domain("wrong;bad.abc"), SetCookieError::Domain),
+            (new("cookie-6", "six").domain("bad-.abc"), SetCookieError::Domain),
+            (new("cookie-8", "eight").domain("::1"), SetCookieError::Domain),
+            (new("cookie-11", "invalid-expiry").expires(at(-11_644_473_601)), SetCookieError::Expires),
             (new("n", "a;b"), SetCookieError::Value),
             (new("n", "\"v\""), SetCookieError::Value),
             (new("n", "\u{e9}"), SetCookieError::Value),
@@ -386,6 +430,7 @@ mod tests {
             (new("n", "v").expires(at(253_402_300_800)), SetCookieError::Expires),
             (new("n", "v").partitioned(), SetCookieError::Partitioned),
         ] {
+            assert_eq!(cookie.encode(), Err(error), "{cookie:?}");
             assert_eq!(HeaderValue::try_from(&cookie), Err(error), "{cookie:?}");
         }
         let fine = new("n", "v").path("/").domain("example.com").secure().partitioned();
