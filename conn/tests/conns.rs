@@ -441,6 +441,123 @@ mod ends {
     }
 }
 
+mod retire {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn close_if_idle_ends_the_wait_for_a_first_byte_at_once() {
+        for phase in [Phase::Idle, Phase::Head, Phase::LastCall] {
+            for told in [true, false] {
+                let conns = conns(limits());
+                let (link, mut wire, _peer) = scripted(&conns);
+                let bell = Bell::new();
+                wire.enter(phase);
+                if told {
+                    assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+                }
+                link.close_if_idle();
+                link.close_if_idle();
+                assert_eq!(bell.rings(), usize::from(told), "{phase:?}: woken once if it waits");
+                let ended = poll_once(&bell, wire.turn(1024));
+                assert!(matches!(ended, Poll::Ready(Err(WireError::Late(Phase::LastCall)))), "{phase:?}: {ended:?}");
+                assert!(link.is_retiring());
+                let rings = bell.rings();
+                sleep(secs(200)).await;
+                assert_eq!(bell.rings(), rings, "it was told and is not late once more");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn close_if_idle_loses_no_request_that_has_begun() {
+        // The first byte is here, whether or not it was read when the connection was to end.
+        for read in [true, false] {
+            let conns = conns(limits());
+            let (link, mut wire, peer) = scripted(&conns);
+            wire.enter(Phase::Idle);
+            assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+            peer.sends(*b"G");
+            if read {
+                assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+                link.close_if_idle();
+            } else {
+                link.close_if_idle();
+                assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+            }
+            wire.enter(Phase::Head);
+            assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+            peer.sends(*b"ET");
+            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(2));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn close_if_idle_waits_for_a_body_and_for_the_reply() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        wire.enter(Phase::Body);
+        link.close_if_idle();
+        assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+        peer.sends(*b"body");
+        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4));
+        wire.input.consume(4);
+        wire.output.extend(b"the last reply");
+        wire.rest();
+        wire.enter(Phase::Idle);
+        assert!(matches!(wire.turn(1024).await, Err(WireError::Late(Phase::LastCall))));
+        assert_eq!(peer.written(), b"the last reply");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retire_alone_ends_no_wait() {
+        let conns = conns(limits());
+        let (link, mut wire, _peer) = scripted(&conns);
+        wire.enter(Phase::Idle);
+        assert!(!link.is_retiring());
+        link.retire();
+        link.retire();
+        assert!(link.is_retiring());
+        assert!(matches!(ends_after(secs(75), wire.turn(1024)).await, Err(WireError::Late(Phase::Idle))));
+        link.close_if_idle();
+        link.retire();
+        assert!(matches!(wire.turn(1024).await, Err(WireError::Late(Phase::LastCall))), "retiring takes nothing back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_idlest_are_the_longest_idle_first() {
+        let conns = conns(limits());
+        let admitted: Vec<_> = (0..10).map(|_| scripted(&conns)).collect();
+        assert!(conns.idlest(10).is_empty(), "new ones are not idle");
+        admitted.iter().for_each(|(link, ..)| link.set_state(Active));
+        let order = [3, 9, 0, 4, 1, 8];
+        for n in order {
+            admitted[n].0.set_state(Idle);
+            sleep(secs(1)).await;
+        }
+        // The first to be idle is busy again, and then the last to be idle.
+        admitted[3].0.set_state(Active);
+        admitted[3].0.set_state(Idle);
+        admitted[4].0.retire();
+        let seats = |n| -> Vec<usize> { conns.idlest(n).iter().map(|(_, link)| link.seat()).collect() };
+        let expected: Vec<usize> = [9, 0, 1, 8, 3].iter().map(|n| admitted[*n].0.seat()).collect();
+        for n in 0..=6 {
+            assert_eq!(seats(n), expected[..n.min(5)], "the first {n}");
+        }
+        for ((idle, _), exact) in conns.idlest(5).iter().zip([5, 4, 2, 1, 0]) {
+            assert!(idle.abs_diff(secs(exact)) <= millis(250), "{idle:?} instead of {exact} s");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn abort_reaches_the_stream() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        assert!(!peer.is_aborted());
+        wire.abort();
+        assert!(peer.is_aborted());
+    }
+}
+
 mod gone {
     use super::*;
 

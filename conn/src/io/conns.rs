@@ -14,6 +14,7 @@
 //! ```
 
 use std::{
+    collections::BinaryHeap,
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -256,6 +257,36 @@ impl Conns {
             }
         }
         counts
+    }
+
+    /// At most `n` connections in [`State::Idle`] that are not [retiring](Link::retire), the longest idle first, each
+    /// with how long it has been idle, to about a quarter of a second.
+    pub fn idlest(&self, n: usize) -> Vec<(Duration, Arc<Link>)> {
+        if n == 0 {
+            return Vec::new();
+        }
+        let seats = self.seats();
+        // The n that are longest idle so far, the shortest of them on top: nothing is collected that is not returned.
+        let mut longest = BinaryHeap::new();
+        for link in seats.links.iter().flatten() {
+            if link.state() != State::Idle || link.is_retiring() {
+                continue;
+            }
+            let since = link.idle_since();
+            if longest.len() == n {
+                if longest.peek().is_some_and(|(shortest, _)| *shortest <= since) {
+                    continue;
+                }
+                longest.pop();
+            }
+            longest.push((since, link.seat()));
+        }
+        let now = self.now();
+        let idle = longest.into_sorted_vec().into_iter().filter_map(|(since, seat)| {
+            let link = seats.links.get(seat)?.as_ref()?;
+            Some((Duration::from_millis(now.saturating_sub(since)), Arc::clone(link)))
+        });
+        idle.collect()
     }
 
     /// Where these connections were accepted.

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
     },
     task::Waker,
     time::Duration,
@@ -20,6 +20,13 @@ use crate::{State, deadlines::NEVER};
 /// No deadline of a handler's own: any other is later than the clock's beginning.
 const UNMOVED: u64 = 0;
 
+/// A connection that goes on.
+const STAYS: u8 = 0;
+/// The reply under way or the next one is the connection's last.
+const RETIRES: u8 = 1;
+/// And it ends at once if no request has begun.
+const LEAVES: u8 = 2;
+
 /// One connection as everyone else sees it; shared by the task that serves it, its requests and the sweeper.
 pub struct Link {
     peer: Addr,
@@ -27,6 +34,10 @@ pub struct Link {
     pub(super) seat: usize,
     accepted: u64,
     state: AtomicU8,
+    /// [`STAYS`], [`RETIRES`] or [`LEAVES`]; it only grows.
+    retires: AtomicU8,
+    /// When the state last became [`State::Idle`], in milliseconds of the connections' clock.
+    idle_since: AtomicU64,
     /// When the present wait ends; the sweeper wakes the task of a connection that is late.
     deadline: AtomicU64,
     task: Mutex<Option<Waker>>,
@@ -45,6 +56,8 @@ impl Link {
             conns,
             seat,
             state: AtomicU8::new(State::New as u8),
+            retires: AtomicU8::new(STAYS),
+            idle_since: AtomicU64::new(0),
             deadline: AtomicU64::new(NEVER),
             task: Mutex::new(None),
             gone: AtomicBool::new(false),
@@ -124,6 +137,38 @@ impl Link {
         self.conns.stopping().await;
     }
 
+    /// Retires the connection: the reply under way, or else the next one, is to be its last. Whoever replies must ask
+    /// [`is_retiring`](Self::is_retiring). Retiring twice is retiring once.
+    pub fn retire(&self) {
+        self.retires.fetch_max(RETIRES, SeqCst);
+    }
+
+    /// Whether the reply under way, or else the next one, is to be the connection's last.
+    #[inline]
+    pub fn is_retiring(&self) -> bool {
+        self.retires.load(Relaxed) != STAYS
+    }
+
+    /// [Retires](Self::retire) the connection, and ends it now if it is still waiting for the first byte of a request:
+    /// that wait fails with [`WireError::Late`](super::WireError::Late) of [`Phase::LastCall`](crate::Phase::LastCall).
+    /// A request whose first byte was received is answered. Go: `closeIdleConns`, without its race.
+    pub fn close_if_idle(&self) {
+        if self.retires.swap(LEAVES, SeqCst) != LEAVES {
+            self.wake();
+        }
+    }
+
+    /// Whether it ends as soon as it waits for the first byte of a request.
+    #[inline]
+    pub(super) fn is_leaving(&self) -> bool {
+        self.retires.load(Relaxed) == LEAVES
+    }
+
+    /// When the state last became [`State::Idle`], by the connections' clock.
+    pub(super) fn idle_since(&self) -> u64 {
+        self.idle_since.load(Relaxed)
+    }
+
     /// Moves the read deadline of the present request: instead of the server's rules for a slow body, reading fails
     /// `after` this long from now; [`Duration::MAX`] is never. It counts for a read that is already waiting, too. Go:
     /// `ResponseController.SetReadDeadline`.
@@ -169,6 +214,9 @@ impl Link {
     pub fn set_state(&self, to: State) {
         let from = self.state();
         if from.go(to).is_ok() {
+            if to == State::Idle {
+                self.idle_since.store(self.conns.now(), Relaxed);
+            }
             self.state.store(to as u8, Relaxed);
             self.conns.tell(self, from, to);
         }

@@ -128,6 +128,11 @@ impl Patience {
                 Some(read_by) => read_by,
                 None => self.read_pace.wait(conns.now(), conns.coarse()),
             },
+            Some(Phase::Idle | Phase::Head | Phase::LastCall) if silent && link.is_leaving() => {
+                self.read_by = NEVER;
+                link.set_deadline(self.write_by);
+                return Poll::Ready(Err(WireError::Late(Phase::LastCall)));
+            }
             Some(phase) => {
                 if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && silent {
                     self.phase = Some(Phase::LastCall);

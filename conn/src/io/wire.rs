@@ -163,6 +163,12 @@ impl<S: Stream> Wire<S> {
         self.patience.attend(cx);
     }
 
+    /// Makes the end of this connection a reset (RST) instead of an orderly close (FIN): the client cannot take what it
+    /// got for all there is, and the kernel keeps nothing of what was not taken. See [`Stream::abort`].
+    pub fn abort(&mut self) {
+        self.io.abort();
+    }
+
     /// Sends everything, then reads: one turn of a conversation. Flush before you wait.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ struct Inner {
     written: Vec<u8>,
     calls: usize,
     is_shut: bool,
+    is_aborted: bool,
 }
 
 impl Script {
@@ -139,6 +140,11 @@ impl Peer {
     pub fn is_shut(&self) -> bool {
         self.inner().is_shut
     }
+
+    /// Whether dropping the stream would be a reset.
+    pub fn is_aborted(&self) -> bool {
+        self.inner().is_aborted
+    }
 }
 
 impl AsyncRead for Script {
@@ -215,7 +221,11 @@ impl AsyncWrite for Script {
     }
 }
 
-impl Stream for Script {}
+impl Stream for Script {
+    fn abort(&mut self) {
+        self.0.inner().is_aborted = true;
+    }
+}
 
 fn other(step: &Step, cx: &Context<'_>) -> Poll<io::Result<()>> {
     match step {
