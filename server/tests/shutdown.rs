@@ -6,7 +6,7 @@ use std::{
     io::{Read, Write},
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
 };
@@ -19,7 +19,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
     sync::{Notify, mpsc},
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -459,68 +459,4 @@ async fn who_connected_but_was_not_accepted_yet_is_served() {
         assert_eq!(report, Report { drained: 200, aborted: 0 });
     })
     .await;
-}
-
-/// Clients that use their connection again and again, and connect anew when they are told that it ends.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_request_that_was_sent_before_the_stop_is_answered() {
-    bounded(async {
-        for round in 0..10 {
-            let server = Server::new(async |request: Request| {
-                if request.path() == "/slow" {
-                    sleep(SECOND / 100).await;
-                }
-                "hello\n"
-            });
-            let (addr, _) = on_loopback(&server);
-            let stopped = Arc::new(AtomicBool::new(false));
-            let clients: Vec<_> = (0..32)
-                .map(|n| {
-                    let (addr, stopped) = (addr.clone(), Arc::clone(&stopped));
-                    let path = if n % 4 == 0 { "/slow" } else { "/" };
-                    tokio::spawn(async move { keep_asking(&addr, path, &stopped).await })
-                })
-                .collect();
-            sleep(SECOND / 10 + SECOND / 1000 * round).await;
-            stopped.store(true, SeqCst);
-            let report = server.shutdown(PATIENCE).await;
-            assert_eq!(report.aborted, 0);
-            let mut answered = 0;
-            for client in clients {
-                let (good, lost) = timeout(10 * SECOND, client).await.expect("it ends").unwrap();
-                assert_eq!(lost, 0, "round {round}: a request went unanswered");
-                answered += good;
-            }
-            assert!(answered > 100, "{answered} requests are no load");
-        }
-    })
-    .await;
-}
-
-/// How many requests were answered, and how many of those sent before the stop were not.
-async fn keep_asking(addr: &str, path: &str, stopped: &AtomicBool) -> (usize, usize) {
-    let (mut answered, mut lost) = (0, 0);
-    while let Ok(stream) = TcpStream::connect(addr).await {
-        let mut client = Client::new(stream);
-        loop {
-            let was_stopped = stopped.load(SeqCst);
-            if client.try_send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await.is_err() {
-                lost += usize::from(!was_stopped);
-                break;
-            }
-            match client.try_reply().await {
-                Some(reply) => {
-                    answered += 1;
-                    if reply.is_last() {
-                        break;
-                    }
-                }
-                None => {
-                    lost += usize::from(!was_stopped);
-                    break;
-                }
-            }
-        }
-    }
-    (answered, lost)
 }
