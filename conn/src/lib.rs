@@ -4,6 +4,7 @@
     doc = "One client connection, without a runtime: its bytes ([`Buffer`], [`Output`]), its time limits \
            ([`Deadlines`], [`Pace`]) and its states ([`State`])."
 )]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod buffer;

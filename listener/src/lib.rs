@@ -3,6 +3,7 @@
     not(feature = "tokio"),
     doc = "Which accept errors pass by themselves, how long to wait for it, and where to listen: the rules, without a runtime."
 )]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod addr;

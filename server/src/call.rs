@@ -14,7 +14,7 @@ use quintet_listener::Stream;
 use quintet_mux::{Handler, Response};
 use quintet_request::{Request, Requests};
 
-use crate::{config::Panicked, server::Shared};
+use crate::{config::Panicked, observe::discard, server::Shared};
 
 /// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
 /// the connection was cut.
@@ -33,14 +33,14 @@ pub(crate) async fn call<H: Handler, S: Stream>(
     }
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
         Ok(future) => future,
-        Err(payload) => return Some(panicked(server, link, &*payload)),
+        Err(payload) => return Some(panicked(server, link, payload)),
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => watch(link, requests, &mut client, cx).map(|()| None),
-        Err(payload) => Poll::Ready(Some(panicked(server, link, &*payload))),
+        Err(payload) => Poll::Ready(Some(panicked(server, link, payload))),
     })
     .await
 }
@@ -69,13 +69,14 @@ fn watch<S: Stream>(link: &Link, requests: &mut Requests<S>, client: &mut Client
 
 /// Reports a panic; the response to it.
 #[cold]
-pub(crate) fn panicked<H>(server: &Shared<H>, link: &Link, payload: &(dyn Any + Send)) -> Response {
+pub(crate) fn panicked<H>(server: &Shared<H>, link: &Link, payload: Box<dyn Any + Send>) -> Response {
     let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (None, Some(text)) => text.as_str(),
         (None, None) => "not text",
     };
     let request = Request::dropped_by_panic(link);
-    server.config.hooks.panicked(&Panicked { link, message, request: request.as_deref() });
+    server.observer.panicked(&Panicked { link, message, request: request.as_deref() });
+    discard(payload);
     Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error").with_header("connection", "close")
 }

@@ -1,11 +1,6 @@
 //! Everything about a server that can be set.
 
-use std::{
-    fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use quintet_conn::{Deadlines, Link, State};
 use quintet_listener::AcceptError;
@@ -65,8 +60,13 @@ impl Default for Config {
     }
 }
 
-/// Functions that are told of what happens; without one, nothing happens, except that panics and accept errors are
-/// written to standard error.
+/// Functions that are told of what happens. Without one nothing happens, except that panics and accept errors are
+/// written to standard error, a line each.
+///
+/// A hook only observes: a panic in one is caught and counted in
+/// [`Server::hook_failures`](crate::Server::hook_failures), and the server goes on as if the hook were not set. The same
+/// holds for a line that cannot be written. A hook runs in the task of the connection or of the accept loop, so one that
+/// blocks holds up whatever else that thread serves.
 #[derive(Clone, Default)]
 #[expect(clippy::type_complexity, reason = "a reader wants to see what a hook is given, not a name for it")]
 pub struct Hooks {
@@ -74,7 +74,8 @@ pub struct Hooks {
     /// `Server.ConnState`.
     pub state: Option<Arc<dyn Fn(&Link, State, State) + Send + Sync>>,
     /// A client was refused before a handler was asked. The reply that is returned, if any, is sent in place of the
-    /// plain one; its status may be any, and the connection closes.
+    /// plain one, under the rules of a handler's reply: its status may be any final one, its body may be streamed, and
+    /// a client that sent HEAD gets none. It cannot take the connection over, which closes.
     pub refused: Option<Arc<dyn Fn(&Refused<'_>) -> Option<Response> + Send + Sync>>,
     /// A handler panicked, or what it took a connection over for; the client is answered 500 if it was not answered yet,
     /// and the connection closes.
@@ -105,28 +106,6 @@ pub struct Panicked<'a> {
     pub message: &'a str,
     /// The method and the target of the request, unless the handler had dropped it before.
     pub request: Option<&'a str>,
-}
-
-impl Hooks {
-    pub(crate) fn panicked(&self, panicked: &Panicked<'_>) {
-        match &self.panicked {
-            Some(hook) => hook(panicked),
-            None => eprintln!(
-                "http: panic serving {} ({}): {}",
-                panicked.link.peer(),
-                panicked.request.unwrap_or("request dropped"),
-                panicked.message
-            ),
-        }
-    }
-
-    pub(crate) fn accept_error(&self, error: &AcceptError<'_>) {
-        match &self.accept_error {
-            // It only looks on: the accept loop does not end with it.
-            Some(hook) => drop(catch_unwind(AssertUnwindSafe(|| hook(error)))),
-            None => eprintln!("http: {error}"),
-        }
-    }
 }
 
 impl fmt::Debug for Hooks {

@@ -33,8 +33,7 @@ pub(crate) async fn refuse<H, S: Stream>(
     error: RequestsError,
 ) {
     let Some(status) = error.status() else { return };
-    let hook = server.config.hooks.refused.as_ref();
-    let own = hook.and_then(|hook| hook(&Refused { link, error: &error, status }));
+    let own = server.observer.refused(&Refused { link, error: &error, status });
     let mut response = own.unwrap_or_else(|| plain(status, &error));
     let body = response.take_body().try_into_bytes().unwrap_or_default();
     let exchange = Exchange::refused();
@@ -70,7 +69,7 @@ pub(crate) async fn hijack<H, S: Stream>(server: &Shared<H>, link: &Link, reques
         Ok(Poll::Pending) if link.conns().is_cut() => Poll::Ready(()),
         Ok(polled) => polled,
         Err(payload) => {
-            panicked(server, link, &*payload);
+            panicked(server, link, payload);
             Poll::Ready(())
         }
     })

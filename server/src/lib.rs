@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod call;
@@ -7,6 +8,7 @@ mod default_mux;
 mod encode;
 mod end;
 mod exchange;
+mod observe;
 mod per_core;
 mod reply;
 mod select;
@@ -20,6 +22,7 @@ mod tower;
 
 pub use config::{Config, Hooks, Panicked, Refused};
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
+pub use observe::HookFailures;
 pub use server::{Report, ServeError, Server};
 pub use sniff::sniff;
 #[cfg(feature = "tower")]

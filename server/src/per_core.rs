@@ -38,7 +38,10 @@ impl<H: Handler> Server<H> {
         let mut threads = Vec::new();
         for (listener, runtime) in ready {
             let server = self.clone();
-            let serve = move || runtime.block_on(server.serve_alone(listener));
+            let serve = move || {
+                let _ends_others = EndsOthers(&server);
+                runtime.block_on(server.serve_alone(listener))
+            };
             match thread::Builder::new().name("quintet".into()).spawn(serve) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
@@ -66,6 +69,18 @@ impl<H: Handler> Server<H> {
     }
 }
 
+/// While a thread serves: a panic that ends it (of a listener, say) tells the other threads to end, too. Otherwise they
+/// would go on, and nobody would ever join the one that is dead.
+struct EndsOthers<'a, H>(&'a Server<H>);
+
+impl<H> Drop for EndsOthers<'_, H> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.shared.stop();
+        }
+    }
+}
+
 /// What all threads come to: the first error. (That one found the server closed says less than why it was.)
 fn together(ends: impl Iterator<Item = Result<(), ServeError>>) -> Result<(), ServeError> {
     let worse = |so_far: Result<_, _>, end: Result<_, _>| match (&so_far, &end) {
@@ -86,6 +101,7 @@ mod tests {
 
     /// A listener that cannot go on, or one that can.
     enum Either {
+        Panics,
         Broken,
         Whole(Tcp),
     }
@@ -94,6 +110,7 @@ mod tests {
         type Stream = TcpStream;
         async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
             match self {
+                Either::Panics => panic!("as asked"),
                 Either::Broken => Err(io::Error::from(io::ErrorKind::InvalidInput)),
                 Either::Whole(tcp) => tcp.accept().await,
             }
@@ -129,6 +146,16 @@ mod tests {
             assert!(reply.ends_with("late\n"), "{reply:?}");
             assert_eq!(shutdown.await.unwrap().aborted, 0);
         });
+    }
+
+    #[test]
+    fn a_thread_that_panics_ends_the_others() {
+        let server = Server::new(async |_| "");
+        let listeners =
+            vec![Either::Whole(reuse_port("127.0.0.1:0", NonZeroUsize::MIN.get()).unwrap().remove(0)), Either::Panics];
+        let ends = server.serve_each(listeners).unwrap();
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| together(ends)));
+        assert_eq!(*ended.unwrap_err().downcast::<&str>().unwrap(), "as asked");
     }
 
     #[test]

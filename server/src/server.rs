@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use quintet_conn::{Conn, Conns, Counts, Link, StateHook};
+use quintet_conn::{Conn, Conns, Counts, Link};
 use quintet_listener::{Addr, Freed, Health, Listener, Retry, Socket, listen};
 use quintet_mux::Handler;
 use quintet_request::Limits;
 use tokio::{sync::Notify, task::yield_now, time::timeout};
 
-use crate::{config::Config, select::at_once};
+use crate::{config::Config, observe::Observer, select::at_once};
 
 /// A server: a handler, its [`Config`], and every connection it serves. A clone is the same server. Go:
 /// `http.Server`.
@@ -43,6 +43,7 @@ pub(crate) struct Shared<H> {
     pub(crate) handler: H,
     pub(crate) config: Config,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) observer: Arc<Observer>,
     /// Told when a descriptor came free, so that a listener that ran out of them tries again.
     pub(crate) freed: Freed,
     doors: Mutex<Doors>,
@@ -118,6 +119,7 @@ impl<H: Handler> Server<H> {
             shared: Arc::new(Shared {
                 handler,
                 limits: Arc::new(config.limits),
+                observer: Observer::new(config.hooks.clone()),
                 config,
                 freed: Freed::new(),
                 doors: Mutex::default(),
@@ -234,11 +236,9 @@ impl<H: Handler> Shared<H> {
     /// Opens an accept loop: the listener as it is served, and the connections to come.
     pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, Door<'_, H>), ServeError> {
         let local: Option<Addr> = listener.local_addr().ok();
-        let hooks = self.config.hooks.clone();
-        let listener = Retry::new(listener).freed_by(&self.freed).on_error(move |error| hooks.accept_error(error));
-        let hook =
-            self.config.hooks.state.clone().map(|hook| -> StateHook { Box::new(move |l, from, to| hook(l, from, to)) });
-        let conns = Conns::new(self.config.deadlines.clone(), local, hook);
+        let observer = Arc::clone(&self.observer);
+        let listener = Retry::new(listener).freed_by(&self.freed).on_error(move |error| observer.accept_error(error));
+        let conns = Conns::new(self.config.deadlines.clone(), local, self.observer.state_hook());
         let mut doors = self.doors();
         if doors.stopping {
             return Err(ServeError::Closed);

@@ -57,7 +57,7 @@ pub(crate) async fn stream<H, S: Stream>(
     if plan.bodied {
         if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length).await? {
             if let Failure::Panic(payload) = failure {
-                panicked(server, link, &*payload);
+                panicked(server, link, payload);
             }
             poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await?;
             return Ok(Streamed::Broken);
@@ -99,7 +99,7 @@ enum Sent {
 /// The reply to a request whose response cannot be made, if nothing of it was sent.
 fn failed<H>(server: &Shared<H>, link: &Link, failure: Failure) -> Response {
     match failure {
-        Failure::Panic(payload) => panicked(server, link, &*payload),
+        Failure::Panic(payload) => panicked(server, link, payload),
         Failure::Error(error) => {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Response::text(status, &error).with_header("connection", "close")

@@ -157,6 +157,79 @@ async fn a_panic_whose_payload_is_no_text() {
     .await;
 }
 
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_whose_payload_panics_when_dropped_is_answered_500() {
+    bounded(async {
+        let (server, dial, hook) = start(async |request: Request| -> &'static str {
+            if request.path() == "/late" {
+                sleep(Duration::from_secs(1)).await;
+            }
+            std::panic::panic_any(Bomb)
+        });
+        for path in ["/", "/late"] {
+            let mut client = dial.connect();
+            client.get(path).await;
+            is_answered_500(&mut client).await;
+            assert_eq!(told(&hook), [("not text".to_owned(), Some(format!("GET {path}")))]);
+        }
+        eventually("nobody is left", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panicked_hook_that_panics_leaves_the_500() {
+    bounded(async {
+        let mut config = Config::default();
+        config.hooks.panicked = Some(Arc::new(|panicked| match panicked.message {
+            "bomb" => std::panic::panic_any(Bomb),
+            message => panic!("{message}, again"),
+        }));
+        let server = Server::with(
+            async |request: Request| -> &'static str {
+                match request.path() {
+                    "/bomb" => panic!("bomb"),
+                    _ => panic!("text"),
+                }
+            },
+            config,
+        );
+        let (dial, _) = in_memory(&server);
+        for path in ["/text", "/bomb"] {
+            let mut client = dial.connect();
+            client.get(path).await;
+            is_answered_500(&mut client).await;
+        }
+        assert_eq!(server.hook_failures().panics, 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_hook_that_panics_is_counted() {
+    bounded(async {
+        let mut config = Config::default();
+        config.hooks.state = Some(Arc::new(|_, _, _| std::panic::panic_any(Bomb)));
+        let server = Server::with(async |_| "hello\n", config);
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        assert_eq!(client.fetch("/").await.text(), "hello\n");
+        drop(client);
+        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("it saw all moves", || server.hook_failures().panics == 4).await;
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_panic_with_a_body_on_loan() {
     bounded(async {

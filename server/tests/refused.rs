@@ -77,3 +77,22 @@ async fn the_hook_sees_every_refusal_and_may_replace_the_reply() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_hook_that_panics_leaves_the_plain_refusal() {
+    bounded(async {
+        let hooks = Hooks { refused: Some(Arc::new(|_| panic!("as asked"))), ..Hooks::default() };
+        let server = Server::with(async |_| "never", Config { hooks, ..Config::default() });
+        let (dial, _) = in_memory(&server);
+        for (sent, status, why) in REFUSED {
+            let mut client = dial.connect();
+            client.send(bytes(sent)).await;
+            let reply = client.reply().await;
+            assert_eq!(reply.status, status, "{sent:?}");
+            assert!(reply.text().contains(why), "{sent:?}: {}", reply.text());
+            assert!(client.ends().await, "{sent:?}");
+        }
+        assert_eq!(server.hook_failures().panics, REFUSED.len() as u64);
+    })
+    .await;
+}

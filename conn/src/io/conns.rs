@@ -331,7 +331,12 @@ impl Conns {
     #[inline]
     pub(super) fn tell(&self, link: &Link, from: State, to: State) {
         if let Some(hook) = &self.hook {
-            let _ = catch_unwind(AssertUnwindSafe(|| hook(link, from, to)));
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(link, from, to))) {
+                // What was thrown may panic as well when it is dropped.
+                if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    std::mem::forget(another);
+                }
+            }
         }
     }
 

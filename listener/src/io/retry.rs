@@ -10,6 +10,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::Poll,
     time::Duration,
@@ -88,7 +89,7 @@ impl<L> Retry<L> {
     }
 
     /// Reports errors that are waited for, at most once a second, each time with the number left out. Errors about one
-    /// client are not reported, only counted in the [`health`](Self::health).
+    /// client are not reported, only counted in the [`health`](Self::health). A panic in `report` is caught and ignored.
     #[must_use]
     pub fn on_error(mut self, report: impl FnMut(&AcceptError<'_>) + Send + 'static) -> Retry<L> {
         self.on_error = Some(Box::new(report));
@@ -176,7 +177,13 @@ impl<L> Retry<L> {
         }
         let Some(on_error) = &mut self.on_error else { return };
         if let Some(suppressed) = self.throttle.admit(now.into_std()) {
-            on_error(&AcceptError { error, class, delay, suppressed });
+            let error = AcceptError { error, class, delay, suppressed };
+            // It only looks on: accepting does not end with it, also not if what it throws panics as well when dropped.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| on_error(&error))) {
+                if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                    std::mem::forget(another);
+                }
+            }
         }
     }
 }
@@ -380,6 +387,17 @@ mod tests {
                 (3275, format!("accept error: {emfile}; retrying in 1s")),
             ]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_report_that_panics_does_not_end_accepting() {
+        let mut reports = 0;
+        let mut retry = retry([Fail(EMFILE), Accept]).on_error(move |_| {
+            reports += 1;
+            panic!("report {reports}")
+        });
+        retry.accept().await.unwrap();
+        assert_eq!(retry.health().report().accepted, 1);
     }
 
     #[tokio::test(start_paused = true)]

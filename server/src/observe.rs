@@ -1,0 +1,177 @@
+//! Hooks and log lines, held so that what only observes a server never ends what it observes.
+//!
+//! A hook may panic, and standard error may be a closed pipe or a full disk. Neither ends an accept loop, a connection
+//! or a reply: it is caught, counted in [`HookFailures`], and the server goes on as if there were no hook.
+
+use std::{
+    any::Any,
+    fmt,
+    io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use quintet_conn::StateHook;
+use quintet_listener::AcceptError;
+use quintet_mux::Response;
+
+use crate::{
+    config::{Hooks, Panicked, Refused},
+    server::Server,
+};
+
+/// How often observing a server failed, since it was made: see [`Server::hook_failures`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HookFailures {
+    /// Calls of a [hook](Hooks) that panicked.
+    pub panics: u64,
+    /// Log lines that could not be written to standard error.
+    pub lost_lines: u64,
+}
+
+/// The hooks of a server, each with what is done where it is not set.
+#[derive(Debug, Default)]
+pub(crate) struct Observer {
+    hooks: Hooks,
+    panics: AtomicU64,
+    lost_lines: AtomicU64,
+}
+
+impl Observer {
+    pub(crate) fn new(hooks: Hooks) -> Arc<Self> {
+        Arc::new(Observer { hooks, ..Observer::default() })
+    }
+
+    /// The hook for the moves of a connection's state, if there is one.
+    pub(crate) fn state_hook(self: &Arc<Self>) -> Option<StateHook> {
+        let hook = self.hooks.state.clone()?;
+        let observer = Arc::clone(self);
+        Some(Box::new(move |link, from, to| {
+            observer.call(|| hook(link, from, to));
+        }))
+    }
+
+    /// The reply to a refused client that the hook wants in place of the plain one.
+    pub(crate) fn refused(&self, refused: &Refused<'_>) -> Option<Response> {
+        let hook = self.hooks.refused.as_ref()?;
+        self.call(|| hook(refused)).flatten()
+    }
+
+    pub(crate) fn panicked(&self, panicked: &Panicked<'_>) {
+        match &self.hooks.panicked {
+            Some(hook) => drop(self.call(|| hook(panicked))),
+            None => self.log(format_args!(
+                "panic serving {} ({}): {}",
+                panicked.link.peer(),
+                panicked.request.unwrap_or("request dropped"),
+                panicked.message
+            )),
+        }
+    }
+
+    pub(crate) fn accept_error(&self, error: &AcceptError<'_>) {
+        match &self.hooks.accept_error {
+            Some(hook) => drop(self.call(|| hook(error))),
+            None => self.log(format_args!("{error}")),
+        }
+    }
+
+    fn failures(&self) -> HookFailures {
+        HookFailures { panics: self.panics.load(Relaxed), lost_lines: self.lost_lines.load(Relaxed) }
+    }
+
+    /// Calls a hook; `None` if it panicked.
+    #[inline]
+    fn call<T>(&self, hook: impl FnOnce() -> T) -> Option<T> {
+        let called = catch_unwind(AssertUnwindSafe(hook));
+        called
+            .map_err(|payload| {
+                self.panics.fetch_add(1, Relaxed);
+                discard(payload);
+            })
+            .ok()
+    }
+
+    /// Writes one line to standard error, if that is possible. The only place of the library that writes to a standard
+    /// stream: `eprintln!` panics where the stream cannot be written.
+    #[cold]
+    fn log(&self, line: fmt::Arguments<'_>) {
+        // Made before it is written: the text of an error is the listener's, and may panic as well.
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            let line = format!("http: {line}\n");
+            io::stderr().write_all(line.as_bytes())
+        }));
+        match written {
+            Ok(Ok(())) => return,
+            Ok(Err(_)) => {}
+            Err(payload) => discard(payload),
+        }
+        self.lost_lines.fetch_add(1, Relaxed);
+    }
+}
+
+/// Drops what was caught. Its destructor may panic, too, and whatever that throws is not dropped at all.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        std::mem::forget(another);
+    }
+}
+
+impl<H> Server<H> {
+    /// How often a [hook](Hooks) panicked, and how many log lines could not be written to standard error. Neither has
+    /// any other consequence.
+    pub fn hook_failures(&self) -> HookFailures {
+        self.shared.observer.failures()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Panics when it is dropped, with a payload that does it again.
+    struct Bomb(u8);
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if self.0 > 0 {
+                std::panic::panic_any(Bomb(self.0 - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_hook_that_panics_is_caught_whatever_it_throws() {
+        let observer = Observer::new(Hooks::default());
+        assert_eq!(observer.call(|| 7), Some(7));
+        assert_eq!(observer.call(|| -> u8 { panic!("text") }), None);
+        for bombs in 0..4 {
+            assert_eq!(observer.call(|| -> u8 { std::panic::panic_any(Bomb(bombs)) }), None);
+        }
+        assert_eq!(observer.failures(), HookFailures { panics: 5, lost_lines: 0 });
+    }
+
+    #[test]
+    fn a_line_whose_text_panics_is_lost() {
+        struct Silent;
+        impl fmt::Display for Silent {
+            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                panic!("no text")
+            }
+        }
+        struct Failing;
+        impl fmt::Display for Failing {
+            fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Err(fmt::Error)
+            }
+        }
+        let observer = Observer::new(Hooks::default());
+        observer.log(format_args!("{Silent}"));
+        observer.log(format_args!("{Failing}"));
+        assert_eq!(observer.failures(), HookFailures { panics: 0, lost_lines: 2 });
+    }
+}
