@@ -9,6 +9,7 @@ mod encode;
 mod end;
 mod exchange;
 mod observe;
+mod fair;
 mod per_core;
 mod reply;
 mod select;

@@ -11,6 +11,7 @@ use crate::{
     call::call,
     end::{close, hijack, refuse},
     exchange::Exchange,
+    fair::{self, Turn},
     reply::{Replied, Written, finish, write},
     select::{Either, select},
     server::{ServeError, Server, Shared},
@@ -51,9 +52,9 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
     let (link, wire) = conn.split(); //                                  dropping `link` is Go's deferred block
     let _freed = server.tell_freed();
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
-    let mut served = 0;
+    let (mut served, mut turn) = (0, Turn::of(fair::REQUESTS));
     loop {
-        let request = match requests.next().await {
+        let request = match fair::next(&mut requests, &mut turn).await {
             Ok(Some(request)) => request, //                             Go: readRequest
             Ok(None) => return, //                                       closed, idle for too long, or stopping
             Err(error) => return Box::pin(refuse(&server, &link, requests, error)).await,

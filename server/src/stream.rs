@@ -19,6 +19,7 @@ use crate::{
     call::panicked,
     encode,
     exchange::{Exchange, Length, Plan},
+    fair::{PIECES, Turn, give_way},
     reply::HIGH,
     server::Shared,
 };
@@ -94,6 +95,8 @@ impl First {
 enum Sent {
     Whole,
     Broken(Failure),
+    /// There is more, but the other connections come first.
+    Enough,
 }
 
 /// The reply to a request whose response cannot be made, if nothing of it was sent.
@@ -149,50 +152,84 @@ async fn send<H, S: Stream>(
     server: &Shared<H>,
     requests: &mut Requests<S>,
     body: &mut Body,
-    mut first: First,
+    first: First,
     length: Length,
 ) -> Result<Sent, WireError> {
-    let mut left = match length {
+    let left = match length {
         Length::Exact(length) => length,
         _ => u64::MAX,
     };
-    let mut trailers: Option<HeaderMap> = None;
-    poll_fn(|cx| {
+    let mut sending = Sending { first, length, left, trailers: None, turn: Turn::of(PIECES) };
+    loop {
+        match poll_fn(|cx| sending.poll(server, requests, body, cx)).await? {
+            Sent::Enough => give_way(requests).await?,
+            sent => return Ok(sent),
+        }
+    }
+}
+
+/// A body under way to the client.
+struct Sending {
+    first: First,
+    length: Length,
+    /// How much may still come, in bytes.
+    left: u64,
+    trailers: Option<HeaderMap>,
+    turn: Turn,
+}
+
+impl Sending {
+    fn poll<H, S: Stream>(
+        &mut self,
+        server: &Shared<H>,
+        requests: &mut Requests<S>,
+        body: &mut Body,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Sent, WireError>> {
         let mut waiting = requests.wire().output.len();
         loop {
-            if waiting >= HIGH {
-                ready!(requests.poll_flush(cx, server.config.unread))?;
+            if waiting >= HIGH && requests.poll_flush(cx, server.config.unread)?.is_pending() {
+                self.turn.begin();
+                return Poll::Pending;
             }
-            let frame = match std::mem::replace(&mut first, First::Unasked) {
+            let frame = match std::mem::replace(&mut self.first, First::Unasked) {
                 First::Asked(frame) => frame,
                 First::Unasked => match poll_frame(body, cx) {
                     Poll::Ready(Ok(frame)) => frame,
                     Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
-                    Poll::Pending => return poll_doubt(requests, cx).map(Err),
+                    Poll::Pending => {
+                        self.turn.begin();
+                        return poll_doubt(requests, cx).map(Err);
+                    }
                 },
             };
-            let Some(frame) = frame else { break };
+            let Some(frame) = frame else { return Poll::Ready(Ok(self.end(requests))) };
             match frame.into_data() {
                 Ok(data) => {
-                    let Some(rest) = left.checked_sub(data.len() as u64) else {
+                    let Some(rest) = self.left.checked_sub(data.len() as u64) else {
                         return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
                     };
-                    left = rest;
-                    waiting = put(requests, data, length);
+                    self.left = rest;
+                    waiting = put(requests, data, self.length);
                 }
-                Err(frame) => trailers = frame.into_trailers().ok(),
+                Err(frame) => self.trailers = frame.into_trailers().ok(),
+            }
+            if self.turn.is_over() {
+                self.turn.begin();
+                return Poll::Ready(Ok(Sent::Enough));
             }
         }
-        Poll::Ready(Ok(match length {
-            Length::Exact(_) if left > 0 => Sent::Broken(Failure::Length),
-            Length::Chunked => {
-                encode::last_chunk(requests.wire().output.tail(), trailers.as_ref());
-                Sent::Whole
-            }
-            _ => Sent::Whole,
-        }))
-    })
-    .await
+    }
+
+    /// The body has ended.
+    fn end<S: Stream>(&self, requests: &mut Requests<S>) -> Sent {
+        match self.length {
+            Length::Exact(_) if self.left > 0 => return Sent::Broken(Failure::Length),
+            Length::Chunked => encode::last_chunk(requests.wire().output.tail(), self.trailers.as_ref()),
+            _ => {}
+        }
+        Sent::Whole
+    }
 }
 
 /// Appends a piece of a body; how much waits to be sent then.
