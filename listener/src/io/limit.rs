@@ -1,30 +1,40 @@
 //! At most n connections at once.
 //!
-//! Beyond the limit clients wait in the kernel's queue, where they cost nothing, instead of failing half-way through
-//! a request. The permit lives in the stream, so whoever ends up with the stream holds the permit: a handler that
-//! takes the connection over cannot slip out of the count.
+//! One client beyond the limit waits accepted, and every further one in the kernel's queue, where it costs nothing,
+//! instead of failing half-way through a request. The one is accepted because there is no other way to know that a
+//! client waits, and only then is it right to close idle connections: the [`Pressure`] is raised while it waits.
+//!
+//! The permit lives in the stream, so whatever ends up with the stream holds the permit: a handler that takes the
+//! connection over cannot slip out of the count.
 
 use super::stream::pass_through;
-use crate::{Addr, Listener, Pressure};
+use crate::{Addr, Listener, Pressure, PressureGuard};
 
-use std::{
-    future::{Future, poll_fn},
-    io,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-};
+use std::{fmt, io, sync::Arc};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Admits at most so many connections of `L` at once; further ones are not accepted until one is dropped.
+/// Admits at most so many connections of `L` at once.
+///
+/// One client beyond the limit is accepted and kept until a connection is dropped, with the [`Pressure`] raised; no
+/// further one is accepted before that. Of listeners that share their [`Permits`], each may keep one. Its descriptor
+/// is open, so a limit set by `ulimit -n` is that number less one for each listener.
 ///
 /// # Spec
-/// Go: `golang.org/x/net/netutil.LimitListener`.
-#[derive(Debug)]
-pub struct Limit<L> {
+/// Go: `golang.org/x/net/netutil.LimitListener`, which leaves that client in the queue.
+pub struct Limit<L: Listener> {
     listener: L,
     permits: Permits,
+    pressure: Pressure,
+    /// The client without a permit. Kept here and not in the future, so that a cancelled accept does not lose it.
+    waiting: Option<Waiting<L::Stream>>,
+}
+
+/// A client that has been accepted and waits for a permit.
+struct Waiting<S> {
+    stream: S,
+    peer: Addr,
+    _pressure: PressureGuard,
 }
 
 /// So many connections may be alive. Clones are the same number: listeners that share it are limited together.
@@ -51,15 +61,19 @@ impl Permits {
     /// # Cancel safety
     /// Only the place in the queue is lost.
     pub async fn acquire(&self) -> Permit {
-        let acquired = match Arc::clone(&self.0).try_acquire_owned() {
-            Ok(permit) => Ok(permit),
-            Err(_) => Arc::clone(&self.0).acquire_owned().await,
-        };
-        Permit(acquired.expect("nobody closes this semaphore"))
+        match self.try_acquire() {
+            Some(permit) => permit,
+            None => Permit(Arc::clone(&self.0).acquire_owned().await.expect("nothing closes this semaphore")),
+        }
+    }
+
+    /// A permit, if one is free and nobody waits for it.
+    pub fn try_acquire(&self) -> Option<Permit> {
+        Arc::clone(&self.0).try_acquire_owned().ok().map(Permit)
     }
 }
 
-impl<L> Limit<L> {
+impl<L: Listener> Limit<L> {
     /// At most `n` connections at once, at least 1.
     pub fn new(listener: L, n: usize) -> Limit<L> {
         Limit::shared(listener, &Permits::new(n))
@@ -67,7 +81,7 @@ impl<L> Limit<L> {
 
     /// At most as many connections as `permits` has, together with everyone else who takes from them.
     pub fn shared(listener: L, permits: &Permits) -> Limit<L> {
-        Limit { listener, permits: permits.clone() }
+        Limit { listener, permits: permits.clone(), pressure: Pressure::new(), waiting: None }
     }
 
     /// The permits, to ask how many are left or to share them.
@@ -80,7 +94,7 @@ impl<L> Limit<L> {
         &self.listener
     }
 
-    /// The listener inside.
+    /// The listener inside. A client that was kept waiting is closed.
     pub fn into_inner(self) -> L {
         self.listener
     }
@@ -89,21 +103,20 @@ impl<L> Limit<L> {
 impl<L: Listener> Listener for Limit<L> {
     type Stream = Permitted<L::Stream>;
 
-    /// Takes a connection only with a permit in hand, but holds none while no client comes: listeners that share their
-    /// permits must not keep them from each other.
+    /// # Cancel safety
+    /// Nothing is lost: the client that waits for a permit stays in the `Limit`. Only its place in the queue for
+    /// permits is lost.
     async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
-        let mut accepting = pin!(self.listener.accept());
-        loop {
-            let permit = self.permits.acquire().await;
-            match poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await {
-                Poll::Ready(accepted) => {
-                    let (stream, peer) = accepted?;
-                    return Ok((Permitted { stream, permit }, peer));
-                }
-                Poll::Pending => drop(permit),
+        if self.waiting.is_none() {
+            let (stream, peer) = self.listener.accept().await?;
+            if let Some(permit) = self.permits.try_acquire() {
+                return Ok((Permitted { stream, permit }, peer));
             }
-            until_woken().await;
+            self.waiting = Some(Waiting { stream, peer, _pressure: self.pressure.raise() });
         }
+        let permit = self.permits.acquire().await;
+        let Waiting { stream, peer, _pressure } = self.waiting.take().expect("kept above, and taken only here");
+        Ok((Permitted { stream, permit }, peer))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
@@ -112,13 +125,21 @@ impl<L: Listener> Listener for Limit<L> {
 
     fn set_pressure(&mut self, pressure: &Pressure) {
         self.listener.set_pressure(pressure);
+        self.pressure = pressure.clone();
+        if let Some(waiting) = &mut self.waiting {
+            waiting._pressure = pressure.raise();
+        }
     }
 }
 
-/// Waits for whatever was polled last in this task.
-async fn until_woken() {
-    let mut polled = false;
-    poll_fn(|_| if std::mem::replace(&mut polled, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+impl<L: Listener + fmt::Debug> fmt::Debug for Limit<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limit")
+            .field("listener", &self.listener)
+            .field("permits", &self.permits)
+            .field("waiting", &self.waiting.as_ref().map(|waiting| &waiting.peer))
+            .finish_non_exhaustive()
+    }
 }
 
 /// A stream with its permit.
@@ -172,17 +193,65 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_third_of_two_waits_and_is_not_even_accepted() {
-        let mut limit = limit(2, [Accept; 3]);
+    async fn the_third_of_two_waits_and_the_fourth_is_not_accepted() {
+        let mut limit = limit(2, [Accept; 4]);
         let one = accept_now(&mut limit).await.unwrap();
         let two = accept_now(&mut limit).await.unwrap();
         assert_eq!(limit.permits().available(), 0);
-        assert!(accept_now(&mut limit).await.is_none());
-        assert_eq!(limit.get_ref().called.len(), 2);
+        // Every attempt is cancelled, and none of them accepts another client or loses the one that waits.
+        for _ in 0..3 {
+            assert!(accept_now(&mut limit).await.is_none());
+            assert_eq!(limit.get_ref().called.len(), 3);
+        }
 
         drop(one);
         assert!(accept_now(&mut limit).await.is_some());
+        assert_eq!(limit.get_ref().called.len(), 3);
         drop(two);
+        assert!(accept_now(&mut limit).await.is_some());
+        assert_eq!(limit.get_ref().called.len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pressure_is_raised_while_a_client_waits_for_a_permit() {
+        let pressure = Pressure::new();
+        let mut limit = Retry::new(limit(1, [Accept; 2]));
+        limit.set_pressure(&pressure);
+        let one = accept_now(&mut limit).await.unwrap();
+        assert!(!pressure.is_raised(), "the limit is reached, but nobody waits");
+        assert!(accept_now(&mut limit).await.is_none());
+        assert!(pressure.is_raised(), "a cancelled accept does not make the client go away");
+        drop(one);
+        let two = accept_now(&mut limit).await.unwrap();
+        assert!(!pressure.is_raised(), "the client is served");
+        assert!(accept_now(&mut limit).await.is_none());
+        assert!(!pressure.is_raised(), "the limit is reached again, but nobody waits");
+        drop(two);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pressure_set_late_is_raised_for_the_client_that_waits() {
+        let mut limit = limit(1, [Accept; 2]);
+        let _one = accept_now(&mut limit).await.unwrap();
+        assert!(accept_now(&mut limit).await.is_none());
+        let pressure = Pressure::new();
+        limit.set_pressure(&pressure);
+        assert!(pressure.is_raised());
+        drop(limit);
+        assert!(!pressure.is_raised(), "the client is gone with the listener");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_relieves_the_pressure_lets_the_client_in() {
+        let pressure = Pressure::new();
+        let mut limit = limit(1, [Accept; 2]);
+        limit.set_pressure(&pressure);
+        let idle = accept_now(&mut limit).await.unwrap();
+        let (served, ()) = tokio::join!(timeout(Duration::from_secs(1), limit.accept()), async {
+            pressure.raised().await;
+            drop(idle);
+        });
+        served.unwrap().unwrap();
     }
 
     #[tokio::test(start_paused = true)]
