@@ -5,28 +5,28 @@
 
 use std::io;
 
-/// `Bound` until the first accept, `Registered` with that accept's runtime from then on.
+/// `Bound` until the first accept that could register it, `Registered` with that accept's runtime from then on.
 #[derive(Debug)]
 pub(super) enum Lazy<B, R> {
     Bound(B),
     Registered(R),
-    /// Registering failed, which took the socket with it.
-    Lost,
 }
 
 impl<B, R> Lazy<B, R> {
     /// The socket as the runtime knows it.
     ///
+    /// `register` must leave the bound socket as it is (register a clone of it, for what the runtime refuses it
+    /// closes): registering may fail because there is no descriptor, memory or watch left, and the next call tries again.
+    ///
     /// # Errors
-    /// Without an errno, so that nobody retries it: what `register` said, the first time and in other words ever after.
-    pub(super) fn get(&mut self, register: impl FnOnce(B) -> io::Result<R>) -> io::Result<&R> {
-        if let Lazy::Bound(_) = self {
-            let Lazy::Bound(bound) = std::mem::replace(self, Lazy::Lost) else { unreachable!("matched above") };
-            *self = Lazy::Registered(register(bound).map_err(io::Error::other)?);
+    /// What `register` said.
+    pub(super) fn get(&mut self, register: impl FnOnce(&B) -> io::Result<R>) -> io::Result<&R> {
+        if let Lazy::Bound(bound) = self {
+            *self = Lazy::Registered(register(bound)?);
         }
         match self {
             Lazy::Registered(registered) => Ok(registered),
-            Lazy::Bound(_) | Lazy::Lost => Err(io::Error::other("the listener could not join the runtime")),
+            Lazy::Bound(_) => unreachable!("registered above"),
         }
     }
 }
@@ -34,7 +34,6 @@ impl<B, R> Lazy<B, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Class, classify};
 
     #[test]
     fn a_socket_joins_once() {
@@ -44,10 +43,12 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_cannot_join_is_never_retried() {
-        let mut lazy: Lazy<i32, i32> = Lazy::Bound(1);
-        let out_of_memory = |_| Err(io::Error::from_raw_os_error(12));
-        assert_eq!(classify(&lazy.get(out_of_memory).unwrap_err()), Class::Fatal);
-        assert_eq!(classify(&lazy.get(out_of_memory).unwrap_err()), Class::Fatal);
+    fn a_socket_that_cannot_join_is_kept_and_tried_again() {
+        let mut lazy = Lazy::Bound(1);
+        for errno in 1..=133 {
+            let failed = lazy.get(|_| Err(io::Error::from_raw_os_error(errno))).unwrap_err();
+            assert_eq!(failed.raw_os_error(), Some(errno));
+        }
+        assert_eq!(lazy.get(|n| Ok(n + 1)).unwrap(), &2);
     }
 }

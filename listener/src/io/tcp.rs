@@ -126,7 +126,7 @@ impl Listener for Tcp {
     type Stream = TcpStream;
 
     async fn accept(&mut self) -> io::Result<(TcpStream, Addr)> {
-        let (stream, peer) = self.socket.get(TcpListener::from_std)?.accept().await?;
+        let (stream, peer) = self.socket.get(|bound| TcpListener::from_std(bound.try_clone()?))?.accept().await?;
         if !INHERITED {
             self.each.apply(&stream);
         }

@@ -136,7 +136,7 @@ impl Listener for Unix {
     type Stream = UnixStream;
 
     async fn accept(&mut self) -> io::Result<(UnixStream, Addr)> {
-        let (stream, peer) = self.socket.get(UnixListener::from_std)?.accept().await?;
+        let (stream, peer) = self.socket.get(|bound| UnixListener::from_std(bound.try_clone()?))?.accept().await?;
         Ok((stream, peer.into()))
     }
 
