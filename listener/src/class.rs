@@ -50,6 +50,23 @@ pub fn classify(error: &io::Error) -> Class {
     error.raw_os_error().and_then(by_errno).unwrap_or_else(|| by_kind(error.kind()))
 }
 
+/// Whether the error says that descriptors, memory or watches have run out, of which closing a connection gives some
+/// back.
+#[cfg(feature = "tokio")]
+pub(crate) fn has_run_out(error: &io::Error) -> bool {
+    let descriptors_or_memory = match error.raw_os_error() {
+        Some(errno) if cfg!(windows) => matches!(errno, 10024 | 10055), // WSAEMFILE WSAENOBUFS
+        // ENOMEM and ENOSPC have kinds. ENFILE EMFILE; ENOBUFS and ENOSR where they have these numbers.
+        Some(errno) => {
+            matches!(errno, 23 | 24)
+                || cfg!(any(target_os = "linux", target_os = "android")) && matches!(errno, 63 | 105)
+                || !cfg!(any(target_os = "linux", target_os = "android")) && errno == 55
+        }
+        None => false,
+    };
+    descriptors_or_memory || matches!(error.kind(), ErrorKind::OutOfMemory | ErrorKind::StorageFull)
+}
+
 /// Where std names the error: every system, and errors made by a listener that is not a socket.
 fn by_kind(kind: ErrorKind) -> Class {
     match kind {
@@ -304,6 +321,18 @@ mod tests {
     fn fatal_is_a_short_list_about_the_listener() {
         let fatal = LINUX.iter().filter(|row| row.3 == Class::Fatal).map(|row| row.0);
         assert_eq!(fatal.collect::<Vec<_>>(), ["EBADF", "EINVAL", "ENOTSOCK"]);
+    }
+
+    #[cfg(all(feature = "tokio", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[test]
+    fn what_has_run_out_is_descriptors_memory_and_watches() {
+        let error = |errno: &i32| has_run_out(&io::Error::from_raw_os_error(*errno));
+        let lacking = LINUX.iter().filter(|row| error(&row.1)).map(|row| row.0);
+        let expected = ["ENOMEM", "ENFILE", "EMFILE", "ENOSPC", "ENOSR", "ENOBUFS"];
+        assert_eq!(lacking.collect::<Vec<_>>(), expected);
+        assert!(has_run_out(&ErrorKind::OutOfMemory.into()));
+        assert!(!has_run_out(&ErrorKind::Other.into()));
+        assert!(expected.iter().all(|name| LINUX.iter().any(|row| row.0 == *name && row.3 == Class::Later)));
     }
 
     #[test]

@@ -88,7 +88,7 @@ connected!([L: Listener] Retry<L>, [L: Listener] Limit<L>, [] Socket, [] Tcp, #[
 #[cfg(test)]
 mod tests {
     use super::{
-        super::script::{EBADF, EINTR, EMFILE, Script, Step::Accept, Step::Fail},
+        super::script::{EBADF, EINTR, EMFILE, Script, Step::Accept, Step::Fail, every_failure},
         *,
     };
     use crate::{Freed, TcpOptions};
@@ -119,6 +119,21 @@ mod tests {
             [(Class::Fatal, second, 0), (Class::Later, Duration::from_millis(5), 0)],
             "and the third within the second is only counted"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_every_errno_the_next_client_is_served() {
+        for failure in every_failure() {
+            let script = || Script::new([failure; 70].into_iter().chain([Accept]));
+            let mut retry = Retry::new(script());
+            AxumListener::accept(&mut retry).await;
+            assert!(retry.health().report().is_well(), "{failure:?}");
+            let mut limit = Limit::new(script(), 1);
+            AxumListener::accept(&mut limit).await;
+            for gaps in [retry.get_ref().gaps(), limit.get_ref().gaps()] {
+                assert!(gaps.iter().sum::<u128>() >= 5, "{failure:?} is tried without end: {gaps:?}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,6 +53,12 @@ impl Freed {
         FreesOnDrop { stream, _notify: NotifyOnDrop(self.clone()) }
     }
 
+    /// How many wait for a descriptor.
+    #[cfg(test)]
+    pub(super) fn watching(&self) -> usize {
+        self.0.watching.load(Ordering::Relaxed)
+    }
+
     /// Notices what comes free from now on.
     pub(super) fn watch(&self) -> Watch {
         self.0.watching.fetch_add(1, Ordering::Relaxed);

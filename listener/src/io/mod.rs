@@ -2,6 +2,8 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(test)]
+mod errnos;
 mod freed;
 mod health;
 mod lazy;

@@ -4,7 +4,10 @@
 //! for good at an error that was about one client.
 
 use super::freed::Watch;
-use crate::{Addr, Class, Freed, Health, Listener, Patience, Pressure, Throttle, Verdict, classify};
+use crate::{
+    Addr, Class, Freed, Health, Listener, Patience, Pressure, PressureGuard, Throttle, Verdict, class::has_run_out,
+    classify,
+};
 
 use std::{
     fmt,
@@ -36,6 +39,9 @@ pub struct Retry<L> {
     /// From the first error that is waited for to the next success.
     watch: Option<Watch>,
     freed: Freed,
+    pressure: Pressure,
+    /// While something has run out: from the error that says so to the next attempt that does not.
+    raised: Option<PressureGuard>,
     health: Health,
     throttle: Throttle,
     on_error: Option<OnError>,
@@ -82,6 +88,8 @@ impl<L> Retry<L> {
             until: None,
             watch: None,
             freed: Freed::new(),
+            pressure: Pressure::new(),
+            raised: None,
             health: Health::default(),
             throttle: Throttle::new(Self::REPORT_EVERY),
             on_error: None,
@@ -145,6 +153,7 @@ impl<L> Retry<L> {
             self.patience.succeeded();
             self.health.recovered();
             self.watch = None;
+            self.raised = None;
         }
     }
 
@@ -158,6 +167,9 @@ impl<L> Retry<L> {
             Verdict::AtOnce => self.health.failed(&error, class, None, now.into_std()),
             Verdict::After(delay) => {
                 self.health.failed(&error, class, Some(delay), now.into_std());
+                if self.raised.is_none() && has_run_out(&error) {
+                    self.raised = Some(self.pressure.raise());
+                }
                 self.pause(&error, class, delay);
             }
             Verdict::Never => {
@@ -201,7 +213,7 @@ impl<L: Listener> Listener for Retry<L> {
             if self.until.is_some() {
                 self.sit_out().await;
             }
-            match self.listener.accept().await {
+            match attempt(self.listener.accept(), &mut self.raised).await {
                 Ok(accepted) => {
                     self.succeeded();
                     return Ok(accepted);
@@ -217,7 +229,28 @@ impl<L: Listener> Listener for Retry<L> {
 
     fn set_pressure(&mut self, pressure: &Pressure) {
         self.listener.set_pressure(pressure);
+        self.pressure = pressure.clone();
+        if let Some(raised) = &mut self.raised {
+            *raised = pressure.raise();
+        }
     }
+}
+
+/// Waits for an accept, and lowers the pressure as soon as it has to wait.
+///
+/// The system looks for a descriptor and for memory before it looks for a client (Linux: `__sys_accept4_file`). So an
+/// attempt that waits has found them: nothing is lacking any more, and no client is kept waiting. Without this a server
+/// that is exactly full would close idle connections for nobody.
+async fn attempt<T>(accepting: impl Future<Output = T>, raised: &mut Option<PressureGuard>) -> T {
+    let mut accepting = pin!(accepting);
+    if raised.is_some() {
+        let polled = poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await;
+        match polled {
+            Poll::Ready(accepted) => return accepted,
+            Poll::Pending => *raised = None,
+        }
+    }
+    accepting.await
 }
 
 impl<L: fmt::Debug> fmt::Debug for Retry<L> {
@@ -234,7 +267,7 @@ mod tests {
     use super::{
         super::{
             Report,
-            script::{EBADF, EINTR, EMFILE, Script, Step, Step::Accept, Step::Fail},
+            script::{EBADF, EINTR, EIO, EMFILE, Script, Step, Step::Accept, Step::Fail},
         },
         *,
     };
@@ -341,6 +374,52 @@ mod tests {
             freed.notify();
         });
         assert_eq!((one.get_ref().gaps()[6], two.get_ref().gaps()[6]), (85, 85));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pressure_is_raised_from_the_first_lack_to_the_next_success() {
+        let (pressure, late) = (Pressure::new(), Pressure::new());
+        let mut retry = retry([Accept, Fail(EINTR), Fail(EMFILE), Fail(EINTR), Fail(EMFILE), Accept, Fail(EMFILE)]);
+        retry.set_pressure(&pressure);
+        retry.accept().await.unwrap();
+        assert!(!pressure.is_raised());
+        for _ in 0..14 {
+            accept_for(&mut retry, millis(1)).await; // at 0, 5 and 15 ms
+            assert!(pressure.is_raised());
+        }
+        retry.set_pressure(&late);
+        assert!(late.is_raised() && !pressure.is_raised());
+        retry.accept().await.unwrap();
+        assert!(!late.is_raised());
+        accept_for(&mut retry, millis(1)).await;
+        assert!(late.is_raised());
+        drop(retry);
+        assert!(!late.is_raised());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pressure_is_lowered_when_no_client_waits() {
+        let pressure = Pressure::new();
+        let mut retry = retry([Accept, Fail(EMFILE)]);
+        retry.set_pressure(&pressure);
+        retry.accept().await.unwrap();
+        accept_for(&mut retry, millis(4)).await;
+        assert!(pressure.is_raised());
+        accept_for(&mut retry, millis(4)).await; // the attempt at 5 ms finds a descriptor and no client
+        assert!(!pressure.is_raised());
+        assert_eq!(retry.get_ref().called.len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pressure_is_not_raised_by_what_no_closing_helps() {
+        let pressure = Pressure::new();
+        let mut retry = retry([Fail(EIO), Fail(EINTR), Accept]);
+        retry.set_pressure(&pressure);
+        for _ in 0..4 {
+            accept_for(&mut retry, millis(1)).await;
+            assert!(!pressure.is_raised());
+        }
+        retry.accept().await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

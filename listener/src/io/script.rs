@@ -15,6 +15,8 @@ pub(super) enum Step {
     Accept,
     /// Fails with this errno.
     Fail(i32),
+    /// Fails without an errno.
+    FailKind(io::ErrorKind),
 }
 
 /// Plays its steps, then waits for ever, and remembers when it was called.
@@ -44,6 +46,7 @@ impl Listener for Script {
         match self.steps.pop_front() {
             Some(Step::Accept) => Ok((duplex(64).0, Addr::Unix(UnixName::Unnamed))),
             Some(Step::Fail(errno)) => Err(io::Error::from_raw_os_error(errno)),
+            Some(Step::FailKind(kind)) => Err(io::Error::new(kind, "no errno")),
             None => pending().await,
         }
     }
@@ -53,7 +56,51 @@ impl Listener for Script {
     }
 }
 
+/// Every errno of Linux, and numbers that mean nothing anywhere, then every kind of error without one.
+pub(super) fn every_failure() -> impl Iterator<Item = Step> {
+    use io::ErrorKind::*;
+    let kinds = [
+        AddrInUse,
+        AddrNotAvailable,
+        AlreadyExists,
+        ArgumentListTooLong,
+        BrokenPipe,
+        ConnectionAborted,
+        ConnectionRefused,
+        ConnectionReset,
+        Deadlock,
+        DirectoryNotEmpty,
+        ExecutableFileBusy,
+        FileTooLarge,
+        HostUnreachable,
+        Interrupted,
+        InvalidData,
+        InvalidInput,
+        IsADirectory,
+        NetworkDown,
+        NetworkUnreachable,
+        NotADirectory,
+        NotConnected,
+        NotFound,
+        NotSeekable,
+        Other,
+        OutOfMemory,
+        PermissionDenied,
+        ReadOnlyFilesystem,
+        ResourceBusy,
+        StaleNetworkFileHandle,
+        StorageFull,
+        TimedOut,
+        UnexpectedEof,
+        Unsupported,
+        WouldBlock,
+        WriteZero,
+    ];
+    (1..=133).chain([0, -1, 512, 4095, i32::MAX]).map(Step::Fail).chain(kinds.map(Step::FailKind))
+}
+
 pub(super) const EMFILE: i32 = 24;
 pub(super) const EBADF: i32 = 9;
+pub(super) const EIO: i32 = 5;
 /// One of class `Now` on every system of ours.
 pub(super) const EINTR: i32 = if cfg!(windows) { 10004 } else { 4 };
