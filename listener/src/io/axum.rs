@@ -137,6 +137,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_panic_in_the_on_error_hook_is_caught_and_counted() {
+        let mut retry = Retry::new(Script::new([Fail(EBADF), Fail(EMFILE), Accept]))
+            .on_error(|_| panic!("failed printing to stderr"));
+        AxumListener::accept(&mut retry).await;
+        assert_eq!(retry.get_ref().gaps(), [1000, 5]);
+        assert_eq!(retry.health().report().report_panics, 2);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_fatal_error_is_not_hurried_by_a_server_that_cancels() {
         let mut retry = Retry::new(Script::new([Fail(EBADF), Accept]));
         while timeout(Duration::from_millis(1), AxumListener::accept(&mut retry)).await.is_err() {}

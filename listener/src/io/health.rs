@@ -22,6 +22,7 @@ struct Shared {
     passing: AtomicU64,
     waited: AtomicU64,
     fatal: AtomicU64,
+    report_panics: AtomicU64,
     delay_ms: AtomicU64,
     last: Mutex<Option<Failure>>,
 }
@@ -38,6 +39,8 @@ pub struct Report {
     pub waited: u64,
     /// Errors that were given to the caller.
     pub fatal: u64,
+    /// Calls of [`Retry::on_error`](crate::Retry::on_error)'s function that panicked.
+    pub report_panics: u64,
     /// The delay after the last error; zero since the last success.
     pub delay: Duration,
     /// The last error of any kind.
@@ -74,6 +77,7 @@ impl Health {
             passing: shared.passing.load(Ordering::Relaxed),
             waited: shared.waited.load(Ordering::Relaxed),
             fatal: shared.fatal.load(Ordering::Relaxed),
+            report_panics: shared.report_panics.load(Ordering::Relaxed),
             delay: Duration::from_millis(shared.delay_ms.load(Ordering::Relaxed)),
             last: *shared.last.lock().unwrap_or_else(PoisonError::into_inner),
         }
@@ -81,6 +85,11 @@ impl Health {
 
     pub(super) fn succeeded(&self) {
         add_one(&self.0.accepted);
+    }
+
+    /// The function that was to report an error panicked.
+    pub(super) fn report_panicked(&self) {
+        add_one(&self.0.report_panics);
     }
 
     /// The back-off is over.

@@ -97,7 +97,10 @@ impl<L> Retry<L> {
     }
 
     /// Reports errors that are waited for, at most once a second, each time with the number left out. Errors about one
-    /// client are not reported, only counted in the [`health`](Self::health). A panic in `report` is caught and ignored.
+    /// client are not reported, only counted in the [`health`](Self::health).
+    ///
+    /// A panic in `report` is caught and counted, and accepting goes on: `eprintln!` panics where the standard error
+    /// cannot be written.
     #[must_use]
     pub fn on_error(mut self, report: impl FnMut(&AcceptError<'_>) + Send + 'static) -> Retry<L> {
         self.on_error = Some(Box::new(report));
@@ -189,12 +192,8 @@ impl<L> Retry<L> {
         }
         let Some(on_error) = &mut self.on_error else { return };
         if let Some(suppressed) = self.throttle.admit(now.into_std()) {
-            let error = AcceptError { error, class, delay, suppressed };
-            // It only looks on: accepting does not end with it, also not if what it throws panics as well when dropped.
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| on_error(&error))) {
-                if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                    std::mem::forget(another);
-                }
+            if contain(|| on_error(&AcceptError { error, class, delay, suppressed })).is_err() {
+                self.health.report_panicked();
             }
         }
     }
@@ -235,6 +234,18 @@ impl<L: Listener> Listener for Retry<L> {
         }
     }
 }
+
+/// Calls what only observes. A panic in it (a log that cannot be written) ends nothing but the call.
+fn contain(observe: impl FnOnce()) -> Result<(), Panicked> {
+    catch_unwind(AssertUnwindSafe(observe)).map_err(|payload| {
+        // The payload is a value of the user's, whose drop may panic too; that second payload is leaked.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
+        Panicked
+    })
+}
+
+/// The call panicked.
+struct Panicked;
 
 /// Waits for an accept, and lowers the pressure as soon as it has to wait.
 ///
@@ -469,14 +480,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_report_that_panics_does_not_end_accepting() {
-        let mut reports = 0;
-        let mut retry = retry([Fail(EMFILE), Accept]).on_error(move |_| {
-            reports += 1;
-            panic!("report {reports}")
+    async fn a_panic_in_the_on_error_hook_is_caught_and_counted() {
+        let mut calls = 0;
+        let mut retry = retry([Fail(EMFILE); 10].into_iter().chain([Accept])).on_error(move |_| {
+            calls += 1;
+            match calls {
+                1 => panic!("failed printing to stderr"),
+                2 => std::panic::panic_any(PanicsInDrop),
+                _ => {}
+            }
         });
         retry.accept().await.unwrap();
-        assert_eq!(retry.health().report().accepted, 1);
+        assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
+        let report = retry.health().report();
+        assert_eq!((report.waited, report.report_panics, report.is_well()), (10, 2, true));
+    }
+
+    /// What a panic may carry.
+    struct PanicsInDrop;
+
+    impl Drop for PanicsInDrop {
+        fn drop(&mut self) {
+            if !std::thread::panicking() {
+                std::panic::panic_any(PanicsInDrop);
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
