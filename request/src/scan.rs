@@ -9,10 +9,13 @@ use crate::Limits;
 /// answer can be another one than last time:
 ///
 /// * at the first look: the usual head is all there, and searching it beforehand would be wasted;
+/// * when the request line ended: most of what is no head at all is refused there;
 /// * when an empty line came, which ends a head;
 /// * when a LF without CR came, which is refused at once;
 /// * when the buffer doubled since it was parsed: rubbish is refused early, and the sum of all parses stays linear;
-/// * when the limit of a head is reached.
+/// * when the limit of a head is reached;
+/// * when nothing more will come ([`look_last`](Self::look_last)): a head that is wrong is refused with the same error
+///   in however many pieces it came, and is not merely called unfinished.
 ///
 /// ```
 /// use quintet_request::{Limits, Scan, parse};
@@ -28,12 +31,14 @@ pub struct Scan {
     limit: usize,
     searched: usize,
     parsed: usize,
+    /// Whether the end of the request line was seen among the searched bytes.
+    line: bool,
 }
 
 impl Scan {
     /// Nothing searched yet.
     pub fn new(limits: &Limits) -> Self {
-        Self { limit: limits.head, searched: 0, parsed: 0 }
+        Self { limit: limits.head, searched: 0, parsed: 0, line: false }
     }
 
     /// Whether to parse `bytes` now, which start as they did at the last look and may have grown. If so, and the
@@ -48,26 +53,37 @@ impl Scan {
         due && !bytes.is_empty()
     }
 
+    /// Whether to parse `bytes` once more when none will follow: the client sent FIN, or is out of time. It is if some
+    /// came after the last parse. Only if the parser says "not yet" again, the head is unfinished and nothing worse.
+    #[inline]
+    pub fn look_last(&self, bytes: &[u8]) -> bool {
+        bytes.len() > self.parsed
+    }
+
     /// Starts over for the next head.
     #[inline]
     pub fn reset(&mut self) {
         self.searched = 0;
         self.parsed = 0;
+        self.line = false;
     }
 
     #[cold]
-    fn is_due(&self, bytes: &[u8]) -> bool {
+    fn is_due(&mut self, bytes: &[u8]) -> bool {
         if bytes.len() <= self.searched {
             return false;
         }
         if bytes.len() >= 2 * self.parsed || bytes.len() >= self.limit {
             return true;
         }
-        // A line feed among the new bytes needs a CR before it, and must not end an empty line.
+        // A line feed among the new bytes needs a CR before it, must not end an empty line, and is worth a look if it
+        // is the first one, but for that of the empty line that may come before a request.
         let new = self.searched.min(bytes.len());
-        bytes[new..].iter().enumerate().filter(|(_, byte)| **byte == b'\n').any(|(i, _)| {
-            let before = &bytes[..new + i];
-            !before.ends_with(b"\r") || before.ends_with(b"\r\n\r")
+        let mut ends =
+            bytes[new..].iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(i, _)| &bytes[..new + i]);
+        ends.any(|before| {
+            let first = before.len() > 1 && !std::mem::replace(&mut self.line, true);
+            first || !before.ends_with(b"\r") || before.ends_with(b"\r\n\r")
         })
     }
 }
@@ -130,15 +146,23 @@ mod tests {
         let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nY: 1\n";
         assert!(scan.look(&bytes[..20]), "the first look");
         assert!(!scan.look(&bytes[..20]), "nothing new");
+        assert!(scan.look(&bytes[..26]), "the first end of a line since the first look");
         assert!(!scan.look(&bytes[..35]), "no end, not doubled");
+        assert!(scan.look_last(&bytes[..35]), "nothing more will come");
         assert!(scan.look(bytes), "a bare line feed");
+        assert!(!scan.look_last(bytes), "it was parsed already");
         scan.reset();
         assert!(scan.look(b"GET"));
         assert!(!scan.look(b"GET /"));
         assert!(scan.look(b"GET / "), "doubled");
+        scan.reset();
+        let line = b"\r\nGET / HTTP/5.6\r\n";
+        let due: Vec<_> = (1..=line.len()).filter(|&len| scan.look(&line[..len])).collect();
+        assert_eq!(due, [1, 2, 4, 8, 16, 18], "doubled, and the end of the request line");
         let end = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         scan.reset();
         assert!(scan.look(&end[..24]));
+        assert!(scan.look(&end[..25]), "the first end of a line since the first look");
         assert!(!scan.look(&end[..26]));
         assert!(scan.look(end), "an empty line, split before its last byte");
         let mut scan = Scan::new(&Limits { head: 10, ..Limits::default() });

@@ -2,6 +2,8 @@
 
 #![cfg(feature = "io")]
 
+mod common;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -202,4 +204,49 @@ async fn waiting_for_a_request_can_be_given_up_at_any_byte() {
     client.write_all(&request[head - 1..]).await.unwrap();
     let mut request = requests.next().await.unwrap().unwrap();
     assert_eq!(request.collect(3).await.unwrap(), "abc");
+}
+
+/// Heads that are wrong and not whole: the status that they have at once when they come in one piece.
+#[test]
+fn an_unfinished_head_that_is_wrong_is_refused_for_what_is_wrong_however_it_is_split() {
+    let long = "A".repeat(40);
+    for (head, status, why) in [
+        ("GET / HTTP/5.6", 505, "version is not http/1 at byte 6"),
+        (long.as_str(), 501, "method is too long at byte 32"),
+        ("GET / HTTP/1.1\r\n x", 400, "field line is folded at byte 16"),
+        ("GET / HTTP/1.1\r\nX : 1", 400, "whitespace before the colon at byte 17"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nX", 400, "host is repeated at byte 25"),
+        ("GET / HTTP/1.1\r\nExpect: x\r\nX: 1", 417, "expectation is not 100-continue at byte 24"),
+        ("GET / HTTP/1.1\r\nX: a\x01", 400, "field value has a control character at byte 20"),
+        ("GET / HTTP/1.1\r\nX: a\rb", 400, "carriage return without line feed at byte 20"),
+        ("GET / HTTP/1.1\r\nX: a\n", 400, "line ends without carriage return at byte 20"),
+        ("GET /\r", 400, "version is malformed at byte 5"),
+        ("GET /a#", 400, "target has a byte that is not allowed at byte 6"),
+        ("GET * HTTP/1.1\r\nH", 400, "target has no form for this method at byte 4"),
+        ("GET /%zz HTTP/1.1\r\nH", 400, "target has a malformed percent escape at byte 5"),
+        ("\r\n\r", 400, "more than one empty line before the request at byte 2"),
+        ("\rG", 400, "carriage return without line feed at byte 0"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n", 400, "the head ended early"),
+        ("GET / HT", 400, "the head ended early"),
+        ("G", 400, "the head ended early"),
+    ] {
+        let expected = Err((Some(status), why.to_owned()));
+        let single: Vec<_> = (0..head.len()).collect();
+        assert_eq!(common::io::verdict(head.as_bytes(), &[]), expected, "{head:?} at once");
+        assert_eq!(common::io::verdict(head.as_bytes(), &single), expected, "{head:?} in single bytes");
+        for split in 0..=head.len() {
+            assert_eq!(common::io::verdict(head.as_bytes(), &[split]), expected, "{head:?} split at {split}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_whole_head_is_not_lost_to_a_caller_that_waits_for_the_fin_first() {
+    let (mut client, mut requests) = pair();
+    client.write_all(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    client.shutdown().await.unwrap();
+    assert!(requests.readable().await.unwrap());
+    assert!(requests.readable().await.unwrap(), "a request is here");
+    assert_eq!(requests.try_next().unwrap().unwrap().path(), "/a");
+    assert!(!requests.readable().await.unwrap());
 }

@@ -143,6 +143,20 @@ proptest! {
         let _ = every_chunk(&bytes, &small);
     }
 
+    #[cfg(feature = "io")]
+    #[test]
+    fn a_head_in_pieces_and_a_fin_after_it_have_the_verdict_of_the_whole(
+        bytes in almost(),
+        splits in vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let mut splits: Vec<_> = splits.iter().map(|at| at.index(bytes.len() + 1)).collect();
+        splits.sort_unstable();
+        let whole = common::io::verdict(&bytes, &[]);
+        prop_assert_eq!(common::io::verdict(&bytes, &splits), whole.clone(), "split at {:?}", splits);
+        let single: Vec<_> = (0..bytes.len()).collect();
+        prop_assert_eq!(common::io::verdict(&bytes, &single), whole, "in single bytes");
+    }
+
     #[test]
     fn a_changed_byte_never_moves_the_end(meant in meant(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = meant.print();

@@ -96,3 +96,65 @@ async fn a_refused_hook_that_panics_leaves_the_plain_refusal() {
     })
     .await;
 }
+
+/// How a head comes.
+#[derive(Clone, Copy, Debug)]
+enum Pieces {
+    Split(usize),
+    Bytes,
+}
+
+/// What the client does after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Fin,
+    Nothing,
+}
+
+/// Heads that are wrong and not whole, and what is wrong with them.
+const UNFINISHED: [(&str, u16, &str); 8] = [
+    ("GET / HTTP/5.6", 505, "version is not http/1 at byte 6"),
+    ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 501, "method is too long at byte 32"),
+    ("GET / HTTP/1.1\r\n x", 400, "field line is folded at byte 16"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n", 400, "host is repeated at byte 25"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n", 417, "expectation is not 100-continue at byte 33"),
+    ("PUT / HTTP/1.1\r\nContent-Length : 3", 400, "whitespace before the colon at byte 30"),
+    ("GET /a#", 400, "target has a byte that is not allowed at byte 6"),
+    ("GET / HTTP/1.1\r\nHost: a\r\n", 0, ""),
+];
+
+#[tokio::test(start_paused = true)]
+async fn how_a_wrong_head_is_split_does_not_change_its_refusal_after_fin_and_after_a_timeout() {
+    bounded(async {
+        let server = Server::new(async |_| "never");
+        let (dial, _) = in_memory(&server);
+        for (head, status, text) in UNFINISHED {
+            let ways = (0..=head.len()).map(Pieces::Split).chain([Pieces::Bytes]);
+            for (pieces, then) in ways.flat_map(|way| [(way, Then::Fin), (way, Then::Nothing)]) {
+                let expected = match (status, then) {
+                    (0, Then::Fin) => (400, "the head ended early"),
+                    (0, Then::Nothing) => (408, "the head arrived too slowly"),
+                    _ => (status, text),
+                };
+                let mut client = dial.connect();
+                let parts = match pieces {
+                    Pieces::Split(at) => vec![&head.as_bytes()[..at], &head.as_bytes()[at..]],
+                    Pieces::Bytes => head.as_bytes().chunks(1).collect(),
+                };
+                for part in parts {
+                    // Refused before its end, if that is certain.
+                    let _ = client.try_send(part).await;
+                    tokio::task::yield_now().await;
+                }
+                if then == Then::Fin {
+                    client.finish().await;
+                }
+                let reply = client.reply().await;
+                let text = reply.text().trim_end();
+                let why = text.split_once(": ").map_or(text, |(_, why)| why);
+                assert_eq!((reply.status, why), expected, "{head:?} {pieces:?} {then:?}");
+            }
+        }
+    })
+    .await;
+}

@@ -89,7 +89,7 @@ async fn a_dribbled_head_is_answered_408_after_10_s_however_long_it_goes_on() {
         let (mut reader, mut writer) = tokio::io::split(client.io);
         let writing = tokio::spawn(async move {
             loop {
-                if tokio::io::AsyncWriteExt::write_all(&mut writer, b"GET").await.is_err() {
+                if tokio::io::AsyncWriteExt::write_all(&mut writer, b"G").await.is_err() {
                     return;
                 }
                 sleep(SECOND).await;

@@ -16,7 +16,7 @@ use super::{
     loan::Loan,
     request::Request,
 };
-use crate::{Chunked, Framing, HeadError, Limits, Scan};
+use crate::{Chunked, Framing, HeadError, Index, Limits, Scan};
 
 /// A connection seen as a sequence of requests: hands out one at a time and says when the next may be asked for.
 ///
@@ -268,10 +268,29 @@ impl<S: Stream> Requests<S> {
                 Poll::Ready(Ok(true))
             }
             Ok(Filled::End | Filled::Full) if silent => Poll::Ready(Ok(false)),
-            Ok(Filled::End | Filled::Full) => Poll::Ready(Err(RequestsError::Early)),
+            Ok(Filled::End | Filled::Full) => Poll::Ready(self.judge_last(RequestsError::Early)),
             Err(WireError::Late(Phase::Idle | Phase::Head | Phase::LastCall)) if silent => Poll::Ready(Ok(false)),
-            Err(WireError::Late(Phase::Head)) => Poll::Ready(Err(RequestsError::Late)),
+            Err(WireError::Late(Phase::Head)) => Poll::Ready(self.judge_last(RequestsError::Late)),
             Err(error) => Poll::Ready(Err(RequestsError::Wire(error))),
+        }
+    }
+
+    /// Nothing more of this head will come. What is wrong in it is said as if it had come at once; if nothing is, the
+    /// head is `unfinished`.
+    #[cold]
+    fn judge_last(&mut self, unfinished: RequestsError) -> Result<bool, RequestsError> {
+        let Some(Seat::Mine(wire)) = &self.seat else { return Err(unfinished) };
+        let bytes = wire.input.filled();
+        if !self.scan.look_last(bytes) {
+            return Err(unfinished);
+        }
+        match Index::default().parse(bytes, &self.limits)? {
+            None => Err(unfinished),
+            // A caller that waited twice and did not ask in between: the request is there to be had.
+            Some(_) => {
+                self.scan.reset();
+                Ok(true)
+            }
         }
     }
 
