@@ -189,6 +189,12 @@ pub fn framing(data: &[u8]) {
         ([_, ..], [_, ..]) => Err(FramingError::LengthAndCoding),
         ([], _) if version == Version::Http10 => Err(FramingError::CodingInHttp10),
         ([], [one]) if one.to_ascii_lowercase() == "chunked" => Ok(Framing::Chunked),
+        ([], [.., last])
+            if last.rsplit(',').next().expect("one part at least").trim_matches([' ', '\t']).to_ascii_lowercase()
+                != "chunked" =>
+        {
+            Err(FramingError::CodingLast)
+        }
         ([], [_]) => Err(FramingError::Coding),
         ([], _) => Err(FramingError::CodingAgain),
         ([one], []) => {

@@ -12,13 +12,15 @@
 //! | `Content-Length` twice, equal | ″ | 3 bytes | 400 |
 //! | `Content-Length` twice, different | §6.3 step 5: 400 | 400 | 400 |
 //! | `Transfer-Encoding: chunked`, in any case | §6.3 step 4 | chunked | chunked |
-//! | `Transfer-Encoding: gzip, chunked` | §6.1: SHOULD 501 | 501 | 501 |
-//! | `Transfer-Encoding: identity`, `gzip`, *empty* | §6.3 step 4: refuse and close | 501 | 501 |
+//! | `Transfer-Encoding: gzip, chunked`, also on two lines | §6.1: SHOULD 501 | 501 | 501 |
 //! | `Transfer-Encoding: chunked, chunked`, or twice | §6.1: MUST NOT be sent | 501 | 501 |
+//! | `Transfer-Encoding: identity`, `gzip`, *empty* | §6.3 step 4: 400 and close | 501 | 400 |
+//! | `Transfer-Encoding: chunked, gzip`, `chunked,`; `chunked` and then a line `gzip` | ″ | 501 | 400 |
+//! | `Transfer-Encoding: chunked;q=1` | §7: SHOULD be an error | 501 | 400 |
 //! | `Transfer-Encoding` and `Content-Length` | §6.1: MAY refuse, must close | chunked wins, kept alive | 400 |
 //! | `Transfer-Encoding` in HTTP/1.0 | §6.1: must treat as faulty, close | ignored | 400 |
 
-use crate::Version;
+use crate::{Version, byte};
 
 /// How long the body of a request is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,8 +49,8 @@ pub enum Declared<'a> {
     Never,
     /// It is there once; the value without whitespace around it.
     Once(&'a [u8]),
-    /// It is there twice or more often, with equal values or not.
-    Again,
+    /// It is there twice or more often, with equal values or not; the last of them.
+    Again(&'a [u8]),
 }
 
 impl<'a> FromIterator<&'a [u8]> for Declared<'a> {
@@ -64,7 +66,7 @@ impl<'a> Declared<'a> {
     pub const fn and(self, value: &'a [u8]) -> Self {
         match self {
             Self::Never => Self::Once(value),
-            Self::Once(_) | Self::Again => Self::Again,
+            Self::Once(_) | Self::Again(_) => Self::Again(value),
         }
     }
 }
@@ -80,10 +82,13 @@ pub enum FramingError {
     /// `Content-Length` is there more than once.
     #[error("content-length is repeated")]
     LengthAgain,
-    /// `Transfer-Encoding` is not exactly `chunked`.
-    #[error("transfer-encoding is not chunked")]
+    /// `Transfer-Encoding` ends with `chunked`, after a coding that we do not decode (501).
+    #[error("transfer-encoding is not chunked alone")]
     Coding,
-    /// `Transfer-Encoding` is there more than once.
+    /// `Transfer-Encoding` does not end with `chunked`: nobody can know where the body ends (400).
+    #[error("transfer-encoding does not end with chunked")]
+    CodingLast,
+    /// `Transfer-Encoding` is there more than once, and ends with `chunked` (501).
     #[error("transfer-encoding is repeated")]
     CodingAgain,
     /// Both `Content-Length` and `Transfer-Encoding` are there: the classic smuggling request.
@@ -95,11 +100,11 @@ pub enum FramingError {
 }
 
 impl FramingError {
-    /// The status to answer: 501 for a coding we do not know, else 400.
+    /// The status to answer: 501 for a coding we do not know and `chunked` after it, else 400.
     pub const fn status(self) -> u16 {
         match self {
             Self::Coding | Self::CodingAgain => 501,
-            Self::Length | Self::LengthAgain | Self::LengthAndCoding | Self::CodingInHttp10 => 400,
+            Self::Length | Self::LengthAgain | Self::CodingLast | Self::LengthAndCoding | Self::CodingInHttp10 => 400,
         }
     }
 }
@@ -124,8 +129,9 @@ pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> 
         Declared::Never => {}
         _ if version == Version::Http10 => return Err(FramingError::CodingInHttp10),
         Declared::Once(value) if value.eq_ignore_ascii_case(b"chunked") => return Ok(Framing::Chunked),
+        Declared::Once(value) | Declared::Again(value) if !ends_chunked(value) => return Err(FramingError::CodingLast),
         Declared::Once(_) => return Err(FramingError::Coding),
-        Declared::Again => return Err(FramingError::CodingAgain),
+        Declared::Again(_) => return Err(FramingError::CodingAgain),
     }
     match length {
         // Step 5: an invalid length is unrecoverable; a repeated one may be merged if equal, or refused: refused.
@@ -134,10 +140,18 @@ pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> 
             Some(length) => Ok(Framing::Length(length)),
             None => Err(FramingError::Length),
         },
-        Declared::Again => Err(FramingError::LengthAgain),
+        Declared::Again(_) => Err(FramingError::LengthAgain),
         // Step 7: a request that declares nothing has no body.
         Declared::Never => Ok(Framing::None),
     }
+}
+
+/// Whether the last of a list of codings is `chunked` and nothing else. A comma in a quoted parameter is not mistaken:
+/// what follows it has a quote at least. An empty element must not be sent (RFC 9110 §5.6.1), so it is not skipped.
+#[cold]
+fn ends_chunked(codings: &[u8]) -> bool {
+    let last = codings.rsplit(|&byte| byte == b',').next().unwrap_or_default();
+    byte::trim(last).eq_ignore_ascii_case(b"chunked")
 }
 
 /// A decimal number without sign, up to 2⁶³ − 1: what Go takes, and what fits every signed offset downstream.
@@ -207,14 +221,51 @@ mod tests {
         for value in ["chunked", "Chunked", "CHUNKED"] {
             assert_eq!(coding(value), Ok(Framing::Chunked));
         }
-        for value in
-            ["", "identity", "gzip", "gzip, chunked", "chunked, chunked", "xchunked", "chunked;q=1", "\"chunked\""]
-        {
+        for value in ["gzip, chunked", "chunked, chunked", "gzip,Chunked", "x;a=\"b, c\",\tchunked", ", chunked"] {
             let error = coding(value).unwrap_err();
             assert_eq!((error, error.status()), (FramingError::Coding, 501), "{value}");
         }
-        let error = framing(Version::Http11, Declared::Never, Declared::Again).unwrap_err();
+        let twice = [&b"chunked"[..], b"chunked"].into_iter().collect();
+        let error = framing(Version::Http11, Declared::Never, twice).unwrap_err();
         assert_eq!((error, error.status()), (FramingError::CodingAgain, 501));
+    }
+
+    #[test]
+    fn a_last_coding_that_is_not_chunked_is_400_and_not_501() {
+        for value in [
+            "",
+            "identity",
+            "gzip",
+            "chunked, gzip",
+            "chunked, identity",
+            "gzip, chunked, gzip",
+            "chunked,",
+            "chunked, ",
+            ",",
+            "xchunked",
+            "chunkedx",
+            "chunked x",
+            "chunked;q=1",
+            "gzip, chunked;q=1",
+            "x;a=\", chunked\"",
+            "\"chunked\"",
+            "chunked\0",
+        ] {
+            let error = coding(value).unwrap_err();
+            assert_eq!((error, error.status()), (FramingError::CodingLast, 400), "{value:?}");
+        }
+        for (lines, error, status) in [
+            (&["chunked", "gzip"][..], FramingError::CodingLast, 400),
+            (&["chunked", ""], FramingError::CodingLast, 400),
+            (&["gzip", "chunked", "identity"], FramingError::CodingLast, 400),
+            (&["gzip", "chunked"], FramingError::CodingAgain, 501),
+            (&["", "chunked"], FramingError::CodingAgain, 501),
+            (&["chunked", "gzip, chunked"], FramingError::CodingAgain, 501),
+        ] {
+            let declared = lines.iter().map(|line| line.as_bytes()).collect();
+            let refused = framing(Version::Http11, Declared::Never, declared).unwrap_err();
+            assert_eq!((refused, refused.status()), (error, status), "{lines:?}");
+        }
     }
 
     #[test]
@@ -222,9 +273,9 @@ mod tests {
         for (length, coding) in [
             (Declared::Once(b"3"), CHUNKED),
             (Declared::Once(b"x"), CHUNKED),
-            (Declared::Again, CHUNKED),
+            (Declared::Again(b"3"), CHUNKED),
             (Declared::Once(b"3"), Declared::Once(b"identity")),
-            (Declared::Once(b"0"), Declared::Again),
+            (Declared::Once(b"0"), Declared::Again(b"gzip")),
         ] {
             for version in [Version::Http10, Version::Http11] {
                 let error = framing(version, length, coding).unwrap_err();
@@ -235,7 +286,7 @@ mod tests {
 
     #[test]
     fn http_1_0_has_no_codings() {
-        for coding in [CHUNKED, Declared::Once(b"gzip"), Declared::Again] {
+        for coding in [CHUNKED, Declared::Once(b"gzip"), Declared::Again(b"chunked")] {
             let error = framing(Version::Http10, Declared::Never, coding).unwrap_err();
             assert_eq!((error, error.status()), (FramingError::CodingInHttp10, 400));
         }

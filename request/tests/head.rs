@@ -579,6 +579,10 @@ mod rfc9112_6_framing {
             ("HTTP/1.1", "Content-Length: 3\r\ncontent-length: 3\r\n", FramingError::LengthAgain, 61),
             ("HTTP/1.1", "Content-Length: 3, 3\r\n", FramingError::Length, 42),
             ("HTTP/1.1", "Transfer-Encoding: gzip, chunked\r\n", FramingError::Coding, 45),
+            ("HTTP/1.1", "Transfer-Encoding: chunked, gzip\r\n", FramingError::CodingLast, 45),
+            ("HTTP/1.1", "Transfer-Encoding: gzip\r\n", FramingError::CodingLast, 45),
+            ("HTTP/1.1", "Transfer-Encoding:\r\n", FramingError::CodingLast, 44),
+            ("HTTP/1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", FramingError::CodingLast, 73),
             ("HTTP/1.1", "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n", FramingError::CodingAgain, 73),
             ("HTTP/1.0", "Transfer-Encoding: chunked\r\n", FramingError::CodingInHttp10, 45),
         ] {

@@ -168,12 +168,13 @@ async fn a_body_is_thrown_away_while_a_reply_waits_for_its_reader() {
 
 #[tokio::test]
 async fn what_ends_a_connection_says_what_to_answer() {
-    let table: [(&str, Option<Option<u16>>); 5] = [
+    let table: [(&str, Option<Option<u16>>); 6] = [
         ("", None),
         ("GET / HT", Some(Some(400))),
         ("GET / HTTP/2.0\r\n\r\n", Some(Some(505))),
         ("GET / HTTP/1.1\r\n\r\n", Some(Some(400))),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", Some(Some(501))),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", Some(Some(400))),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Some(Some(501))),
     ];
     for (bytes, expected) in table {
         let (mut client, mut requests) = pair();

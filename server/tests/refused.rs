@@ -9,12 +9,14 @@ use quintet_server::{Config, Hooks, Response, Server};
 use support::{bounded, in_memory};
 
 /// What is sent, what is answered, and a word of why.
-const REFUSED: [(&str, u16, &str); 9] = [
+const REFUSED: [(&str, u16, &str); 11] = [
     ("GET / HTTP/1.1\r\n\r\n", 400, "host is missing"),
     ("GET / HTTP/1.1\nHost: a\n\n", 400, "line ends without carriage return"),
     ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400, "byte"),
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "byte"),
-    ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501, "byte"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 400, "byte"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n", 400, "does not end with chunked"),
+    ("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501, "byte"),
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nExpect: magic\r\n\r\n", 417, "expectation"),
     ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505, "version"),
     ("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n", 414, "target is too long"),
