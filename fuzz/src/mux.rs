@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 use arbitrary::{Result, Unstructured};
 use oracle::Answer;
 use quintet_mux::{
-    CrossOrigin, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, clean_path, redirect_location,
-    strip_path_prefix, strip_port,
+    CrossOrigin, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, canonical_host, clean_path,
+    redirect_location, strip_path_prefix,
 };
 
 /// The targets of this layer.
@@ -96,7 +96,11 @@ fn versus_oracle(bytes: &mut Unstructured<'_>) -> Result<()> {
 
 fn any_pattern(bytes: &mut Unstructured<'_>) -> Result<Pattern> {
     let mut text = String::from(*bytes.choose(&["", "", "GET ", "HEAD ", "POST "])?);
-    text.push_str(bytes.choose(&["", "", "", "h"])?);
+    let host = *bytes.choose(&["", "", "", "h", "H.", "CONNECT h:80"])?;
+    match host.split_once(' ') {
+        Some(_) => text = host.to_owned(),
+        None => text.push_str(host),
+    }
     for n in 0..bytes.int_in_range(0..=4)? {
         let segment = *bytes.choose(&["a", "b", "{", "{", "%61", "a%2Fb"])?;
         text.push('/');
@@ -108,7 +112,7 @@ fn any_pattern(bytes: &mut Unstructured<'_>) -> Result<Pattern> {
 
 fn any_request(bytes: &mut Unstructured<'_>) -> Result<(&'static str, &'static str, String)> {
     let method = *bytes.choose(&["GET", "HEAD", "POST", "PUT", "CONNECT"])?;
-    let host = *bytes.choose(&["", "h", "i"])?;
+    let host = *bytes.choose(&["", "h", "H:80", "h.:81", "i"])?;
     let mut path = String::new();
     for _ in 0..bytes.int_in_range(0..=5)? {
         path.push('/');
@@ -132,7 +136,6 @@ pub fn mux_find(data: &[u8]) {
                 assert!(at >= end && path.get(at as usize..(at + len) as usize).is_some(), "{spans:?} in {path:?}");
                 end = at + len;
             }
-            let host = if method == "CONNECT" { host } else { strip_port(host) };
             assert!(route.pattern.matches(method, host, path));
         }
         Found::Redirect { path: to, pattern } => {
@@ -147,6 +150,14 @@ pub fn mux_find(data: &[u8]) {
         Found::NotFound => {}
     }
     agrees(&RICH, method, host, path);
+    // Another spelling of the host changes nothing.
+    let name = canonical_host(host);
+    assert_eq!(canonical_host(&name), name);
+    if method != "CONNECT" && !name.is_empty() {
+        let other = format!("{}.:80", name.to_ascii_uppercase());
+        let same = |host: &str| format!("{:?}", RICH.find(method, host, path).found);
+        assert!(canonical_host(&other) != name || same(host) == same(&other), "{host:?} and {other:?}");
+    }
     assert_eq!(clean_path(&clean_path(path)), clean_path(path));
     assert!(redirect_location(host, path).bytes().all(|byte| (b' '..=b'~').contains(&byte)));
     assert!(strip_path_prefix(path, host).is_none_or(|rest| path.ends_with(rest)));
@@ -224,7 +235,9 @@ static RICH: LazyLock<Mux<usize>> = LazyLock::new(|| {
         "GET h.example/users/{id}",
         "DELETE h.example/users/{id}",
         "[::1]/v6/{$}",
-        "h.example:8443/port/",
+        "CONNECT h.example:8443/port/",
+        "CONNECT h.example:443/",
+        "CONNECT h.example/{rest...}",
     ];
     let mut mux = Mux::new();
     for (number, pattern) in patterns.into_iter().enumerate() {

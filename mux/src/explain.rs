@@ -9,7 +9,8 @@ use crate::{
     clean::clean_path,
     escape,
     find::Found,
-    host::strip_port,
+    host,
+    matches::is_tunnel,
     mux::{Mux, Route},
     pattern::{End, Pattern},
     relation::Relation,
@@ -27,7 +28,7 @@ pub struct Explanation<'m, T> {
     pub host: String,
     /// The path as it was given.
     pub path: String,
-    /// The path as patterns see it: clean, unless the method is `CONNECT`.
+    /// The path as patterns see it: clean, unless the method is `CONNECT`; `/` for a `CONNECT` without one.
     pub clean: String,
     /// The answer, the same as [`Mux::find`] gives.
     pub found: Found<'m, T>,
@@ -72,7 +73,7 @@ pub enum Verdict<'m> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
-    /// It names the host and the other does not.
+    /// It names the host and the other does not, or the port of a `CONNECT`.
     Host,
     /// Its methods are fewer, its paths the same.
     Method,
@@ -90,13 +91,19 @@ impl<T> Mux<T> {
     /// The arguments are those of [`find`](Self::find), and so is the answer.
     #[must_use]
     pub fn explain(&self, method: &str, host: &str, path: &str) -> Explanation<'_, T> {
-        let connect = method == "CONNECT";
-        let host = if connect { host } else { strip_port(host) };
-        let clean = if connect { path.to_owned() } else { clean_path(path) };
+        let (connect, tunnel) = (method == "CONNECT", is_tunnel(method, path));
+        let (name, port) = host::read(host);
+        let clean = match path {
+            _ if tunnel => "/".to_owned(),
+            path if connect => path.to_owned(),
+            path => clean_path(path),
+        };
         let slashed = clean.clone() + "/";
         let near = |route: &&Route<T>| {
             let slashed = !clean.ends_with('/') && route.pattern.matches_path(&slashed);
-            route.pattern.matches_host(host) && (slashed || route.pattern.matches_path(&clean))
+            route.pattern.matches_host(method, &name, port)
+                && (slashed || route.pattern.matches_path(&clean))
+                && (!tunnel || route.pattern.is_for_tunnels())
         };
         let near: Vec<&Route<T>> = self.routes.iter().filter(near).collect();
         let here = winner(&near, method, &clean);
@@ -110,11 +117,15 @@ impl<T> Mux<T> {
         }
         let found = match (there, here) {
             (Some(route), _) => redirect(&slashed, Some(route)),
-            (None, here) if clean != path => redirect(&clean, here),
+            (None, here) if clean != path && !tunnel => redirect(&clean, here),
             (None, Some(route)) => Found::Match(route),
             (None, None) => not_found(&near),
         };
-        Explanation { method: method.into(), host: host.into(), path: path.into(), clean, found, candidates }
+        let host = match port {
+            Some(port) if connect => format!("{name}:{port}"),
+            _ => name.into_owned(),
+        };
+        Explanation { method: method.into(), host, path: path.into(), clean, found, candidates }
     }
 }
 
@@ -157,7 +168,8 @@ fn redirect<'m, T>(path: &str, route: Option<&'m Route<T>>) -> Found<'m, T> {
 
 /// Of two patterns that match one request, the one that wins is less.
 fn compare(a: &Pattern, b: &Pattern) -> Ordering {
-    b.host().is_some().cmp(&a.host().is_some()).then_with(|| match a.relation(b) {
+    let names = |pattern: &Pattern| (pattern.port().is_some(), pattern.host().is_some());
+    names(b).cmp(&names(a)).then_with(|| match a.relation(b) {
         Relation::MoreSpecific => Ordering::Less,
         Relation::MoreGeneral => Ordering::Greater,
         _ => Ordering::Equal,

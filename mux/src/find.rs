@@ -4,8 +4,8 @@ use std::{borrow::Cow, ops::ControlFlow};
 
 use crate::{
     clean::{Scan, clean_path},
-    escape,
-    host::strip_port,
+    escape, host,
+    matches::is_tunnel,
     mux::{Mux, Route, Site},
     pattern::Pattern,
     tree::{Hit, Wanted},
@@ -64,6 +64,21 @@ pub struct Lookup<'a, T> {
     pub values: Values<'a>,
 }
 
+/// Where a request is looked up, in order, before the patterns for any host.
+#[derive(Clone, Copy, Default)]
+struct Own<'m> {
+    /// The patterns of its host and port, if it is a `CONNECT`.
+    port: Option<&'m Site>,
+    /// The patterns of its host.
+    host: Option<&'m Site>,
+}
+
+impl<'m> Own<'m> {
+    fn first(self) -> Option<&'m Site> {
+        self.port.or(self.host)
+    }
+}
+
 /// What the patterns say about a clean path.
 #[derive(Clone, Copy)]
 enum Outcome<'m> {
@@ -78,11 +93,17 @@ impl<T> Mux<T> {
     /// What to do with a request.
     ///
     /// `host` is that of the request, with or without port, or empty. `path` is the path as it came, with its
-    /// escapes and without a query. `CONNECT` takes host and path unchanged; for other methods the port is ignored
-    /// and a path that is not [clean](clean_path) leads to a redirect. Go: `ServeMux.findHandler`.
+    /// escapes and without a query. A path that is not [clean](clean_path) leads to a redirect, but for `CONNECT`. Go:
+    /// `ServeMux.findHandler`.
     ///
-    /// Hosts are compared as they are, as in Go: lower-case that of a request before. The target `*` of `OPTIONS *` is no
-    /// path and is answered by whoever asks, before.
+    /// Hosts are compared as [`canonical_host`](crate::canonical_host) spells them. The port is ignored, but for `CONNECT`,
+    /// for which a pattern with the host and port goes before one with the host.
+    ///
+    /// A `CONNECT` without a path, as all from the wire are, asks for a tunnel. It is for the patterns with that method,
+    /// which see the path `/`: `CONNECT /`, `CONNECT h/`, `CONNECT h:443/`; for no others, and 404 if there are none. Go
+    /// finds no pattern for it.
+    ///
+    /// The target `*` of `OPTIONS *` is no path and is answered by whoever asks, before.
     #[must_use]
     pub fn find<'a>(&'a self, method: &str, host: &str, path: &'a str) -> Lookup<'a, T> {
         let mut spans = Vec::new();
@@ -95,8 +116,8 @@ impl<T> Mux<T> {
     /// the length in `path`, in bytes, of every wildcard's value, in the order of [`Pattern::names`].
     /// [`decode`](crate::decode) makes text of such a part.
     ///
-    /// Nothing else is allocated if a route is found under a path that is clean and has no escapes. A path of 4 GiB
-    /// or more is not found.
+    /// Nothing else is allocated if a route is found under a path that is clean and has no escapes, for a host in lower
+    /// case. A path of 4 GiB or more is not found.
     #[must_use]
     pub fn find_into<'m>(&'m self, method: &str, host: &str, path: &str, values: &mut Vec<(u32, u32)>) -> Found<'m, T> {
         values.clear();
@@ -105,9 +126,12 @@ impl<T> Mux<T> {
         }
         let connect = method == "CONNECT";
         let wanted = self.methods.wanted(method);
-        let own = self.site(host, connect);
+        let own = Own { port: if connect { self.port_site(host) } else { None }, host: self.host_site(host) };
+        if is_tunnel(method, path) {
+            return self.find_tunnel(own, values);
+        }
         // A literal pattern that is the path is the smallest set there is; being clean, it says that the path is.
-        let literal = own.unwrap_or(&self.any_host).index.literal(path).and_then(|leaf| leaf.route(wanted));
+        let literal = own.first().unwrap_or(&self.any_host).index.literal(path).and_then(|leaf| leaf.route(wanted));
         if let Some(route) = literal.map(|number| self.route(number)).filter(|route| route.clean || connect) {
             return Found::Match(route);
         }
@@ -135,11 +159,35 @@ impl<T> Mux<T> {
     }
 
     /// The patterns of this host, if it has any.
-    fn site(&self, host: &str, connect: bool) -> Option<&Site> {
+    fn host_site(&self, host: &str) -> Option<&Site> {
         if self.hosts.is_empty() {
             return None;
         }
-        self.hosts.get(if connect { host } else { strip_port(host) })
+        // What is found is spelled canonically, as nothing else is in there.
+        match self.hosts.get(host) {
+            None if !host::is_canonical(host) => self.hosts.get(&*host::canonical_host(host)),
+            site => site,
+        }
+    }
+
+    /// The patterns of this host and port, if there are any.
+    #[cold]
+    fn port_site(&self, host: &str) -> Option<&Site> {
+        let (name, port) = host::read(host);
+        self.ports.get(format!("{name}:{}", port?).as_str())
+    }
+
+    /// What answers a `CONNECT` without a path: the empty path has no values, but its patterns may have names.
+    #[cold]
+    fn find_tunnel<'m>(&'m self, own: Own<'m>, values: &mut Vec<(u32, u32)>) -> Found<'m, T> {
+        match self.outcome(self.methods.wanted_by_tunnels(), own, ("/", &Scan::new("/"))) {
+            Outcome::Match(route, _) => {
+                let route = self.route(route);
+                values.resize(route.pattern.names().len(), (0, 0));
+                Found::Match(route)
+            }
+            _ => Found::NotFound,
+        }
     }
 
     fn route(&self, number: u32) -> &Route<T> {
@@ -147,7 +195,7 @@ impl<T> Mux<T> {
     }
 
     /// What the patterns of this host, then those of any, say about a clean path in its canonical form.
-    fn outcome<'m>(&'m self, wanted: Wanted, own: Option<&'m Site>, (path, scan): (&str, &Scan)) -> Outcome<'m> {
+    fn outcome<'m>(&'m self, wanted: Wanted, own: Own<'m>, (path, scan): (&str, &Scan)) -> Outcome<'m> {
         let mut found = Outcome::Nothing;
         let mut inexact = false;
         let mut take = |hit: Hit<'m>| match hit.leaf.route(wanted) {
@@ -158,9 +206,13 @@ impl<T> Mux<T> {
             }
             None => ControlFlow::Continue(()),
         };
-        let only_own = own.is_some_and(|site| site.index.visit(path, scan, &mut take).is_break());
-        if !only_own {
-            let _ = self.any_host.index.visit(path, scan, &mut take);
+        // Where something is found, what comes after is not asked, also not about a slash.
+        let mut seen = [own.port, own.host, Some(&self.any_host)];
+        for place in 0..seen.len() {
+            if seen[place].is_some_and(|site| site.index.visit(path, scan, &mut take).is_break()) {
+                seen[place + 1..].fill(None);
+                break;
+            }
         }
         // Nothing, or a rest that took something in: does the path with a slash match better? A target that begins
         // with two slashes, which only a `CONNECT` can have here, would send the client to another host.
@@ -171,13 +223,12 @@ impl<T> Mux<T> {
         {
             return found;
         }
-        let any_host = Some(&self.any_host).filter(|_| !only_own);
-        own.into_iter().chain(any_host).find_map(|site| slashed(site, wanted, path, scan)).unwrap_or(found)
+        seen.into_iter().flatten().find_map(|site| slashed(site, wanted, path, scan)).unwrap_or(found)
     }
 
     /// The redirect for a path that had to be cleaned.
     #[cold]
-    fn find_unclean<'m>(&'m self, wanted: Wanted, own: Option<&'m Site>, path: &str) -> Found<'m, T> {
+    fn find_unclean<'m>(&'m self, wanted: Wanted, own: Own<'m>, path: &str) -> Found<'m, T> {
         let canonical = escape::canonical_path(path);
         match self.outcome(wanted, own, (&canonical, &Scan::new(&canonical))) {
             Outcome::Match(route, _) => redirect(path, "", Some(self.route(route))),
@@ -188,9 +239,9 @@ impl<T> Mux<T> {
 
     /// The answer when nothing matches: 405 if another method would, for this path or with a slash after it.
     #[cold]
-    fn not_found<'m>(&'m self, own: Option<&'m Site>, (path, scan): (&str, &Scan)) -> Found<'m, T> {
+    fn not_found<'m>(&'m self, own: Own<'m>, (path, scan): (&str, &Scan)) -> Found<'m, T> {
         let mut methods = Vec::new();
-        for site in own.into_iter().chain([&self.any_host]) {
+        for site in [own.port, own.host, Some(&self.any_host)].into_iter().flatten() {
             let mut note = |hit: Hit<'m>| {
                 methods.extend(hit.leaf.methods().map(|method| self.methods.name(method)));
                 ControlFlow::Continue(())

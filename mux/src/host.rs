@@ -1,18 +1,164 @@
-//! The host of a request as patterns see it: without a port.
+//! A host in the one spelling under which patterns and requests are compared.
+//!
+//! RFC 9110 §4.2.3 compares hosts without case, and a port says where a host is asked, not which one. Go compares bytes
+//! (`stripHostPort`, server.go:2687), so that `Host: Example.COM` is not found under `example.com/`. The spellings,
+//! and what patterns see of them:
+//!
+//! | `Host` | here | Go |
+//! |---|---|---|
+//! | `Example.COM` | `example.com` | `Example.COM` |
+//! | `example.com:80`, `example.com:` | `example.com` | `example.com` |
+//! | `example.com.` (the DNS root written out) | `example.com` | `example.com.` |
+//! | `[::1]` | `[::1]` | `[::1]` |
+//! | `[::1]:80` | `[::1]` | `::1` |
+//! | `[0:0::1]` | `[::1]` | `[0:0::1]` |
+//!
+//! Not undone: percent escapes, which requests are refused for, IDNA, and other spellings of an IPv4 address.
 
-/// `host` without a valid `:port`, and without the brackets that only the port made necessary.
+use std::{borrow::Cow, net::Ipv6Addr};
+
+use crate::pattern::PatternErrorKind;
+
+/// The one spelling of the host in `host[:port]`: without the port and the dot at the end, in lower case, an IPv6
+/// address in brackets and as RFC 5952 writes it.
 ///
-/// What is not `host:port` is returned unchanged: `h` and `[::1]` have no port, `::1` has too many colons.
-/// Go: `stripHostPort` (server.go:2687) on `net.SplitHostPort`.
+/// What is no host is returned as it is, in lower case: no pattern has it.
+///
+/// # Spec
+/// RFC 9110 §4.2.3, RFC 3986 §6.2.2.1. Go: `stripHostPort`, which removes the port alone.
 #[must_use]
-pub fn strip_port(host: &str) -> &str {
-    let Some((name, _)) = host.rsplit_once(':').filter(|(_, port)| !port.contains(['[', ']'])) else { return host };
-    match name.strip_prefix('[') {
-        Some(inner) => match inner.strip_suffix(']') {
-            Some(inner) if !inner.contains(['[', ']']) => inner,
-            _ => host,
-        },
-        None if name.contains([':', '[', ']']) => host,
-        None => name,
+pub fn canonical_host(host: &str) -> Cow<'_, str> {
+    canonical_name(split_port(host).0)
+}
+
+/// Whether [`canonical_host`] would change nothing, of what is no IPv6 address.
+pub(crate) fn is_canonical(host: &str) -> bool {
+    !host.ends_with('.') && !host.bytes().any(|byte| byte == b':' || byte.is_ascii_uppercase())
+}
+
+/// The host of a request, and its port if it names one.
+pub(crate) fn read(host: &str) -> (Cow<'_, str>, Option<u16>) {
+    let (name, port) = split_port(host);
+    (canonical_name(name), port.and_then(read_port))
+}
+
+fn read_port(digits: &str) -> Option<u16> {
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+}
+
+/// The host of a pattern, and its port, which only a `CONNECT` may have. Both are empty if any host will do.
+pub(crate) fn of_pattern(host: &str, connect: bool) -> Result<(Cow<'_, str>, Option<u16>), PatternErrorKind> {
+    if host.is_empty() {
+        return Ok((Cow::Borrowed(""), None));
+    }
+    let (name, port) = split_port(host);
+    if name.is_empty() || (ipv6(name).is_none() && !name.bytes().all(is_name_byte)) {
+        return Err(PatternErrorKind::Host);
+    }
+    let read = port.and_then(read_port);
+    if port.is_some() && (!connect || read.is_none()) {
+        return Err(PatternErrorKind::Port);
+    }
+    Ok((canonical_name(name), read))
+}
+
+/// What stands before the last colon and what behind, if that colon is no part of an address.
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(['[', ']']) && (is_bracketed(name) || !name.contains([':', '[', ']'])) => {
+            (name, Some(port))
+        }
+        _ => (host, None),
+    }
+}
+
+fn is_bracketed(name: &str) -> bool {
+    let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    inner.is_some_and(|inner| !inner.contains(['[', ']']))
+}
+
+fn canonical_name(name: &str) -> Cow<'_, str> {
+    if let Some(address) = ipv6(name) {
+        return Cow::Owned(format!("[{address}]"));
+    }
+    let name = Some(name.trim_end_matches('.')).filter(|trimmed| !trimmed.is_empty()).unwrap_or(name);
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
+    Cow::Borrowed(name)
+}
+
+/// An IPv6 address, with its brackets or without.
+fn ipv6(name: &str) -> Option<Ipv6Addr> {
+    if !name.contains(':') {
+        return None;
+    }
+    let inner = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+    inner.unwrap_or(name).parse().ok()
+}
+
+/// `unreserved / sub-delims` (RFC 3986 §3.2.2): what the host of a request may consist of.
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_one_spelling() {
+        for (host, name) in [
+            ("", ""),
+            ("h", "h"),
+            ("h:80", "h"),
+            ("h:", "h"),
+            (":80", ""),
+            ("Example.COM", "example.com"),
+            ("EXAMPLE.com:8080", "example.com"),
+            ("example.com.", "example.com"),
+            ("Example.com.:80", "example.com"),
+            ("example.com..", "example.com"),
+            (".", "."),
+            ("::1", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("[::1]:80", "[::1]"),
+            ("[0:0:0::1]:80", "[::1]"),
+            ("[2001:DB8::A]", "[2001:db8::a]"),
+            ("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            // What is no host.
+            ("h:80:90", "h:80:90"),
+            ("[::1]x:80", "[::1]x:80"),
+            ("[H]:80", "[h]"),
+            ("[h:80", "[h:80"),
+            ("h]:80", "h]:80"),
+            ("h:8]", "h:8]"),
+            ("[[h]:80", "[[h]:80"),
+            ("[h]]:80", "[h]]:80"),
+            ("É", "É"),
+        ] {
+            assert_eq!(canonical_host(host), name, "{host:?}");
+            assert_eq!(canonical_host(name), name, "{host:?}: twice is once");
+            if is_canonical(host) {
+                assert_eq!(host, name, "{host:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_port_of_a_connect_is_a_number() {
+        for (host, name, port) in [
+            ("h:443", "h", Some(443)),
+            ("h:0443", "h", Some(443)),
+            ("H.:1", "h", Some(1)),
+            ("[::1]:443", "[::1]", Some(443)),
+            ("h", "h", None),
+            ("h:", "h", None),
+            ("h:65536", "h", None),
+            ("h:+1", "h", None),
+        ] {
+            assert_eq!(read(host), (name.into(), port), "{host}");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub use self::{
     escape::decode,
     explain::{Candidate, Explanation, Rule, Verdict},
     find::{Found, Lookup},
-    host::strip_port,
+    host::canonical_host,
     location::redirect_location,
     mux::{InsertError, Mux, Route},
     pattern::{Pattern, PatternError, PatternErrorKind},

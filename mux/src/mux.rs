@@ -10,8 +10,8 @@ use crate::{
 
 /// Patterns and their values.
 ///
-/// Of all patterns that match a request one wins: a pattern with the request's host before one without, and among
-/// those the one whose set of methods and paths is contained in all others'. That there is always such a one is
+/// Of all patterns that match a request one wins: a pattern with the request's host before one without (and one with the
+/// port of a `CONNECT` before both), and among those the one whose set of methods and paths is contained in all others'. That there is always such a one is
 /// checked when patterns are added; the order of adding never matters.
 ///
 /// A value is anything: a function, a handler, an upstream of a proxy.
@@ -20,7 +20,10 @@ pub struct Mux<T> {
     pub(crate) routes: Vec<Route<T>>,
     pub(crate) methods: Methods,
     pub(crate) any_host: Site,
+    /// By the canonical spelling of a host.
     pub(crate) hosts: Map<Box<str>, Site>,
+    /// By the canonical spelling of a host and the port of a `CONNECT`.
+    pub(crate) ports: Map<Box<str>, Site>,
 }
 
 /// The patterns of one host.
@@ -50,7 +53,8 @@ impl<T> Mux<T> {
     /// A mux without patterns.
     #[must_use]
     pub fn new() -> Self {
-        Self { routes: Vec::new(), methods: Methods::default(), any_host: Site::default(), hosts: Map::default() }
+        let (hosts, ports) = (Map::default(), Map::default());
+        Self { routes: Vec::new(), methods: Methods::default(), any_host: Site::default(), hosts, ports }
     }
 
     /// Adds a pattern, parsed or as text.
@@ -68,9 +72,10 @@ impl<T> Mux<T> {
     }
 
     fn insert_at(&mut self, pattern: Pattern, value: T, at: &'static Location<'static>) -> Result<(), InsertError> {
-        let site = match pattern.host() {
-            Some(host) => self.hosts.entry(host.into()).or_default(),
-            None => &mut self.any_host,
+        let site = match (pattern.host(), pattern.port()) {
+            (Some(host), Some(_)) => self.ports.entry(host.into()).or_default(),
+            (Some(host), None) => self.hosts.entry(host.into()).or_default(),
+            (None, _) => &mut self.any_host,
         };
         if let Some(old) = site.registry.conflict(&pattern) {
             let old = &self.routes[old as usize];

@@ -1,10 +1,11 @@
 //! A set of requests, written down: `[METHOD ][HOST]/path/{name}/{rest...}`.
 //!
-//! The grammar and its rules of validity are those of Go's `ServeMux` since 1.22 (`pattern.go:84-184`).
+//! The grammar and its rules of validity are those of Go's `ServeMux` since 1.22 (`pattern.go:84-184`), and one more: a
+//! host that no request can name is refused.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use crate::{clean, escape};
+use crate::{clean, escape, host};
 
 /// A set of requests: an optional method, an optional host, and a path.
 ///
@@ -18,6 +19,9 @@ use crate::{clean, escape};
 /// | a trailing `/` | the same without a name |
 /// | `{$}` | nothing after the slash before it; only at the end |
 ///
+/// The host is compared as [`canonical_host`](crate::canonical_host) spells it. A port is for `CONNECT` alone:
+/// `CONNECT h:443/` is the tunnels to that port, `CONNECT h/` those to any.
+///
 /// Cloning is cheap: a pattern is shared.
 #[derive(Clone)]
 pub struct Pattern {
@@ -27,7 +31,9 @@ pub struct Pattern {
 struct Inner {
     text: Arc<str>,
     method: Box<str>,
+    /// In its canonical spelling, with the port of a `CONNECT`.
     host: Box<str>,
+    port: Option<u16>,
     names: Arc<[Box<str>]>,
     template: Template,
     /// Whether a cleaned path can match; other paths reach the mux by `CONNECT` only.
@@ -92,10 +98,16 @@ impl Pattern {
         Some(&*self.inner.method).filter(|method| !method.is_empty())
     }
 
-    /// The host, or none if any host matches. Compared byte by byte, without a port.
+    /// The host as [`canonical_host`](crate::canonical_host) spells it, with `:port` if the pattern is for a `CONNECT` to
+    /// one port; or none if any host matches.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         Some(&*self.inner.host).filter(|host| !host.is_empty())
+    }
+
+    /// The port that a `CONNECT` must ask for.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.inner.port
     }
 
     /// The names of the wildcards in order, the rest last.
@@ -208,6 +220,13 @@ pub enum PatternErrorKind {
     /// `{` before the first slash.
     #[error("host contains '{{' (missing initial '/'?)")]
     HostBrace,
+    /// The host is no name, IPv4 address or IPv6 address, so that no request can ask for it. Go accepts it.
+    #[error("a host that no request can name (a name is ASCII; an IPv6 address has brackets)")]
+    Host,
+    /// Ports are ignored, but for those of `CONNECT`; this one is not for `CONNECT`, or is not a number up to 65535. Go
+    /// accepts it, and only ever finds it for `CONNECT`.
+    #[error("a host has no port here: only CONNECT asks for one")]
+    Port,
     /// A path with `//`, `.` or `..` never reaches a pattern with a method, because paths are cleaned first.
     #[error("a path that is not clean is only ever seen by CONNECT")]
     Unclean,
@@ -253,13 +272,14 @@ fn parse(text: &str) -> Result<Pattern, Fault> {
     if let Some(brace) = host.find('{') {
         return Err((start + brace, PatternErrorKind::HostBrace));
     }
+    let (name, port) = host::of_pattern(host, method == "CONNECT").map_err(|kind| (start, kind))?;
+    let host = port.map_or_else(|| (&*name).into(), |port| format!("{name}:{port}").into());
     let clean = clean::is_clean(path);
     if !clean && !matches!(method, "" | "CONNECT") {
         return Err((start + slash, PatternErrorKind::Unclean));
     }
     let (template, names) = parse_path(path).map_err(|(at, kind)| (start + slash + at, kind))?;
-    let inner =
-        Inner { text: text.into(), method: method.into(), host: host.into(), names: names.into(), template, clean };
+    let inner = Inner { text: text.into(), method: method.into(), host, port, names: names.into(), template, clean };
     Ok(Pattern { inner: Arc::new(inner) })
 }
 

@@ -24,6 +24,10 @@ impl<'a> Values<'a> {
     /// The values of a pattern in a path that it matches.
     pub(crate) fn of(pattern: &'a Pattern, path: &'a str) -> Self {
         let mut spans = Vec::new();
+        if path.is_empty() {
+            spans.resize(pattern.names().len(), (0, 0));
+            return Self::new(Some(pattern), path, spans);
+        }
         let wild: Vec<bool> = pattern.template().segments.iter().map(|segment| *segment == Segment::Wild).collect();
         locate(&wild, pattern.named_rest(), path, &Scan::new(path), &mut spans);
         Self::new(Some(pattern), path, spans)

@@ -36,6 +36,8 @@ fn a_hit_on_a_clean_path_without_escapes_allocates_nothing() {
         ("", "/repos/a/b/pulls/1/reviews/2/comments/3", COMMENT, 5),
         ("", "/static/css/a.css", "/static/{path...}", 1),
         ("h.example:8080", "/users/7", "h.example/users/", 0),
+        ("h.example.", "/users/7", "h.example/users/", 0),
+        ("i.example:8080", "/users/7", "GET /users/{id}", 1),
         ("h.example", "/static/", "/static/{path...}", 1),
         ("", "/.well-known/x", "/.well-known/", 0),
     ] {

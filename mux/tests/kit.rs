@@ -69,6 +69,40 @@ mod serve_mux {
         assert_eq!(text(reply).await, "");
     }
 
+    /// A CONNECT asks for a tunnel; a handler for everything must not grant it by answering 200.
+    #[tokio::test]
+    async fn a_connect_is_routed_by_its_host_and_port() {
+        let ask = async |mux: &ServeMux| {
+            let request = Request::parse(b"CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n").unwrap();
+            let reply = mux.call(request).await;
+            (reply.status().as_u16(), field(&reply, "allow"), text(reply).await)
+        };
+        let tunnel =
+            async |request: Request| format!("{} {:?} by {}", request.method(), request.path(), request.pattern());
+        let mux = ServeMux::new();
+        mux.handle("/", echo);
+        mux.handle("GET /{$}", echo);
+        assert_eq!(ask(&mux).await, (404, String::new(), "404 page not found\n".into()));
+        mux.handle("CONNECT /{rest...}", tunnel);
+        assert_eq!(ask(&mux).await, (200, String::new(), "CONNECT \"\" by CONNECT /{rest...}".into()));
+        mux.handle("CONNECT A.example:443/", tunnel);
+        assert_eq!(ask(&mux).await.2, "CONNECT \"\" by CONNECT A.example:443/");
+    }
+
+    #[tokio::test]
+    async fn a_host_in_upper_case_does_not_step_around_its_pattern() {
+        let mux = ServeMux::new();
+        mux.handle("example.com/h", async |_: Request| "host pattern");
+        mux.handle("/h", async |_: Request| "any host");
+        for host in ["example.com", "Example.COM", "example.com:8080", "example.com.", "EXAMPLE.com.:80"] {
+            let request = Request::parse(format!("GET /h HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
+            assert_eq!(text(mux.call(request).await).await, "host pattern", "{host}");
+        }
+        let request = Request::parse(b"GET http://Example.COM/h HTTP/1.1\r\nHost: example.com\r\n\r\n").unwrap();
+        assert_eq!(text(mux.call(request).await).await, "host pattern");
+        assert!(matches!(mux.try_handle("example.com:80/h", echo), Err(InsertError::Pattern(_))));
+    }
+
     #[tokio::test]
     async fn a_redirect_keeps_the_query() {
         let mux = ServeMux::new();

@@ -15,7 +15,7 @@ fn config() -> ProptestConfig {
 }
 
 fn methods() -> impl Strategy<Value = &'static str> {
-    select(vec!["", "", "GET", "HEAD", "POST"])
+    select(vec!["", "", "GET", "HEAD", "POST", "CONNECT"])
 }
 
 fn pattern() -> impl Strategy<Value = Pattern> {
@@ -25,8 +25,9 @@ fn pattern() -> impl Strategy<Value = Pattern> {
 fn pattern_up_to(segments: usize) -> impl Strategy<Value = Pattern> {
     let segment = select(vec!["a", "b", "{}", "{}", "%61", "a%2Fb", "%7Bx}"]);
     let end = select(vec!["", "/", "/{$}", "/{rest...}"]);
-    (methods(), select(vec!["", "", "", "h"]), vec(segment, 0..=segments), end).prop_map(
+    (methods(), select(vec!["", "", "", "h", "H.", "CONNECT h:80"]), vec(segment, 0..=segments), end).prop_map(
         |(method, host, segments, end)| {
+            let (method, host) = host.split_once(' ').unwrap_or((method, host));
             let mut text = if method.is_empty() { String::new() } else { format!("{method} ") };
             text.push_str(host);
             for (i, segment) in segments.iter().enumerate() {
@@ -42,7 +43,7 @@ fn pattern_up_to(segments: usize) -> impl Strategy<Value = Pattern> {
 fn request() -> impl Strategy<Value = (&'static str, &'static str, String)> {
     let method = select(vec!["GET", "GET", "HEAD", "POST", "PUT", "CONNECT"]);
     let segment = select(vec!["a", "a", "b", "b", "c", "%61", "a%2Fb", "a%2fb", "{x}", "%", "", ".", ".."]);
-    (method, select(vec!["", "h", "i"]), vec(segment, 0..=5)).prop_map(|(method, host, segments)| {
+    (method, select(vec!["", "h", "H:80", "h.:81", "i"]), vec(segment, 0..=5)).prop_map(|(method, host, segments)| {
         let path = if segments.is_empty() { String::new() } else { format!("/{}", segments.join("/")) };
         (method, host, path)
     })
@@ -148,13 +149,14 @@ proptest! {
             prop_assert_eq!(format!("{:?}", why.found), format!("{:?}", found), "{}", why);
             let winners = why.candidates.iter().filter(|c| matches!(c.verdict, Verdict::Wins | Verdict::WinsWithSlash));
             prop_assert!(winners.map(|c| c.pattern).eq(found.pattern()), "{}", why);
+            let seen = if path.is_empty() && *method == "CONNECT" { path } else { &why.clean };
             for candidate in &why.candidates {
-                let matches = oracle::matches(candidate.pattern, method, host, &why.clean);
+                let matches = oracle::matches(candidate.pattern, method, host, seen);
                 let claimed = matches!(candidate.verdict, Verdict::Wins | Verdict::Loses { .. });
                 prop_assert!(matches == claimed || candidate.verdict == Verdict::WinsWithSlash, "{}", why);
             }
-            let all = added.iter().filter(|p| oracle::matches(p, method, host, &why.clean)).count();
-            let listed = why.candidates.iter().filter(|c| c.pattern.matches(method, host, &why.clean)).count();
+            let all = added.iter().filter(|p| oracle::matches(p, method, host, seen)).count();
+            let listed = why.candidates.iter().filter(|c| c.pattern.matches(method, host, seen)).count();
             prop_assert_eq!(all, listed, "{}", why);
         }
     }
@@ -163,10 +165,10 @@ proptest! {
     fn a_relation_is_what_a_comparison_of_all_short_requests_says(
         one in pattern_up_to(2), two in pattern_up_to(2),
     ) {
-        let host = "h";
+        let host = "h:80";
         let (mut both, mut first, mut second) = (false, false, false);
         for path in short_paths() {
-            for method in ["GET", "HEAD", "POST", "PUT"] {
+            for method in ["GET", "HEAD", "POST", "CONNECT", "PUT"] {
                 match (oracle::matches(&one, method, host, path), oracle::matches(&two, method, host, path)) {
                     (true, true) => both = true,
                     (true, false) => first = true,

@@ -2,7 +2,7 @@
 
 #![allow(missing_docs)]
 
-use quintet_mux::{Found, InsertError, Mux, Pattern, PatternErrorKind, Relation, clean_path, decode, strip_port};
+use quintet_mux::{Found, InsertError, Mux, Pattern, PatternErrorKind, Relation, canonical_host, clean_path, decode};
 
 fn pattern(text: &str) -> Pattern {
     Pattern::parse(text).unwrap_or_else(|error| panic!("{error}"))
@@ -39,7 +39,14 @@ mod grammar {
             ("/{a}/b/{c...}", None, None, &["a", "c"]),
             ("/a/{$}", None, None, &[]),
             ("example.com/", None, Some("example.com"), &[]),
-            ("example.com:80/{x...}", None, Some("example.com:80"), &["x"]),
+            ("Example.COM./{x...}", None, Some("example.com"), &["x"]),
+            ("a_b-c~!$&'()*+,;=/", None, Some("a_b-c~!$&'()*+,;="), &[]),
+            ("127.0.0.1/", None, Some("127.0.0.1"), &[]),
+            ("[::1]/", None, Some("[::1]"), &[]),
+            ("GET ::1/", Some("GET"), Some("[::1]"), &[]),
+            ("[2001:DB8:0::1]/", None, Some("[2001:db8::1]"), &[]),
+            ("CONNECT H.example:0443/", Some("CONNECT"), Some("h.example:443"), &[]),
+            ("CONNECT [0::1]:443/{$}", Some("CONNECT"), Some("[::1]:443"), &[]),
             ("GET /", Some("GET"), None, &[]),
             ("get /", Some("get"), None, &[]),
             ("GET \t  /x", Some("GET"), None, &[]),
@@ -76,6 +83,26 @@ mod grammar {
             ("GET  /..", 5, Unclean),
             ("{h}/a", 0, HostBrace),
             ("GET  a{h}/x", 6, HostBrace),
+            ("example.com:80/", 0, Port),
+            ("GET example.com:80/", 4, Port),
+            ("example.com:/", 0, Port),
+            ("[::1]:80/", 0, Port),
+            ("CONNECT h:/", 8, Port),
+            ("CONNECT h:65536/", 8, Port),
+            ("CONNECT h:+1/", 8, Port),
+            ("CONNECT h:x/", 8, Port),
+            ("CONNECT :443/", 8, Host),
+            ("bücher.example/", 0, Host),
+            ("POST a b/", 5, Host),
+            ("u@h/", 0, Host),
+            ("h%2e/", 0, Host),
+            ("*.example.com:80:90/", 0, Host),
+            ("[::1/", 0, Host),
+            ("[::g]/", 0, Host),
+            ("[h]/", 0, Host),
+            ("[fe80::1%25eth0]/", 0, Host),
+            ("https://a.example/", 0, Port),
+            ("h\\i/", 0, Host),
             ("/a{x}", 1, Prefix),
             ("/{x", 1, Suffix),
             ("/a/{x}b", 3, Suffix),
@@ -208,6 +235,12 @@ mod conflicts {
             ("h/{x}/b", "/a/{y}", false),
             ("h/{x}/b", "i/a/{y}", false),
             ("h/{x}/b", "h/a/{y}", true),
+            ("H./{x}/b", "h/a/{y}", true),
+            ("[::1]/a", "[0:0::1]/a", true),
+            ("::1/a", "[::1]/a", true),
+            ("CONNECT h:443/", "CONNECT H:0443/{x...}", true),
+            ("CONNECT h:443/", "CONNECT h:444/", false),
+            ("CONNECT h:443/", "CONNECT h/", false),
         ] {
             let (one, two) = (pattern(one), pattern(two));
             assert_eq!(one.conflicts_with(&two), conflict, "{one} | {two}");
@@ -340,23 +373,87 @@ mod lookup {
 
     #[test]
     fn a_pattern_with_the_host_goes_before_all_without() {
-        let mux = mux(&["/a/b", "h.example/a/", "GET h.example/b", "/b", "[::1]/c", "h.example:80/d"]);
+        let mux = mux(&["/a/b", "h.example/a/", "GET h.example/b", "/b", "[::1]/c", "CONNECT h.example:80/d"]);
         for (method, host, path, expected) in [
             ("GET", "h.example", "/a/b", "=h.example/a/"),
             ("GET", "h.example:8080", "/a/b", "=h.example/a/"),
             ("GET", "h.example:", "/a/b", "=h.example/a/"),
-            ("GET", "H.example", "/a/b", "=/a/b"),
-            ("GET", "h.example.", "/a/b", "=/a/b"),
+            ("GET", "H.example", "/a/b", "=h.example/a/"),
+            ("GET", "h.example.", "/a/b", "=h.example/a/"),
+            ("GET", "H.EXAMPLE.:80", "/a/b", "=h.example/a/"),
+            ("GET", "i.example", "/a/b", "=/a/b"),
             ("GET", "", "/a/b", "=/a/b"),
             ("GET", "h.example", "/b", "=GET h.example/b"),
             ("POST", "h.example", "/b", "=/b"),
             ("GET", "[::1]", "/c", "=[::1]/c"),
-            ("GET", "[::1]:80", "/c", "404"),
+            ("GET", "[::1]:80", "/c", "=[::1]/c"),
+            ("GET", "[0:0:0::1]", "/c", "=[::1]/c"),
+            ("GET", "[::2]", "/c", "404"),
             ("GET", "h.example:80", "/d", "404"),
-            ("CONNECT", "h.example:80", "/d", "=h.example:80/d"),
+            ("CONNECT", "h.example:80", "/d", "=CONNECT h.example:80/d"),
+            ("CONNECT", "H.example.:080", "/d", "=CONNECT h.example:80/d"),
+            ("CONNECT", "h.example:81", "/d", "404"),
         ] {
             assert_eq!(answer(&mux, method, host, path), expected, "{method} {host} {path}");
         }
+    }
+
+    #[test]
+    fn a_pattern_for_a_host_is_found_by_every_spelling_of_it() {
+        let spellings = ["example.com", "Example.COM", "EXAMPLE.COM.", "example.com."];
+        let addresses = ["[2001:db8::a]", "[2001:DB8::A]", "[2001:0db8:0:0:0:0:0:000a]"];
+        let groups = [&spellings[..], &addresses[..]];
+        for (n, group) in groups.iter().enumerate() {
+            for written in *group {
+                let mux = mux(&[&*format!("{written}/h").leak(), "/h"]);
+                for asked in groups.iter().flat_map(|group| group.iter()) {
+                    for port in ["", ":", ":80", ":8443"] {
+                        let own = groups[n].contains(asked);
+                        let expected = if own { format!("={written}/h") } else { "=/h".to_owned() };
+                        assert_eq!(answer(&mux, "GET", &format!("{asked}{port}"), "/h"), expected, "{asked}{port}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_connect_without_a_path_is_for_the_patterns_of_connect() {
+        let mux = mux(&[
+            "/",
+            "GET /{$}",
+            "a.example/",
+            "CONNECT a.example:443/",
+            "CONNECT a.example/",
+            "CONNECT B.example:443/{$}",
+            "CONNECT [::1]:1/{rest...}",
+            "CONNECT c.example/tunnel",
+        ]);
+        for (host, expected) in [
+            ("a.example:443", "=CONNECT a.example:443/"),
+            ("A.Example.:443", "=CONNECT a.example:443/"),
+            ("a.example:80", "=CONNECT a.example/"),
+            ("b.example:443", "=CONNECT B.example:443/{$}"),
+            ("b.example:80", "404"),
+            ("[0::1]:1", "=CONNECT [::1]:1/{rest...}"),
+            ("c.example:443", "404"),
+        ] {
+            assert_eq!(answer(&mux, "CONNECT", host, ""), expected, "{host}");
+            let why = mux.explain("CONNECT", host, "");
+            assert_eq!(format!("{:?}", why.found), format!("{:?}", mux.find("CONNECT", host, "").found), "{why}");
+        }
+        let rest = mux.find("CONNECT", "[::1]:1", "");
+        assert_eq!(rest.values.iter().collect::<Vec<_>>(), [("rest", "".into())]);
+        assert_eq!(
+            mux.explain("CONNECT", "A.example:443", "").to_string(),
+            "CONNECT a.example:443, seen as /\n\
+             \x20 CONNECT a.example:443/  wins\n\
+             \x20 CONNECT a.example/      loses to CONNECT a.example:443/: it names the host\n\
+             -> CONNECT a.example:443/"
+        );
+        let any = self::mux(&["CONNECT /", "/"]);
+        assert_eq!(answer(&any, "CONNECT", "x.example:1", ""), "=CONNECT /");
+        assert_eq!(answer(&self::mux(&["/", "GET /"]), "CONNECT", "x.example:1", ""), "404");
     }
 
     #[test]
@@ -535,25 +632,29 @@ fn paths_are_cleaned() {
 
 #[test]
 fn a_port_is_removed_from_a_host_that_has_one() {
-    for (host, name) in [
-        ("", ""),
-        ("h", "h"),
-        ("h:80", "h"),
-        ("h:", "h"),
-        (":80", ""),
-        ("h:80:90", "h:80:90"),
-        ("::1", "::1"),
-        ("[::1]", "[::1]"),
-        ("[::1]:80", "::1"),
-        ("[::1]x:80", "[::1]x:80"),
-        ("[h]:80", "h"),
-        ("[h:80", "[h:80"),
-        ("h]:80", "h]:80"),
-        ("h:8]", "h:8]"),
-        ("[[h]:80", "[[h]:80"),
-        ("[h]]:80", "[h]]:80"),
+    // What Go's `stripHostPort` gives, where that is something else.
+    for (host, name, go) in [
+        ("", "", None),
+        ("h", "h", None),
+        ("h:80", "h", None),
+        ("h:", "h", None),
+        (":80", "", None),
+        ("h:80:90", "h:80:90", None),
+        ("::1", "[::1]", Some("::1")),
+        ("[::1]", "[::1]", None),
+        ("[::1]:80", "[::1]", Some("::1")),
+        ("[::1]x:80", "[::1]x:80", None),
+        ("[h]:80", "[h]", Some("h")),
+        ("[h:80", "[h:80", None),
+        ("h]:80", "h]:80", None),
+        ("h:8]", "h:8]", None),
+        ("[[h]:80", "[[h]:80", None),
+        ("[h]]:80", "[h]]:80", None),
+        ("H:80", "h", Some("H")),
+        ("h.:80", "h", Some("h.")),
     ] {
-        assert_eq!(strip_port(host), name, "{host:?}");
+        assert_eq!(canonical_host(host), name, "{host:?}");
+        assert_ne!(Some(name), go);
     }
 }
 

@@ -51,6 +51,7 @@ fn start() -> (Server<ServeMux>, Dial) {
     mux.handle("/{$}", async |_| "hello\n");
     mux.handle("/shout", async |request: Request| switch(&request));
     mux.handle("/raw", async |_| Response::upgrade(StatusCode::OK, shout));
+    mux.handle("CONNECT a.example:443/", async |_| Response::upgrade(StatusCode::OK, shout));
     let server = Server::new(mux);
     let (dial, _) = in_memory(&server);
     (server, dial)
@@ -258,6 +259,21 @@ async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
         drop(client);
         assert!(timeout(5 * SECOND, told.recv()).await.is_err());
         eventually("nobody is counted", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_opens_a_tunnel_where_a_pattern_of_connect_grants_it() {
+    bounded(async {
+        let (_server, dial) = start();
+        let mut client = dial.connect();
+        client.send("CONNECT A.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\nhello").await;
+        assert_eq!(client.head().await.unwrap().0, 200);
+        assert_eq!(client.exactly(5).await.unwrap(), b"HELLO");
+        let mut other = dial.connect();
+        other.send("CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n").await;
+        assert_eq!(other.head().await.unwrap().0, 404);
     })
     .await;
 }

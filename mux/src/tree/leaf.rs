@@ -10,6 +10,8 @@ pub(crate) struct Wanted {
     own: u32,
     /// For `HEAD`: the number of `GET`.
     else_get: u32,
+    /// The number under which patterns for any method are, if they count.
+    any: u32,
 }
 
 impl Methods {
@@ -23,7 +25,12 @@ impl Methods {
 
     pub(crate) fn wanted(&self, method: &str) -> Wanted {
         let number = |method| self.number(method).unwrap_or(NONE);
-        Wanted { own: number(method), else_get: if method == "HEAD" { number("GET") } else { NONE } }
+        Wanted { own: number(method), else_get: if method == "HEAD" { number("GET") } else { NONE }, any: ANY }
+    }
+
+    /// `CONNECT`, and not by the patterns for any method.
+    pub(crate) fn wanted_by_tunnels(&self) -> Wanted {
+        Wanted { own: self.number("CONNECT").unwrap_or(NONE), else_get: NONE, any: NONE }
     }
 
     pub(crate) fn name(&self, number: u32) -> &str {
@@ -86,7 +93,7 @@ impl Leaf {
                 NONE => break,
                 method if method == wanted.own => return Some(route),
                 method if method == wanted.else_get => by_get = Some(route),
-                ANY => any = Some(route),
+                method if method == wanted.any => any = Some(route),
                 _ => {}
             }
         }

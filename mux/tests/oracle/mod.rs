@@ -6,7 +6,8 @@ use quintet_mux::{Pattern, Relation};
 
 /// Whether a pattern matches a request.
 pub(crate) fn matches(pattern: &Pattern, method: &str, host: &str, path: &str) -> bool {
-    let (mut wanted, given) = (segments(pattern.as_str()), segments(path));
+    let tunnel = method == "CONNECT" && path.is_empty();
+    let (mut wanted, given) = (segments(pattern.as_str()), if tunnel { vec![""] } else { segments(path) });
     let last = wanted.pop().expect("a pattern has a slash");
     let enough = if is_rest(last) {
         given.len() > wanted.len()
@@ -17,15 +18,41 @@ pub(crate) fn matches(pattern: &Pattern, method: &str, host: &str, path: &str) -
     let same = |(w, g): (&&str, &&str)| if w.starts_with('{') { !g.is_empty() } else { decode(w) == decode(g) };
     enough
         && wanted.iter().zip(&given).all(same)
-        && pattern.host().is_none_or(|wanted| wanted == host)
-        && pattern.method().is_none_or(|wanted| wanted == method || (wanted == "GET" && method == "HEAD"))
+        && has_host(pattern, method, host)
+        && match pattern.method() {
+            None => !tunnel,
+            Some(wanted) => wanted == method || (wanted == "GET" && method == "HEAD"),
+        }
+}
+
+/// Whether a pattern is for this host, read off the pattern's text: nothing before the slash, the same name, or the same
+/// name and port.
+fn has_host(pattern: &Pattern, method: &str, host: &str) -> bool {
+    let text = pattern.as_str().split('/').next().and_then(|start| start.rsplit([' ', '\t']).next()).unwrap_or("");
+    let split = |host: &str| {
+        let (name, port) = match host.rsplit_once(':') {
+            Some((name, port)) if !port.ends_with(']') => (name.to_owned(), port.parse::<u16>().ok()),
+            _ => (host.to_owned(), None),
+        };
+        let name = name.to_lowercase();
+        (name.strip_suffix('.').map_or(name.clone(), str::to_owned), port)
+    };
+    let ((name, port), (asked, asked_port)) = (split(text), split(host));
+    text.is_empty() || name == asked && (port.is_none() || port == asked_port && method == "CONNECT")
+}
+
+/// How much of a host a pattern names: with its port, without, or nothing.
+fn named(pattern: &Pattern) -> usize {
+    pattern.host().map_or(0, |host| {
+        1 + usize::from(host.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok() && host != port))
+    })
 }
 
 /// The number of the pattern that wins: one with a host before all without, then the smallest set.
 pub(crate) fn winner(patterns: &[Pattern], method: &str, host: &str, path: &str) -> Option<usize> {
     let fit: Vec<&Pattern> = patterns.iter().filter(|p| matches(p, method, host, path)).collect();
-    let hosted = fit.iter().any(|p| p.host().is_some());
-    let fit: Vec<&Pattern> = fit.into_iter().filter(|p| p.host().is_some() == hosted).collect();
+    let most = fit.iter().map(|p| named(p)).max().unwrap_or(0);
+    let fit: Vec<&Pattern> = fit.into_iter().filter(|p| named(p) == most).collect();
     let smallest = |p: &Pattern| fit.iter().all(|q| p == *q || p.relation(q) == Relation::MoreSpecific);
     patterns.iter().position(|p| fit.contains(&p) && smallest(p))
 }
@@ -39,8 +66,13 @@ pub(crate) enum Answer {
     NotFound,
 }
 
-/// Go's rules from the request to the answer, step by step. `host` comes without a port.
+/// Go's rules from the request to the answer, step by step; but hosts are compared as names, and a `CONNECT` without a path
+/// is for the patterns of `CONNECT` alone.
 pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str) -> Answer {
+    if method == "CONNECT" && path.is_empty() {
+        let value = |n: usize| vec![Vec::new(); patterns[n].names().len()];
+        return winner(patterns, method, host, path).map_or(Answer::NotFound, |n| Answer::Match(n, value(n)));
+    }
     let clean = if method == "CONNECT" { path.to_owned() } else { clean(path) };
     let slashed = format!("{clean}/");
     let exact = |n: Option<usize>, path: &str| {
@@ -64,9 +96,12 @@ pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str)
         return Answer::Match(n, values(&patterns[n], path));
     }
     let with_slash = if path.ends_with('/') { path } else { &slashed };
+    let asked = method;
     let known = |p: &&Pattern| {
         let method = p.method().unwrap_or("");
-        matches(p, method, host, path) || matches(p, method, host, with_slash)
+        // Not by the method, but `CONNECT` sees the port.
+        let sees = |p: &Pattern, path: &str| matches(p, method, host, path) && has_host(p, asked, host);
+        sees(p, path) || sees(p, with_slash)
     };
     let mut methods: Vec<&str> = patterns.iter().filter(known).filter_map(Pattern::method).collect();
     if methods.contains(&"GET") {
