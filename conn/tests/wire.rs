@@ -190,13 +190,22 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn an_error_leaves_what_was_not_sent() {
+    async fn a_write_error_throws_away_what_was_not_sent_and_stays_one() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.writes([Step::Take(2), Step::Error(io::ErrorKind::BrokenPipe)]);
         wire.output.extend(b"hello");
         assert!(matches!(wire.flush().await, Err(WireError::Io(_))));
-        assert_eq!(wire.output.first(), b"llo");
+        assert!(wire.output.is_empty());
+        // The bytes are lost: no later flush may say that everything was sent.
+        for more in [&b""[..], b"more"] {
+            wire.output.extend(more);
+            let error = wire.flush().await.unwrap_err();
+            assert!(matches!(&error, WireError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe), "{error:?}");
+            assert!(wire.output.is_empty() && wire.output.capacity() == 0);
+            assert!(matches!(wire.turn(1024).await, Err(WireError::Io(_))));
+        }
+        assert_eq!(peer.written(), b"he");
     }
 
     #[tokio::test]
@@ -365,6 +374,159 @@ mod memory {
             while poll_once(&bell, wire.turn(1 << 20)).is_ready() {}
             assert_eq!(wire.input.len(), sent);
             assert!(wire.input.capacity() <= sent + 4096, "{} for {sent}", wire.input.capacity());
+        }
+    }
+
+    /// What one wire holds, in bytes: both buffers, and large pieces that were to be sent.
+    fn held(wire: &Wire<Script>) -> usize {
+        wire.input.capacity() + wire.output.capacity() + wire.output.len()
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Call {
+        Turn,
+        Fill,
+        FillInto,
+        Flush,
+        Watch,
+        HalfClose,
+        Linger,
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum End {
+        Fin,
+        Reset,
+        WriteError,
+        WriteZero,
+        FlushError,
+        Timeout,
+        Cut,
+    }
+
+    impl Call {
+        /// One poll; `None` while it waits.
+        fn poll(self, wire: &mut Wire<Script>, bell: &std::sync::Arc<Bell>) -> Option<Result<(), WireError>> {
+            let polled = match self {
+                Call::Turn => poll_once(bell, wire.turn(1 << 20)).map_ok(drop),
+                Call::Fill => poll_once(bell, poll_fn(|cx| wire.poll_fill(cx, 1 << 20))).map_ok(drop),
+                Call::FillInto => {
+                    let mut into = BytesMut::new();
+                    poll_once(bell, poll_fn(|cx| wire.poll_fill_into(cx, &mut into, 1 << 20))).map_ok(drop)
+                }
+                Call::Flush => poll_once(bell, wire.flush()),
+                Call::Watch => poll_once(bell, poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).map_ok(drop),
+                Call::HalfClose => poll_once(bell, wire.half_close()),
+                Call::Linger => poll_once(bell, wire.linger(1 << 20)),
+            };
+            match polled {
+                Poll::Ready(done) => Some(done),
+                Poll::Pending => None,
+            }
+        }
+    }
+
+    /// A handler may be at work for as long as it likes after its client is gone, and holds nothing of the connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_wire_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
+        use Call::*;
+        let mut failed = 0;
+        for end in [End::Fin, End::Reset, End::WriteError, End::WriteZero, End::FlushError, End::Timeout, End::Cut] {
+            for call in [Turn, Fill, FillInto, Flush, Watch, HalfClose, Linger] {
+                for phase in [None, Some(Phase::Idle), Some(Phase::Head), Some(Phase::Body), Some(Phase::Linger)] {
+                    let conns = conns(limits());
+                    let (_link, mut wire, peer) = scripted(&conns);
+                    let bell = Bell::new();
+                    // Traffic before: memory was taken for either direction.
+                    peer.sends(vec![b'x'; 60_000]);
+                    wire.turn(1 << 20).await.unwrap();
+                    wire.input.consume(60_000);
+                    if let Some(phase) = phase {
+                        wire.enter(phase);
+                    } else {
+                        wire.rest();
+                    }
+                    wire.output.extend(&[b'y'; 90_000]);
+                    wire.output.push(vec![b'z'; 1 << 20].into());
+                    match end {
+                        End::Fin => drop(peer.reads([Step::End])),
+                        End::Reset => drop(peer.reads([Step::Error(io::ErrorKind::ConnectionReset)])),
+                        End::WriteError => drop(peer.writes([Step::Take(9), Step::Error(io::ErrorKind::BrokenPipe)])),
+                        End::WriteZero => drop(peer.writes([Step::Take(9), Step::Take(0)])),
+                        End::FlushError => drop(peer.flushes([Step::Error(io::ErrorKind::BrokenPipe)])),
+                        End::Timeout | End::Cut => drop(peer.deaf()),
+                    }
+                    let mut outcome = call.poll(&mut wire, &bell);
+                    if end == End::Cut {
+                        conns.cut();
+                    }
+                    for _ in 0..16 {
+                        if outcome.is_some() {
+                            break;
+                        }
+                        tokio::time::sleep(Duration::from_secs(5)).await;
+                        outcome = call.poll(&mut wire, &bell);
+                    }
+                    let context = format!("{call:?} in {phase:?} after {end:?}: {outcome:?}");
+                    match outcome {
+                        Some(Err(error)) => {
+                            failed += 1;
+                            // A client that can still be told that it was too slow is told; its reply is kept.
+                            let broken = !matches!(error, WireError::Late(phase) if phase != Phase::Reply);
+                            let reply = if broken { 0 } else { wire.output.capacity() + wire.output.len() };
+                            assert!(held(&wire) - reply <= 4096, "{context} holds {}", held(&wire));
+                            let aborted = matches!(error, WireError::Cut | WireError::Late(Phase::Reply));
+                            assert_eq!(peer.is_aborted(), aborted, "{context}");
+                            assert!(!broken || wire.flush().await.is_err(), "{context}");
+                        }
+                        // It reads and does not send: what is to be sent is not its own.
+                        _ if matches!(call, Fill | FillInto) => assert_eq!(wire.input.capacity(), 0, "{context}"),
+                        // All is sent, and nothing was waited for.
+                        Some(Ok(())) if call == Flush => assert_eq!(wire.output.len(), 0),
+                        _ => assert!(held(&wire) <= 4096, "{context} holds {}", held(&wire)),
+                    }
+                }
+            }
+        }
+        assert!(failed > 100, "{failed}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_ahead_by_a_client_that_reset_is_thrown_away_while_a_handler_works() {
+        let conns = conns(limits());
+        let (_link, mut wire, peer) = scripted(&conns);
+        wire.rest();
+        peer.sends(vec![b'x'; 50_000]);
+        let bell = Bell::new();
+        assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).is_pending());
+        assert_eq!(wire.input.len(), 50_000);
+        peer.reads([Step::Error(io::ErrorKind::ConnectionReset)]);
+        assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).is_ready());
+        assert_eq!((wire.input.len(), held(&wire)), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_sent_ahead_before_a_fin_stays_while_a_handler_works() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        wire.rest();
+        peer.sends(vec![b'x'; 50_000]).reads([Step::End]);
+        assert!(poll_once(&Bell::new(), poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).is_pending());
+        assert!(link.is_cancelled());
+        assert_eq!(wire.input.len(), 50_000);
+        assert!(held(&wire) <= 50_000 + 4096);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_in_a_head_leaves_what_it_sent_and_four_kibibytes() {
+        for end in [Step::End, Step::Error(io::ErrorKind::ConnectionReset)] {
+            let conns = conns(limits());
+            let (_link, mut wire, peer) = scripted(&conns);
+            peer.sends(*b"GET / HT").reads([end]);
+            wire.turn(1 << 20).await.unwrap();
+            let _ = wire.turn(1 << 20).await;
+            assert_eq!(wire.input.filled(), b"GET / HT");
+            assert!(held(&wire) <= 4096, "{}", held(&wire));
         }
     }
 

@@ -3,10 +3,7 @@
 //! Nothing here waits: a wait that begins stores its end in the connection's entry, where the sweeper looks, and a wait
 //! that is over takes it back. Without an entry nobody is ever late.
 
-use std::{
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{sync::Arc, task::Context};
 
 use super::{link::Link, wire::WireError};
 use crate::{Pace, Phase, deadlines::NEVER};
@@ -119,8 +116,8 @@ impl Patience {
 
     /// Begins, or goes on, to wait for bytes. `silent` says that nothing is here that was not understood.
     #[inline]
-    pub(super) fn wait_for_bytes(&mut self, silent: bool) -> Poll<Result<(), WireError>> {
-        let Some(link) = &self.link else { return Poll::Pending };
+    pub(super) fn wait_for_bytes(&mut self, silent: bool) -> Result<(), WireError> {
+        let Some(link) = &self.link else { return Ok(()) };
         let conns = &link.conns;
         self.read_by = match self.phase {
             None => NEVER,
@@ -131,7 +128,7 @@ impl Patience {
             Some(Phase::Idle | Phase::Head | Phase::LastCall) if silent && link.is_leaving() => {
                 self.read_by = NEVER;
                 link.set_deadline(self.write_by);
-                return Poll::Ready(Err(WireError::Late(Phase::LastCall)));
+                return Err(WireError::Late(Phase::LastCall));
             }
             Some(phase) => {
                 if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && silent {
@@ -152,8 +149,8 @@ impl Patience {
     }
 
     /// Begins, or goes on, to wait for room.
-    pub(super) fn wait_for_room(&mut self) -> Poll<Result<(), WireError>> {
-        let Some(link) = &self.link else { return Poll::Pending };
+    pub(super) fn wait_for_room(&mut self) -> Result<(), WireError> {
+        let Some(link) = &self.link else { return Ok(()) };
         self.write_by = match link.moved_write() {
             Some(write_by) => write_by,
             None => self.write_pace.wait(link.conns.now(), link.conns.coarse()),
@@ -169,7 +166,7 @@ impl Patience {
             self.phase_end = link.conns.end(Phase::Reply);
         }
         self.read_by = link.moved_write().unwrap_or(self.phase_end);
-        self.check()
+        self.wait()
     }
 
     /// See [`Wire::trust`](super::Wire::trust).
@@ -191,27 +188,19 @@ impl Patience {
         }
     }
 
-    /// An error if the present wait is over or the connection was cut.
-    pub(super) fn check(&mut self) -> Result<(), WireError> {
-        match self.wait() {
-            Poll::Ready(Err(error)) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
-    /// Stores until when this wait may last; an error if that is over already.
+    /// Stores until when this wait may last; an error if that is over already, or the connection was cut.
     #[inline]
-    pub(super) fn wait(&mut self) -> Poll<Result<(), WireError>> {
-        let Some(link) = &self.link else { return Poll::Pending };
+    pub(super) fn wait(&mut self) -> Result<(), WireError> {
+        let Some(link) = &self.link else { return Ok(()) };
         let deadline = self.read_by.min(self.write_by);
         link.set_deadline(deadline);
         if link.conns.is_cut() {
-            return Poll::Ready(Err(WireError::Cut));
+            return Err(WireError::Cut);
         }
         if deadline > link.conns.now() {
-            return Poll::Pending;
+            return Ok(());
         }
-        Poll::Ready(Err(self.late()))
+        Err(self.late())
     }
 
     /// The wait that is over is told once; what follows (the answer that says so) has a time of its own.

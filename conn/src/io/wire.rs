@@ -18,7 +18,11 @@ use crate::{Buffer, Output, Phase};
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
 ///
 /// Reading fills [`input`](Self::input); writing appends to [`output`](Self::output) and happens when flushed. A wire
-/// that waits gives back the memory it does not need.
+/// that waits gives back the memory it does not need, and so does one that fails.
+///
+/// A wire is broken once its stream failed, its client did not take a reply in time, or it was cut: what was to be sent
+/// is thrown away, and sending fails from then on. After the last two it is [aborted](Self::abort), too. What was
+/// received stays in [`input`](Self::input).
 ///
 /// The deadlines are those of the [`Conns`](crate::Conns) that admitted it. A wire made by [`new`](Self::new) has
 /// none.
@@ -32,6 +36,8 @@ pub struct Wire<S> {
     ended: bool,
     /// The stream took everything and has not passed it on yet (TLS does that).
     unflushed: bool,
+    /// Nothing can be sent any more; then it is `unflushed` as well, so that nobody takes it for idle.
+    broken: bool,
     patience: Patience,
 }
 
@@ -82,6 +88,7 @@ impl<S> Wire<S> {
             output: Output::new(),
             ended: false,
             unflushed: false,
+            broken: false,
             patience: Patience::new(None),
         }
     }
@@ -143,16 +150,6 @@ impl<S> Wire<S> {
         self.input.relax();
         self.output.relax();
     }
-
-    fn wait_for_bytes(&mut self) -> Poll<Result<(), WireError>> {
-        self.relax();
-        self.patience.wait_for_bytes(self.input.is_empty())
-    }
-
-    fn wait_for_room(&mut self) -> Poll<Result<(), WireError>> {
-        self.relax();
-        self.patience.wait_for_room()
-    }
 }
 
 impl<S: Stream> Wire<S> {
@@ -167,6 +164,49 @@ impl<S: Stream> Wire<S> {
     /// got for all there is, and the kernel keeps nothing of what was not taken. See [`Stream::abort`].
     pub fn abort(&mut self) {
         self.io.abort();
+    }
+
+    /// Pending, with the memory given back that the wait does not need; or the one that is over fails.
+    fn wait_for_bytes<T>(&mut self) -> Poll<Result<T, WireError>> {
+        self.relax();
+        match self.patience.wait_for_bytes(self.input.is_empty()) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(self.fail(error))),
+        }
+    }
+
+    /// As [`wait_for_bytes`](Self::wait_for_bytes), for room to send into.
+    fn wait_for_room<T>(&mut self) -> Poll<Result<T, WireError>> {
+        self.relax();
+        match self.patience.wait_for_room() {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(self.fail(error))),
+        }
+    }
+
+    /// The one way out for an error: gives back the memory and, if nothing can be sent any more, what was to be sent.
+    ///
+    /// A handler may be at work for long after its client is gone, and a client may be gone in as many connections as it
+    /// likes: none of them keeps a block to read into or a reply that nobody will take.
+    #[cold]
+    fn fail(&mut self, error: impl Into<WireError>) -> WireError {
+        let error = error.into();
+        match &error {
+            WireError::Late(Phase::Reply) | WireError::Cut => {
+                self.abort();
+                self.shatter();
+            }
+            WireError::Io(_) => self.shatter(),
+            WireError::Late(_) => {} // it can still be told so
+        }
+        self.relax();
+        error
+    }
+
+    /// What was to be sent never will be.
+    fn shatter(&mut self) {
+        (self.broken, self.unflushed) = (true, true);
+        self.output = Output::new();
     }
 
     /// Sends everything, then reads: one turn of a conversation. Flush before you wait.
@@ -192,7 +232,7 @@ impl<S: Stream> Wire<S> {
     #[inline]
     pub fn poll_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         match self.poll_read(cx, limit) {
-            Poll::Pending => self.wait_for_bytes().map_ok(|()| Filled::Full),
+            Poll::Pending => self.wait_for_bytes(),
             ready => ready,
         }
     }
@@ -209,7 +249,11 @@ impl<S: Stream> Wire<S> {
         let mut read = ReadBuf::new(spare);
         let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
         let n = read.filled().len();
-        ready!(polled)?;
+        match polled {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
+            Poll::Pending => return Poll::Pending,
+        }
         if n == 0 {
             self.ended = true;
             self.relax();
@@ -252,18 +296,22 @@ impl<S: Stream> Wire<S> {
         match pin!(self.io.read_buf(&mut limited)).poll(cx) {
             Poll::Ready(Ok(0)) => {
                 self.ended = true;
+                self.relax();
                 Poll::Ready(Ok(Filled::End))
             }
             Poll::Ready(Ok(n)) => {
                 self.patience.arrived(n);
                 Poll::Ready(Ok(Filled::Bytes(n)))
             }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
-            Poll::Pending => self.wait_for_bytes().map_ok(|()| Filled::Full),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
+            Poll::Pending => self.wait_for_bytes(),
         }
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        if self.broken {
+            return Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::BrokenPipe))));
+        }
         while !self.output.is_empty() {
             let io = Pin::new(&mut self.io);
             let polled = if self.output.is_plain() || !io.is_write_vectored() {
@@ -272,22 +320,23 @@ impl<S: Stream> Wire<S> {
                 self.output.gather(|slices| io.poll_write_vectored(cx, slices))
             };
             match polled {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::Error::from(io::ErrorKind::WriteZero).into())),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::WriteZero)))),
                 Poll::Ready(Ok(n)) => {
                     self.output.advance(n);
                     self.patience.taken(n);
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
                 Poll::Pending => return self.wait_for_room(),
             }
         }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         self.unflushed = flushed.is_pending();
         match flushed {
-            Poll::Ready(done) => {
+            Poll::Ready(Ok(())) => {
                 self.patience.taken(0);
-                Poll::Ready(done.map_err(WireError::from))
+                Poll::Ready(Ok(()))
             }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
             Poll::Pending => self.wait_for_room(),
         }
     }
@@ -297,28 +346,40 @@ impl<S: Stream> Wire<S> {
     /// nothing more (FIN) may still wait for its reply.
     ///
     /// # Errors
-    /// As [`poll_turn`](Self::poll_turn); nothing is late while a handler is at work, but the client may be gone.
+    /// As [`poll_turn`](Self::poll_turn); nothing is late while a handler is at work, but the client may be gone. What it
+    /// had sent ahead is then thrown away: it cannot be answered any more.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+        let watched = self.poll_look(cx, limit);
+        if watched.is_ready() && self.broken {
+            self.input = Buffer::new();
+        }
+        watched
+    }
+
+    fn poll_look(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         self.attend(cx);
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        let outcome = loop {
+        loop {
             match self.poll_read(cx, limit) {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(Ok(Filled::End)) => {
                     if let Some(link) = self.link() {
                         link.cancel();
                     }
-                    break Filled::End;
+                    break;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(Filled::Full)) | Poll::Pending => break Filled::Full,
+                Poll::Ready(Ok(Filled::Full)) | Poll::Pending => break,
             }
-        };
+        }
         self.pause();
         self.relax();
-        self.patience.wait().map_ok(|()| outcome)
+        match self.patience.wait() {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(self.fail(error))),
+        }
     }
 
     /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or be
@@ -328,7 +389,13 @@ impl<S: Stream> Wire<S> {
     /// # Errors
     /// [`WireError::Late`] after that time, [`WireError::Cut`].
     pub fn doubt(&mut self) -> Result<(), WireError> {
-        if self.ended { self.patience.doubt() } else { Ok(()) }
+        if !self.ended {
+            return Ok(());
+        }
+        match self.patience.doubt() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.fail(error)),
+        }
     }
 
     /// Ends a [`doubt`](Self::doubt): there is something to send.
@@ -343,7 +410,10 @@ impl<S: Stream> Wire<S> {
     /// [`WireError::Late`] or [`WireError::Cut`].
     pub fn check(&mut self) -> Result<(), WireError> {
         self.patience.adopt_moved();
-        self.patience.check()
+        match self.patience.wait() {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.fail(error)),
+        }
     }
 
     /// Sends everything.
@@ -384,8 +454,10 @@ impl<S: Stream> Wire<S> {
         poll_fn(|cx| {
             // Shutting down a socket does not wait; a stream that does (TLS) has the reply's patience.
             match Pin::new(&mut self.io).poll_shutdown(cx) {
+                // If it fails, nothing is lost by it (everything was sent), and it can be tried again.
                 Poll::Ready(done) => {
                     self.patience.taken(0);
+                    self.relax();
                     Poll::Ready(done.map_err(WireError::from))
                 }
                 Poll::Pending => self.wait_for_room(),
