@@ -33,6 +33,8 @@ struct Desk {
     flush: bool,
     trailers: Option<HeaderMap>,
     closed: bool,
+    /// Something was written that will never be sent.
+    lost: bool,
     writer: Option<Waker>,
     body: Option<Waker>,
 }
@@ -78,11 +80,11 @@ impl Writer {
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
             let mut desk = lock(&self.0);
+            if desk.lost {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
             if desk.written.is_empty() {
                 return Poll::Ready(Ok(()));
-            }
-            if desk.closed {
-                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
             desk.flush = true;
             desk.wake_body();
@@ -114,6 +116,7 @@ impl Desk {
     /// Nothing that is or will be written is sent; whoever waits to write is told.
     fn close(&mut self) {
         self.closed = true;
+        self.lost |= !self.written.is_empty();
         self.written = BytesMut::new();
         self.trailers = None;
         if let Some(writer) = self.writer.take() {
@@ -261,6 +264,33 @@ mod tests {
             other.await.map_err(io::Error::other)?
         });
         assert_eq!(frames(body).await.iter().map(String::len).sum::<usize>(), 4 * HIGH);
+    }
+
+    #[tokio::test]
+    async fn a_flush_whose_bytes_are_thrown_away_fails() {
+        // Waiting for its bytes to be taken, or not yet begun, when the reader goes.
+        for begun in [true, false] {
+            let (tell, told) = tokio::sync::oneshot::channel();
+            let (go, gone) = tokio::sync::oneshot::channel::<()>();
+            let body = Body::writer(|mut w| async move {
+                tokio::spawn(async move {
+                    w.write("first").await.expect("there is room");
+                    w.flush().await.expect("it is read");
+                    w.write("second").await.expect("there is room");
+                    if !begun {
+                        gone.await.expect("told to go on");
+                    }
+                    tell.send(w.flush().await.map_err(|error| error.kind()))
+                });
+                std::future::pending().await
+            });
+            let mut body = Box::pin(body);
+            assert!(body.frame().await.is_some());
+            tokio::task::yield_now().await;
+            drop(body);
+            let _ = go.send(());
+            assert_eq!(told.await.unwrap(), Err(io::ErrorKind::BrokenPipe), "begun: {begun}");
+        }
     }
 
     #[tokio::test]
