@@ -16,6 +16,7 @@ use quintet_conn::WireError;
 
 use super::{
     lent::LentBody,
+    loan::Borrowed,
     writer::{Writer, Written},
 };
 use crate::ChunkError;
@@ -45,7 +46,7 @@ enum Kind {
     #[default]
     Empty,
     Bytes(Bytes),
-    Lent(Arc<dyn LentBody>),
+    Lent(Borrowed<dyn LentBody>),
     /// The mutex is never contended: it makes a body that is only `Send` shareable, so that a handler may hold a
     /// reference to its request while it waits.
     Stream(Mutex<Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>>),
@@ -166,7 +167,7 @@ impl Body {
     }
 
     pub(super) fn lent(loan: Arc<dyn LentBody>) -> Self {
-        Body(Kind::Lent(loan))
+        Body(Kind::Lent(Borrowed::new(loan)))
     }
 
     /// The bytes, if they are all here.

@@ -7,12 +7,12 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
-use quintet_conn::{Filled, Phase, Wire, WireError};
+use quintet_conn::{Buffer, Filled, Phase, Wire, WireError};
 use quintet_listener::Stream;
 
 use super::{
     body::BodyError,
-    loan::{Loan, LoanGuard},
+    loan::{Lend, Loan, LoanGuard},
 };
 use crate::Chunked;
 
@@ -26,7 +26,7 @@ const SMALL: u64 = 8 * 1024;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// A lent body as its [`Body`](super::Body) sees it, whatever the stream.
-pub(super) trait LentBody: Send + Sync {
+pub(super) trait LentBody: Lend + Send + Sync {
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>>;
     fn left(&self) -> Option<u64>;
     fn is_end(&self) -> bool;
@@ -72,8 +72,12 @@ impl<S: Stream> Lent<S> {
         matches!(self.left, Left::Nothing) && self.failed.is_none()
     }
 
+    /// The body is broken, and the connection ends with this reply: what else came of it is of no use to anybody, and a
+    /// handler may still be at work for long.
     pub(super) fn fail(&mut self, error: BodyError) {
         self.failed = Some(error);
+        self.scratch = BytesMut::new();
+        self.wire.input = Buffer::new();
     }
 
     /// Sends `100 Continue` if the client waits for it.
@@ -254,6 +258,7 @@ impl<S: Stream> LoanGuard<'_, Lent<S>> {
         if let Err(error) = self.wire.check() {
             return self.fails(error);
         }
+        self.scratch = BytesMut::new(); // the handler waits, if only for something else
         let before = self.wire.input.len();
         // A stream remembers one task that reads: while a borrower waits, both are that one.
         let watched = match self.both(cx) {
@@ -293,10 +298,24 @@ impl<S: Stream> LoanGuard<'_, Lent<S>> {
                 self.fail(BodyError::Io(Arc::new(error)));
                 Poll::Ready(WireError::Io(kind.into()))
             }
-            other => Poll::Ready(other),
+            other => {
+                self.fail(if let WireError::Late(_) = other { BodyError::Late } else { BodyError::Early });
+                Poll::Ready(other)
+            }
         };
         self.wake();
         told
+    }
+}
+
+impl<S: Stream> Lend for Loan<Lent<S>> {
+    fn lend(&self) {
+        Loan::lend(self);
+    }
+
+    fn give_back(&self) {
+        // The client is not late for readers that have left.
+        Loan::give_back(self, |lent| lent.wire.pause());
     }
 }
 
@@ -335,5 +354,188 @@ pub(super) struct Owner<S: Stream>(pub(super) Arc<Loan<Lent<S>>>);
 impl<S: Stream> Drop for Owner<S> {
     fn drop(&mut self) {
         drop(self.0.take());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::guard::{Guard, WireGuard};
+    use super::*;
+    use crate::{Body, Limits, Requests};
+    use http_body::Body as _;
+    use quintet_conn::{Conns, Deadlines};
+    use std::{
+        collections::VecDeque,
+        future::poll_fn,
+        io,
+        pin::Pin,
+        sync::{Mutex, MutexGuard},
+        task::Waker,
+        time::Duration,
+    };
+    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+    /// A client that sends what it is told to, a read at a time; without more to read or room to write it waits.
+    #[derive(Clone, Debug, Default)]
+    struct Script(Arc<Mutex<Peer>>);
+
+    #[derive(Debug, Default)]
+    struct Peer {
+        reads: VecDeque<io::Result<Vec<u8>>>,
+        deaf: bool,
+        write_error: bool,
+        aborted: bool,
+    }
+
+    impl Script {
+        fn peer(&self) -> MutexGuard<'_, Peer> {
+            self.0.lock().unwrap()
+        }
+    }
+
+    impl AsyncRead for Script {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            let mut peer = self.peer();
+            match peer.reads.pop_front() {
+                None => Poll::Pending,
+                Some(Ok(mut bytes)) => {
+                    let rest = bytes.split_off(bytes.len().min(buf.remaining()));
+                    buf.put_slice(&bytes);
+                    if !rest.is_empty() {
+                        peer.reads.push_front(Ok(rest));
+                    }
+                    Poll::Ready(Ok(()))
+                }
+                Some(Err(error)) => Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    impl AsyncWrite for Script {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            let peer = self.peer();
+            match (peer.write_error, peer.deaf) {
+                (true, _) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+                (_, true) => Poll::Pending,
+                _ => Poll::Ready(Ok(bytes.len())),
+            }
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl Stream for Script {
+        fn abort(&mut self) {
+            self.peer().aborted = true;
+        }
+    }
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum End {
+        Fin,
+        Reset,
+        WriteError,
+        /// Of the body.
+        Slow,
+        /// Of the replies to earlier requests.
+        Deaf,
+        Malformed,
+        Cut,
+    }
+
+    fn held(requests: &mut Requests<Script>) -> usize {
+        let WireGuard(Guard::Lent(lent)) = requests.wire() else { panic!("it is lent") };
+        let (input, output) = (&lent.wire.input, &lent.wire.output);
+        input.capacity() + output.capacity() + output.len() + lent.scratch.capacity()
+    }
+
+    /// As the server does while a handler is at work: it watches until something ends the connection.
+    fn watch(requests: &mut Requests<Script>, gone: &mut bool) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        if !*gone {
+            *gone = requests.poll_watch(cx).is_ready();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lent_body_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
+        let heads = [
+            ("large", "Content-Length: 1000000"),
+            ("small", "Content-Length: 8000"),
+            ("chunked", "Transfer-Encoding: chunked"),
+        ];
+        let ends = [End::Fin, End::Reset, End::WriteError, End::Slow, End::Deaf, End::Malformed, End::Cut];
+        for ((kind, field), end) in heads.into_iter().flat_map(|head| ends.map(|end| (head, end))) {
+            for reads in [0, 1, 2] {
+                if end == End::Malformed && kind != "chunked" {
+                    continue;
+                }
+                let conns = Conns::new(Deadlines::default(), None, None);
+                let sweeper = tokio::spawn(conns.sweep());
+                let script = Script::default();
+                let (_link, wire) = conns.admit(script.clone(), "192.0.2.1:1".parse().unwrap()).split();
+                let mut requests = Requests::new(wire, Arc::new(Limits::default()));
+                script.peer().reads.push_back(Ok(format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n").into()));
+                let mut request = requests.next().await.unwrap().unwrap();
+                let mut body: Body = std::mem::take(request.body_mut());
+                let piece = if kind == "chunked" { b"5\r\nhello\r\n".to_vec() } else { vec![b'x'; 2000] };
+                let mut gone = false;
+
+                // The body is read for a while, then the handler does something else and its client sends ahead.
+                for _ in 0..reads {
+                    script.peer().reads.push_back(Ok(piece.clone()));
+                    poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
+                    watch(&mut requests, &mut gone);
+                }
+                if end == End::Slow {
+                    let cx = &mut Context::from_waker(Waker::noop());
+                    assert!(Pin::new(&mut body).poll_frame(cx).is_pending());
+                } else {
+                    script.peer().reads.push_back(Ok(piece.clone()));
+                }
+                watch(&mut requests, &mut gone);
+                match end {
+                    End::Fin => script.peer().reads.push_back(Ok(Vec::new())),
+                    End::Reset => script.peer().reads.push_back(Err(io::ErrorKind::ConnectionReset.into())),
+                    End::Malformed => script.peer().reads.push_back(Ok(vec![b'!'; 50_000])),
+                    End::WriteError => script.peer().write_error = true,
+                    End::Deaf | End::Cut => script.peer().deaf = true,
+                    End::Slow => {}
+                }
+                if matches!(end, End::WriteError | End::Deaf | End::Cut) {
+                    requests.wire().output.extend(&[b'r'; 90_000]);
+                    requests.wire().output.push(vec![b'R'; 1 << 20].into());
+                }
+                if end == End::Cut {
+                    conns.cut();
+                }
+                for _ in 0..40 {
+                    watch(&mut requests, &mut gone);
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                if end == End::Malformed || end == End::Fin {
+                    // The handler learns of it when it reads on: what came before the end is still there for it.
+                    let mut read = 0;
+                    let error = loop {
+                        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.expect("it did not end");
+                        match frame {
+                            Ok(frame) => read += frame.data_ref().map_or(0, Bytes::len),
+                            Err(error) => break error,
+                        }
+                    };
+                    assert_eq!(read, if kind == "chunked" { 5 } else { 2000 }, "{kind} {end:?}: {error}");
+                }
+                let held = held(&mut requests);
+                assert!(held <= 4096, "{kind} after {reads} reads and {end:?} holds {held}");
+                let broken = matches!(end, End::Reset | End::WriteError | End::Deaf | End::Cut);
+                assert_eq!(gone, broken, "{kind} {end:?}");
+                assert_eq!(script.peer().aborted, matches!(end, End::Deaf | End::Cut), "{kind} {end:?}");
+                sweeper.abort();
+            }
+        }
     }
 }

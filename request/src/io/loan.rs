@@ -4,6 +4,9 @@
 //! come, whether or not the borrower is done: the borrower then finds nothing, and if it was waiting it is woken to
 //! find that out. The lock is never held across a wait.
 //!
+//! The owner may ask whether somebody still borrows the thing, and what it decides by the answer must not become old:
+//! borrowers are counted under the same lock ([`Borrowed`]), and the last one to go wakes the owner.
+//!
 //! Most things remember one task to wake, and here there may be two: whoever polls the thing while the other waits does
 //! so in both names ([`LoanGuard::both`]).
 
@@ -24,13 +27,15 @@ pub(super) struct Loan<T>(Mutex<Slot<T>>);
 #[derive(Debug)]
 struct Slot<T> {
     thing: Option<T>,
+    /// How many [`Borrowed`] there are.
+    borrowers: usize,
     borrower: Option<Waker>,
     owner: Option<Waker>,
 }
 
 impl<T> Loan<T> {
     pub(super) fn new(thing: T) -> Self {
-        Loan(Mutex::new(Slot { thing: Some(thing), borrower: None, owner: None }))
+        Loan(Mutex::new(Slot { thing: Some(thing), borrowers: 0, borrower: None, owner: None }))
     }
 
     /// For the borrower: `poll` is given the thing. `None` if it was taken back. If it is pending the borrower's task
@@ -43,9 +48,12 @@ impl<T> Loan<T> {
         poll: impl FnOnce(&mut T, &mut Context<'_>) -> Poll<R>,
     ) -> Poll<Option<R>> {
         let mut slot = self.lock();
-        slot.borrower = None;
+        let stale = slot.borrower.take(); // dropped after the lock, as in `take`
         let owner = slot.owner.clone().filter(|owner| !owner.will_wake(cx.waker()));
-        let Some(thing) = &mut slot.thing else { return Poll::Ready(None) };
+        let Some(thing) = &mut slot.thing else {
+            drop(slot);
+            return Poll::Ready(None);
+        };
         let polled = match &owner {
             None => poll(thing, cx),
             Some(owner) => poll(thing, &mut Context::from_waker(&both(owner, cx.waker()))),
@@ -60,6 +68,8 @@ impl<T> Loan<T> {
             }
             Poll::Pending => {
                 slot.borrower = Some(cx.waker().clone());
+                drop(slot);
+                drop(stale);
                 Poll::Pending
             }
         }
@@ -75,16 +85,75 @@ impl<T> Loan<T> {
     pub(super) fn take(&self) -> Option<T> {
         let mut slot = self.lock();
         let borrower = slot.borrower.take();
+        let owner = slot.owner.take();
         let thing = slot.thing.take();
         drop(slot);
+        drop(owner); // not under the lock: nobody knows what the last reference to a task takes with it
         if let Some(borrower) = borrower {
             borrower.wake();
         }
         thing
     }
 
+    /// One borrower more.
+    pub(super) fn lend(&self) {
+        self.lock().borrowers += 1;
+    }
+
+    /// One borrower less. If it was the last, `last` is given the thing, unless it was taken back, and the owner is
+    /// woken: whatever it does while somebody borrows the thing, it may have to do otherwise from now on.
+    pub(super) fn give_back(&self, last: impl FnOnce(&mut T)) {
+        let mut slot = self.lock();
+        slot.borrowers -= 1;
+        if slot.borrowers > 0 {
+            return;
+        }
+        let borrower = slot.borrower.take();
+        let owner = slot.owner.clone();
+        if let Some(thing) = &mut slot.thing {
+            last(thing);
+        }
+        drop(slot);
+        drop(borrower);
+        if let Some(owner) = owner {
+            owner.wake();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Slot<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What can be [`Borrowed`].
+pub(super) trait Lend {
+    /// See [`Loan::lend`].
+    fn lend(&self);
+    /// See [`Loan::give_back`].
+    fn give_back(&self);
+}
+
+/// A borrower's end of a [`Loan`]; dropping the last one wakes the owner.
+#[derive(Debug)]
+pub(super) struct Borrowed<L: Lend + ?Sized>(Arc<L>);
+
+impl<L: Lend + ?Sized> Borrowed<L> {
+    pub(super) fn new(loan: Arc<L>) -> Self {
+        loan.lend();
+        Borrowed(loan)
+    }
+}
+
+impl<L: Lend + ?Sized> Drop for Borrowed<L> {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+impl<L: Lend + ?Sized> Deref for Borrowed<L> {
+    type Target = L;
+    fn deref(&self) -> &L {
+        &self.0
     }
 }
 
@@ -100,6 +169,12 @@ impl<T> LoanGuard<'_, T> {
         }
         let borrower = self.0.borrower.as_ref()?;
         Some(if borrower.will_wake(cx.waker()) { borrower.clone() } else { both(cx.waker(), borrower) })
+    }
+
+    /// For the owner: whether somebody borrows the thing. Who decides by this must also be woken when it changes, and
+    /// registers with [`both`](Self::both) before the guard is dropped.
+    pub(super) fn is_borrowed(&self) -> bool {
+        self.0.borrowers > 0
     }
 
     /// For the borrower: it no longer waits. The owner is woken, to watch by itself again.
@@ -204,6 +279,72 @@ mod tests {
         assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none());
     }
 
+    impl Lend for Loan<u32> {
+        fn lend(&self) {
+            Loan::lend(self);
+        }
+        fn give_back(&self) {
+            Loan::give_back(self, |thing| *thing += 1);
+        }
+    }
+
+    #[test]
+    fn the_drop_of_the_last_borrower_wakes_the_owner() {
+        let ((owners, owner), (borrowers, borrower)) = (counted(), counted());
+        let loan = Arc::new(Loan::new(0));
+        let bodies = [Borrowed::new(Arc::clone(&loan)), Borrowed::new(Arc::clone(&loan))];
+        assert!(loan.get().unwrap().is_borrowed());
+        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none());
+        // One waits and does not say that it has given up.
+        assert!(bodies[0].poll(&mut Context::from_waker(&borrower), |_, _| Poll::<()>::Pending).is_pending());
+        let [first, last] = bodies;
+        drop(first);
+        assert_eq!(owners.0.load(Ordering::SeqCst), 0, "somebody still has it");
+        assert_eq!(*loan.get().unwrap(), 0);
+        drop(last);
+        assert_eq!(owners.0.load(Ordering::SeqCst), 1);
+        assert_eq!(*loan.get().unwrap(), 1, "the last one to go left it in order");
+        assert!(!loan.get().unwrap().is_borrowed());
+        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none(), "nobody waits any more");
+        assert_eq!(borrowers.0.load(Ordering::SeqCst), 0);
+        assert_eq!(Arc::strong_count(&borrowers), 2, "no waker of a borrower is kept: ours and the test's");
+    }
+
+    #[test]
+    fn a_borrower_that_goes_after_the_owner_wakes_nobody() {
+        let (owners, owner) = counted();
+        let loan = Arc::new(Loan::new(0));
+        let body = Borrowed::new(Arc::clone(&loan));
+        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none());
+        assert_eq!(loan.take(), Some(0));
+        drop(body);
+        assert_eq!(owners.0.load(Ordering::SeqCst), 0);
+        assert_eq!(Arc::strong_count(&owners), 2, "the owner's task is not kept by a loan that is over");
+    }
+
+    /// A count of references wakes nobody when it changes, and no model checker sees it.
+    #[test]
+    fn nothing_is_decided_by_a_count_of_references() {
+        fn sources(dir: &std::path::Path, seen: &mut usize) {
+            for entry in std::fs::read_dir(dir).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    sources(&path, seen);
+                } else if path.extension().is_some_and(|ext| ext == "rs") {
+                    let text = std::fs::read_to_string(&path).unwrap();
+                    let code = text.split("#[cfg(all(test").next().unwrap().split("#[cfg(test)]").next().unwrap();
+                    for count in ["strong_count", "weak_count", "try_unwrap", "Arc::get_mut", "Arc::into_inner"] {
+                        assert!(!code.contains(count), "{} asks for {count}", path.display());
+                    }
+                    *seen += 1;
+                }
+            }
+        }
+        let (root, mut seen) = (std::path::Path::new(env!("CARGO_MANIFEST_DIR")), 0);
+        sources(&root.join("src"), &mut seen);
+        assert!(seen > 20, "{seen} sources");
+    }
+
     #[test]
     fn one_task_in_both_roles_is_woken_once() {
         let (count, waker) = counted();
@@ -266,6 +407,65 @@ mod loom_tests {
             assert!(loan.take().is_some());
             borrower.join().unwrap();
             assert!(loan.take().is_none());
+        });
+    }
+
+    impl Lend for Loan<u32> {
+        fn lend(&self) {
+            Loan::lend(self);
+        }
+        fn give_back(&self) {
+            Loan::give_back(self, |thing| *thing += 1);
+        }
+    }
+
+    /// What the owner does while it sends a reply: it waits until nobody borrows the thing any more.
+    fn wait_until_given_back(loan: &Loan<u32>) -> u32 {
+        block_on(poll_fn(|cx| {
+            let mut guard = loan.get().expect("only the owner takes");
+            let _ = guard.both(cx);
+            if guard.is_borrowed() { Poll::Pending } else { Poll::Ready(*guard) }
+        }))
+    }
+
+    /// Loom finds a deadlock if the owner is not woken in some order.
+    #[test]
+    fn the_last_borrower_to_go_wakes_an_owner_that_waits_in_any_order() {
+        loom::model(|| {
+            let loan = std::sync::Arc::new(Loan::new(0));
+            let bodies = [(); 2].map(|()| Borrowed::new(std::sync::Arc::clone(&loan)));
+            let others = bodies.map(|body| thread::spawn(move || drop(body)));
+            assert_eq!(wait_until_given_back(&loan), 1, "given back once");
+            others.into_iter().for_each(|other| other.join().unwrap());
+            assert_eq!(loan.take(), Some(1));
+        });
+    }
+
+    #[test]
+    fn a_borrower_that_polled_and_goes_wakes_an_owner_that_waits_in_any_order() {
+        loom::model(|| {
+            let loan = std::sync::Arc::new(Loan::new(0));
+            let body = Borrowed::new(std::sync::Arc::clone(&loan));
+            let other = thread::spawn(move || {
+                let waker = futures_noop();
+                // It does not say that it has given up: it is dropped while it waits.
+                let _ = body.poll(&mut Context::from_waker(&waker), |_, _| Poll::<()>::Pending);
+            });
+            assert_eq!(wait_until_given_back(&loan), 1);
+            other.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_borrower_that_goes_while_the_thing_is_taken_back_leaves_nothing_behind() {
+        loom::model(|| {
+            let loan = std::sync::Arc::new(Loan::new(0));
+            let body = Borrowed::new(std::sync::Arc::clone(&loan));
+            let other = thread::spawn(move || drop(body));
+            let thing = loan.take().expect("only the owner takes");
+            assert!(thing <= 1);
+            other.join().unwrap();
+            assert!(!loan.lock().owner.is_some() && loan.lock().borrowers == 0);
         });
     }
 

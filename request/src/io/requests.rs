@@ -315,11 +315,11 @@ impl<S: Stream> Requests<S> {
         match self.seat.as_mut().expect(SEATED) {
             Seat::Mine(wire) => wire.poll_flush(cx),
             Seat::Lent(owner) => {
-                let held = Arc::strong_count(&owner.0) > 1;
                 let mut lent = owner.0.get().expect(OWNED);
-                // A stream remembers one task that writes: a borrower that waits flushes, too.
+                // A stream remembers one task that writes: a borrower that waits flushes, too. The last borrower to go
+                // wakes this task, which then has a body to throw away.
                 match lent.both(cx) {
-                    _ if !held => lent.poll_flush(cx, limit),
+                    _ if !lent.is_borrowed() => lent.poll_flush(cx, limit),
                     None => lent.wire.poll_flush(cx),
                     Some(both) => lent.wire.poll_flush(&mut Context::from_waker(&both)),
                 }
@@ -337,7 +337,6 @@ impl<S: Stream> Requests<S> {
     /// RFC 9110 §10.1.1. Go: `(*chunkWriter).writeHeader`, which drains before the reply and without a deadline.
     pub fn unread(&mut self, limit: u64) -> Unread {
         let Some(Seat::Lent(owner)) = &self.seat else { return Unread::Nothing };
-        let held = Arc::strong_count(&owner.0) > 1;
         let mut lent = owner.0.get().expect(OWNED);
         if lent.failed.is_some() {
             return Unread::TooMuch;
@@ -345,7 +344,7 @@ impl<S: Stream> Requests<S> {
         if lent.is_end() {
             return Unread::Nothing;
         }
-        if held {
+        if lent.is_borrowed() {
             lent.say_continue();
             return Unread::Held;
         }
