@@ -11,16 +11,21 @@ use http::StatusCode;
 use quintet_conn::{Link, State};
 use quintet_listener::Stream;
 use quintet_mux::{Response, Upgrade, Upgraded};
-use quintet_request::{Requests, RequestsError, Reuse, Unread};
+use quintet_request::{Requests, RequestsError, Unread};
 
 use crate::{call::panicked, config::Refused, encode, exchange::Exchange, server::Shared};
 
-/// Closes a connection after its last reply. A client that may still be sending is read for a while, so that the reply
-/// is not lost.
-pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>, reuse: Reuse) {
+/// Closes a connection after its last reply, in order: says that nothing more comes (FIN) and reads until the client says
+/// the same, for up to [`Deadlines::linger`](crate::Deadlines::linger) and [`Config::linger`](crate::Config::linger).
+///
+/// What the client has still sent would otherwise make the kernel reset the connection, and a reset can take away the
+/// reply before the client has read it. It may be on its way however little was asked for: an empty line behind a body,
+/// the next request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it left
+/// a body unread (`closeWriteAndWait`).
+pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>) {
     let wire = requests.reclaim();
-    let sent = wire.flush().await;
-    if sent.is_ok() && (reuse == Reuse::Unread || !wire.input.is_empty()) {
+    // A client that has sent all it will send cannot be answered by a reset.
+    if wire.flush().await.is_ok() && !wire.is_ended() {
         let _ = Box::pin(wire.linger(server.config.linger)).await;
     }
 }
@@ -43,7 +48,7 @@ pub(crate) async fn refuse<H, S: Stream>(
         encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &body);
         wire.output.push(body);
     }
-    close(server, &mut requests, Reuse::Unread).await;
+    close(server, &mut requests).await;
 }
 
 fn plain(status: u16, error: &RequestsError) -> Response {

@@ -11,7 +11,7 @@ use quintet_request::{Body, Requests, Reuse, Unread};
 
 use crate::{
     encode,
-    exchange::{Exchange, Keep, Plan},
+    exchange::{Exchange, Keep, Length, Plan},
     server::Shared,
     stream::{Streamed, stream},
 };
@@ -25,6 +25,8 @@ pub(crate) enum Replied {
     Done(Reuse),
     /// Its head waits in the wire's output, and another protocol follows.
     Upgrade(Upgrade),
+    /// It broke, and only a reset tells the client so; the connection was [aborted](quintet_conn::Wire::abort).
+    Broken,
 }
 
 /// What a reply has come to without waiting.
@@ -108,7 +110,11 @@ pub(crate) async fn finish<H, S: Stream>(
             Rest::All(response, body) => {
                 match stream(server, link, requests, begun.exchange, begun.unread, response, body).await? {
                     Streamed::Whole(plan) => break plan,
-                    Streamed::Broken => return Ok(Replied::Done(Reuse::No)),
+                    Streamed::Broken(Length::Close) => {
+                        requests.wire().abort();
+                        return Ok(Replied::Broken);
+                    }
+                    Streamed::Broken(_) => return Ok(Replied::Done(Reuse::No)),
                     Streamed::Failed(error) => match write(server, link, requests, begun.exchange, error) {
                         Written::Whole(replied) => return Ok(replied),
                         Written::Begun(rest) => begun = *rest,

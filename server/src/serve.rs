@@ -71,9 +71,9 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
         };
         match replied {
             Ok(Replied::Done(Reuse::Yes)) => link.reset_deadlines(), //  Go: finishRequest
-            Ok(Replied::Done(reuse)) => return close(&server, &mut requests, reuse).await,
+            Ok(Replied::Done(_)) => return close(&server, &mut requests).await,
             Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&server, &link, requests, upgrade)).await,
-            Err(_) => return, //                                         the client is gone
+            Ok(Replied::Broken) | Err(_) => return, //                   Go: panic(ErrAbortHandler); the client is gone
         }
     }
 }

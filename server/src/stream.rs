@@ -28,9 +28,9 @@ use crate::{
 pub(crate) enum Streamed {
     /// All of it is written.
     Whole(Plan),
-    /// It broke, and the client must be told by the end of the connection: no last chunk, or fewer bytes than
-    /// announced. What was written is sent.
-    Broken,
+    /// It broke, and the client must be told by the end of the connection: no last chunk, fewer bytes than announced, or,
+    /// where the end of the connection is that of the body ([`Length::Close`]), a reset. What was written is sent.
+    Broken(Length),
     /// It was broken from its beginning; nothing is written, and this is to be answered.
     Failed(Response),
 }
@@ -61,7 +61,7 @@ pub(crate) async fn stream<H, S: Stream>(
                 panicked(server, link, payload);
             }
             poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await?;
-            return Ok(Streamed::Broken);
+            return Ok(Streamed::Broken(plan.length));
         }
     }
     Ok(Streamed::Whole(plan))

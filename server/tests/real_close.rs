@@ -1,0 +1,153 @@
+//! How a connection ends, as the client's system sees it: in order (FIN), or with a reset, on real sockets.
+
+mod support;
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
+
+use quintet_server::{Body, Config, Request, Response, ServeMux, Server};
+use socket2::{Domain, Socket, Type};
+use support::on_loopback;
+use tokio::time::sleep;
+
+const LARGE: usize = 20 << 20;
+
+fn mux() -> ServeMux {
+    let mux = ServeMux::new();
+    mux.handle("/large", async |mut request: Request| {
+        let _ = request.collect(u64::MAX).await;
+        Response::new(vec![b'x'; LARGE]).with_content_type("application/octet-stream")
+    });
+    mux.handle("/fails", async |_: Request| {
+        let body = Body::writer(|mut w| async move {
+            w.write("partial\n").await?;
+            w.flush().await?;
+            sleep(Duration::from_millis(20)).await;
+            Err(std::io::Error::other("the disk failed"))
+        });
+        Response::new(body).with_content_type("text/plain")
+    });
+    mux.handle("/panics", async |_: Request| {
+        let body = Body::writer(|mut w| async move {
+            w.write("partial\n").await?;
+            w.flush().await?;
+            sleep(Duration::from_millis(20)).await;
+            panic!("in the middle of a body");
+        });
+        Response::new(body).with_content_type("text/plain")
+    });
+    mux.handle("/whole", async |_: Request| {
+        let body = Body::writer(|mut w| async move {
+            w.write("all\n").await?;
+            w.flush().await?;
+            sleep(Duration::from_millis(20)).await;
+            w.write("of it\n").await
+        });
+        Response::new(body).with_content_type("text/plain")
+    });
+    mux
+}
+
+/// How a reply ended for its client.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    InOrder,
+    Reset,
+}
+
+/// A client with a small receive buffer.
+fn connect(addr: &str) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.connect(&addr.parse::<std::net::SocketAddr>().unwrap().into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// Reads to the end, as fast as `pause` allows.
+fn read(client: &mut TcpStream, pause: Duration) -> (Vec<u8>, End) {
+    let (mut all, mut buffer) = (Vec::new(), vec![0; 256 * 1024]);
+    loop {
+        match client.read(&mut buffer) {
+            Ok(0) => return (all, End::InOrder),
+            Ok(n) => all.extend_from_slice(&buffer[..n]),
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return (all, End::Reset),
+            Err(error) => panic!("{error} after {} bytes", all.len()),
+        }
+        thread::sleep(pause);
+    }
+}
+
+/// Sends the parts with a pause between, and reads to the end.
+async fn ask(addr: &str, parts: &[&[u8]]) -> (Vec<u8>, End) {
+    let (addr, parts) = (addr.to_owned(), parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(move || {
+        let mut client = connect(&addr);
+        for part in parts {
+            client.write_all(&part).unwrap();
+            thread::sleep(Duration::from_millis(50));
+        }
+        thread::sleep(Duration::from_millis(100));
+        read(&mut client, Duration::from_millis(2))
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_close_delimited_body_that_breaks_ends_with_a_reset() {
+    let (addr, _) = on_loopback(&Server::new(mux()));
+    for path in ["/fails", "/panics"] {
+        let (_, end) = ask(&addr, &[format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()]).await;
+        assert_eq!(end, End::Reset, "{path}: its end would be taken for the body's");
+    }
+    let (reply, end) = ask(&addr, &[b"GET /whole HTTP/1.0\r\n\r\n"]).await;
+    assert!(reply.ends_with(b"\r\n\r\nall\nof it\n"), "{}", String::from_utf8_lossy(&reply));
+    assert_eq!(end, End::InOrder);
+}
+
+#[tokio::test]
+async fn a_chunked_body_that_breaks_ends_without_a_last_chunk() {
+    let (addr, _) = on_loopback(&Server::new(mux()));
+    for path in ["/fails", "/panics"] {
+        let (reply, end) = ask(&addr, &[format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()]).await;
+        assert!(reply.ends_with(b"8\r\npartial\n\r\n"), "{}", String::from_utf8_lossy(&reply));
+        assert_eq!(end, End::InOrder);
+    }
+}
+
+/// The old empty line behind a body, or another request, that the server has not read when it closes.
+#[tokio::test]
+async fn what_a_client_sends_behind_its_last_request_does_not_reset_the_reply() {
+    let limits =
+        [(1, "HTTP/1.1\r\nHost: a"), (u64::MAX, "HTTP/1.0"), (u64::MAX, "HTTP/1.1\r\nHost: a\r\nConnection: close")];
+    for (max_requests, version) in limits {
+        let (addr, _) = on_loopback(&Server::with(mux(), Config { max_requests, ..Config::default() }));
+        for behind in ["\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "x"] {
+            let head = format!("POST /large {version}\r\nContent-Length: 20000\r\n\r\n");
+            let (reply, end) = ask(&addr, &[head.as_bytes(), &[b'x'; 20_000], behind.as_bytes()]).await;
+            assert!(reply.len() > LARGE, "{} bytes, {version:?}, {behind:?}", reply.len());
+            assert_eq!(end, End::InOrder, "{version:?}, {behind:?}");
+        }
+    }
+}
+
+/// As above at a shutdown, which makes the reply under way the connection's last.
+#[tokio::test]
+async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the_reply() {
+    let server = Server::new(mux());
+    let (addr, _) = on_loopback(&server);
+    let asked = ask(&addr, &[b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n", b"", b"\r\n"]);
+    let stopped = async {
+        sleep(Duration::from_millis(25)).await;
+        server.shutdown(Duration::from_secs(20)).await
+    };
+    let ((reply, end), report) = tokio::join!(asked, stopped);
+    assert!(reply.len() > LARGE, "{} bytes", reply.len());
+    assert_eq!((end, report.aborted), (End::InOrder, 0));
+}
