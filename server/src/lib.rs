@@ -11,6 +11,7 @@ mod exchange;
 mod fair;
 mod observe;
 mod per_core;
+mod relief;
 mod reply;
 mod select;
 mod serve;

@@ -3,16 +3,13 @@
 //! A connection stays on the thread that accepted it: nothing of it is ever moved between cores, and no lock is
 //! waited for. The kernel spreads new connections over the listeners (`SO_REUSEPORT`).
 
-use std::{io, num::NonZeroUsize, thread, time::Duration};
+use std::{io, num::NonZeroUsize, thread};
 
 use quintet_listener::{Listener, reuse_port};
 use quintet_mux::Handler;
 use tokio::runtime::Builder;
 
-use crate::server::{ServeError, Server};
-
-/// How long the others may go on when one thread cannot.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::server::{PATIENCE, ServeError, Server};
 
 impl<H: Handler> Server<H> {
     /// Serves an address with `threads` threads, each with a runtime and a listener of its own, until the server is

@@ -23,19 +23,25 @@ impl<H: Handler> Server<H> {
     /// Any number of listeners may be served at once. Accept errors that pass by themselves are waited for.
     ///
     /// # Errors
-    /// [`ServeError::Accept`] if nothing can be accepted any more, [`ServeError::Closed`] if the server was shut down
-    /// before.
+    /// [`ServeError::Accept`] if nothing can be accepted any more; the connections of this listener are drained first, for
+    /// up to five seconds. [`ServeError::Closed`] if the server was shut down before.
     ///
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         let (mut listener, mut door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
         let conns = Arc::clone(&door.conns);
-        let mut stopping = pin!(conns.stopping());
+        let (mut stopping, mut relief) = (pin!(conns.stopping()), pin!(self.shared.relieve(door.pressure.clone())));
         loop {
-            let (stream, peer) = match select(stopping.as_mut(), listener.accept()).await {
+            let accepted = select(listener.accept(), relief.as_mut());
+            let (stream, peer) = match select(stopping.as_mut(), accepted).await {
                 Either::First(()) => break, //                           Go: ErrServerClosed
-                Either::Second(accepted) => accepted.map_err(ServeError::Accept)?,
+                Either::Second(Either::First(Ok(accepted))) => accepted,
+                Either::Second(Either::First(Err(error))) => {
+                    door.give_up(listener).await;
+                    return Err(ServeError::Accept(error));
+                }
+                Either::Second(Either::Second(never)) => match never {},
             };
             let conn = conns.admit(stream, peer); //                     Go: newConn, setState(StateNew)
             tokio::spawn(serve_conn(Arc::clone(&self.shared), conn)); // Go: go c.serve(connCtx)

@@ -1,13 +1,14 @@
 //! A handler, the limits, and everyone connected.
 
 use std::{
+    cmp::Reverse,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use quintet_conn::{Conn, Conns, Counts, Link};
-use quintet_listener::{Addr, Freed, Health, Listener, Retry, Socket, listen};
+use quintet_listener::{Addr, Freed, Health, Listener, Pressure, Retry, Socket, listen};
 use quintet_mux::Handler;
 use quintet_request::Limits;
 use tokio::{sync::Notify, task::yield_now, time::timeout};
@@ -99,12 +100,17 @@ pub struct Report {
 /// How many connections are accepted at most after a server was told to stop: the longest queue that a listener has.
 const BACKLOG: usize = 4096;
 
+/// How long connections may go on when the accept loop of theirs, or of another thread, cannot.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
 /// An accept loop that is open; dropping it closes it.
 pub(crate) struct Door<'a, H> {
     shared: &'a Shared<H>,
     /// How many connections were looked for after the stop.
     late: usize,
     pub(crate) conns: Arc<Conns>,
+    /// Raised by the listener while clients wait because something has run out.
+    pub(crate) pressure: Pressure,
 }
 
 impl<H: Handler> Server<H> {
@@ -237,7 +243,10 @@ impl<H: Handler> Shared<H> {
     pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, Door<'_, H>), ServeError> {
         let local: Option<Addr> = listener.local_addr().ok();
         let observer = Arc::clone(&self.observer);
-        let listener = Retry::new(listener).freed_by(&self.freed).on_error(move |error| observer.accept_error(error));
+        let pressure = Pressure::new();
+        let mut listener =
+            Retry::new(listener).freed_by(&self.freed).on_error(move |error| observer.accept_error(error));
+        listener.set_pressure(&pressure);
         let conns = Conns::new(self.config.deadlines.clone(), local, self.observer.state_hook());
         let mut doors = self.doors();
         if doors.stopping {
@@ -249,7 +258,7 @@ impl<H: Handler> Shared<H> {
         doors.loops.push((Arc::clone(&conns), listener.health()));
         drop(doors);
         tokio::spawn(conns.sweep());
-        Ok((listener, Door { shared: self, late: 0, conns }))
+        Ok((listener, Door { shared: self, late: 0, conns, pressure }))
     }
 }
 
@@ -259,8 +268,17 @@ impl<H> Shared<H> {
     #[inline]
     pub(crate) fn is_last(&self, link: &Link, served: u64, ahead: bool) -> bool {
         (link.is_stopping() && !ahead)
+            || link.is_retiring()
             || served >= self.config.max_requests
             || (self.config.max_age != Duration::MAX && link.age() >= self.config.max_age)
+    }
+
+    /// At most `n` connections of all accept loops, those that have been idle for longest.
+    pub(crate) fn idlest(&self, n: usize) -> Vec<Arc<Link>> {
+        let mut idle: Vec<_> = self.doors().conns().iter().flat_map(|conns| conns.idlest(n)).collect();
+        idle.sort_by_key(|(since, _)| Reverse(*since));
+        idle.truncate(n);
+        idle.into_iter().map(|(_, link)| link).collect()
     }
 
     /// Dropped when a connection was closed.
@@ -309,6 +327,13 @@ impl Drop for TellFreed<'_> {
 }
 
 impl<H> Door<'_, H> {
+    /// Nothing can be accepted any more: closes the listener, and answers those who are connected.
+    pub(crate) async fn give_up<L: Listener>(&self, listener: Retry<L>) {
+        drop(listener);
+        self.conns.stop();
+        let _ = timeout(PATIENCE, self.conns.empty()).await;
+    }
+
     /// The next of those who were connected when the server was told to stop. They may have sent a request, and
     /// closing the listener would reset them.
     pub(crate) async fn admit_late<L: Listener>(&mut self, listener: &mut L) -> Option<Conn<L::Stream>> {

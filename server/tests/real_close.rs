@@ -1,5 +1,7 @@
 //! How a connection ends, as the client's system sees it: in order (FIN), or with a reset, on real sockets.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod support;
 
 use std::{

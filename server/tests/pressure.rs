@@ -1,0 +1,212 @@
+//! New clients while idle ones hold every permit, or every descriptor. Time is paused.
+
+mod support;
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use quintet_server::{Addr, Config, Limit, Listener, Permits, Request, ServeMux, Server, Stream};
+use support::{Client, Dial, Memory, bounded};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
+    time::{Instant, sleep},
+};
+
+/// What a new client waits for: a request that may be on its way on the connection that ends for it.
+const GRACE: Duration = Duration::from_millis(50);
+/// Out of descriptors, on Linux and on the BSDs.
+const EMFILE: i32 = 24;
+
+/// A listener that has so many descriptors: with all in use, accepting fails with EMFILE.
+struct Few {
+    memory: Memory,
+    next: Option<DuplexStream>,
+    left: Arc<AtomicUsize>,
+}
+
+/// A stream with its descriptor.
+struct Open(DuplexStream, Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.1.fetch_add(1, SeqCst);
+    }
+}
+
+impl Listener for Few {
+    type Stream = Open;
+
+    async fn accept(&mut self) -> io::Result<(Open, Addr)> {
+        let stream = match self.next.take() {
+            Some(stream) => stream,
+            None => self.memory.accept().await?.0,
+        };
+        if self.left.load(SeqCst) == 0 {
+            self.next = Some(stream);
+            return Err(io::Error::from_raw_os_error(EMFILE));
+        }
+        self.left.fetch_sub(1, SeqCst);
+        Ok((Open(stream, Arc::clone(&self.left)), self.local_addr()?))
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        self.memory.local_addr()
+    }
+}
+
+impl Stream for Open {}
+
+impl AsyncRead for Open {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Open {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+fn server() -> Server<ServeMux> {
+    let mux = ServeMux::new();
+    mux.handle("/", async |_: Request| "hello\n");
+    mux.handle("/wait", async |_: Request| {
+        sleep(Duration::from_secs(20)).await;
+        "waited\n"
+    });
+    let mut config = Config::default();
+    config.hooks.accept_error = Some(Arc::new(|_| {}));
+    Server::with(mux, config)
+}
+
+/// Served with room for two connections: out of permits, or out of descriptors.
+fn room_for_two(server: &Server<ServeMux>, what: &str) -> Dial {
+    let (memory, dial) = Memory::new();
+    let server = server.clone();
+    match what {
+        "permits" => drop(tokio::spawn(async move { server.serve(Limit::new(memory, 2)).await })),
+        _ => {
+            let few = Few { memory, next: None, left: Arc::new(AtomicUsize::new(2)) };
+            drop(tokio::spawn(async move { server.serve(few).await }));
+        }
+    }
+    dial
+}
+
+async fn idle(dial: &Dial) -> Client<DuplexStream> {
+    let mut client = dial.connect();
+    assert_eq!(client.fetch("/").await.text(), "hello\n");
+    // Idle connections are told apart by the clock of the sweeper, which moves five times a second.
+    sleep(Duration::from_secs(1)).await;
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_client_waits_for_the_grace_of_the_longest_idle_connection() {
+    bounded(async {
+        for what in ["permits", "descriptors"] {
+            let server = server();
+            let dial = room_for_two(&server, what);
+            let (mut first, mut second) = (idle(&dial).await, idle(&dial).await);
+            // `second` was the last to connect and `first` the last to ask.
+            assert_eq!(first.fetch("/").await.status, 200);
+            let (start, mut new) = (Instant::now(), dial.connect());
+            assert_eq!(new.fetch("/").await.text(), "hello\n", "{what}");
+            assert_eq!(start.elapsed(), GRACE, "{what}");
+            assert!(second.ends().await, "{what}: the longest idle one makes room");
+            assert_eq!(first.fetch("/").await.status, 200, "{what}: the other one stays");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_on_its_way_is_answered_as_the_last() {
+    bounded(async {
+        for what in ["permits", "descriptors"] {
+            let server = server();
+            let dial = room_for_two(&server, what);
+            let (mut first, _second) = (idle(&dial).await, idle(&dial).await);
+            let mut new = dial.connect();
+            sleep(GRACE / 2).await;
+            let reply = first.fetch("/").await;
+            assert!(reply.status == 200 && reply.is_last(), "{what}: {}", reply.head);
+            drop(first);
+            assert_eq!(new.fetch("/").await.text(), "hello\n", "{what}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_at_work_is_ended_for_a_new_client() {
+    bounded(async {
+        for what in ["permits", "descriptors"] {
+            let server = server();
+            let dial = room_for_two(&server, what);
+            let (mut first, mut second) = (dial.connect(), dial.connect());
+            first.get("/wait").await;
+            second.get("/wait").await;
+            sleep(Duration::from_secs(5)).await;
+            let mut new = dial.connect();
+            let (one, other) = tokio::join!(first.reply(), second.reply());
+            assert_eq!((one.text(), other.text()), ("waited\n", "waited\n"), "{what}");
+            // Now they are idle, and one of them is ended within two graces.
+            let start = Instant::now();
+            assert_eq!(new.fetch("/").await.text(), "hello\n", "{what}");
+            assert!(start.elapsed() <= 2 * GRACE, "{what}: {:?}", start.elapsed());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_new_clients_idle_connections_stay() {
+    bounded(async {
+        for what in ["permits", "descriptors"] {
+            let server = server();
+            let dial = room_for_two(&server, what);
+            let (mut first, mut second) = (idle(&dial).await, idle(&dial).await);
+            sleep(Duration::from_secs(60)).await;
+            assert_eq!(first.fetch("/").await.status, 200, "{what}");
+            assert_eq!(second.fetch("/").await.status, 200, "{what}");
+        }
+    })
+    .await;
+}
+
+/// Listeners that share their permits: the idle connection that makes room may be one of another listener.
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_of_another_accept_loop_makes_room() {
+    bounded(async {
+        let (server, permits) = (server(), Permits::new(1));
+        let dials = [(); 2].map(|()| {
+            let ((memory, dial), server) = (Memory::new(), server.clone());
+            let limit = Limit::shared(memory, &permits);
+            tokio::spawn(async move { server.serve(limit).await });
+            dial
+        });
+        let mut first = idle(&dials[0]).await;
+        let start = Instant::now();
+        let mut new = dials[1].connect();
+        assert_eq!(new.fetch("/").await.text(), "hello\n");
+        assert_eq!(start.elapsed(), GRACE);
+        assert!(first.ends().await);
+    })
+    .await;
+}
