@@ -195,8 +195,12 @@ async fn a_prefix_is_stripped_or_404() {
     let handler = strip_prefix("/pre", echo);
     for (line, expected) in [
         ("GET /pre/a?q", "GET /a?q by "),
-        ("GET /pre", "GET  by "),
-        ("GET /prefix", "GET fix by "),
+        ("GET /pre", "GET / by "),
+        ("GET /pre?q", "GET /?q by "),
+        ("GET /prefix", "GET /fix by "),
+        ("GET /pre//a", "GET //a by "),
+        ("GET /pre/*", "GET /* by "),
+        ("GET /pre*", "GET /* by "),
         ("GET /%70re/%2Fa", "GET /%2Fa by "),
         ("GET /a", "404 page not found\n"),
         ("GET /%2Fpre", "404 page not found\n"),

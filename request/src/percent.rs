@@ -21,6 +21,35 @@ pub fn percent_decode(escaped: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(decoded)
 }
 
+/// A text as the path of a target: it begins with a slash, or is `*`, and what has no place in a path is escaped, a `%`
+/// that begins no escape too. So nothing of it can be read as a scheme, an authority, a query or a fragment.
+pub(crate) fn path_of(text: Box<str>) -> Box<str> {
+    if (text.starts_with('/') && byte::all(text.as_bytes(), byte::PATH)) || *text == *"*" {
+        return text;
+    }
+    let slash = if text.starts_with('/') { "" } else { "/" };
+    encode(slash, &text, byte::PATH, |rest| escape(rest).is_some())
+}
+
+/// A text as the query of a target: what has no place in one is escaped. A `%` may stand there without being an escape.
+pub(crate) fn query_of(text: &str) -> Box<str> {
+    encode("", text, byte::QUERY, |_| true)
+}
+
+fn encode(start: &str, text: &str, class: u8, keeps_percent: impl Fn(&[u8]) -> bool) -> Box<str> {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let mut out = String::with_capacity(start.len() + text.len());
+    out.push_str(start);
+    for (at, byte) in text.bytes().enumerate() {
+        if byte::is(byte, class) || (byte == b'%' && keeps_percent(&text.as_bytes()[at..])) {
+            out.push(char::from(byte));
+        } else {
+            out.extend(['%', char::from(HEX[usize::from(byte >> 4)]), char::from(HEX[usize::from(byte & 15)])]);
+        }
+    }
+    out.into()
+}
+
 /// The byte that the escape at the start of `bytes` writes.
 pub(crate) fn escape(bytes: &[u8]) -> Option<u8> {
     match bytes {
@@ -62,6 +91,27 @@ mod tests {
         }
         assert_eq!(percent_decode(b"%ff"), &b"\xff"[..]);
         assert_eq!(decode_str("%ff"), None);
+    }
+
+    #[test]
+    fn a_path_begins_with_a_slash_and_has_only_what_may_stand_in_one() {
+        for (text, path) in [
+            ("/a/b", "/a/b"),
+            ("/%41%2f", "/%41%2f"),
+            ("*", "*"),
+            ("", "/"),
+            ("app.js", "/app.js"),
+            ("localhost:6379", "/localhost:6379"),
+            ("http://h/a", "/http://h/a"),
+            ("//h/a", "//h/a"),
+            ("/a?b#c d", "/a%3Fb%23c%20d"),
+            ("/100%/%4", "/100%25/%254"),
+            ("/\\h\r\n", "/%5Ch%0D%0A"),
+            ("é", "/%C3%A9"),
+        ] {
+            assert_eq!(*path_of(text.into()), *path, "{text:?}");
+        }
+        assert_eq!(*query_of("a=1&b=%zz \\ #é\n"), *"a=1&b=%zz%20\\%20%23%C3%A9%0A");
     }
 
     #[test]

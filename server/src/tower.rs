@@ -136,4 +136,33 @@ mod tests {
         let request = http::Request::get("/x").body(Full::new(Bytes::new())).unwrap();
         assert_eq!(service.call(request).await.unwrap().status(), StatusCode::BAD_REQUEST);
     }
+
+    /// Go's way to mount, with the slash in the prefix or without, or what is mounted at one path alone.
+    #[tokio::test]
+    async fn a_mounted_service_sees_a_path_and_no_authority() {
+        let router = axum::Router::new().fallback(async |request: axum::extract::Request| {
+            format!("{} {:?}", request.uri(), request.uri().authority())
+        });
+        let mux = quintet_mux::ServeMux::new();
+        for (pattern, prefix) in [("/mount/", "/mount/"), ("/mountb/", "/mountb"), ("/mountc", "/mountc")] {
+            mux.handle(pattern, quintet_mux::strip_prefix(prefix, TowerHandler(router.clone())));
+        }
+        for (target, seen) in [
+            ("/mount/app.js", "/app.js None"),
+            ("/mount/a/b", "/a/b None"),
+            ("/mount/localhost:6379", "/localhost:6379 None"),
+            ("/mount/", "/ None"),
+            ("/mount/?q", "/?q None"),
+            ("/mount/%2Fevil.example", "/%2Fevil.example None"),
+            ("/mountb/app.js", "/app.js None"),
+            ("/mountb/", "/ None"),
+            ("/mountc", "/ None"),
+            ("http://a/mount/app.js?q", "http://a/app.js?q Some(a)"),
+        ] {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let mut reply = mux.call(Request::parse(request.as_bytes()).unwrap()).await;
+            assert_eq!(reply.status(), StatusCode::OK, "{target}");
+            assert_eq!(reply.take_body().collect(100).await.unwrap(), seen, "{target}");
+        }
+    }
 }

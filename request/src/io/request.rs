@@ -19,7 +19,10 @@ use super::{
     pool,
     values::{PathValues, Route, decode_lossy},
 };
-use crate::{Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version};
+use crate::{
+    Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version,
+    percent::{path_of, query_of},
+};
 
 /// How much of a body is read for a form, in bytes: 10 MiB, as in Go.
 const FORM: u64 = 10 << 20;
@@ -150,14 +153,17 @@ impl Request {
 
     /// Replaces the path that handlers see from now on; the values of wildcards are forgotten, as they are parts of
     /// the old path. [`target`](Self::target) stays what the client said. Go: what `StripPrefix` does to its copy.
+    ///
+    /// A path begins with a slash or is `*`: another one gets a slash, so that nothing of it is taken for a host. What
+    /// has no place in the path of a target is escaped; escapes that are there stay.
     pub fn set_path(&mut self, path: impl Into<Box<str>>) {
         self.inner_mut().values.clear();
-        self.rare_mut().path = Some(path.into());
+        self.rare_mut().path = Some(path_of(path.into()));
     }
 
-    /// Replaces the query that handlers see from now on.
+    /// Replaces the query that handlers see from now on. What has no place in the query of a target is escaped.
     pub fn set_query(&mut self, query: Option<&str>) {
-        self.rare_mut().query = Some(query.map(Into::into));
+        self.rare_mut().query = Some(query.map(query_of));
     }
 
     /// HTTP/1.0 or HTTP/1.1. Go: `Request.ProtoMinor`.

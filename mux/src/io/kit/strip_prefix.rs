@@ -11,6 +11,11 @@ use crate::{Handler, Pattern, Response, strip_path_prefix};
 ///
 /// The values of wildcards stay, under their names. See [`strip_path_prefix`] for how a prefix is compared.
 ///
+/// What is left begins with a slash, one is added if need be: with `/mount/` or `/mount`, `/mount/app.js` becomes
+/// `/app.js`, and `/mount` becomes `/`. Go hands on `app.js` and nothing, which its file server then mends; read as a
+/// URI, `app.js` is a host. A prefix may end within a segment, as in Go: `/pre` makes `/fix` of `/prefix`. Under the
+/// pattern `/pre/` no such path arrives.
+///
 /// # Example
 /// ```
 /// use quintet_mux::{Handler, ServeMux, strip_prefix};
@@ -36,10 +41,15 @@ struct StripPrefix<H> {
 
 impl<H: Handler> Handler for StripPrefix<H> {
     fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
-        let rest = strip_path_prefix(request.path(), &self.prefix).map(str::to_owned);
+        let path = request.path();
+        let rest = strip_path_prefix(path, &self.prefix).map(|rest| match rest {
+            // Also `*`, which would be no path any more.
+            rest if !rest.starts_with('/') && rest.len() < path.len() => format!("/{rest}"),
+            rest => rest.to_owned(),
+        });
         async move {
             match rest {
-                Some(rest) if rest.len() == request.path().len() => self.handler.call(request).await,
+                Some(rest) if rest == request.path() => self.handler.call(request).await,
                 Some(rest) => {
                     let values = values(&request);
                     request.set_path(rest);

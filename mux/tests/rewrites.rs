@@ -1,0 +1,113 @@
+//! What a handler is given after something before it has rewritten the path.
+
+#![allow(missing_docs)]
+#![cfg(feature = "handler")]
+
+use proptest::{collection::vec, prelude::*, sample::select};
+use quintet_mux::{Handler, Response, ServeMux, allow_query_semicolons, strip_prefix};
+use quintet_request::Request;
+
+/// Answers with the URI that a service would be given, and its authority.
+async fn uri(request: Request) -> Response {
+    let method = request.method().to_owned();
+    match request.into_http() {
+        Ok(request) => {
+            let uri = request.uri();
+            let authority = uri.authority().map_or("", |authority| authority.as_str());
+            Response::new(format!("{method}\n{}\n{authority}", uri.path()))
+        }
+        Err(error) => Response::text(http::StatusCode::INTERNAL_SERVER_ERROR, error),
+    }
+}
+
+fn path() -> impl Strategy<Value = String> {
+    let piece = select(vec![
+        "/",
+        "/",
+        "//",
+        "a",
+        "b",
+        "mount",
+        "%61",
+        "%2F",
+        "%2f",
+        "%41",
+        ":",
+        "@",
+        "localhost:6379",
+        "app.js",
+        "http:",
+        "evil.example",
+        "..",
+        ".",
+        "*",
+        "%25",
+        "%3F",
+        "[::1]",
+        "~",
+        ";",
+    ]);
+    vec(piece, 0..8).prop_map(|pieces| format!("/{}", pieces.concat()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// For every path and prefix: what is handed on is a path, and no host that the client did not send.
+    #[test]
+    fn what_strip_prefix_leaves_is_a_path_and_no_authority(
+        path in path(),
+        cut in 0_usize..40,
+        form in select(vec!["", "http://sent.example"]),
+        query in select(vec!["", "?", "?q=1;r", "?a@b:80/"]),
+    ) {
+        let prefix: String = path.chars().take(cut).collect();
+        let target = format!("{form}{path}{query}");
+        let request = Request::parse(format!("GET {target} HTTP/1.1\r\nHost: sent.example\r\n\r\n").as_bytes());
+        // A prefix that is cut within an escape leaves its other half.
+        let Ok(request) = request else { return Ok(()) };
+        let handler = strip_prefix(prefix.clone(), allow_query_semicolons(uri));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let seen = runtime.block_on(async {
+            let mut reply = handler.call(request).await;
+            (reply.status().as_u16(), reply.take_body().collect(1_000).await.expect("a short body"))
+        });
+        let seen = (seen.0, String::from_utf8(seen.1.to_vec()).expect("text"));
+        prop_assert_eq!(seen.0, 200, "{} without {}: {}", target, prefix, seen.1);
+        let mut lines = seen.1.split('\n').skip(1);
+        let (path, authority) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
+        prop_assert!(path.starts_with('/'), "{} without {}: {}", target, prefix, path);
+        prop_assert_eq!(authority, form.trim_start_matches("http://"), "{} without {}", target, prefix);
+    }
+}
+
+#[tokio::test]
+async fn values_of_the_outer_pattern_stay_across_strip_prefix() {
+    let show = async |request: Request| {
+        let value = |name| request.path_value(name).map(std::borrow::Cow::into_owned);
+        format!("{} {:?} {:?} {:?}", request.path(), value("tenant"), value("rest"), value("id"))
+    };
+    let inner = ServeMux::new();
+    inner.handle("/items/{id}", show);
+    let outer = ServeMux::new();
+    outer.handle("/t/{tenant}/{rest...}", strip_prefix("/t/a%2Fb", inner));
+    let request = Request::parse(b"GET /t/a%2Fb/items/caf%C3%A9 HTTP/1.1\r\nHost: h\r\n\r\n").expect("a request");
+    let body = outer.call(request).await.take_body().collect(1_000).await.expect("a short body");
+    assert_eq!(body, r#"/items/caf%C3%A9 Some("a/b") Some("items/café") Some("café")"#);
+}
+
+#[tokio::test]
+async fn decoded_path_is_of_the_path_that_is_seen_now() {
+    let show = async |request: Request| format!("{} {}", request.path(), request.decoded_path());
+    for (target, seen) in [
+        ("/pre/caf%C3%A9/a%2Fb", "/caf%C3%A9/a%2Fb /café/a/b"),
+        ("/pre/%25", "/%25 /%"),
+        ("/pre/plain", "/plain /plain"),
+        ("/pre/%FF", "/%FF /\u{fffd}"),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+        let request = Request::parse(request.as_bytes()).expect("a request");
+        let mut reply = strip_prefix("/pre", show).call(request).await;
+        assert_eq!(reply.take_body().collect(1_000).await.expect("a short body"), seen, "{target}");
+    }
+}
