@@ -19,12 +19,12 @@ pub use addr::{Addr, AddrError, UnixName};
 pub use backoff::Backoff;
 pub use class::{Class, classify};
 pub use endpoint::{Endpoint, EndpointError};
-#[cfg(all(feature = "tokio", unix))]
-pub use io::Unix;
 #[cfg(feature = "tokio")]
 pub use io::{
     AcceptError, Failure, Freed, FreesOnDrop, Health, KeepAlive, Limit, Listener, Permit, Permits, Permitted, Pressure,
     PressureGuard, Report, Retry, Socket, SocketStream, Stream, Tcp, TcpOptions, listen, reuse_port,
 };
+#[cfg(all(feature = "tokio", unix))]
+pub use io::{Unix, UnixOptions};
 pub use patience::{Patience, Verdict};
 pub use throttle::Throttle;

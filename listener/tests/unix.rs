@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use quintet_listener::{Addr, Listener, Retry, Socket, Stream, Unix, UnixName, listen};
+use quintet_listener::{Addr, Listener, Retry, Socket, Stream, Unix, UnixName, UnixOptions, listen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A folder of its own for each test, removed at the end.
@@ -170,4 +170,46 @@ async fn tcp_and_unix_are_served_by_one_kind_of_listener() {
         };
         assert!(socket.accept().await.is_ok());
     }
+}
+
+#[test]
+fn the_mode_of_the_file_can_be_chosen() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("mode");
+    let mode = || fs::metadata(folder.file()).unwrap().permissions().mode() & 0o7777;
+    drop(UnixListener::bind(folder.file()).unwrap());
+    let by_umask = mode();
+    // Also wider than the umask, and also in place of a stale file.
+    for wanted in [0o600, 0o660, 0o666, 0o777, 0] {
+        let options = UnixOptions { mode: Some(wanted), ..UnixOptions::default() };
+        let _unix = Unix::bind_with(folder.file(), &options).unwrap();
+        assert_eq!(mode(), wanted);
+    }
+    let _unix = Unix::bind_with(folder.file(), &UnixOptions::default()).unwrap();
+    assert_eq!(mode(), by_umask);
+}
+
+#[test]
+fn a_mode_that_is_none_is_refused_before_anything_is_made() {
+    let folder = Folder::new("no-mode");
+    for mode in [0o1000, 0o4755, u32::MAX] {
+        let options = UnixOptions { mode: Some(mode), ..UnixOptions::default() };
+        assert_eq!(Unix::bind_with(folder.file(), &options).unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_backlog_can_be_chosen() {
+    let folder = Folder::new("backlog");
+    let options = UnixOptions { backlog: Some(3), ..UnixOptions::default() };
+    let _unix = Unix::bind_with(folder.file(), &options).unwrap();
+    let connect = |_| {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        client.connect(&socket2::SockAddr::unix(folder.file()).unwrap()).is_ok().then_some(client)
+    };
+    let queued: Vec<_> = (0..20).map_while(connect).collect();
+    assert!((3..=5).contains(&queued.len()), "{} in a backlog of 3", queued.len());
 }

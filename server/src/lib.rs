@@ -35,6 +35,8 @@ pub use quintet_listener::{
     AcceptError, Addr, Class, Freed, Health, KeepAlive, Limit, Listener, Permits, Retry, Stream, Tcp, TcpOptions,
     listen, reuse_port,
 };
+#[cfg(unix)]
+pub use quintet_listener::{Unix, UnixOptions};
 pub use quintet_mux::{
     Allow, BoxHandler, ContentType, CrossOrigin, CrossOriginProtection, Handler, Html, InsertError, IntoHeaders,
     IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded, allow_query_semicolons, error, max_bytes, not_found,

@@ -9,6 +9,8 @@ mod health;
 mod lazy;
 mod limit;
 mod listener;
+#[cfg(unix)]
+mod path_lock;
 mod pressure;
 mod retry;
 #[cfg(test)]
@@ -29,4 +31,4 @@ pub use socket::{Socket, SocketStream, listen};
 pub use stream::Stream;
 pub use tcp::{KeepAlive, Tcp, TcpOptions, reuse_port};
 #[cfg(unix)]
-pub use unix::Unix;
+pub use unix::{Unix, UnixOptions};

@@ -1,9 +1,14 @@
 //! A Unix socket that listens, and the file it leaves in the file system.
 //!
 //! The file outlives the process that made it, and the next one cannot bind while it is there. So we remove one that
-//! nobody answers on, and take ours with us when we go.
+//! nobody answers on, and take ours with us when we go. Of several processes that do so at once exactly one gets the
+//! path.
 
-use super::{lazy::Lazy, tcp::backlog};
+use super::{
+    lazy::Lazy,
+    path_lock::{NotLocked, PathLock},
+    tcp::backlog,
+};
 use crate::{Addr, Listener, UnixName};
 
 use std::{
@@ -11,13 +16,30 @@ use std::{
     fs, io,
     os::unix::{
         ffi::OsStrExt,
-        fs::{FileTypeExt, MetadataExt},
+        fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
+
+/// How a Unix listener is opened. Fields may be added: write `..UnixOptions::default()`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnixOptions {
+    /// The permissions of the file, at most `0o777`; a client must be allowed to write it. `None`: as the umask makes
+    /// them, usually `0o755`, which lets in only processes of the same user. Names without a file have none.
+    ///
+    /// A proxy usually runs as another user: nginx as `www-data` answers 502 and logs `13: Permission denied`. Give
+    /// the file to a group that both are in (the folder with `chgrp` and the setgid bit, or systemd's `Group=`) and say
+    /// `Some(0o660)`; or put it into a folder that only the two may enter and say `Some(0o666)`.
+    ///
+    /// They are set before the socket listens, so no client connects with others.
+    pub mode: Option<u32>,
+    /// How many connections may wait to be accepted. `None`: as many as the system allows, as in
+    /// [`TcpOptions`](crate::TcpOptions).
+    pub backlog: Option<u32>,
+}
 
 /// A Unix socket that listens. Dropping it removes its file.
 ///
@@ -39,14 +61,34 @@ struct File {
 }
 
 impl Unix {
-    /// Listens at `path`, which may hold a socket that nobody answers on any more: that one is removed.
+    /// Listens at `path`, which may hold a socket that nobody answers on any more: that one is removed. With the
+    /// default options.
     ///
-    /// Who may connect is decided by the permissions of the folder, and of the file as the umask makes it.
+    /// Who may connect is decided by the permissions of the folder, and of the file: see [`UnixOptions::mode`].
+    ///
+    /// Of several processes that bind one path at once exactly one succeeds. While they bind, a folder
+    /// `.NAME.lock` is beside the file; where a process may not make it, two may both find a file stale. This blocks
+    /// for at most a second, and usually for less than a millisecond.
     ///
     /// # Errors
-    /// `AddrInUse` if somebody answers there or the file is no socket; else the system's.
+    /// `AddrInUse` if somebody answers there, another process is just binding it, or the file is no socket; else the
+    /// system's.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Unix> {
-        Unix::bind_name(UnixName::Path(path.as_ref().to_owned()))
+        Unix::bind_with(path, &UnixOptions::default())
+    }
+
+    /// Listens at `path`, as [`bind`](Self::bind) does, with options.
+    ///
+    /// ```no_run
+    /// # use quintet_listener::{Unix, UnixOptions};
+    /// let unix = Unix::bind_with("/run/app/app.sock", &UnixOptions { mode: Some(0o660), ..UnixOptions::default() })?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind); `InvalidInput` if [`mode`](UnixOptions::mode) is above `0o777`.
+    pub fn bind_with(path: impl AsRef<Path>, options: &UnixOptions) -> io::Result<Unix> {
+        bind_path(path.as_ref(), options)
     }
 
     /// Listens at a file or, on Linux, at an abstract name.
@@ -55,10 +97,11 @@ impl Unix {
     /// As [`bind`](Self::bind); `InvalidInput` without a name.
     pub fn bind_name(name: UnixName) -> io::Result<Unix> {
         match name {
-            UnixName::Path(path) => bind_path(&path),
+            UnixName::Path(path) => Unix::bind(&path),
             UnixName::Abstract(bytes) => {
                 let address = [b"\0", bytes.as_slice()].concat();
-                let socket = open(OsStr::from_bytes(&address).as_ref())?;
+                let socket = bound(OsStr::from_bytes(&address).as_ref())?;
+                let socket = listening(socket, &UnixOptions::default())?;
                 Ok(Unix { socket: Lazy::Bound(socket), name: UnixName::Abstract(bytes), file: None })
             }
             UnixName::Unnamed => Err(io::Error::new(io::ErrorKind::InvalidInput, "a listener needs a name")),
@@ -67,61 +110,102 @@ impl Unix {
 }
 
 /// Binds `path` as it was given, for the system takes no long ones, but remembers where that is.
-fn bind_path(path: &Path) -> io::Result<Unix> {
-    let socket = match open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            remove_stale(path)?;
-            open(path)?
-        }
-        opened => opened?,
+fn bind_path(path: &Path, options: &UnixOptions) -> io::Result<Unix> {
+    if options.mode.is_some_and(|mode| mode > 0o777) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the mode of a socket is at most 0o777"));
+    }
+    SockAddr::unix(path)?; // too long?
+    let in_use = || io::Error::from(io::ErrorKind::AddrInUse);
+    // Before anything is written: the usual mistake is to start a server twice.
+    if matches!(look(path)?, Found::InUse) {
+        return Err(in_use());
+    }
+    let lock = match PathLock::take(path, || matches!(look(path), Ok(Found::InUse))) {
+        Ok(lock) => Some(lock),
+        Err(NotLocked::Impossible) => None,
+        Err(NotLocked::Held) => return Err(in_use()),
     };
+    // With the lock: what does not answer will never answer, and nobody else removes it.
+    match look(path)? {
+        Found::Nothing => {}
+        Found::Stale(file) => file.remove()?,
+        Found::InUse => return Err(in_use()),
+    }
+    let socket = bound(path)?;
+    let file = File::at(path);
+    let socket = options
+        .mode
+        .map_or(Ok(()), |mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        .and_then(|()| listening(socket, options))
+        .inspect_err(|_| {
+            let _ = file.as_ref().map(File::remove);
+        })?;
+    drop(lock);
     // Absolute, so that the file is still found if the process changes its folder.
     let path = std::path::absolute(path)?;
-    let file = File::at(&path).ok();
+    let file = file.ok().map(|file| File { path: path.clone(), ..file });
     Ok(Unix { socket: Lazy::Bound(socket), name: UnixName::Path(path), file })
 }
 
-fn open(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+fn bound(path: &Path) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    socket.listen(backlog(None))?;
+    Ok(socket)
+}
+
+fn listening(socket: Socket, options: &UnixOptions) -> io::Result<std::os::unix::net::UnixListener> {
+    socket.listen(backlog(options.backlog))?;
     Ok(socket.into())
 }
 
-/// Removes the socket at `path` if nobody answers on it.
-///
-/// Two processes that find the same stale file at the same moment are kept apart by its inode, except for the instant
-/// between the last look and the removal: there is no system call for both.
-fn remove_stale(path: &Path) -> io::Result<()> {
-    let in_use = || io::Error::from(io::ErrorKind::AddrInUse);
-    let found = match File::at(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+/// What is at a path.
+#[derive(Debug)]
+enum Found {
+    Nothing,
+    /// A socket that nobody answers on.
+    Stale(File),
+    /// Somebody's.
+    InUse,
+}
+
+/// Looks whether anybody answers at `path`.
+fn look(path: &Path) -> io::Result<Found> {
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
         found => found?,
     };
-    if !fs::symlink_metadata(path)?.file_type().is_socket() {
-        return Err(in_use());
+    if !metadata.file_type().is_socket() {
+        return Ok(Found::InUse);
     }
     // Not blocking: connecting to a listener whose queue is full would wait until it accepts.
     let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     probe.set_nonblocking(true)?;
-    match probe.connect(&SockAddr::unix(path)?) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => found.remove(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // An answer, a full queue, a socket of another type or one we may not use: somebody's.
-        _ => Err(in_use()),
-    }
+    Ok(match probe.connect(&SockAddr::unix(path)?) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Found::Stale(File::new(path, &metadata)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
+        // An answer, a full queue, a socket of another type or one we may not use.
+        _ => Found::InUse,
+    })
 }
 
 impl File {
     fn at(path: &Path) -> io::Result<File> {
-        let metadata = fs::symlink_metadata(path)?;
-        Ok(File { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() })
+        Ok(File::new(path, &fs::symlink_metadata(path)?))
     }
 
-    /// Removes the file, unless another one has its name by now.
+    fn new(path: &Path, metadata: &fs::Metadata) -> File {
+        File { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() }
+    }
+
+    /// Removes the file, unless it is gone or another one has its name by now.
     fn remove(&self) -> io::Result<()> {
-        if File::at(&self.path)? == *self { fs::remove_file(&self.path) } else { Ok(()) }
+        let removed = match File::at(&self.path) {
+            Ok(found) if found == *self => fs::remove_file(&self.path),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
     }
 }
 
