@@ -161,6 +161,26 @@ impl Output {
         }
     }
 
+    /// Takes back what was appended last and not sent yet, until `len` bytes are left to be sent. If there are no more
+    /// than that, nothing changes.
+    pub fn truncate(&mut self, len: usize) {
+        let mut extra = self.len().saturating_sub(len);
+        while extra > 0 {
+            let from = self.large.back().map_or(self.sent, |(at, _)| *at);
+            let small = (self.small.len() - from).min(extra);
+            self.small.truncate(self.small.len() - small);
+            extra -= small;
+            let Some((_, bytes)) = self.large.back_mut().filter(|_| extra > 0) else { return };
+            let large = bytes.len().min(extra);
+            bytes.truncate(bytes.len() - large);
+            self.lent -= large;
+            extra -= large;
+            if bytes.is_empty() {
+                self.large.pop_back();
+            }
+        }
+    }
+
     /// A client that is always a little behind would make the vector grow for ever: there is never a moment when all
     /// of it was sent. Moving the rest to the front once it is the smaller part costs less than appending it did.
     fn compact(&mut self) {
@@ -272,6 +292,21 @@ mod tests {
         assert!(output.capacity() <= 16 * 1024, "{} bytes for 50", output.capacity());
     }
 
+    #[test]
+    fn what_was_sent_cannot_be_taken_back() {
+        let mut output = Output::new();
+        output.extend(b"one two");
+        output.advance(4);
+        output.truncate(5);
+        assert_eq!(gathered(&output), b"two", "there are no more");
+        output.truncate(1);
+        assert_eq!(gathered(&output), b"t");
+        output.truncate(0);
+        assert!(output.is_empty());
+        output.extend(b"three");
+        assert_eq!(gathered(&output), b"three");
+    }
+
     proptest! {
         #[test]
         fn it_sends_what_was_appended_in_order(
@@ -291,6 +326,11 @@ mod tests {
                     let n = step.min(seen.len());
                     output.advance(n);
                     model.drain(..n);
+                }
+                if let Some(step) = steps.next().filter(|step| step % 4 == 0) {
+                    output.truncate(step);
+                    model.truncate(step);
+                    prop_assert_eq!(output.len(), model.len());
                 }
             }
             while !output.is_empty() {
