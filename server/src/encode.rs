@@ -98,7 +98,7 @@ fn content_type(out: &mut Vec<u8>, response: &Response, plan: &Plan, body: &[u8]
         return;
     }
     let content_type = match response.content_type() {
-        _ if plan.length == Length::Unsaid && !plan.bodied && response.status() != StatusCode::OK => return,
+        _ if !plan.described => return,
         ContentType::Known(known) => known,
         ContentType::Sniffed if !body.is_empty() && !is_encoded(response) => sniff(body),
         ContentType::Sniffed | ContentType::Unsaid => return,

@@ -11,9 +11,15 @@ use http::StatusCode;
 use quintet_conn::{Link, State};
 use quintet_listener::Stream;
 use quintet_mux::{Response, Upgrade, Upgraded};
-use quintet_request::{Requests, RequestsError, Unread};
+use quintet_request::{Requests, RequestsError};
 
-use crate::{call::panicked, config::Refused, encode, exchange::Exchange, server::Shared};
+use crate::{
+    call::panicked,
+    config::Refused,
+    exchange::Exchange,
+    reply::{Replied, Written, finish, write},
+    server::Shared,
+};
 
 /// Closes a connection after its last reply, in order: says that nothing more comes (FIN) and reads until the client says
 /// the same, for up to [`Deadlines::linger`](crate::Deadlines::linger) and [`Config::linger`](crate::Config::linger).
@@ -40,13 +46,15 @@ pub(crate) async fn refuse<H, S: Stream>(
     let Some(status) = error.status() else { return };
     let own = server.observer.refused(&Refused { link, error: &error, status });
     let mut response = own.unwrap_or_else(|| plain(status, &error));
-    let body = response.take_body().try_into_bytes().unwrap_or_default();
-    let exchange = Exchange::refused();
-    let plan = exchange.plan(&response, Some(body.len() as u64), Unread::TooMuch);
-    {
-        let mut wire = requests.wire();
-        encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &body);
-        wire.output.push(body);
+    if response.take_upgrade().is_some() {
+        response = plain(status, &error); // what follows is no request, and nothing else either
+    }
+    let exchange = Exchange::refused(requests.wire().input.filled());
+    if let Written::Begun(begun) = write(server, link, &mut requests, exchange, response) {
+        match finish(server, link, &mut requests, *begun).await {
+            Ok(Replied::Done(_)) => {}
+            Ok(Replied::Upgrade(_) | Replied::Broken) | Err(_) => return,
+        }
     }
     close(server, &mut requests).await;
 }

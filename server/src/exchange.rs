@@ -10,6 +10,10 @@ pub(crate) struct Exchange {
     method: Method,
     pub(crate) version: Version,
     last: Last,
+    /// The client asks to change the protocol: `Upgrade`, named by `Connection`, in HTTP/1.1.
+    asks_upgrade: bool,
+    /// CONNECT with content of its own: behind the head lies either that or the tunnel, and readers differ.
+    ambiguous: bool,
 }
 
 /// Whether the reply is the last on its connection, and who says so.
@@ -52,6 +56,8 @@ pub(crate) enum Keep {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) length: Length,
+    /// Whether there is content to be described; some statuses have none.
+    pub(crate) described: bool,
     /// Whether the body follows; a reply to HEAD only says what would follow.
     pub(crate) bodied: bool,
     pub(crate) keep: Keep,
@@ -67,7 +73,8 @@ impl Exchange {
             _ => Method::Other,
         };
         let last = if head.keep_alive() { Last::No } else { Last::Client };
-        Exchange { method, version: head.version(), last }
+        let ambiguous = method == Method::Connect && !head.framing().is_empty();
+        Exchange { method, version: head.version(), last, asks_upgrade: head.wants_upgrade(), ambiguous }
     }
 
     /// The reply will be the last on its connection.
@@ -82,19 +89,70 @@ impl Exchange {
         self.last != Last::Client
     }
 
-    /// For an answer to bytes that are no request.
-    pub(crate) const fn refused() -> Self {
-        Exchange { method: Method::Other, version: Version::Http11, last: Last::Server }
+    /// For an answer to bytes that are no request. Who sent HEAD reads no body behind the reply, whatever is wrong with
+    /// the rest.
+    pub(crate) fn refused(mut input: &[u8]) -> Self {
+        while let Some(rest) = input.strip_prefix(b"\r\n") {
+            input = rest;
+        }
+        let method = if input.starts_with(b"HEAD ") { Method::Head } else { Method::Other };
+        Exchange { method, version: Version::Http11, last: Last::Server, asks_upgrade: false, ambiguous: false }
+    }
+
+    /// Whether a handler may take the connection over with this response, and if not, what is answered instead.
+    ///
+    /// Only what does not depend on how the request arrived is asked here; that its body was passed over is up to the
+    /// caller.
+    ///
+    /// # Errors
+    /// - 500 for a status after which nothing may follow (1xx other than 101, 204, 205, 304), for any but 101 to HEAD,
+    ///   and for a 101 that does not name the protocol: mistakes of the handler.
+    /// - 426 with the response's `Upgrade` for a 101 to a request that asked for no upgrade. HTTP/1.0 has none.
+    /// - 400 for CONNECT with content: what one reader takes for that, another takes for the beginning of the tunnel.
+    ///
+    /// # Spec
+    /// RFC 9110 §7.8, §9.3.6, §15.2, §15.5.22.
+    #[cold]
+    pub(crate) fn takeover(&self, response: &Response) -> Result<(), Response> {
+        let status = response.status();
+        let refused = |status: StatusCode, why: &str| {
+            let text = if why.is_empty() { status.to_string() } else { format!("{status}: {why}") };
+            Err(Response::text(status, text).with_header("connection", "close"))
+        };
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            let Some(upgrade) = response.headers().filter(|headers| headers.contains_key(header::UPGRADE)) else {
+                return refused(StatusCode::INTERNAL_SERVER_ERROR, "");
+            };
+            if !self.asks_upgrade {
+                return refused(StatusCode::UPGRADE_REQUIRED, "the protocol is changed only for who asks for it")
+                    .map_err(|mut required| {
+                        for protocol in upgrade.get_all(header::UPGRADE) {
+                            required.headers_mut().append(header::UPGRADE, protocol.clone());
+                        }
+                        required
+                    });
+            }
+        } else if !(self.method == Method::Connect && status.is_success())
+            && (self.method == Method::Head || is_bodiless(status))
+        {
+            return refused(StatusCode::INTERNAL_SERVER_ERROR, "");
+        }
+        if self.ambiguous {
+            return refused(StatusCode::BAD_REQUEST, "content before a tunnel");
+        }
+        Ok(())
     }
 
     /// `known` is the length of the body, if it is.
     #[inline]
     pub(crate) fn plan(&self, response: &Response, known: Option<u64>, unread: Unread) -> Plan {
         let status = response.status();
-        let bodiless = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let bodiless = is_bodiless(status);
         let tunnel = self.method == Method::Connect && status.is_success();
         let said = response.headers().and_then(content_length);
         let length = match (known.or(said), self.version) {
+            // It must be said, since a client cannot know it from the status (RFC 9112 §6.3).
+            _ if status == StatusCode::RESET_CONTENT && !tunnel => Length::Exact(0),
             _ if bodiless => Length::Unsaid,
             _ if tunnel => Length::Close,
             // A handler that leaves out the body of a reply to HEAD does not mean that GET would be empty.
@@ -111,6 +169,7 @@ impl Exchange {
             && !response.headers().is_some_and(asks_to_close);
         Plan {
             length,
+            described: !bodiless,
             bodied: !bodiless && self.method != Method::Head,
             keep: if keep { Keep::Alive } else { Keep::Close },
         }
@@ -127,8 +186,8 @@ impl Exchange {
             (Version::Http11, Keep::Close) if tunnel => None,
             (Version::Http11, Keep::Close) => Some(if upgrade { "close, upgrade" } else { "close" }),
             (Version::Http11, Keep::Alive) => upgrade.then_some("upgrade"),
-            (Version::Http10, Keep::Alive) => Some("keep-alive"),
-            (Version::Http10, Keep::Close) => None,
+            (Version::Http10, Keep::Alive) => Some(if upgrade { "keep-alive, upgrade" } else { "keep-alive" }),
+            (Version::Http10, Keep::Close) => upgrade.then_some("upgrade"),
         }
     }
 }
@@ -141,6 +200,13 @@ impl Plan {
         }
         (self.bodied, self.keep) = (false, Keep::Close);
     }
+}
+
+/// The statuses whose replies have no content. RFC 9110 §15.2, §15.3.5, §15.3.6, §15.4.5.
+#[inline]
+fn is_bodiless(status: StatusCode) -> bool {
+    const RESET: StatusCode = StatusCode::RESET_CONTENT;
+    status.is_informational() || matches!(status, StatusCode::NO_CONTENT | RESET | StatusCode::NOT_MODIFIED)
 }
 
 /// What a handler says about the length of a body that it streams, if it makes sense.
@@ -203,7 +269,9 @@ mod tests {
             assert_eq!(plan(GET, &status(code), Some(5)), (Length::Unsaid, false, None), "{code}");
         }
         assert_eq!(plan(GET, &status(101), Some(5)), (Length::Unsaid, false, Some("upgrade")));
-        assert_eq!(plan(GET, &status(205), Some(0)), (Length::Exact(0), true, None));
+        for known in [Some(0), Some(5), None] {
+            assert_eq!(plan(GET, &status(205), known), (Length::Exact(0), false, None), "said, and dropped");
+        }
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 
-use bytes::Bytes;
 use http::StatusCode;
 use quintet_conn::{Link, WireError};
 use quintet_listener::Stream;
@@ -18,6 +17,8 @@ use crate::{
 
 /// How much may wait to be sent, in bytes, before the client must read: 64 KiB with all their framing leave at once.
 pub(crate) const HIGH: usize = 96 * 1024;
+/// More than what is read ahead of a request, in bytes.
+const BUFFERED: u64 = 256 * 1024;
 
 /// What came of a reply.
 pub(crate) enum Replied {
@@ -47,6 +48,8 @@ pub(crate) struct Begun {
 enum Rest {
     /// Nothing is written yet: the body is made as it is sent.
     All(Response, Body),
+    /// Nothing is written yet: what is left of the request's body comes before the other protocol.
+    HandOver(Response, Upgrade),
     /// All is written, and it is much, or something of the request is left on the wire.
     End(Plan),
 }
@@ -62,19 +65,23 @@ pub(crate) fn write<H, S: Stream>(
     mut response: Response,
 ) -> Written {
     let unread = requests.unread(server.config.unread);
-    let mut upgrade = response.take_upgrade();
-    if response.status().is_informational() && !(upgrade.is_some() && unread == Unread::Nothing) {
-        (response, upgrade) = (impossible(&upgrade), None);
+    let upgrade = response.take_upgrade();
+    if upgrade.is_some() || response.status().is_informational() {
+        match takeover(&exchange, &response, upgrade) {
+            Ok(upgrade) if unread == Unread::Nothing => {
+                return Written::Whole(hand_over(link, requests, &exchange, &response, upgrade));
+            }
+            Ok(upgrade) => {
+                return Written::Begun(Box::new(Begun { exchange, unread, rest: Rest::HandOver(response, upgrade) }));
+            }
+            Err(refusal) => response = refusal,
+        }
     }
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
-        Err(_) if upgrade.is_some() => Bytes::new(),
         Err(body) => return Written::Begun(Box::new(Begun { exchange, unread, rest: Rest::All(response, body) })),
     };
-    let mut plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
-    if upgrade.is_some() {
-        plan.hand_over();
-    }
+    let plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
     let waiting = {
         let mut wire = requests.wire();
         encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &bytes);
@@ -83,9 +90,6 @@ pub(crate) fn write<H, S: Stream>(
         }
         wire.output.len()
     };
-    if let Some(upgrade) = upgrade {
-        return Written::Whole(Replied::Upgrade(upgrade));
-    }
     if waiting < HIGH {
         if let Some(reuse) = over(&exchange, &plan, unread).or_else(|| requests.try_settle()) {
             return Written::Whole(Replied::Done(reuse));
@@ -107,6 +111,16 @@ pub(crate) async fn finish<H, S: Stream>(
     let plan = loop {
         match begun.rest {
             Rest::End(plan) => break plan,
+            Rest::HandOver(response, upgrade) => {
+                // What fits into the buffer was passed over when it was there at once. A lower limit for what comes later
+                // would make the answer depend on how the request arrived.
+                let limit = server.config.unread.max(server.config.limits.head as u64).max(BUFFERED);
+                if requests.pass_body(limit).await? != Reuse::Unread {
+                    return Ok(hand_over(link, requests, &begun.exchange, &response, upgrade));
+                }
+                let _ = write(server, link, requests, begun.exchange, unended());
+                return Ok(Replied::Done(Reuse::Unread));
+            }
             Rest::All(response, body) => {
                 match stream(server, link, requests, begun.exchange, begun.unread, response, body).await? {
                     Streamed::Whole(plan) => break plan,
@@ -130,15 +144,42 @@ pub(crate) async fn finish<H, S: Stream>(
     }))
 }
 
-/// What is answered in place of a status that is not final, or of an upgrade before the request's body was read: in
-/// both cases the client would take for one thing what is another.
+/// Whether another protocol may follow this response.
+///
+/// # Errors
+/// What is answered instead; also to a status that is not final where nothing follows, which a client would take for the
+/// promise of another reply.
 #[cold]
-fn impossible(upgrade: &Option<Upgrade>) -> Response {
-    let response = match upgrade {
-        Some(_) => Response::text(StatusCode::BAD_REQUEST, "400 Bad Request: a body before an upgrade"),
-        None => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
+fn takeover(exchange: &Exchange, response: &Response, upgrade: Option<Upgrade>) -> Result<Upgrade, Response> {
+    let Some(upgrade) = upgrade else {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return Err(Response::text(status, status).with_header("connection", "close"));
     };
-    response.with_header("connection", "close")
+    exchange.takeover(response).map(|()| upgrade)
+}
+
+/// Writes the head after which another protocol follows. Nothing of the request is left on the wire: the next byte is the
+/// first of that protocol.
+#[cold]
+fn hand_over<S: Stream>(
+    link: &Link,
+    requests: &mut Requests<S>,
+    exchange: &Exchange,
+    response: &Response,
+    upgrade: Upgrade,
+) -> Replied {
+    let mut plan = exchange.plan(response, Some(0), Unread::Nothing);
+    plan.hand_over();
+    encode::head(requests.wire().output.tail(), response, exchange, &plan, link.conns().unix(), &[]);
+    Replied::Upgrade(upgrade)
+}
+
+/// What is answered if the request's body has no end behind which another protocol could begin: it is broken, too long
+/// or too slow.
+#[cold]
+fn unended() -> Response {
+    let status = StatusCode::BAD_REQUEST;
+    Response::text(status, format_args!("{status}: a body before an upgrade")).with_header("connection", "close")
 }
 
 /// After the last byte of a reply: what the connection is good for, unless what is left of the request decides it.

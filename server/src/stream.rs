@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame};
-use quintet_conn::{Link, WireError};
+use quintet_conn::{Link, Wire, WireError};
 use quintet_listener::Stream;
 use quintet_mux::Response;
 use quintet_request::{Body, BodyError, Requests, Unread};
@@ -24,6 +24,9 @@ use crate::{
     server::Shared,
 };
 
+/// How many empty pieces of a body are passed over in a row before other tasks have their turn.
+const EMPTY: usize = 32;
+
 /// What came of a body.
 pub(crate) enum Streamed {
     /// All of it is written.
@@ -31,7 +34,7 @@ pub(crate) enum Streamed {
     /// It broke, and the client must be told by the end of the connection: no last chunk, fewer bytes than announced, or,
     /// where the end of the connection is that of the body ([`Length::Close`]), a reset. What was written is sent.
     Broken(Length),
-    /// It was broken from its beginning; nothing is written, and this is to be answered.
+    /// It broke before anything of the reply was sent; nothing of it is left in the output, and this is to be answered.
     Failed(Response),
 }
 
@@ -47,16 +50,23 @@ pub(crate) async fn stream<H, S: Stream>(
 ) -> Result<Streamed, WireError> {
     let plan = exchange.plan(&response, body.len(), unread);
     let mut first = First::Unasked;
-    if plan.bodied {
+    // Asked for HEAD, too: what GET would say of its type, or of what is wrong with it, HEAD says.
+    if plan.described {
         first = match first_frame(requests, &mut body, encode::is_sniffed(&response)).await? {
             Ok(first) => first,
             Err(failure) => return Ok(Streamed::Failed(failed(server, link, failure))),
         };
     }
     let look = first.data().cloned().unwrap_or_default();
-    encode::head(requests.wire().output.tail(), &response, &exchange, &plan, link.conns().unix(), &look);
+    let mut written = Appended(0);
+    written.append(requests, |wire| {
+        encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &look);
+    });
     if plan.bodied {
-        if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length).await? {
+        if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length, &mut written).await? {
+            if written.take_back(requests) {
+                return Ok(Streamed::Failed(failed(server, link, failure)));
+            }
             if let Failure::Panic(payload) = failure {
                 panicked(server, link, payload);
             }
@@ -119,17 +129,25 @@ fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame
     }
 }
 
-/// The first frame of a body, if it is there: a body that is broken from its beginning is then answered as an error. If
-/// its type must be looked for in the first bytes, they are waited for, while the client is watched.
+/// The first frame of a body that says anything, if it is there: a body that is broken from its beginning is then
+/// answered as an error. If its type must be looked for in the first bytes, they are waited for, while the client is
+/// watched.
 async fn first_frame<S: Stream>(
     requests: &mut Requests<S>,
     body: &mut Body,
     sniffed: bool,
 ) -> Result<Result<First, Failure>, WireError> {
-    poll_fn(|cx| match poll_frame(body, cx) {
-        Poll::Ready(frame) => Poll::Ready(Ok(frame.map(First::Asked))),
-        Poll::Pending if sniffed => poll_doubt(requests, cx).map(Err),
-        Poll::Pending => Poll::Ready(Ok(Ok(First::Unasked))),
+    poll_fn(|cx| {
+        for _ in 0..EMPTY {
+            match poll_frame(body, cx) {
+                Poll::Ready(Ok(Some(frame))) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
+                Poll::Ready(frame) => return Poll::Ready(Ok(frame.map(First::Asked))),
+                Poll::Pending if sniffed => return poll_doubt(requests, cx).map(Err),
+                Poll::Pending => return Poll::Ready(Ok(Ok(First::Unasked))),
+            }
+        }
+        cx.waker().wake_by_ref();
+        poll_doubt(requests, cx).map(Err)
     })
     .await
 }
@@ -154,12 +172,13 @@ async fn send<H, S: Stream>(
     body: &mut Body,
     first: First,
     length: Length,
+    written: &mut Appended,
 ) -> Result<Sent, WireError> {
     let left = match length {
         Length::Exact(length) => length,
         _ => u64::MAX,
     };
-    let mut sending = Sending { first, length, left, trailers: None, turn: Turn::of(PIECES) };
+    let mut sending = Sending { first, length, left, written, trailers: None, turn: Turn::of(PIECES) };
     loop {
         match poll_fn(|cx| sending.poll(server, requests, body, cx)).await? {
             Sent::Enough => give_way(requests).await?,
@@ -169,16 +188,17 @@ async fn send<H, S: Stream>(
 }
 
 /// A body under way to the client.
-struct Sending {
+struct Sending<'a> {
     first: First,
     length: Length,
     /// How much may still come, in bytes.
     left: u64,
+    written: &'a mut Appended,
     trailers: Option<HeaderMap>,
     turn: Turn,
 }
 
-impl Sending {
+impl Sending<'_> {
     fn poll<H, S: Stream>(
         &mut self,
         server: &Shared<H>,
@@ -210,7 +230,7 @@ impl Sending {
                         return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
                     };
                     self.left = rest;
-                    waiting = put(requests, data, self.length);
+                    waiting = put(requests, data, self.length, self.written);
                 }
                 Err(frame) => self.trailers = frame.into_trailers().ok(),
             }
@@ -233,13 +253,38 @@ impl Sending {
 }
 
 /// Appends a piece of a body; how much waits to be sent then.
-fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length) -> usize {
-    let mut wire = requests.wire();
-    match length {
-        _ if data.is_empty() => {}
-        Length::Chunked => encode::chunk(&mut wire.output, data),
-        _ => wire.output.push(data),
+fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, written: &mut Appended) -> usize {
+    written.append(requests, |wire| {
+        match length {
+            _ if data.is_empty() => {}
+            Length::Chunked => encode::chunk(&mut wire.output, data),
+            _ => wire.output.push(data),
+        }
+        wire.trust();
+        wire.output.len()
+    })
+}
+
+/// How much of a reply was appended to the wire's output, in bytes.
+struct Appended(usize);
+
+impl Appended {
+    fn append<S: Stream, T>(&mut self, requests: &mut Requests<S>, put: impl FnOnce(&mut Wire<S>) -> T) -> T {
+        let mut wire = requests.wire();
+        let before = wire.output.len();
+        let done = put(&mut wire);
+        self.0 = self.0.saturating_add(wire.output.len() - before);
+        done
     }
-    wire.trust();
-    wire.output.len()
+
+    /// Takes all of it back, if none of it was sent; whether that was so. Replies to earlier requests stay.
+    fn take_back<S: Stream>(self, requests: &mut Requests<S>) -> bool {
+        let mut wire = requests.wire();
+        let unsent = wire.output.len();
+        if self.0 > unsent {
+            return false;
+        }
+        wire.output.truncate(unsent - self.0);
+        true
+    }
 }

@@ -729,7 +729,12 @@ mod broken {
         bounded(async {
             for (said, written) in [(5, 3), (3, 5)] {
                 let dial = serve(move |_| async move {
-                    let body = Body::writer(move |mut w| async move { w.write("x".repeat(written)).await });
+                    let body = Body::writer(move |mut w| async move {
+                        w.write("xx").await?;
+                        w.flush().await?;
+                        sleep(SECOND / 10).await;
+                        w.write("x".repeat(written - 2)).await
+                    });
                     Response::new(body).with_content_type("text/plain").with_header("content-length", said.to_string())
                 });
                 let mut client = dial.connect();
@@ -741,6 +746,79 @@ mod broken {
                 assert!(sent < said, "{sent} bytes of {said}: it could be taken for whole");
                 assert!(begun.elapsed() < SECOND, "the client waits for the rest: {:?}", begun.elapsed());
             }
+        })
+        .await;
+    }
+
+    /// What breaks a reply: a path, the request's body, and what is answered because nothing was sent yet.
+    const BROKEN_EARLY: [(&str, &str, u16); 9] = [
+        ("/echo", "3\r\nabc\r\nZZ\r\n", 400),
+        ("/echo", "ZZ\r\n", 400),
+        ("/echo", "3\r\nabcd\r\n", 400),
+        ("/typed", "3\r\nabc\r\n3\r\ndef\r\nZZ\r\n", 400),
+        ("/typed", "3\r\nabc\r\n0\r\nbad trailer\r\n\r\n", 400),
+        ("/at-most-4", "3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n", 413),
+        ("/error", "0\r\n\r\n", 500),
+        ("/short", "0\r\n\r\n", 500),
+        ("/long", "0\r\n\r\n", 500),
+    ];
+
+    fn breaks() -> Dial {
+        let mux = ServeMux::new();
+        mux.handle("/{$}", async |_| "hello\n");
+        mux.handle("/echo", async |request: Request| Response::new(request.into_body()));
+        mux.handle("/typed", async |request: Request| {
+            Response::new(request.into_body()).with_content_type("text/plain")
+        });
+        let echo = async |request: Request| Response::new(request.into_body()).with_content_type("text/plain");
+        mux.handle("/at-most-4", quintet_server::max_bytes(4, echo));
+        mux.handle("/error", async |_| {
+            Response::new(Body::writer(|mut w| async move {
+                w.write("begun").await?;
+                w.write(vec![b'x'; 20_000]).await?;
+                Err(std::io::Error::other("no idea"))
+            }))
+        });
+        for (path, said) in [("/short", "5"), ("/long", "3")] {
+            mux.handle(path, move |_| async move {
+                Response::new(Body::writer(|mut w| async move { w.write("four").await }))
+                    .with_content_type("text/plain")
+                    .with_header("content-length", said)
+            });
+        }
+        in_memory(&Server::new(mux)).0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_of_which_nothing_was_sent_is_replaced_by_the_error() {
+        bounded(async {
+            let dial = breaks();
+            for (path, body, status) in BROKEN_EARLY {
+                let mut client = dial.connect();
+                let post = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+                client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{post}")).await;
+                // What was answered before it is not taken back.
+                assert_eq!(client.reply().await.text(), "hello\n", "{path} {body:?}");
+                let reply = client.reply().await;
+                assert_eq!(reply.status, status, "{path} {body:?}: {reply:?}");
+                assert_eq!(reply.field("content-length"), Some(reply.body.len().to_string().as_str()), "{reply:?}");
+                client.finish().await;
+                assert!(client.ends().await, "{path} {body:?}");
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_has_begun_to_leave_is_cut_where_it_broke() {
+        bounded(async {
+            let dial = breaks();
+            let mut client = dial.connect();
+            client.send("POST /typed HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+            assert_eq!(client.head().await.unwrap().0, 200);
+            assert_eq!(client.exactly(8).await.unwrap(), b"3\r\nabc\r\n");
+            client.send("ZZ\r\n").await;
+            assert!(client.ends().await, "neither a last chunk nor another reply");
         })
         .await;
     }

@@ -40,15 +40,28 @@ fn told(told: &Told) -> Vec<(String, Option<String>)> {
     std::mem::take(&mut *told.lock().expect("no panic"))
 }
 
-/// A body that yields its pieces and then panics.
-struct Panics(Vec<&'static str>);
+/// A body that yields its pieces, waits if there were any, so that they are sent, and then panics.
+struct Panics {
+    pieces: Vec<&'static str>,
+    waits: bool,
+}
+
+impl Panics {
+    fn after(pieces: &[&'static str]) -> Body {
+        Body::new(Panics { pieces: pieces.to_vec(), waits: !pieces.is_empty() })
+    }
+}
 
 impl http_body::Body for Panics {
     type Data = Bytes;
     type Error = std::io::Error;
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
-        assert!(!self.0.is_empty(), "no more pieces");
-        Poll::Ready(Some(Ok(Frame::data(self.0.remove(0).into()))))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<std::io::Result<Frame<Bytes>>>> {
+        if self.pieces.is_empty() && std::mem::take(&mut self.waits) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        assert!(!self.pieces.is_empty(), "no more pieces");
+        Poll::Ready(Some(Ok(Frame::data(self.pieces.remove(0).into()))))
     }
 }
 
@@ -98,7 +111,7 @@ async fn a_panic_in_another_protocol() {
                 .with_header("upgrade", "x")
         });
         let mut client = dial.connect();
-        client.get("/a").await;
+        client.get_upgrade("/a").await;
         assert_eq!(client.head().await.expect("a head").0, 101);
         assert!(client.ends().await);
         assert_eq!(told(&hook), [("after the takeover".to_owned(), None)]);
@@ -251,7 +264,7 @@ async fn a_panic_with_a_body_on_loan() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_a_body_before_its_first_byte_is_answered_500() {
     bounded(async {
-        let (_server, dial, hook) = start(async |_| Response::new(Body::new(Panics(vec![]))));
+        let (_server, dial, hook) = start(async |_| Response::new(Panics::after(&[])));
         let mut client = dial.connect();
         client.get("/").await;
         is_answered_500(&mut client).await;
@@ -263,8 +276,7 @@ async fn a_panic_of_a_body_before_its_first_byte_is_answered_500() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_of_a_body_whose_type_is_known_before_its_first_byte_is_answered_500() {
     bounded(async {
-        let (_server, dial, hook) =
-            start(async |_| Response::new(Body::new(Panics(vec![]))).with_content_type("text/plain"));
+        let (_server, dial, hook) = start(async |_| Response::new(Panics::after(&[])).with_content_type("text/plain"));
         let mut client = dial.connect();
         client.get("/").await;
         is_answered_500(&mut client).await;
@@ -276,7 +288,7 @@ async fn a_panic_of_a_body_whose_type_is_known_before_its_first_byte_is_answered
 #[tokio::test(start_paused = true)]
 async fn a_panic_in_the_middle_of_a_body_cuts_the_reply() {
     bounded(async {
-        let (server, dial, hook) = start(async |_| Response::new(Body::new(Panics(vec!["one", "two"]))));
+        let (server, dial, hook) = start(async |_| Response::new(Panics::after(&["one", "two"])));
         let mut client = dial.connect();
         client.get("/").await;
         assert_eq!(client.head().await.unwrap().0, 200);
@@ -284,6 +296,21 @@ async fn a_panic_in_the_middle_of_a_body_cuts_the_reply() {
         assert_eq!(told(&hook), [("no more pieces".to_owned(), None)]);
         drop(client);
         eventually("nobody is left", || server.counts() == Counts::default()).await;
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_body_of_which_nothing_was_sent_is_answered_500() {
+    bounded(async {
+        let (_server, dial, hook) = start(async |_| {
+            let body = Panics { pieces: vec!["one", "two"], waits: false };
+            Response::new(Body::new(body)).with_content_type("text/plain")
+        });
+        let mut client = dial.connect();
+        client.get("/").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("no more pieces".to_owned(), None)]);
     })
     .await;
 }
@@ -358,7 +385,7 @@ async fn after_a_thousand_panics_everybody_else_is_still_served() {
             tokio::task::yield_now().await;
             panic!("as asked")
         });
-        mux.handle("/body", async |_| Response::new(Body::new(Panics(vec!["one"]))));
+        mux.handle("/body", async |_| Response::new(Panics::after(&["one"])));
         let (config, hook) = config();
         let server = Server::with(mux, config);
         let (addr, _) = on_loopback(&server);

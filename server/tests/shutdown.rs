@@ -77,6 +77,7 @@ fn book(answer: &Arc<Notify>) -> ServeMux {
     mux.handle("/hijack", async |request: Request| {
         let link = Arc::clone(request.link().expect("a connection"));
         Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, move |_io| async move { link.stopping().await })
+            .with_header("upgrade", "x")
     });
     mux
 }
@@ -255,7 +256,7 @@ async fn a_handler_that_watches_can_end_what_would_never_end() {
         let started = start();
         let (mut events, mut hijacked) = (started.dial.connect(), started.dial.connect());
         events.get("/events").await;
-        hijacked.get("/hijack").await;
+        hijacked.get_upgrade("/hijack").await;
         assert_eq!(hijacked.head().await.unwrap().0, 101);
         settle().await;
         assert_eq!(started.server.counts(), Counts { active: 1, hijacked: 1, ..Counts::default() });

@@ -39,9 +39,11 @@ impl Watched {
                 // Holds the connection until the client closes it.
                 let _ = tokio::io::copy(&mut upgraded.io, &mut tokio::io::sink()).await;
             })
+            .with_header("upgrade", "x")
         });
         mux.handle("/hijack-panic", async |_| {
             Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, |_| async move { panic!("as asked") })
+                .with_header("upgrade", "x")
         });
         mux.handle("/panic", async |_: Request| -> &'static str { panic!("as asked") });
 
@@ -105,7 +107,7 @@ async fn a_connection_that_is_taken_over_ends_as_that() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
-        client.get("/hijack").await;
+        client.get_upgrade("/hijack").await;
         assert_eq!(client.head().await.unwrap().0, 101);
         eventually("counted", || watched.server.counts() == Counts { hijacked: 1, ..Counts::default() }).await;
         drop(client);
@@ -119,7 +121,7 @@ async fn a_panic_after_the_takeover_changes_nothing() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
-        client.get("/hijack-panic").await;
+        client.get_upgrade("/hijack-panic").await;
         assert_eq!(client.head().await.unwrap().0, 101);
         assert!(client.ends().await);
         watched.ended(&[New, Active, Hijacked]).await;

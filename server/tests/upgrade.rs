@@ -168,12 +168,13 @@ async fn nothing_is_late_any_more_and_nobody_disturbs_it() {
                     })
                     .await;
                 })
+                .with_header("upgrade", "x")
             }
         });
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         sleep(SECOND).await;
-        client.get("/").await;
+        client.get_upgrade("/").await;
         assert_eq!(client.head().await.unwrap().0, 101);
         sleep(3600 * SECOND).await;
         client.send("abc").await;
@@ -190,11 +191,12 @@ async fn an_upgrade_before_the_body_was_read_is_refused() {
         let (give, mut given) = mpsc::unbounded_channel::<Body>();
         let server = Server::new(move |mut request: Request| {
             give.send(request.take_body()).expect("the test listens");
-            async { Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, shout) }
+            async { Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, shout).with_header("upgrade", "shout") }
         });
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
-        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n").await;
+        let fields = "Host: a\r\nConnection: upgrade\r\nUpgrade: shout\r\nContent-Length: 100\r\n";
+        client.send(format!("POST / HTTP/1.1\r\n{fields}\r\n")).await;
         assert_eq!(client.head().await.unwrap().0, 400);
         let mut body = given.recv().await.unwrap();
         assert!(matches!(body.chunk().await, Err(BodyError::AfterReply | BodyError::Early)));
@@ -251,11 +253,12 @@ async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
                 Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |_| async move {
                     tell.send(()).expect("the test listens");
                 })
+                .with_header("upgrade", "x")
             }
         });
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
-        client.get("/").await;
+        client.get_upgrade("/").await;
         drop(client);
         assert!(timeout(5 * SECOND, told.recv()).await.is_err());
         eventually("nobody is counted", || server.counts() == Counts::default()).await;

@@ -305,6 +305,7 @@ async fn answer(ledger: &Arc<Ledger>, mut request: Request) -> Response {
                 let _work = work;
                 repeat(upgraded).await;
             })
+            .with_header("upgrade", "x")
         }
         "/panic" => resume_unwind(Box::new(AS_ASKED)),
         "/panic-late" => {

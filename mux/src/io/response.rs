@@ -69,9 +69,16 @@ impl Response {
     /// A reply whose head is followed by another protocol: what arrived behind the request and the stream itself go
     /// to `then` once the head was sent. Go: `http.Hijacker`.
     ///
-    /// With status 101 the reply needs an `Upgrade` field that says which; `Connection: upgrade` is added. Any other
-    /// status announces the connection's close, as its body has no other end. The request's body must have been read:
-    /// otherwise the client is refused with 400, since nobody could tell where the other protocol begins.
+    /// - 101 needs an `Upgrade` field that says which protocol; `Connection: upgrade` is added. A client that asked for
+    ///   no upgrade, or speaks HTTP/1.0, is answered 426 with that field instead.
+    /// - 2xx to `CONNECT` is a tunnel: nothing is said of length or close.
+    /// - Any other status announces the connection's close, as its body has no other end. 1xx, 204, 205, 304 and
+    ///   replies to HEAD have no body that could be taken over: 500.
+    ///
+    /// The other protocol begins behind the request's body, however that arrived: what the handler left of it is read
+    /// and thrown away first, within the limits for any body that is left. A body that has no end there (malformed, too
+    /// long, too slow) is refused with 400, and so is `CONNECT` with a body at all, since readers differ about whether it
+    /// belongs to the tunnel.
     pub fn upgrade<F>(status: StatusCode, then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -371,6 +371,26 @@ impl<S: Stream> Requests<S> {
         }
     }
 
+    /// Reads past what is left of the request's body, so that the next byte on the wire is the first behind the request:
+    /// before a reply after which another protocol follows. A client that waits for `100 Continue` is sent it first.
+    /// Otherwise as [`settle`](Self::settle), but before the reply; [`Reuse::Unread`] means that the body has no end
+    /// within `limit` bytes and the time of [`Phase::Linger`].
+    ///
+    /// # Errors
+    /// [`WireError`] if the connection failed.
+    ///
+    /// # Cancel safety
+    /// None: as [`settle`](Self::settle).
+    ///
+    /// # Spec
+    /// RFC 9110 §7.8: the client sends its whole request before it uses the other protocol, and a 100 goes before a 101.
+    pub async fn pass_body(&mut self, limit: u64) -> Result<Reuse, WireError> {
+        if let Some(Seat::Lent(owner)) = &self.seat {
+            owner.0.get().expect(OWNED).say_continue();
+        }
+        self.settle(limit).await
+    }
+
     /// [`settle`](Self::settle) where it needs no waiting: nothing is left of the body. `None` if something is.
     #[inline]
     pub fn try_settle(&mut self) -> Option<Reuse> {

@@ -161,6 +161,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
     }
 
+    /// Sends a request without a body that asks to change the protocol to `x`.
+    pub async fn get_upgrade(&mut self, path: &str) {
+        let fields = "Host: a\r\nConnection: upgrade\r\nUpgrade: x\r\n";
+        self.send(format!("GET {path} HTTP/1.1\r\n{fields}\r\n")).await;
+    }
+
     /// Says that nothing more will be sent.
     pub async fn finish(&mut self) {
         let _ = self.io.shutdown().await;
