@@ -40,6 +40,7 @@ pub fn sniff(data: &[u8]) {
         }
         "text/plain; charset=utf-8" if !start.starts_with(b"\xEF\xBB\xBF") => assert!(!has_binary(start)),
         "application/octet-stream" => assert!(has_binary(start)),
+        "video/mp4" => assert!(&start[4..8] == b"ftyp" && start.windows(3).skip(8).any(|brand| brand == b"mp4")),
         _ => {}
     }
 }

@@ -30,11 +30,11 @@ const HTML: [&[u8]; 17] = [
 /// A signature: where it begins, its bytes (`?` is any byte), and what it means.
 type Signature = (usize, &'static [u8], &'static str);
 
-const SIGNATURES: [Signature; 36] = [
+const SIGNATURES: [Signature; 31] = [
     (0, b"%PDF-", "application/pdf"),
     (0, b"%!PS-Adobe-", "application/postscript"),
-    (0, b"\xFE\xFF", "text/plain; charset=utf-16be"),
-    (0, b"\xFF\xFE", "text/plain; charset=utf-16le"),
+    (0, b"\xFE\xFF??", "text/plain; charset=utf-16be"),
+    (0, b"\xFF\xFE??", "text/plain; charset=utf-16le"),
     (0, b"\xEF\xBB\xBF", "text/plain; charset=utf-8"),
     (0, b"\x00\x00\x01\x00", "image/x-icon"),
     (0, b"\x00\x00\x02\x00", "image/x-icon"),
@@ -62,17 +62,13 @@ const SIGNATURES: [Signature; 36] = [
     (0, b"Rar!\x1A\x07\x00", "application/x-rar-compressed"),
     (0, b"Rar!\x1A\x07\x01\x00", "application/x-rar-compressed"),
     (0, b"\x00\x61\x73\x6D", "application/wasm"),
-    (4, b"ftypmp4", "video/mp4"),
-    (4, b"ftypisom", "video/mp4"),
-    (4, b"ftypiso2", "video/mp4"),
-    (4, b"ftypM4V", "video/mp4"),
-    (4, b"ftypavc1", "video/mp4"),
 ];
 
 /// What these bytes look like: always a valid content type, `application/octet-stream` if nothing else.
 ///
 /// # Spec
-/// WHATWG MIME Sniffing §7. Go: `http.DetectContentType`.
+/// WHATWG MIME Sniffing §7. Go: `http.DetectContentType`, which differs in two cases: it wants a blank or `>` after
+/// `<!--`, and takes text with `LP` at byte 34 for a font.
 pub fn sniff(bytes: &[u8]) -> &'static str {
     let bytes = &bytes[..bytes.len().min(LOOKED_AT)];
     let text = bytes.trim_ascii_start();
@@ -84,12 +80,31 @@ pub fn sniff(bytes: &[u8]) -> &'static str {
     }
     let found = SIGNATURES.iter().find(|(at, signature, _)| bytes.get(*at..).is_some_and(|rest| is(rest, signature)));
     match found {
+        Some((0, _, content_type)) => return content_type,
+        _ if is_mp4(bytes) => return "video/mp4",
         // An Embedded OpenType font has "LP" at 34 and zeros before it in its header; text has neither.
         Some((34, _, _)) if bytes.iter().take(34).all(|byte| !is_binary(*byte)) => {}
         Some((_, _, content_type)) => return content_type,
         None => {}
     }
     if bytes.iter().any(|byte| is_binary(*byte)) { "application/octet-stream" } else { "text/plain; charset=utf-8" }
+}
+
+/// Whether these are an MP4 file: a first box `ftyp`, all here, that names a brand `mp4…` as its major one or among the
+/// compatible ones.
+///
+/// Shape: `size (4 bytes, big-endian)  "ftyp"  major-brand  minor-version  compatible-brand…`, 4 bytes each; `size`
+/// counts the whole box.
+///
+/// # Spec
+/// WHATWG MIME Sniffing §6.2.1. Go: `mp4Sig` (sniff.go). Where the two differ, in a box without room for its major
+/// brand, Go's `no` is taken.
+fn is_mp4(bytes: &[u8]) -> bool {
+    let [s0, s1, s2, s3, b'f', b't', b'y', b'p', ..] = *bytes else { return false };
+    let size = u32::from_be_bytes([s0, s1, s2, s3]);
+    let whole = usize::try_from(size).ok().filter(|size| size % 4 == 0).and_then(|size| bytes.get(8..size));
+    // The second word is a version, not a brand.
+    whole.is_some_and(|brands| brands.chunks_exact(4).enumerate().any(|(i, brand)| i != 1 && brand.starts_with(b"mp4")))
 }
 
 fn begins_with_tag(text: &[u8], tag: &[u8]) -> bool {
@@ -136,7 +151,7 @@ mod tests {
             (b"\xFF\xD8\xFF\xE0", "image/jpeg"),
             (b"RIFF\x00\x01\x02\x03WEBPVP8 ", "image/webp"),
             (b"RIFF\x00\x01\x02\x03WAVE", "audio/wave"),
-            (b"\x00\x00\x00\x18ftypmp42", "video/mp4"),
+            (b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom", "video/mp4"),
             (b"\x1F\x8B\x08", "application/x-gzip"),
             (b"\x00asm\x01", "application/wasm"),
             (b"wOF2", "font/woff2"),
@@ -144,6 +159,88 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(sniff(bytes), expected, "{:?}", bytes.escape_ascii().to_string());
+        }
+    }
+
+    /// A box `ftyp` whose size is right, and something behind it.
+    fn ftyp(words: &[&str]) -> Vec<u8> {
+        let size = u32::try_from(8 + 4 * words.len()).unwrap();
+        [&size.to_be_bytes()[..], b"ftyp", words.concat().as_bytes(), b"\x00\x00\x00\x08free"].concat()
+    }
+
+    #[test]
+    fn an_mp4_names_an_mp4_brand_anywhere_in_its_first_box() {
+        for (words, mp4) in [
+            (&["mp42", "\0\0\0\0", "mp42", "isom"][..], true),
+            (&["mp41"], true),
+            (&["mp4 ", "\0\0\0\0"], true),
+            (&["iso5", "\0\0\x02\0", "iso6", "mp41"], true),
+            (&["MSNV", "\x01\x12\x12\x12", "MSNV", "isom", "mp42"], true),
+            (&["isom", "\0\0\x02\0", "isom", "iso2", "avc1", "mp41"], true),
+            (&["M4A ", "\0\0\0\0", "M4A ", "mp42", "isom"], true),
+            (&["avc1", "\0\0\0\0"], false),
+            (&["isom", "\0\0\0\0", "isom", "avc1"], false),
+            (&["iso2"], false),
+            (&["M4V ", "\0\0\0\0", "M4V ", "M4A "], false),
+            (&["qt  ", "\0\0\0\0", "qt  "], false),
+            (&["avif", "\0\0\0\0", "avif", "mif1"], false),
+            // The version is not a brand, nor is what spans two words, nor MP4 in capitals.
+            (&["isom", "mp42", "isom"], false),
+            (&["isom", "\0\0\0\0", "..mp", "42.."], false),
+            (&["MP42"], false),
+            (&[], false),
+        ] {
+            let bytes = ftyp(words);
+            let expected = if mp4 { "video/mp4" } else { "application/octet-stream" };
+            assert_eq!(sniff(&bytes), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn an_mp4_box_that_is_cut_at_any_byte_is_not_mp4() {
+        let bytes = ftyp(&["iso5", "\0\0\x02\0", "iso6", "mp41"]);
+        let size = bytes.len() - 8;
+        for len in 0..=bytes.len() {
+            let expected = match len {
+                0 => "text/plain; charset=utf-8",
+                len if len < size => "application/octet-stream",
+                _ => "video/mp4",
+            };
+            assert_eq!(sniff(&bytes[..len]), expected, "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn an_mp4_box_of_a_wrong_size_is_not_mp4() {
+        let words = ["iso5", "\0\0\x02\0", "mp41", "mp42"];
+        for size in (0..=40).chain([255, 257, 508, 516, 1 << 31, u32::MAX - 3, u32::MAX]) {
+            let mut bytes = ftyp(&words);
+            bytes[..4].copy_from_slice(&size.to_be_bytes());
+            // The third word is the first brand; there are 32 bytes.
+            let mp4 = (20..=32).contains(&size) && size % 4 == 0;
+            let expected = if mp4 { "video/mp4" } else { "application/octet-stream" };
+            assert_eq!(sniff(&bytes), expected, "size {size}");
+        }
+        // The most that is looked at (a box of 256 or 512 bytes begins like an icon, which goes first), and more.
+        let mut brands = vec!["isom"; 508 / 4 - 2];
+        *brands.last_mut().unwrap() = "mp42";
+        assert_eq!(sniff(&ftyp(&brands)), "video/mp4");
+        brands.push("mp42");
+        assert_eq!(sniff(&ftyp(&brands)), "image/x-icon");
+        brands.push("mp42");
+        assert_eq!(sniff(&ftyp(&brands)), "application/octet-stream");
+    }
+
+    /// The signatures of Go's `sniffSignatures`, cut at every byte: none is found before it is whole.
+    #[test]
+    fn no_signature_is_found_before_it_is_whole() {
+        for (at, signature, content_type) in SIGNATURES {
+            let bytes = [vec![0; at], signature.to_vec()].concat();
+            for len in 0..bytes.len() {
+                let seen = sniff(&bytes[..len]);
+                assert!(seen != content_type || seen == "text/plain; charset=utf-8", "{content_type} in {len} bytes");
+            }
+            assert_eq!(sniff(&bytes), content_type);
         }
     }
 
