@@ -14,6 +14,11 @@ use crate::percent;
 /// assert_eq!(form.all("tag").collect::<Vec<_>>(), ["a", "b"]);
 /// assert_eq!(form.get("empty"), Some(""));
 /// assert!(Form::parse(b"a=1;b=2").is_err());
+///
+/// // A pair that cannot be read does not lose the others to who wants them.
+/// let (form, error) = Form::parse_lossy(b"discount=100%&page=2");
+/// assert_eq!((form.get("discount"), form.get("page")), (None, Some("2")));
+/// assert!(error.is_some());
 /// ```
 #[derive(Clone, Default)]
 pub struct Form {
@@ -23,7 +28,7 @@ pub struct Form {
     ends: Vec<(usize, usize)>,
 }
 
-/// Why something is not a form. All are answered 400.
+/// Why something is not a form, or which pair of it cannot be read. All are answered 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormError {
@@ -70,11 +75,11 @@ impl Form {
     /// value; empty pairs are skipped, but count.
     ///
     /// # Errors
-    /// [`FormError`] (400), and no pair at all.
+    /// [`FormError`] (400) for the first pair that cannot be read, and no pair at all: see
+    /// [`parse_lossy`](Self::parse_lossy).
     ///
     /// # Spec
-    /// URL Standard §5.1. Go: `url.ParseQuery`, which drops a bad pair, keeps the others and reports the first error,
-    /// and has no notion of UTF-8.
+    /// URL Standard §5.1. Go: `url.ParseQuery`, which has no notion of UTF-8.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {
         Self::parse_at_most(bytes, Self::MOST)
     }
@@ -84,22 +89,47 @@ impl Form {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_at_most(bytes: &[u8], most: usize) -> Result<Self, FormError> {
-        let mut form = Self::default();
+        match Self::read(bytes, most) {
+            (form, None) => Ok(form),
+            (_, Some(error)) => Err(error),
+        }
+    }
+
+    /// Every pair that can be read, and what was wrong with the first that cannot: one with a `;` or a `%` that is not
+    /// escaped, or that is not UTF-8. Such a pair is left out as a whole. Of more than [`MOST`](Self::MOST) pairs none
+    /// is read.
+    ///
+    /// # Spec
+    /// Go: `url.ParseQuery`, which returns both in the same way.
+    pub fn parse_lossy(bytes: &[u8]) -> (Self, Option<FormError>) {
+        Self::read(bytes, Self::MOST)
+    }
+
+    /// The pairs that can be read, and the first error.
+    fn read(bytes: &[u8], most: usize) -> (Self, Option<FormError>) {
         // Before anything is kept: what is refused costs nothing.
         if bytes.iter().filter(|&&byte| byte == b'&').count() >= most && !bytes.is_empty() {
-            return Err(FormError::TooMany { most });
+            return (Self::default(), Some(FormError::TooMany { most }));
         }
-        let mut text = Vec::with_capacity(bytes.len());
+        let (mut text, mut ends, mut first) = (Vec::with_capacity(bytes.len()), Vec::new(), None);
         let mut at = 0;
         for pair in bytes.split(|&byte| byte == b'&') {
-            if !pair.is_empty() {
-                let (name, value) = decode_pair(pair, at, &mut text)?;
-                form.ends.push((name, value));
+            let start = text.len();
+            match decode_pair(pair, at, &mut text) {
+                _ if pair.is_empty() => {}
+                Ok(pair) => ends.push(pair),
+                Err(error) => {
+                    text.truncate(start);
+                    first.get_or_insert(error);
+                }
             }
             at += pair.len() + 1;
         }
-        form.text = String::from_utf8(text).map_err(|_| FormError::Utf8 { at: 0 })?;
-        Ok(form)
+        match String::from_utf8(text) {
+            Ok(text) => (Self { text, ends }, first),
+            // Each name and each value is UTF-8 by itself, and so is what they make together.
+            Err(_) => (Self::default(), Some(FormError::Utf8 { at: 0 })),
+        }
     }
 
     /// The first value with this name. Go: `Values.Get`.
@@ -258,6 +288,41 @@ mod tests {
             assert_eq!(Form::parse(text.as_bytes()).unwrap_err(), error, "{text}");
             assert_eq!(error.status(), 400);
         }
+    }
+
+    /// Rows of Go's TestParseQuery among others: which pairs are left, and what is wrong with the first that is not.
+    #[test]
+    fn a_bad_pair_is_told_and_does_not_lose_the_others() {
+        for (text, pairs, error) in [
+            ("a=1&b=2", &[("a", "1"), ("b", "2")][..], None),
+            ("q=100%", &[], Some(FormError::Escape { at: 5 })),
+            ("q=100%&page=2", &[("page", "2")], Some(FormError::Escape { at: 5 })),
+            ("page=2&q=%zz&sort=up", &[("page", "2"), ("sort", "up")], Some(FormError::Escape { at: 9 })),
+            ("a=1;b=2", &[], Some(FormError::Semicolon { at: 3 })),
+            ("a;b=1", &[], Some(FormError::Semicolon { at: 1 })),
+            ("a=%3B", &[("a", ";")], None),
+            ("a%3Bb=1", &[("a;b", "1")], None),
+            ("a=1&a=2;a=banana", &[("a", "1")], Some(FormError::Semicolon { at: 7 })),
+            ("a;b&c=1", &[("c", "1")], Some(FormError::Semicolon { at: 1 })),
+            ("a=1&b=2;c=3&d=4", &[("a", "1"), ("d", "4")], Some(FormError::Semicolon { at: 7 })),
+            ("a=1&b=2;a=3&c=%zz&d", &[("a", "1"), ("d", "")], Some(FormError::Semicolon { at: 7 })),
+            ("a=1&b=2;c=3", &[("a", "1")], Some(FormError::Semicolon { at: 7 })),
+            (";", &[], Some(FormError::Semicolon { at: 0 })),
+            ("a=1;", &[], Some(FormError::Semicolon { at: 3 })),
+            ("a=1&;", &[("a", "1")], Some(FormError::Semicolon { at: 4 })),
+            (";a=1&b=2", &[("b", "2")], Some(FormError::Semicolon { at: 0 })),
+            ("%=1&a=%ff&%c3=%a9&b", &[("b", "")], Some(FormError::Escape { at: 0 })),
+            ("a=%c3&%a9=b&c=%C3%A9", &[("c", "é")], Some(FormError::Utf8 { at: 0 })),
+            ("name%%20=1&name=2", &[("name", "2")], Some(FormError::Escape { at: 4 })),
+            ("&&", &[], None),
+            ("", &[], None),
+        ] {
+            let (form, first) = Form::parse_lossy(text.as_bytes());
+            assert_eq!((form.iter().collect::<Vec<_>>(), first), (pairs.to_vec(), error), "{text}");
+            assert_eq!(Form::parse(text.as_bytes()).err(), error, "{text}");
+        }
+        let (form, error) = Form::parse_lossy(vec!["a"; Form::MOST + 1].join("&").as_bytes());
+        assert_eq!((form.len(), error), (0, Some(FormError::TooMany { most: Form::MOST })));
     }
 
     #[test]

@@ -22,7 +22,7 @@
 //! | a control, `"`, `<`, `>` or a byte past ASCII in a target | 3986 §2 | controls 400, others taken | 400 |
 //! | ``[ ] | ^`` in a target, ``{ } \ ` `` in a query | 3986 §2: escaped; browsers send them bare | taken | taken |
 //! | `/%zz` | 3986 §2.1 | 400 | 400 |
-//! | `/?q=%zz` | 3986 §2.1 | taken | 400 |
+//! | `/?q=%zz`, `/?q=100%` | 3986 §2.1 | taken, raw; the form says so | taken, raw; the form says so |
 //! | `http://a/b` and `Host: a`, `Host: A:80` | 9112 §3.2.2 | taken | taken |
 //! | `http://a/b` and `Host: b` | 9112 §3.2.2: Host is ignored | taken | 400 |
 //! | `http://a` | 9110 §4.2.3: as `/` | path is empty | path is `/` |

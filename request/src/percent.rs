@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::byte;
 
-/// Replaces every `%` and two hexadecimal digits by the byte they write. A `%` without them stays as it is: the
-/// head's reader has refused it already, and here it can only come from elsewhere.
+/// Replaces every `%` and two hexadecimal digits by the byte they write. A `%` without them stays as it is: a request
+/// has none in its path, but may have some in its query.
 ///
 /// Borrows what has no escape. Go: `url.PathUnescape`, which refuses the stray `%`.
 pub fn percent_decode(escaped: &[u8]) -> Cow<'_, [u8]> {

@@ -26,7 +26,7 @@ pub enum TargetError {
         /// Where it is.
         at: u32,
     },
-    /// A `%` that is not followed by two hexadecimal digits.
+    /// A `%` in the path that is not followed by two hexadecimal digits.
     #[error("target has a malformed percent escape at byte {at}")]
     Escape {
         /// Where the `%` is.
@@ -88,16 +88,15 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Reads a whole target of a request with `method`.
     ///
-    /// Shape: `/path?query`, `http://host/path?query`, `host:port` for CONNECT, `*` for OPTIONS. Escapes are two
-    /// hexadecimal digits; bytes that RFC 3986 wants escaped but browsers send bare are taken where they cannot be
+    /// Shape: `/path?query`, `http://host/path?query`, `host:port` for CONNECT, `*` for OPTIONS. Escapes in the path are
+    /// two hexadecimal digits; those in the query are not looked at; bytes that RFC 3986 wants escaped but browsers send bare are taken where they cannot be
     /// mistaken: ``[ ] | ^`` anywhere, ``{ } \ ` `` in the query.
     ///
     /// # Errors
     /// [`TargetError`] (400).
     ///
     /// # Spec
-    /// RFC 9112 §3.2, RFC 3986 §3.3–3.4. Go: `url.ParseRequestURI`, which takes `#`, bytes past ASCII, any scheme and
-    /// malformed escapes in the query.
+    /// RFC 9112 §3.2, RFC 3986 §3.3–3.4. Go: `url.ParseRequestURI`, which takes `#`, bytes past ASCII and any scheme.
     pub fn parse(method: &str, raw: &'a [u8]) -> Result<Self, TargetError> {
         if let Some(at) = raw.iter().position(|&byte| !byte::is(byte, byte::TARGET)) {
             return Err(TargetError::Byte { at: Span::offset(at) });
@@ -132,8 +131,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What follows the first `?`, with its escapes: `Some("")` for a lone `?`. Read it with
-    /// [`Form`](crate::Form).
+    /// What follows the first `?`, as it was sent: `Some("")` for a lone `?`. Its escapes were not checked; read it with
+    /// [`Form`](crate::Form), which does.
     pub fn query(&self) -> Option<&'a str> {
         self.layout.query.map(|query| query.str(self.raw))
     }
@@ -167,7 +166,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The meaning of `target`, whose bytes are already known to be of [`byte::TARGET`].
+    /// The meaning of `target`. A byte that is not of [`byte::TARGET`] is an error, though not always at that byte.
     #[inline]
     pub(crate) fn read(method: &[u8], target: &[u8]) -> Result<Self, TargetError> {
         let connect = method == b"CONNECT";
@@ -248,14 +247,12 @@ fn escaped_path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<S
     let path = Span::new(start, end - start);
     match target.get(end) {
         None => Ok((path, None)),
-        Some(b'?') => {
-            let start = end + 1;
-            let end = run(target, start, byte::QUERY)?;
-            match target.get(end) {
-                None => Ok((path, Some(Span::new(start, end - start)))),
-                Some(_) => Err(TargetError::Byte { at: Span::offset(end) }),
-            }
-        }
+        // A query decides neither where the request ends nor who answers it, so a stray `%` in it is left to whoever
+        // reads it: every byte of a target may stand there.
+        Some(b'?') => match target[end..].iter().position(|&byte| !byte::is(byte, byte::TARGET)) {
+            None => Ok((path, Some(Span::new(end + 1, target.len() - end - 1)))),
+            Some(wrong) => Err(TargetError::Byte { at: Span::offset(end + wrong) }),
+        },
         Some(_) => Err(TargetError::Byte { at: Span::offset(end) }),
     }
 }
@@ -301,12 +298,29 @@ mod tests {
             ("GET", "/{", TargetError::Byte { at: 1 }),
             ("GET", "/%", TargetError::Escape { at: 1 }),
             ("GET", "http://a/%g0", TargetError::Escape { at: 9 }),
+            ("GET", "/%?%", TargetError::Escape { at: 1 }),
+            ("GET", "/{?%", TargetError::Byte { at: 1 }),
             ("GET", "http://a b/", TargetError::Byte { at: 8 }),
             ("GET", "http://a:x/", TargetError::Authority { at: 7 }),
             ("CONNECT", "/", TargetError::Form { at: 0 }),
         ] {
             assert_eq!(Target::parse(method, target.as_bytes()), Err(error), "{method} {target}");
             assert_eq!(error.status(), 400);
+        }
+    }
+
+    #[test]
+    fn a_malformed_escape_in_the_query_is_left_as_it_is() {
+        for (target, path, query) in [
+            ("/?q=100%", "/", "q=100%"),
+            ("/?%", "/", "%"),
+            ("/a?%zz&b=%4", "/a", "%zz&b=%4"),
+            ("/%20?{%}", "/%20", "{%}"),
+            ("http://a?%", "/", "%"),
+            ("/?a?%2", "/", "a?%2"),
+        ] {
+            let read = Target::parse("GET", target.as_bytes()).unwrap();
+            assert_eq!((read.raw(), read.path(), read.query()), (target, path, Some(query)));
         }
     }
 
