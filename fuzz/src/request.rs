@@ -1,8 +1,10 @@
 //! Targets of `quintet-request`.
 
+mod auth;
 mod hyper;
 mod naive;
 
+pub use auth::basic_auth;
 pub use hyper::versus_hyper;
 pub use naive::versus_naive;
 
@@ -22,6 +24,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("target", target),
     ("form", form),
     ("cookies", cookies),
+    ("basic_auth", basic_auth),
     ("trailers", trailers),
     ("versus_naive", versus_naive),
     ("versus_hyper", versus_hyper),

@@ -1,24 +1,22 @@
 //! Replays every seed and every regression through its target, on stable Rust.
 
-use std::{fs, path::Path};
+use quintet_fuzz::{check, inputs, targets};
 
 #[test]
 fn seeds_and_regressions_find_nothing() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut replayed = 0;
-    for (name, target) in quintet_fuzz::targets() {
-        let mut inputs = 0;
-        for folder in ["seeds", "regressions"] {
-            let Ok(files) = fs::read_dir(here.join(folder).join(name)) else { continue };
-            for file in files {
-                let path = file.expect("a readable folder").path();
-                target(&fs::read(&path).expect("a readable seed"));
-                inputs += 1;
+    let (mut replayed, mut findings) = (0, String::new());
+    for target in targets() {
+        let name = target.0;
+        let inputs = inputs(name).expect("readable folders");
+        assert!(!inputs.is_empty(), "target {name} has no seeds: a target that is never replayed proves nothing");
+        for (path, bytes) in inputs {
+            replayed += 1;
+            if let Err(said) = check(target, &bytes) {
+                findings += &format!("\ntarget {name}, file {}: {said}", path.display());
             }
         }
-        assert!(inputs > 0, "target {name} has no seeds: a target that is never replayed proves nothing");
-        replayed += inputs;
     }
+    assert!(findings.is_empty(), "of {replayed} inputs these are findings:{findings}");
     println!("{replayed} inputs replayed");
 }
 
@@ -31,11 +29,19 @@ fn every_target_survives_the_empty_input_and_noise() {
         state ^= state << 17;
         state.to_le_bytes()
     };
-    for (_, target) in quintet_fuzz::targets() {
-        target(b"");
+    for target in targets() {
         for length in 0..200 {
             let bytes: Vec<u8> = std::iter::repeat_with(&mut noise).flatten().take(length).collect();
-            target(&bytes);
+            if let Err(said) = check(target, &bytes) {
+                panic!("target {}, input b\"{}\": {said}", target.0, bytes.escape_ascii());
+            }
         }
     }
+}
+
+#[test]
+fn a_finding_names_what_the_target_said() {
+    let target: quintet_fuzz::Target = ("sample", |bytes| assert!(bytes.len() < 3, "{} bytes", bytes.len()));
+    assert_eq!(check(&target, b"ab"), Ok(()));
+    assert_eq!(check(&target, b"abc"), Err("3 bytes".to_owned()));
 }

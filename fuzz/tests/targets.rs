@@ -1,0 +1,150 @@
+//! Every pure public entry point has a target, and every target everything that belongs to one.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use quintet_fuzz::targets;
+
+/// Where bytes or text enter a crate without IO: file, function, and the target that gives it everything.
+const ENTRY_POINTS: &[(&str, &str, &str)] = &[
+    ("listener/src/addr.rs", "FromStr for Addr", "addr"),
+    ("listener/src/endpoint.rs", "FromStr for Endpoint", "addr"),
+    ("listener/src/class.rs", "classify", "backoff"),
+    ("conn/src/buffer.rs", "extend", "buffer"),
+    ("conn/src/output.rs", "extend", "output"),
+    ("request/src/auth.rs", "parse", "basic_auth"),
+    ("request/src/chunked.rs", "next", "chunked"),
+    ("request/src/cookies.rs", "parse", "cookies"),
+    ("request/src/form.rs", "parse", "form"),
+    ("request/src/framing.rs", "framing", "framing"),
+    ("request/src/head.rs", "parse", "head_again"),
+    ("request/src/parse.rs", "parse", "head"),
+    ("request/src/percent.rs", "percent_decode", "target"),
+    ("request/src/scan.rs", "look", "head_splits"),
+    ("request/src/target.rs", "parse", "target"),
+    ("request/src/trailers.rs", "is_forbidden_trailer", "trailers"),
+    ("mux/src/clean.rs", "clean_path", "mux_find"),
+    ("mux/src/explain.rs", "explain", "mux_find"),
+    ("mux/src/find.rs", "find", "mux_find"),
+    ("mux/src/host.rs", "canonical_host", "mux_find"),
+    ("mux/src/location.rs", "redirect_location", "mux_find"),
+    ("mux/src/pattern.rs", "FromStr for Pattern", "pattern"),
+    ("mux/src/pattern.rs", "parse", "pattern"),
+    ("mux/src/prefix.rs", "strip_path_prefix", "mux_find"),
+    ("server/src/sniff.rs", "sniff", "sniff"),
+];
+
+/// What looks like an entry point and has no target of its own: with the reason.
+const EXEMPT: &[(&str, &str, &str)] = &[
+    ("request/src/form.rs", "parse_at_most", "`parse` with another limit"),
+    ("request/src/parse.rs", "parse_by_the_book", "what the target `head` compares with"),
+    ("mux/src/escape.rs", "decode", "private to the crate; `mux_find` reads values through it"),
+    ("server/src/default_mux.rs", "handle", "`ServeMux::handle`"),
+    ("server/src/default_mux.rs", "handle_func", "`ServeMux::handle`"),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("fuzz/ is in the repository")
+}
+
+/// Every file of Rust below a folder, but for those that wait.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() {
+            if !path.ends_with("io") {
+                sources(&path, found);
+            }
+        } else if path.extension() == Some("rs".as_ref()) {
+            found.push(path);
+        }
+    }
+}
+
+/// The entry points that can be told by their look: functions (not methods) of bytes or text, whatever is named
+/// `parse…`, and `FromStr`.
+fn found() -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for layer in ["listener", "conn", "request", "mux", "server"] {
+        let mut files = Vec::new();
+        sources(&root().join(layer).join("src"), &mut files);
+        for path in files {
+            let text = fs::read_to_string(&path).expect("text");
+            let file = path.strip_prefix(root()).expect("a file below the root").display().to_string();
+            for line in text.lines() {
+                let code = line.trim_start();
+                if let Some(of) = code.strip_prefix("impl FromStr for ") {
+                    found.insert((file.clone(), format!("FromStr for {}", of.trim_end_matches([' ', '{']))));
+                }
+                let item = code.strip_prefix("pub const fn ").or_else(|| code.strip_prefix("pub fn "));
+                let Some((name, parameters)) = item.and_then(|item| item.split_once(['(', '<'])) else { continue };
+                let parameters = parameters.split(" -> ").next().unwrap_or_default();
+                let reads = parameters.contains("[u8]") || parameters.contains("str");
+                let free = code.len() == line.len();
+                if reads && (free || name.starts_with("parse")) {
+                    found.insert((file.clone(), name.to_owned()));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_pure_entry_point_has_a_target() {
+    let listed = ENTRY_POINTS.iter().chain(EXEMPT).map(|(file, name, _)| ((*file).to_owned(), (*name).to_owned()));
+    let listed: BTreeSet<_> = listed.collect();
+    let found = found();
+    assert!(found.len() > 15, "{found:?}");
+    let missing: Vec<_> = found.difference(&listed).collect();
+    assert!(missing.is_empty(), "give these a target, and ENTRY_POINTS a line: {missing:?}");
+    for (file, name, target) in ENTRY_POINTS {
+        assert!(quintet_fuzz::target(target).is_some(), "{file}, {name}: there is no target {target}");
+        let text = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let is = text.contains(&format!("fn {name}(")) || text.contains(&format!("fn {name}<"));
+        assert!(is || text.contains(&format!("impl {name}")), "{file} has no {name}");
+    }
+}
+
+#[test]
+fn a_target_has_a_file_a_binary_a_row_and_seeds() {
+    let here = root().join("fuzz");
+    let read = |path: &str| fs::read_to_string(here.join(path)).expect("text");
+    let (manifest, readme) = (read("Cargo.toml"), read("README.md"));
+    let mut names = BTreeSet::new();
+    for (name, _) in targets() {
+        assert!(names.insert(*name), "two targets are named {name}");
+        let file = read(&format!("fuzz_targets/{name}.rs"));
+        assert!(file.contains(&format!("::{name}(data)")), "fuzz_targets/{name}.rs runs another target");
+        let binary = format!("name = \"{name}\"\npath = \"fuzz_targets/{name}.rs\"\n");
+        assert!(manifest.contains(&binary), "Cargo.toml has no [[bin]] {name}");
+        assert!(readme.contains(&format!("\n| `{name}` | ")), "README.md does not say what {name} checks");
+        let seeds = quintet_fuzz::inputs(name).expect("readable folders").len();
+        assert!(seeds >= 3, "{name} has {seeds} seeds");
+    }
+    for folder in ["fuzz_targets", "seeds", "regressions"] {
+        for entry in fs::read_dir(here.join(folder)).expect("a readable folder") {
+            let path = entry.expect("a readable folder").path();
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            assert!(names.contains(&*name), "{folder}/{name} belongs to no target");
+        }
+    }
+}
+
+#[test]
+fn the_folders_that_the_readme_gives_to_cargo_fuzz_exist() {
+    let here = root().join("fuzz");
+    let readme = fs::read_to_string(here.join("README.md")).expect("text");
+    let commands: Vec<_> = readme.lines().filter(|line| line.contains("cargo +nightly fuzz run")).collect();
+    assert!(!commands.is_empty(), "the README runs no target");
+    for command in commands {
+        // libFuzzer writes into the first folder, and refuses one that does not exist.
+        for word in command.split(' ').filter(|word| word.contains('/')) {
+            let made = command.contains(&format!("mkdir -p {word} &&"));
+            assert!(made || here.join(word).is_dir(), "{command}: there is no {word}");
+        }
+    }
+}
