@@ -176,7 +176,7 @@ mod tests {
         *,
     };
     use crate::Retry;
-    use std::time::Duration;
+    use std::{future::poll_fn, task::Poll, time::Duration};
     use tokio::{
         sync::mpsc,
         time::{Instant, timeout},
@@ -349,6 +349,38 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn nobody_is_lost_between_many_listeners_on_many_threads() {
+        serve_everybody(How::ToItsEnd).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn nobody_is_lost_by_accepts_that_are_cancelled() {
+        serve_everybody(How::Cancelled).await;
+    }
+
+    #[derive(Clone, Copy)]
+    enum How {
+        ToItsEnd,
+        /// Dropped whenever it would have to wait, and begun anew.
+        Cancelled,
+    }
+
+    async fn accept<L: Listener>(listener: &mut L, how: How) -> io::Result<(L::Stream, Addr)> {
+        loop {
+            if let How::ToItsEnd = how {
+                return listener.accept().await;
+            }
+            let mut accepting = Box::pin(listener.accept());
+            let polled = poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await;
+            drop(accepting);
+            match polled {
+                Poll::Ready(accepted) => return accepted,
+                Poll::Pending => tokio::task::yield_now().await,
+            }
+        }
+    }
+
+    /// Four listeners that share three permits, and 500 clients for each of them.
+    async fn serve_everybody(how: How) {
         let permits = Permits::new(3);
         let (mut senders, mut servers) = (Vec::new(), Vec::new());
         for _ in 0..4 {
@@ -357,7 +389,7 @@ mod tests {
             let permits = permits.clone();
             servers.push(tokio::spawn(async move {
                 let mut accepted = 0;
-                while let Ok((stream, _)) = limit.accept().await {
+                while let Ok((stream, _)) = accept(&mut limit, how).await {
                     accepted += 1;
                     assert!(permits.available() < 3);
                     tokio::spawn(async move {
