@@ -50,10 +50,9 @@ fn what_they_link_to_exists() {
             assert!(target.exists(), "{}: {link}", path.display());
             links += 1;
         }
-        let own = "https://github.com/quintet-http/quintet/blob/main/";
-        for link in between(&text, own, ")") {
-            assert!(root().join(link).exists(), "{}: {own}{link}", path.display());
-            links += 1;
+        // Neither the repository's address nor docs.rs has anything before the first release.
+        for foreign in ["github.com/quintet-http", "docs.rs/quintet", "crates.io/crates/quintet"] {
+            assert!(!text.contains(foreign), "{}: {foreign} leads out of a clone; link to the file", path.display());
         }
     }
     assert!(links > 50, "{links} links");
@@ -91,4 +90,32 @@ fn the_fuzz_targets_they_run_exist() {
         }
     }
     assert!(targets > 10, "{targets} targets");
+}
+
+/// The first block of commands of a crate's README. `.ci/alone` runs it as it stands.
+#[test]
+fn what_they_tell_to_add_is_here() {
+    for layer in ["listener", "conn", "request", "mux", "server"] {
+        let text = fs::read_to_string(root().join(layer).join("README.md")).expect("text");
+        let commands = between(&text, "```sh\n", "```").next().expect("a block of commands");
+        let path = between(commands, "cargo add --path ../quintet/", "\n").next().unwrap_or_default();
+        let folder = path.split(' ').next().unwrap_or_default();
+        assert_eq!(folder, layer, "{commands}");
+        assert!(!commands.contains("cargo add quintet"), "{layer}: it is not published");
+        assert!(text.contains("Not on crates.io yet."), "{layer}/README.md does not say why it takes a path");
+    }
+}
+
+#[test]
+fn each_exercise_says_how_to_run_its_test() {
+    let sources = sources();
+    for layer in ["listener", "conn", "request", "mux", "server"] {
+        let text = fs::read_to_string(root().join(layer).join("README.md")).expect("text");
+        let exercise = between(&text, "\nAn exercise: ", "\n## ").next().expect("an exercise");
+        let command = format!("cargo test -p quintet-{layer} ");
+        let test = between(exercise, &command, "\n").next();
+        let test = test.unwrap_or_else(|| panic!("{layer}: no command runs the exercise's test"));
+        assert!(sources.contains(&format!("fn {test}(")), "{layer}: there is no test {test}");
+        assert!(exercise.contains(&format!("`{test}`")), "{layer}: the exercise does not say that {test} fails");
+    }
 }
