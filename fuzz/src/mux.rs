@@ -159,7 +159,9 @@ pub fn mux_find(data: &[u8]) {
         assert!(canonical_host(&other) != name || same(host) == same(&other), "{host:?} and {other:?}");
     }
     assert_eq!(clean_path(&clean_path(path)), clean_path(path));
-    assert!(redirect_location(host, path).bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+    let location = redirect_location(host, path);
+    assert!(location.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'\\'), "{location:?}");
+    assert!(!location.starts_with("//") || path.starts_with("//"), "{path:?} leads to {location:?}");
     assert!(strip_path_prefix(path, host).is_none_or(|rest| path.ends_with(rest)));
 }
 

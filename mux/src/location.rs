@@ -7,43 +7,50 @@ use crate::{clean::clean_path, escape::is_escaped_well};
 /// The `Location` for a redirect to `url` from a request for `path`, both escaped.
 ///
 /// A `url` with a scheme or a host stays as it is. Any other is resolved against the directory of `path` and cleaned;
-/// its query and fragment stay. Controls and bytes that are not ASCII are escaped.
+/// its query and fragment stay. Controls, spaces, backslashes and bytes that are not ASCII are escaped.
+///
+/// A `url` that names no host leads to none, however a browser reads it: browsers take `\` for `/`, remove tabs and line
+/// ends, and skip slashes before a host.
 ///
 /// # Spec
-/// RFC 9110 §10.2.2 allows a relative `Location`. Go: `http.Redirect` (server.go:2439), which also cleans a fragment
-/// that has no query before it.
+/// RFC 9110 §10.2.2 allows a relative `Location`; the URL Standard says how browsers read one. Go: `http.Redirect`
+/// (server.go:2439), which also cleans a fragment that has no query before it, sends backslashes and spaces as they are, and
+/// leaves a path alone in which an escape is malformed: from there `/\evil.example` and `///evil.example/%zz` leave the site.
 #[must_use]
 pub fn redirect_location(path: &str, url: &str) -> String {
-    if !is_relative(url) {
+    let (target, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    if has_scheme(target) || has_host(target) {
         return sendable(url);
     }
-    let (target, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
+    if target.starts_with('/') {
+        return sendable(&(clean_path(target) + rest));
+    }
+    // What cannot be resolved begins with neither a slash nor a scheme, so it stays within the directory.
+    if !is_escaped_well(target) || !rest.split_once('#').is_none_or(|(_, fragment)| is_escaped_well(fragment)) {
+        return sendable(url);
+    }
     let directory = path.rfind('/').map_or("/", |slash| &path[..=slash]);
-    let target =
-        if target.starts_with('/') { clean_path(target) } else { clean_path(&(directory.to_owned() + target)) };
-    sendable(&(target + rest))
+    sendable(&(clean_path(&(directory.to_owned() + target)) + rest))
 }
 
-/// Whether this is a reference to a path, a query or a fragment of the same host, and well escaped.
-fn is_relative(url: &str) -> bool {
-    let (rest, fragment) = url.split_once('#').unwrap_or((url, ""));
-    let path = rest.split('?').next().unwrap_or("");
-    // What has a colon in its first segment is a scheme, or nothing that could be resolved.
-    let has_scheme = path.split('/').next().is_some_and(|first| first.contains(':'));
-    !has_scheme && !has_host(path) && is_escaped_well(path) && is_escaped_well(fragment)
+/// Whether a colon stands in the first segment: behind a scheme, or behind nothing that could be resolved.
+fn has_scheme(target: &str) -> bool {
+    target.split('/').next().is_some_and(|first| first.contains(':'))
 }
 
 /// Whether this begins with `//host`; the third of three slashes ends an empty host.
-fn has_host(path: &str) -> bool {
-    let Some(authority) = path.strip_prefix("//").and_then(|rest| rest.split('/').next()) else { return false };
+fn has_host(target: &str) -> bool {
+    let Some(authority) = target.strip_prefix("//").and_then(|rest| rest.split('/').next()) else { return false };
     !authority.rsplit('@').next().unwrap_or("").is_empty()
 }
 
-fn sendable(url: &str) -> String {
+/// A reference as it is sent: visible ASCII without backslashes. Go escapes what is not ASCII, and with small digits too.
+pub(crate) fn sendable(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     for byte in url.bytes() {
         match byte {
-            b' '..=b'~' => out.push(char::from(byte)),
+            b'\\' => out.push_str("%5C"),
+            b'!'..=b'~' => out.push(char::from(byte)),
             byte => write!(out, "%{byte:02x}").expect("a string takes any text"),
         }
     }
@@ -101,7 +108,32 @@ mod tests {
 
     #[test]
     fn a_location_is_always_a_field_value() {
-        assert_eq!(redirect_location("/", "/a\r\nset-cookie: x"), "/a%0d%0aset-cookie: x");
+        assert_eq!(redirect_location("/", "/a\r\nset-cookie: x"), "/a%0d%0aset-cookie:%20x");
         assert_eq!(redirect_location("/", "http://h/é\0"), "http://h/%c3%a9%00");
+    }
+
+    #[test]
+    fn a_backslash_is_no_slash_and_leaves_no_site() {
+        for (url, location) in [
+            ("\\\\evil.example", "/x/%5C%5Cevil.example"),
+            ("/\\evil.example", "/%5Cevil.example"),
+            ("\\/evil.example", "/x/%5C/evil.example"),
+            ("/\\/evil.example/%zz", "/%5C/evil.example/%zz"),
+            ("\\\\evil.example:80/%zz", "%5C%5Cevil.example:80/%zz"),
+            ("///evil.example", "/evil.example"),
+            ("///evil.example/%zz", "/evil.example/%zz"),
+            ("////evil.example/%zz?q", "/evil.example/%zz?q"),
+            ("/.//evil.example/%zz", "/evil.example/%zz"),
+            ("/\t/evil.example", "/%09/evil.example"),
+            ("/\n/evil.example", "/%0a/evil.example"),
+            ("\t//evil.example", "/x/%09/evil.example"),
+            (" //evil.example", "/x/%20/evil.example"),
+            (" http://evil.example", "%20http://evil.example"),
+            ("\x01javascript:a", "%01javascript:a"),
+            ("/a?b=\\c#\\d", "/a?b=%5Cc#%5Cd"),
+            ("http://h\\@evil.example", "http://h%5C@evil.example"),
+        ] {
+            assert_eq!(redirect_location("/x/y", url), location, "{url:?}");
+        }
     }
 }

@@ -110,6 +110,7 @@ mod serve_mux {
         for (line, location, body) in [
             ("GET /b?q=1&r", "/b/?q=1&r", "<a href=\"/b/?q=1&amp;r\">Temporary Redirect</a>.\n\n"),
             ("POST /b", "/b/", ""),
+            ("GET /b?q=\\\\h", "/b/?q=%5C%5Ch", "<a href=\"/b/?q=%5C%5Ch\">Temporary Redirect</a>.\n\n"),
             ("GET //x/./y?", "/x/y?", "<a href=\"/x/y?\">Temporary Redirect</a>.\n\n"),
         ] {
             let reply = mux.call(request(line)).await;
@@ -142,6 +143,43 @@ mod serve_mux {
         });
         assert_eq!(ask(&mux, "GET /x").await, (404, "no /x".into()));
         assert_eq!(ask(&mux, "POST /a").await, (405, "only GET, HEAD".into()));
+        assert_eq!(field(&mux.call(request("POST /a")).await, "allow"), "GET, HEAD");
+    }
+
+    #[tokio::test]
+    async fn a_405_always_says_allow() {
+        let inner = ServeMux::new();
+        inner.handle("GET /x/a", echo);
+        let silent = ServeMux::new();
+        silent.handle("DELETE /y/a", echo);
+        silent.handle_method_not_allowed(async |_: Request| StatusCode::METHOD_NOT_ALLOWED);
+        let own = ServeMux::new();
+        own.handle("PUT /z/a", echo);
+        own.handle_method_not_allowed(async |_: Request| {
+            (StatusCode::METHOD_NOT_ALLOWED, [("allow", "PUT, TRACE")], "own")
+        });
+        let other = ServeMux::new();
+        other.handle("PUT /w/a", echo);
+        other.handle_method_not_allowed(async |_: Request| StatusCode::NOT_FOUND);
+        let mux = ServeMux::new();
+        mux.handle("/x/", inner);
+        mux.handle("/y/", silent);
+        mux.handle("/z/", own);
+        mux.handle("/w/", other);
+        mux.handle("GET /a", echo);
+        mux.handle("/s/", strip_prefix("/s", mux.clone()));
+        for (path, status, allow) in [
+            ("/a", 405, "GET, HEAD"),
+            ("/x/a", 405, "GET, HEAD"),
+            ("/s/a", 405, "GET, HEAD"),
+            ("/s/y/a", 405, "DELETE"),
+            ("/y/a", 405, "DELETE"),
+            ("/z/a", 405, "PUT, TRACE"),
+            ("/w/a", 404, ""),
+        ] {
+            let reply = mux.call(request(&format!("POST {path}"))).await;
+            assert_eq!((reply.status().as_u16(), field(&reply, "allow")), (status, allow.into()), "{path}");
+        }
     }
 
     #[tokio::test]
@@ -228,6 +266,10 @@ async fn a_redirect_says_where_and_shows_a_link() {
     assert_eq!((reply.status().as_u16(), field(&reply, "location")), (302, "/qux/foo?a=1&b=<\">".into()));
     assert_eq!(field(&reply, "content-type"), "text/html; charset=utf-8");
     assert_eq!(text(reply).await, "<a href=\"/qux/foo?a=1&amp;b=&lt;&#34;&gt;\">Found</a>.\n\n");
+    let reply = to("GET /red", "\\\\evil.com");
+    assert_eq!(field(&reply, "location"), "/%5C%5Cevil.com");
+    let reply = redirect_handler("/\\evil.com", StatusCode::FOUND).call(request("GET /red")).await;
+    assert_eq!(field(&reply, "location"), "/%5Cevil.com");
     let reply = to("HEAD /x", "/y");
     assert_eq!(field(&reply, "content-type"), "text/html; charset=utf-8");
     assert_eq!(text(reply).await, "");

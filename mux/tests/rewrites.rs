@@ -4,7 +4,7 @@
 #![cfg(feature = "handler")]
 
 use proptest::{collection::vec, prelude::*, sample::select};
-use quintet_mux::{Handler, Response, ServeMux, allow_query_semicolons, strip_prefix};
+use quintet_mux::{Handler, Response, ServeMux, allow_query_semicolons, redirect, redirect_location, strip_prefix};
 use quintet_request::Request;
 
 /// Answers with the URI that a service would be given, and its authority.
@@ -78,6 +78,90 @@ proptest! {
         let (path, authority) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
         prop_assert!(path.starts_with('/'), "{} without {}: {}", target, prefix, path);
         prop_assert_eq!(authority, form.trim_start_matches("http://"), "{} without {}", target, prefix);
+    }
+}
+
+/// What a browser makes of targets: slashes of both kinds, what it removes and what it skips.
+fn target() -> impl Strategy<Value = String> {
+    let piece = select(vec![
+        "/",
+        "/",
+        "//",
+        "\\",
+        "\\",
+        "\t",
+        "\n",
+        "\r",
+        " ",
+        "\u{0}",
+        "\u{7f}",
+        "evil.example",
+        "@",
+        ":",
+        "..",
+        ".",
+        "%2F",
+        "%5C",
+        "%09",
+        "%zz",
+        "?",
+        "#",
+        "a",
+        "[",
+        "é",
+        "\u{2028}",
+        "\u{ff0f}",
+    ]);
+    vec(piece, 0..7).prop_map(|pieces| pieces.concat())
+}
+
+/// Whether a target says itself that it is for another place.
+fn names_a_place(target: &str) -> bool {
+    let first = target.split(['/', '?', '#']).next().unwrap_or("");
+    let host = target.strip_prefix("//").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
+    first.contains(':') || host
+}
+
+/// The place where a browser that shows `http://site.example{path}` goes.
+fn follow(path: &str, location: &str) -> url::Url {
+    let base = url::Url::parse("http://site.example").and_then(|base| base.join(path)).expect("a base");
+    base.join(location).unwrap_or_else(|error| panic!("{location:?}: {error}"))
+}
+
+fn stays(url: &url::Url) -> bool {
+    url.origin() == url::Url::parse("http://site.example").expect("a base").origin() && url.username().is_empty()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_redirect_to_a_path_never_leaves_the_site(target in target(), from in select(vec!["/", "/a/b", "/a/", "//a"])) {
+        let location = redirect_location(from, &target);
+        prop_assert!(location.bytes().all(|byte| (b'!'..=b'~').contains(&byte) && byte != b'\\'), "{:?}", location);
+        if !names_a_place(&target) {
+            let seen = follow("/a/b", &location);
+            prop_assert!(stays(&seen), "{:?} leads by {:?} to {}", target, location, seen);
+        }
+    }
+
+    #[test]
+    fn no_redirect_of_a_mux_leaves_the_site(path in path(), query in select(vec!["", "?//evil.example", "?\\\\@h"])) {
+        let Ok(request) = Request::parse(format!("GET {path}{query} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()) else {
+            return Ok(());
+        };
+        let back = async |request: Request| redirect(&request, "", http::StatusCode::FOUND);
+        let mux = ServeMux::new();
+        mux.handle("/a/", back);
+        mux.handle("/b/{x}/", back);
+        // Without a mux before it, a path that is not clean arrives.
+        let handler = strip_prefix("/mount", strip_prefix("/", mux));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let reply = runtime.block_on(handler.call(request));
+        if let Some(location) = reply.header("location") {
+            let location = location.to_str().expect("text");
+            prop_assert!(stays(&follow("/mount/x", location)), "{:?} leads to {:?}", path, location);
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     kit::redirect_reply,
     response::Response,
 };
-use crate::{Found, InsertError, Mux, Pattern};
+use crate::{Found, InsertError, Mux, Pattern, location::sendable};
 
 /// Patterns and their handlers: the most specific pattern that matches a request answers it. Go: `http.ServeMux`.
 ///
@@ -126,7 +126,8 @@ impl ServeMux {
     }
 
     /// Answers what a pattern matches but for its method, in place of a plain 405. The methods that would match are
-    /// in the request's extension [`Allow`]. Only the first call counts.
+    /// in the request's extension [`Allow`]; a 405 without that field is sent with it (RFC 9110 §15.5.6). Only the first
+    /// call counts.
     pub fn handle_method_not_allowed(&self, handler: impl Handler) {
         let _ = self.0.method_not_allowed.set(BoxHandler::new(handler));
     }
@@ -199,8 +200,14 @@ impl ServeMux {
             Miss::Redirect { path } => Box::pin(ready(moved(&path, &request))),
             Miss::MethodNotAllowed { allow } => {
                 if let Some(own) = self.0.method_not_allowed.get() {
-                    request.set_extension(Allow(allow));
-                    return own.answer(request);
+                    request.set_extension(Allow(allow.clone()));
+                    return Box::pin(async move {
+                        let reply = own.answer(request).await;
+                        if reply.status() == StatusCode::METHOD_NOT_ALLOWED && reply.header("allow").is_none() {
+                            return reply.with_header("allow", allow);
+                        }
+                        reply
+                    });
                 }
                 let reply = Response::text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
                 Box::pin(ready(reply.with_header("allow", allow)))
@@ -229,7 +236,7 @@ enum Miss {
 /// 307 to a path, with the request's query.
 fn moved(path: &str, request: &Request) -> Response {
     let location = match request.query() {
-        Some(query) => format!("{path}?{query}"),
+        Some(query) => sendable(&format!("{path}?{query}")),
         None => path.to_owned(),
     };
     redirect_reply(request, &location, StatusCode::TEMPORARY_REDIRECT)
