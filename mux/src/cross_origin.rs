@@ -5,13 +5,13 @@
 
 use std::collections::HashSet;
 
-use crate::{Found, InsertError, Mux};
+use crate::{Found, InsertError, Mux, host};
 
 /// Which origins and which requests are trusted although they come from another site.
 ///
 /// GET, HEAD and OPTIONS pass: they are not to change anything. Others pass if the browser says that they come from
 /// the same origin or from no page at all; if it says nothing and there is no `Origin`, or one with the request's
-/// host; or if they are exempt.
+/// host (compared without case, RFC 9110 §4.2.3; Go compares bytes); or if they are exempt.
 ///
 /// # Example
 /// ```
@@ -52,19 +52,20 @@ impl CrossOrigin {
         Self::default()
     }
 
-    /// Trusts what comes with exactly this `Origin`: `scheme://host[:port]`.
+    /// Trusts what comes with this origin, `scheme://host[:port]`, as a browser writes it in `Origin`: in lower case, and
+    /// without the default port. So `https://Example.COM:443` trusts `https://example.com`; Go accepts both and finds the
+    /// first never.
     ///
     /// # Errors
-    /// [`OriginError`] if it is not of that form, and so could never match.
+    /// [`OriginError`] if it is not of that form, and so could never match. Go accepts a user before the host.
     pub fn add_trusted_origin(&mut self, origin: &str) -> Result<(), OriginError> {
-        let (_, host) = split_origin(origin).ok_or(OriginError::Scheme)?;
-        if host.is_empty() {
-            return Err(OriginError::Host);
-        }
+        let (scheme, host) = split_origin(origin).ok_or(OriginError::Scheme)?;
         if host.contains(['/', '?', '#']) {
             return Err(OriginError::Path);
         }
-        self.trusted.insert(origin.into());
+        let scheme = scheme.to_ascii_lowercase();
+        let host = host::of_origin(&scheme, host).ok_or(OriginError::Host)?;
+        self.trusted.insert(format!("{scheme}://{host}").into());
         Ok(())
     }
 
@@ -88,7 +89,9 @@ impl CrossOrigin {
         let refusal = match (source.site.unwrap_or(""), source.origin.unwrap_or("")) {
             ("same-origin" | "none", _) | ("", "") => return Ok(()),
             // The scheme is not known here: http to https passes, which only browsers from before 2023 can do.
-            ("", origin) if split_origin(origin).is_some_and(|(_, host)| host == source.host) => return Ok(()),
+            ("", origin) if split_origin(origin).is_some_and(|(_, host)| host.eq_ignore_ascii_case(source.host)) => {
+                return Ok(());
+            }
             ("", _) => CrossOriginError::Origin,
             _ => CrossOriginError::Site,
         };
@@ -141,8 +144,9 @@ pub enum OriginError {
     /// It does not begin with `scheme://`.
     #[error("an origin begins with a scheme and ://")]
     Scheme,
-    /// Nothing follows the scheme.
-    #[error("an origin has a host")]
+    /// What follows the scheme is no host, or no host and port: it is empty, has a user, or bytes that a browser would
+    /// write otherwise.
+    #[error("an origin has a host, and at most a port behind it")]
     Host,
     /// Something follows the host and port.
     #[error("an origin has no path, query or fragment")]
@@ -179,6 +183,9 @@ mod tests {
         ] {
             assert_eq!(CrossOrigin::new().check(&post(site, origin)), allowed, "{site:?} {origin:?}");
         }
+        // RFC 9110 4.2.3; a browser writes the origin in lower case, and the client its Host as it likes.
+        let shouted = Source { host: "Example.COM", ..post("", "https://example.com") };
+        assert_eq!(CrossOrigin::new().check(&shouted), Ok(()));
         let nameless = Source { host: "", ..post("", "null") };
         assert_eq!(CrossOrigin::new().check(&nameless), Err(CrossOriginError::Origin));
     }
@@ -207,8 +214,64 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_is_trusted_as_browsers_write_it() {
+        for (added, origin) in [
+            ("https://Trusted.Example", "https://trusted.example"),
+            ("HTTPS://trusted.example:443", "https://trusted.example"),
+            ("http://trusted.example:080", "http://trusted.example"),
+            ("http://trusted.example:443", "http://trusted.example:443"),
+            ("https://trusted.example:8443", "https://trusted.example:8443"),
+            ("https://trusted.example.", "https://trusted.example."),
+            ("https://[2001:DB8:0::1]:443", "https://[2001:db8::1]"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("capacitor://localhost", "capacitor://localhost"),
+            ("chrome-extension://abcdef", "chrome-extension://abcdef"),
+        ] {
+            let mut rules = CrossOrigin::new();
+            rules.add_trusted_origin(added).unwrap();
+            assert_eq!(rules.check(&post("cross-site", origin)), Ok(()), "{added:?} {origin:?}");
+            let other = origin.replace("://", "://not-");
+            assert!(rules.check(&Source { origin: Some(&other), ..post("cross-site", "") }).is_err(), "{other:?}");
+        }
+    }
+
+    /// Go's table of `TestCrossOriginProtectionAddTrustedOriginErrors` (csrf_test.go).
+    #[test]
+    fn what_go_refuses_to_trust_is_refused() {
+        for (origin, refused) in [
+            ("https://example.com", false),
+            ("https://example.com:8080", false),
+            ("http://example.com", false),
+            ("example.com", true),
+            ("https://", true),
+            ("https://example.com/", true),
+            ("https://example.com/path", true),
+            ("https://example.com?query=value", true),
+            ("https://example.com#fragment", true),
+            ("https://ex ample.com", true),
+            ("", true),
+            ("null", true),
+        ] {
+            assert_eq!(CrossOrigin::new().add_trusted_origin(origin).is_err(), refused, "{origin:?}");
+        }
+    }
+
+    #[test]
     fn a_text_that_is_no_origin_is_refused() {
         for (origin, error) in [
+            ("https://ex ample.com", OriginError::Host),
+            ("https://example.com\t", OriginError::Host),
+            ("https://u@example.com", OriginError::Host),
+            ("https://u:p@example.com", OriginError::Host),
+            ("https://*.example.com:x", OriginError::Host),
+            ("https://example.com:", OriginError::Host),
+            ("https://example.com:65536", OriginError::Host),
+            ("https://:443", OriginError::Host),
+            ("https://b\u{fc}cher.example", OriginError::Host),
+            ("https://h%2e", OriginError::Host),
+            ("https://[::1", OriginError::Host),
+            ("https://::1", OriginError::Host),
+            ("https://a.example https://b.example", OriginError::Path),
             ("", OriginError::Scheme),
             ("example.com", OriginError::Scheme),
             ("://example.com", OriginError::Scheme),

@@ -62,6 +62,25 @@ pub(crate) fn of_pattern(host: &str, connect: bool) -> Result<(Cow<'_, str>, Opt
     Ok((canonical_name(name), read))
 }
 
+/// The host and port of an origin as a browser writes them: canonical, without the default port of its scheme and without
+/// a dot removed, which browsers keep. `None` if this is no host, or no port.
+pub(crate) fn of_origin(scheme: &str, host: &str) -> Option<String> {
+    let (name, port) = split_port(host);
+    let port = match port {
+        Some(digits) => Some(read_port(digits)?),
+        None => None,
+    };
+    let name = match ipv6(name) {
+        Some(address) if name.starts_with('[') => format!("[{address}]"),
+        _ if !name.is_empty() && name.bytes().all(is_name_byte) => name.to_ascii_lowercase(),
+        _ => return None,
+    };
+    Some(match (scheme, port) {
+        (_, None) | ("http", Some(80)) | ("https", Some(443)) => name,
+        (_, Some(port)) => format!("{name}:{port}"),
+    })
+}
+
 /// What stands before the last colon and what behind, if that colon is no part of an address.
 fn split_port(host: &str) -> (&str, Option<&str>) {
     match host.rsplit_once(':') {
