@@ -104,7 +104,7 @@ fn config(args: &mut dyn Iterator<Item = String>) -> Result<(String, Config), Bo
             "--method" => limits.method = n,
             "--head-ms" => deadlines.head = time,
             "--idle-ms" => deadlines.idle = time,
-            "--stall-ms" => deadlines.stall = time,
+            "--stall-ms" => (deadlines.stall, deadlines.reply_stall) = (time, time),
             "--grace-ms" => deadlines.grace = time,
             "--linger-ms" => deadlines.linger = time,
             "--last-call-ms" => deadlines.last_call = time,

@@ -198,7 +198,7 @@ fn decisions(c: &mut Criterion) {
     group.bench_function("a wait for a body", |b| {
         let mut pace = Pace::default();
         b.iter(|| {
-            let deadline = pace.wait(black_box(1_000), &limits);
+            let deadline = pace.wait(black_box(1_000), Phase::Body, &limits);
             pace.moved(black_box(100), 1_000);
             deadline
         });

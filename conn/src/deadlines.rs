@@ -56,8 +56,15 @@ pub struct Deadlines {
     pub rate: u32,
     /// How long a body or a reply may be slower than [`rate`](Self::rate) at its beginning: 5 s.
     pub grace: Duration,
-    /// How long a body or a reply may stand still altogether: 30 s.
+    /// How long a body may stand still altogether, and how long a client that sends nothing more (FIN) is believed to wait
+    /// for a reply of which there is nothing to send: 30 s.
     pub stall: Duration,
+    /// How long a reply may stand still altogether: 60 s. nginx: `send_timeout`.
+    ///
+    /// That a client takes a reply is seen in steps: the kernel says that there is room again when half of what it may
+    /// hold unsent has gone (32 KiB with the listener's default of `TCP_NOTSENT_LOWAT`, a third of up
+    /// to 4 MiB where a system has none). A client slower than such a step in this time (550 B/s) may be cut off.
+    pub reply_stall: Duration,
     /// How long a client that is still sending is read and ignored after a final answer, so that the answer is not
     /// lost with the connection: 2 s. Go sleeps 500 ms without reading.
     pub linger: Duration,
@@ -74,6 +81,7 @@ impl Default for Deadlines {
             rate: 240,
             grace: Duration::from_secs(5),
             stall: Duration::from_secs(30),
+            reply_stall: Duration::from_secs(60),
             linger: Duration::from_secs(2),
             last_call: Duration::from_millis(500),
         }
@@ -84,7 +92,15 @@ impl Deadlines {
     /// No limits while the server runs, as Go's zero `Server`.
     pub fn none() -> Self {
         let never = Duration::MAX;
-        Deadlines { head: never, idle: never, rate: 0, grace: never, stall: never, ..Deadlines::default() }
+        Deadlines {
+            head: never,
+            idle: never,
+            rate: 0,
+            grace: never,
+            stall: never,
+            reply_stall: never,
+            ..Deadlines::default()
+        }
     }
 
     /// The same limits, each so much longer (rates stay): for a clock that may be so much behind.
@@ -96,6 +112,7 @@ impl Deadlines {
             rate: self.rate,
             grace: self.grace.saturating_add(by),
             stall: self.stall.saturating_add(by),
+            reply_stall: self.reply_stall.saturating_add(by),
             linger: self.linger.saturating_add(by),
             last_call: self.last_call.saturating_add(by),
         }
@@ -109,7 +126,8 @@ impl Deadlines {
             Phase::Head => self.head,
             Phase::Linger => self.linger,
             Phase::LastCall => self.last_call,
-            Phase::Body | Phase::Reply => self.stall,
+            Phase::Body => self.stall,
+            Phase::Reply => self.reply_stall,
         };
         after(now, limit)
     }
@@ -142,13 +160,14 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Begins, or goes on, to wait for the client.
+    /// Begins, or goes on, to wait for the client, which sends a body or takes a reply.
     ///
-    /// Returns the deadline of this wait: the earlier of standing still for [`Deadlines::stall`] and falling behind
+    /// Returns the deadline of this wait: the earlier of standing still for [`Deadlines::stall`]
+    /// (for [`Phase::Reply`], [`Deadlines::reply_stall`]) and falling behind
     /// [`Deadlines::rate`]. At the deadline itself it is late.
-    pub fn wait(&mut self, now: u64, limits: &Deadlines) -> u64 {
+    pub fn wait(&mut self, now: u64, phase: Phase, limits: &Deadlines) -> u64 {
         let since = *self.since.get_or_insert(now);
-        let still = after(since, limits.stall);
+        let still = limits.end(phase, since);
         if limits.rate == 0 {
             return still;
         }
@@ -206,6 +225,7 @@ mod tests {
         assert_eq!(limits.end(Phase::Head, 1_000), 11_000);
         assert_eq!(limits.end(Phase::Idle, 0), 75_000);
         assert_eq!(limits.end(Phase::Linger, 0), 2_000);
+        assert_eq!(limits.end(Phase::Reply, 0), 60_000);
         assert_eq!((limits.rate, limits.grace, limits.stall), (240, Duration::from_secs(5), Duration::from_secs(30)));
     }
 
@@ -214,7 +234,7 @@ mod tests {
         let limits = Deadlines::none();
         assert_eq!(limits.end(Phase::Head, 5), NEVER);
         assert_eq!(limits.end(Phase::Idle, 5), NEVER);
-        assert_eq!(Pace::default().wait(5, &limits), NEVER);
+        assert_eq!(Pace::default().wait(5, Phase::Body, &limits), NEVER);
     }
 
     #[test]
@@ -223,7 +243,7 @@ mod tests {
         let limits = Deadlines::default();
         let (mut pace, mut now) = (Pace::default(), 0);
         while now < 60_000 {
-            let deadline = pace.wait(now, &limits);
+            let deadline = pace.wait(now, Phase::Body, &limits);
             if deadline < now + 1000 {
                 assert!((5_000..5_100).contains(&deadline), "{deadline}");
                 return;
@@ -239,16 +259,16 @@ mod tests {
         let limits = Deadlines::default();
         let mut pace = Pace::default();
         pace.moved(10 << 20, 0);
-        assert_eq!(pace.wait(0, &limits), 30_000);
+        assert_eq!(pace.wait(0, Phase::Body, &limits), 30_000);
     }
 
     #[test]
     fn the_time_of_a_handler_does_not_count() {
         let limits = Deadlines::default();
         let mut pace = Pace::default();
-        assert_eq!(pace.wait(0, &limits), 5_000);
+        assert_eq!(pace.wait(0, Phase::Body, &limits), 5_000);
         pace.pause(1_000);
-        assert_eq!(pace.wait(60_000, &limits), 64_000);
+        assert_eq!(pace.wait(60_000, Phase::Body, &limits), 64_000);
     }
 
     proptest! {
@@ -260,7 +280,7 @@ mod tests {
             let limits = Deadlines { rate, ..Deadlines::default() };
             let (mut pace, mut now) = (Pace::default(), 0);
             for gap in gaps {
-                let deadline = pace.wait(now, &limits);
+                let deadline = pace.wait(now, Phase::Body, &limits);
                 // The definition, computed another way: late at the first moment when waited > grace + moved / rate.
                 let earned = (pace.moved * 1000).div_ceil(u64::from(rate));
                 let by_rate = (now + 5_000 + earned).checked_sub(pace.waited).expect("was in time so far");
@@ -272,7 +292,7 @@ mod tests {
                 // Exactly the rate, rounded up.
                 let due = (gap * u64::from(rate)).div_ceil(1000);
                 pace.moved(usize::try_from(due).unwrap(), now);
-                prop_assert!(pace.wait(now, &limits) >= now + 4_999, "a client at the rate keeps its grace");
+                prop_assert!(pace.wait(now, Phase::Body, &limits) >= now + 4_999, "a client at the rate keeps its grace");
                 pace.pause(now);
             }
         }

@@ -74,7 +74,7 @@ async fn a_client_that_sends_without_end_is_left_after_enough() {
 
 #[tokio::test]
 async fn a_client_that_never_reads_is_stopped_by_the_kernel() {
-    let short = Deadlines { grace: Duration::from_millis(200), stall: Duration::from_millis(400), ..limits() };
+    let short = Deadlines { grace: Duration::from_millis(200), reply_stall: Duration::from_millis(400), ..limits() };
     let conns = conns(short);
     let (_link, mut wire, mut client) = connected(&conns).await;
     let flood = tokio::spawn(async move {

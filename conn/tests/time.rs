@@ -328,7 +328,7 @@ mod reply {
                 client.read_exact(&mut vec![0; 1 << 20]).await.unwrap();
                 sleep(secs(3600)).await;
             });
-            assert!(timeout(secs(29), wire.flush()).await.is_err());
+            assert!(timeout(secs(59), wire.flush()).await.is_err());
             assert_eq!(wire.output.len(), (10 << 20) - (1 << 20) - 64 * 1024);
             assert_late(Phase::Reply, ends_after(secs(1), wire.flush()).await);
             reading.abort();
@@ -373,10 +373,10 @@ mod reply {
         let (_link, mut wire, peer) = scripted(&conns);
         wire.output.push(vec![0; 1 << 20].into());
         wire.flush().await.unwrap();
-        // A piece later, the client pauses: not five seconds, the grace of a beginning, but thirty.
+        // A piece later, the client pauses: not five seconds, the grace of a beginning, but sixty.
         peer.deaf();
         wire.output.push(vec![0; 1 << 20].into());
-        assert_late(Phase::Reply, ends_after(secs(30), wire.flush()).await);
+        assert_late(Phase::Reply, ends_after(secs(60), wire.flush()).await);
     }
 
     #[tokio::test(start_paused = true)]

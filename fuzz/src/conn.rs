@@ -187,6 +187,7 @@ pub fn deadlines(data: &[u8]) {
     let limits = Deadlines {
         grace: Duration::from_micros(u64::from(head[0]) * 40_700),
         stall: Duration::from_micros(u64::from(head[1]) * 201_300),
+        reply_stall: Duration::from_micros(u64::from(head[1]) * 301_300),
         rate: u32::from(head[2]) * u32::from(head[3]),
         idle: Duration::from_micros(u64::from(head[4]) * 300_100),
         ..Deadlines::default()
@@ -196,7 +197,8 @@ pub fn deadlines(data: &[u8]) {
         let end = Duration::from_millis(limits.end(phase, 1_000) - 1_000);
         let said = match phase {
             Phase::Idle => limits.idle,
-            Phase::Body | Phase::Reply => limits.stall,
+            Phase::Body => limits.stall,
+            Phase::Reply => limits.reply_stall,
             Phase::Head => limits.head,
             Phase::Linger => limits.linger,
             Phase::LastCall => limits.last_call,
@@ -210,7 +212,7 @@ pub fn deadlines(data: &[u8]) {
         now += u64::from(after) * 37;
         match event % 4 {
             0 => {
-                let deadline = pace.wait(now, &limits);
+                let deadline = pace.wait(now, Phase::Body, &limits);
                 let since = *since.get_or_insert(now);
                 let late = |at: u64| {
                     let at = at.max(since);

@@ -123,7 +123,7 @@ impl Patience {
             None => NEVER,
             Some(Phase::Body) => match link.moved_read() {
                 Some(read_by) => read_by,
-                None => self.read_pace.wait(conns.now(), conns.coarse()),
+                None => self.read_pace.wait(conns.now(), Phase::Body, conns.coarse()),
             },
             Some(Phase::Idle | Phase::Head | Phase::LastCall) if silent && link.is_leaving() => {
                 self.read_by = NEVER;
@@ -153,7 +153,7 @@ impl Patience {
         let Some(link) = &self.link else { return Ok(()) };
         self.write_by = match link.moved_write() {
             Some(write_by) => write_by,
-            None => self.write_pace.wait(link.conns.now(), link.conns.coarse()),
+            None => self.write_pace.wait(link.conns.now(), Phase::Reply, link.conns.coarse()),
         };
         self.wait()
     }
@@ -163,7 +163,8 @@ impl Patience {
         let Some(link) = &self.link else { return Ok(()) };
         if self.phase != Some(Phase::Reply) {
             self.phase = Some(Phase::Reply);
-            self.phase_end = link.conns.end(Phase::Reply);
+            // Nothing stands still on its way to the client: this is silence, as that of a body.
+            self.phase_end = link.conns.end(Phase::Body);
         }
         self.read_by = link.moved_write().unwrap_or(self.phase_end);
         self.wait()

@@ -61,6 +61,7 @@ fn limits() -> Deadlines {
         rate: 240,
         grace: Duration::from_millis(500),
         stall: Duration::from_millis(2_000),
+        reply_stall: Duration::from_millis(2_000),
         linger: Duration::from_millis(700),
         last_call: Duration::from_millis(300),
     }

@@ -32,7 +32,7 @@ pub struct TcpOptions {
     pub nodelay: bool,
     /// How many bytes of a reply, besides those on their way, the kernel takes before it says that it is full
     /// (`TCP_NOTSENT_LOWAT`; on Linux, nothing elsewhere). `None`: as many as its send buffer holds, by default up to
-    /// 4 MiB. Default: 128 KiB.
+    /// 4 MiB. Default: 64 KiB.
     ///
     /// Fewer, and a client that reads slowly holds less memory in the kernel and is seen to make progress in smaller
     /// steps: when half of the bytes have been sent, there is room again. It does not slow down a fast client, for
@@ -66,7 +66,7 @@ impl Default for TcpOptions {
             reuse_address: true,
             reuse_port: false,
             nodelay: true,
-            notsent_lowat: Some(128 * 1024),
+            notsent_lowat: Some(64 * 1024),
             keep_alive: Some(KeepAlive::default()),
             only_v6: false,
         }

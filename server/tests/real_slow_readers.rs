@@ -1,0 +1,138 @@
+//! Clients that read slowly, or never, on real sockets with small receive buffers.
+//!
+//! That a client reads is seen only in steps of what the kernel holds unsent, so what the limits mean is measured here.
+//! The suite runs with times a tenth and speeds ten times as great; `cargo test -p quintet-server --test
+//! real_slow_readers -- --ignored` runs it with the defaults, for three minutes.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod support;
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use quintet_server::{Config, Deadlines, Request, Response, Server};
+use socket2::{Domain, Socket, Type};
+use support::on_loopback;
+use tokio::time::sleep;
+
+const KIB: usize = 1024;
+const LARGE: usize = 20 << 20;
+
+/// The defaults, so many times as fast.
+fn deadlines(times: u32) -> Deadlines {
+    let default = Deadlines::default();
+    Deadlines {
+        rate: default.rate * times,
+        grace: default.grace / times,
+        stall: default.stall / times,
+        reply_stall: default.reply_stall / times,
+        ..default
+    }
+}
+
+fn serving(times: u32) -> (Server<impl quintet_server::Handler>, String) {
+    let config = Config { deadlines: deadlines(times), ..Config::default() };
+    let large = async |_: Request| Response::new(vec![b'x'; LARGE]).with_content_type("text/plain");
+    let server = Server::with(large, config);
+    let (addr, _) = on_loopback(&server);
+    (server, addr)
+}
+
+/// A client that asked, with a receive buffer of about 4 KiB.
+fn ask(addr: &str) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4 * KIB).unwrap();
+    socket.connect(&addr.parse::<SocketAddr>().unwrap().into()).unwrap();
+    let mut client = TcpStream::from(socket);
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    client
+}
+
+/// Reads at this speed, in bytes per second, for this long; how long it was served.
+fn read_at(addr: &str, speed: usize, span: Duration) -> Duration {
+    let mut client = ask(addr);
+    let (start, mut read) = (Instant::now(), 0_u64);
+    let mut buffer = vec![0; (speed / 20).max(1)];
+    while start.elapsed() < span {
+        match client.read(&mut buffer) {
+            Ok(0) | Err(_) => return start.elapsed(),
+            Ok(n) => read += n as u64,
+        }
+        let due = Duration::from_secs_f64(read as f64 / speed as f64);
+        thread::sleep(due.saturating_sub(start.elapsed()));
+    }
+    span
+}
+
+/// Readers at these speeds are served for this long, all at once.
+async fn are_served(times: u32, speeds: [usize; 4], span: Duration) {
+    let (_server, addr) = serving(times);
+    let readers = speeds.map(|speed| {
+        let addr = addr.clone();
+        tokio::task::spawn_blocking(move || (speed, read_at(&addr, speed, span)))
+    });
+    for reader in readers {
+        let (speed, served) = reader.await.unwrap();
+        assert_eq!(served, span, "a reader of {speed} B/s was cut off after {served:?}");
+    }
+}
+
+#[tokio::test]
+async fn steady_slow_readers_are_served_ten_times_as_fast() {
+    are_served(10, [10 * KIB, 40 * KIB, 200 * KIB, 400 * KIB], Duration::from_secs(10)).await;
+}
+
+#[tokio::test]
+#[ignore = "three minutes"]
+async fn steady_slow_readers_are_served() {
+    are_served(1, [KIB, 4 * KIB, 20 * KIB, 40 * KIB], Duration::from_secs(150)).await;
+}
+
+/// A reader of less than a step (32 KiB) in the time that a reply may stand still is cut off, as documented.
+#[tokio::test]
+async fn a_reader_below_a_step_in_the_stall_is_cut_off() {
+    let (_server, addr) = serving(20);
+    let span = Duration::from_secs(12);
+    let served = tokio::task::spawn_blocking(move || read_at(&addr, 4 * KIB, span)).await.unwrap();
+    assert!(served < span);
+}
+
+/// The sockets of this local port that are not listening, as `/proc/net/tcp` lists them: state and bytes unsent.
+fn sockets(port: u16) -> Vec<(u8, u64)> {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let of_port = format!(":{port:04X}");
+    let row = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let state = u8::from_str_radix(fields.get(3)?, 16).ok()?;
+        let unsent = u64::from_str_radix(fields.get(4)?.split(':').next()?, 16).ok()?;
+        (fields[1].ends_with(&of_port) && state != 0x0A).then_some((state, unsent))
+    };
+    table.lines().skip(1).filter_map(row).collect()
+}
+
+#[tokio::test]
+async fn clients_that_never_read_leave_no_socket_in_the_kernel() {
+    let (server, addr) = serving(100);
+    let port = addr.rsplit(':').next().unwrap().parse().unwrap();
+    let stalled: Vec<TcpStream> = (0..40).map(|_| ask(&addr)).collect();
+    let start = Instant::now();
+    let mut most = 0;
+    while server.counts().total() > 0 || start.elapsed() < Duration::from_millis(500) {
+        most = most.max(sockets(port).iter().map(|(_, unsent)| unsent).sum());
+        sleep(Duration::from_millis(20)).await;
+        assert!(start.elapsed() < Duration::from_secs(10), "they were not given up");
+    }
+    assert!(most > 0 && most < 40 * 256 * KIB as u64, "{most} bytes in the kernel for 40 clients");
+    let given_up = Instant::now();
+    while !sockets(port).is_empty() {
+        sleep(Duration::from_millis(20)).await;
+        assert!(given_up.elapsed() < Duration::from_secs(5), "left in the kernel: {:?}", sockets(port));
+    }
+    drop(stalled);
+}
