@@ -17,10 +17,12 @@ impl<H: Handler> Server<H> {
     /// another thread.
     ///
     /// # Errors
+    /// [`ServeError::Closed`] if the server was shut down before, and then nothing is listened on;
     /// [`ServeError::Listen`] if the address cannot be listened on; else the first error of a thread, at which the others
     /// are shut down.
     pub fn serve_per_core(&self, addr: &str, threads: NonZeroUsize) -> Result<(), ServeError> {
         let failed = |source| ServeError::Listen { addr: addr.to_owned(), source };
+        self.shared.check_open()?;
         let listeners = reuse_port(addr, threads.get()).map_err(failed)?;
         together(self.serve_each(listeners).map_err(failed)?)
     }

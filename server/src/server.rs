@@ -143,7 +143,7 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
     pub async fn listen_and_serve(&self, addr: &str) -> Result<(), ServeError> {
-        self.serve(listen_at(addr)?).await
+        self.serve(self.shared.listen(addr)?).await
     }
 
     /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this patience; a
@@ -155,7 +155,7 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on, and no signal is waited for.
     pub async fn run(&self, addr: &str, patience: Duration) -> Result<Report, ServeError> {
-        self.serve_until_signal(listen_at(addr)?, patience).await
+        self.serve_until_signal(self.shared.listen(addr)?, patience).await
     }
 
     /// Shuts down: closes the listeners at once, then each connection as it finishes its request, and after
@@ -234,10 +234,6 @@ impl<H: Handler> Server<H> {
     }
 }
 
-fn listen_at(addr: &str) -> Result<Socket, ServeError> {
-    listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })
-}
-
 impl<H: Handler> Shared<H> {
     /// Opens an accept loop: the listener as it is served, and the connections to come.
     pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, Door<'_, H>), ServeError> {
@@ -263,6 +259,17 @@ impl<H: Handler> Shared<H> {
 }
 
 impl<H> Shared<H> {
+    fn listen(&self, addr: &str) -> Result<Socket, ServeError> {
+        self.check_open()?;
+        listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })
+    }
+
+    /// Before an address is listened on: after a shutdown it is not opened even for a moment, and a Unix socket's file
+    /// is not replaced. Go: `Server.ListenAndServe`, which asks `shuttingDown` first.
+    pub(crate) fn check_open(&self) -> Result<(), ServeError> {
+        if self.doors().stopping { Err(ServeError::Closed) } else { Ok(()) }
+    }
+
     /// Whether the reply to a connection's `served`-th request is to be its last. While the server shuts down, requests
     /// that are already here (`ahead`) are answered first.
     #[inline]

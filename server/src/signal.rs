@@ -1,9 +1,13 @@
 //! Serving until the process is told to stop.
 
-use std::{convert::Infallible, future::pending, io, pin::pin, time::Duration};
+use std::{convert::Infallible, future::pending, pin::pin, time::Duration};
 
 use quintet_listener::Listener;
 use quintet_mux::Handler;
+#[cfg(unix)]
+use tokio::signal::unix;
+#[cfg(windows)]
+use tokio::signal::windows;
 
 use crate::{
     select::{Either, select},
@@ -20,8 +24,9 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on, and are not waited for.
     pub async fn serve_until_signal<L: Listener>(&self, listener: L, patience: Duration) -> Result<Report, ServeError> {
+        let mut signals = Signals::new();
         let mut serving = pin!(self.serve(listener));
-        if let Either::First(ended) = select(serving.as_mut(), signal()).await {
+        if let Either::First(ended) = select(serving.as_mut(), signals.next()).await {
             // Shut down from elsewhere: whoever did it has the report, and what is under way is finished here, too.
             ended?;
             self.drained().await;
@@ -32,7 +37,7 @@ impl<H: Handler> Server<H> {
             let _ = serving.await;
             pending::<Infallible>().await
         };
-        match select(self.drain(patience), closing).await {
+        match select(self.drain(patience, &mut signals), closing).await {
             Either::First(report) => Ok(report),
             Either::Second(never) => match never {},
         }
@@ -44,36 +49,70 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropped before a signal, nothing happened; afterwards the server goes on shutting down without a deadline.
     pub async fn until_signal(&self, patience: Duration) -> Report {
-        signal().await;
-        self.drain(patience).await
+        let mut signals = Signals::new();
+        signals.next().await;
+        self.drain(patience, &mut signals).await
     }
 
-    async fn drain(&self, patience: Duration) -> Report {
-        match select(self.shutdown(patience), signal()).await {
+    async fn drain(&self, patience: Duration, signals: &mut Signals) -> Report {
+        match select(self.shutdown(patience), signals.next()).await {
             Either::First(report) => report,
             Either::Second(()) => self.close().await,
         }
     }
 }
 
-/// Resolves at the next SIGTERM or Ctrl-C; never, where signals cannot be had.
-async fn signal() {
-    if next_signal().await.is_err() {
-        pending::<()>().await;
+/// SIGTERM and Ctrl-C, from when this was made: a signal that comes between two waits is there at the second. Several of
+/// one kind that come before one of them was seen are one, as everywhere on Unix.
+struct Signals {
+    #[cfg(unix)]
+    terminate: Option<unix::Signal>,
+    #[cfg(unix)]
+    interrupt: Option<unix::Signal>,
+    #[cfg(windows)]
+    interrupt: Option<windows::CtrlC>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> Self {
+        let listen = |kind| unix::signal(kind).ok();
+        Signals { terminate: listen(unix::SignalKind::terminate()), interrupt: listen(unix::SignalKind::interrupt()) }
+    }
+
+    /// Resolves at the next signal; never, where signals cannot be had.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a signal that was not returned comes at the next call.
+    async fn next(&mut self) {
+        async fn recv(signal: &mut Option<unix::Signal>) {
+            if let Some(signal) = signal {
+                if signal.recv().await.is_some() {
+                    return;
+                }
+            }
+            pending::<()>().await;
+        }
+        select(recv(&mut self.terminate), recv(&mut self.interrupt)).await;
     }
 }
 
-/// Resolves at the next SIGTERM or Ctrl-C.
-#[cfg(unix)]
-async fn next_signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    select(terminate.recv(), interrupt.recv()).await;
-    Ok(())
-}
+#[cfg(windows)]
+impl Signals {
+    fn new() -> Self {
+        Signals { interrupt: windows::ctrl_c().ok() }
+    }
 
-/// Resolves at the next Ctrl-C.
-#[cfg(not(unix))]
-async fn next_signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+    /// Resolves at the next Ctrl-C; never, where it cannot be had.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: a signal that was not returned comes at the next call.
+    async fn next(&mut self) {
+        if let Some(interrupt) = &mut self.interrupt {
+            if interrupt.recv().await.is_some() {
+                return;
+            }
+        }
+        pending::<()>().await;
+    }
 }

@@ -1,0 +1,55 @@
+//! Signals that come close together. One test at a time, because a signal is for the whole process.
+
+#![cfg(unix)]
+
+mod support;
+
+use std::{process::Command, time::Duration};
+
+use quintet_server::{Report, Server};
+use support::{bounded, eventually, in_memory};
+use tokio::task::JoinHandle;
+
+/// Sends these signals to this process, one right after the other.
+fn send(signals: &[&str]) {
+    let pid = std::process::id();
+    let script: String = signals.iter().map(|name| format!("kill -s {name} {pid};")).collect();
+    assert!(Command::new("sh").args(["-c", &script]).status().expect("a shell").success());
+}
+
+/// A server with one request that is never answered, in the hands of [`Server::until_signal`].
+async fn at_work() -> (Server<impl quintet_server::Handler>, JoinHandle<Report>) {
+    let server = Server::new(async |_| {
+        std::future::pending::<()>().await;
+    });
+    let (dial, _) = in_memory(&server);
+    let mut client = dial.connect();
+    client.get("/").await;
+    eventually("at work", || server.counts().active == 1).await;
+    tokio::spawn(async move { client.rest().await });
+    let own = server.clone();
+    let waits = tokio::spawn(async move { own.until_signal(Duration::from_secs(3600)).await });
+    // Signals are listened to when it first runs; before that they would end the process.
+    tokio::task::yield_now().await;
+    (server, waits)
+}
+
+#[tokio::test]
+async fn no_signal_is_lost_between_two_waits() {
+    bounded(async {
+        for round in 0..100 {
+            let (_server, waits) = at_work().await;
+            // Both may be there before the first is seen.
+            send(if round % 2 == 0 { &["TERM", "INT"] } else { &["INT", "TERM"] });
+            assert_eq!(waits.await.expect("no panic"), Report { drained: 0, aborted: 1 }, "round {round}");
+        }
+        for round in 0..50 {
+            let (server, waits) = at_work().await;
+            send(&["TERM"]);
+            server.stopping().await;
+            send(&["TERM"]); // the same once more, as soon as the first was seen
+            assert_eq!(waits.await.expect("no panic"), Report { drained: 0, aborted: 1 }, "round {round}");
+        }
+    })
+    .await;
+}
