@@ -7,15 +7,26 @@
 //!
 //! Other addresses to try: :9090 (IPv4 and IPv6)   localhost:9090   [::1]:9090   unix:accept.sock (nc -U accept.sock)
 
+use anyhow::Context;
+use quintet_examples::{arguments, errln, outln};
 use quintet_listener::{Limit, Listener, Retry, listen};
 use tokio::io::AsyncWriteExt;
 
+/// The command line.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// Where to listen: `:port`, `host:port` or `unix:path`
+    #[arg(default_value = ":9090")]
+    addr: String,
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
-    let addr = std::env::args().nth(1).unwrap_or_else(|| ":9090".to_owned());
-    let limited = Limit::new(listen(&addr)?, 100);
-    let mut listener = Retry::new(limited).on_error(|error| eprintln!("{error}"));
-    println!("listening on {}", listener.local_addr()?);
+async fn main() -> anyhow::Result<()> {
+    let Arguments { addr } = arguments(include_str!("01_accept.rs"));
+    let listener = listen(&addr).with_context(|| format!("cannot listen on {addr}"))?;
+    let limited = Limit::new(listener, 100);
+    let mut listener = Retry::new(limited).on_error(|error| errln!("{error}"));
+    outln!("listening on {}", listener.local_addr()?);
 
     let (health, freed) = (listener.health(), listener.freed());
     loop {
@@ -25,17 +36,17 @@ async fn main() -> std::io::Result<()> {
             _ = tokio::signal::ctrl_c() => break,
         };
         let number = health.report().accepted;
-        println!("{number}: {peer}");
+        outln!("{number}: {peer}");
 
         // When it is dropped its permit goes back, and whoever waits for a descriptor is told.
         let mut stream = freed.on_drop(stream);
         tokio::spawn(async move {
             let hello = format!("hello {peer}, you are number {number}\n");
             if let Err(error) = stream.write_all(hello.as_bytes()).await {
-                eprintln!("{peer}: {error}");
+                errln!("{peer}: {error}");
             }
         });
     }
-    println!("\n{} accepted", health.report().accepted);
+    outln!("\n{} accepted", health.report().accepted);
     Ok(())
 }

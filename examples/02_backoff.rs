@@ -8,6 +8,7 @@
 
 use std::{io, time::Instant};
 
+use quintet_examples::{NoArguments, arguments, outln};
 use quintet_listener::{Addr, Listener, Retry, UnixName};
 use tokio::{
     io::{DuplexStream, duplex},
@@ -28,10 +29,10 @@ impl Listener for OutOfDescriptors {
         let waited = self.last.elapsed().as_millis();
         self.last = Instant::now();
         if self.attempts == 11 || self.attempts == 14 {
-            println!("attempt {:2} after {waited:4} ms: accepted", self.attempts);
+            outln!("attempt {:2} after {waited:4} ms: accepted", self.attempts);
             return Ok((duplex(64).0, Addr::Unix(UnixName::Unnamed)));
         }
-        println!("attempt {:2} after {waited:4} ms: EMFILE", self.attempts);
+        outln!("attempt {:2} after {waited:4} ms: EMFILE", self.attempts);
         Err(io::Error::from_raw_os_error(24))
     }
 
@@ -41,19 +42,20 @@ impl Listener for OutOfDescriptors {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> io::Result<()> {
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("02_backoff.rs"));
     let failing = OutOfDescriptors { attempts: 0, last: Instant::now() };
-    let mut listener = Retry::new(failing).on_error(|error| println!("    the log: {error}"));
+    let mut listener = Retry::new(failing).on_error(|error| outln!("    the log: {error}"));
     let (freed, health) = (listener.freed(), listener.health());
 
     tokio::spawn(async move {
         sleep(Duration::from_millis(2600)).await;
-        println!("    a connection of ours closes");
+        outln!("    a connection of ours closes");
         freed.notify();
     });
     for _ in 0..2 {
         listener.accept().await?;
     }
-    println!("{:#?}", health.report());
+    outln!("{:#?}", health.report());
     Ok(())
 }

@@ -8,7 +8,9 @@
 //! You see:  every line again; here, why each client went.
 //! End:      Ctrl-C. A line that was begun is still echoed.
 
+use anyhow::Context;
 use quintet_conn::{Conn, Conns, Deadlines, Filled, Phase, State, WireError};
+use quintet_examples::{NoArguments, arguments, outln};
 use quintet_listener::{Listener, Retry, Stream, listen};
 use std::time::Duration;
 
@@ -49,13 +51,14 @@ async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("03_echo.rs"));
     // A line must be whole within five seconds of its first byte, and the next begin within ten.
     let limits = Deadlines { head: Duration::from_secs(5), idle: Duration::from_secs(10), ..Deadlines::default() };
-    let mut listener = Retry::new(listen(":9090")?);
+    let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
     let conns = Conns::new(limits, listener.local_addr().ok(), None);
     tokio::spawn(conns.sweep()); // the only clock: it wakes connections that are late
-    println!("listening on {}", listener.local_addr()?);
+    outln!("listening on {}", listener.local_addr()?);
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,
@@ -64,13 +67,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let conn = conns.admit(stream, peer.clone());
         tokio::spawn(async move {
             match echo(conn).await {
-                Ok(why) => println!("{peer} {why}"),
-                Err(error) => println!("{peer}: {error}"),
+                Ok(why) => outln!("{peer} {why}"),
+                Err(error) => outln!("{peer}: {error}"),
             }
         });
     }
     drop(listener); // nobody new
-    println!("\n{:?}", conns.counts());
+    outln!("\n{:?}", conns.counts());
     conns.stop(); // who is silent has half a second left, who is in the middle of a line may finish it
     conns.empty().await;
     Ok(())

@@ -5,13 +5,17 @@
 //! What you see:  method, target and fields, what the head decides about the connection, and what is left over.
 //!
 //! Then try what others accept:  two Host lines · 'Host : a' · \n for \r\n · both Content-Length and
-//! Transfer-Encoding · 'GET http://b/ …' with 'Host: a'.  You see the status to answer, the reason, and the byte.
+//! Transfer-Encoding · 'GET http://b/ …' with 'Host: a'.  You see the status to answer, the reason, and the byte;
+//! the exit status is 1.
 
 use std::io::Read;
 
+use anyhow::bail;
+use quintet_examples::{NoArguments, arguments, outln};
 use quintet_request::{Form, HeadRef, Index, Limits, Scan};
 
-fn main() -> std::io::Result<()> {
+fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("05_parse.rs"));
     let limits = Limits::default();
     let (mut scan, mut index) = (Scan::new(&limits), Index::default());
     let (mut bytes, mut piece) = (Vec::new(), [0; 1024]);
@@ -27,19 +31,15 @@ fn main() -> std::io::Result<()> {
             Ok(Some(_)) => break,
             Ok(None) if read > 0 => {}
             Ok(None) => {
-                println!("not a whole head yet: {} bytes, and no more came", bytes.len());
-                return Ok(());
+                bail!("not a whole head yet: {} bytes, and no more came", bytes.len());
             }
-            Err(error) => {
-                println!("refused with {}: {error}", error.status());
-                return Ok(());
-            }
+            Err(error) => bail!("refused with {}: {error}", error.status()),
         }
     }
 
     let head = HeadRef::new(&bytes, &index);
     let target = head.target();
-    println!(
+    outln!(
         "{} {:?} of {:?}",
         head.method(),
         target.decoded_path().unwrap_or_default(),
@@ -47,16 +47,16 @@ fn main() -> std::io::Result<()> {
     );
     for (name, value) in target.query().and_then(|query| Form::parse(query.as_bytes()).ok()).unwrap_or_default().iter()
     {
-        println!("  query   {name:?} is {value:?}");
+        outln!("  query   {name:?} is {value:?}");
     }
     for (name, value) in head.headers() {
-        println!("  field   {name}: {}", value.escape_ascii());
+        outln!("  field   {name}: {}", value.escape_ascii());
     }
     for cookie in head.cookies().iter() {
-        println!("  cookie  {} is {:?}", cookie.name, cookie.value);
+        outln!("  cookie  {} is {:?}", cookie.name, cookie.value);
     }
-    println!("{:?}, body: {:?}", head.version(), head.framing());
-    println!("keep alive: {}, waits for 100: {}", head.keep_alive(), head.expects_continue());
-    println!("{} bytes of head, {} left over", index.len(), bytes.len() - index.len());
+    outln!("{:?}, body: {:?}", head.version(), head.framing());
+    outln!("keep alive: {}, waits for 100: {}", head.keep_alive(), head.expects_continue());
+    outln!("{} bytes of head, {} left over", index.len(), bytes.len() - index.len());
     Ok(())
 }

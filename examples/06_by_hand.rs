@@ -8,7 +8,9 @@
 //! You see:  the request line and the body again, twice on one connection; and a refusal that says why.
 //! End:      Ctrl-C. Requests that are under way are finished first.
 
+use anyhow::Context;
 use quintet_conn::{Conn, Conns, Deadlines};
+use quintet_examples::{NoArguments, arguments, outln};
 use quintet_listener::{Listener, Retry, Stream, listen};
 use quintet_request::{Limits, Requests, Reuse};
 use std::sync::Arc;
@@ -61,9 +63,10 @@ async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut listener = Retry::new(listen(":9090")?);
-    println!("listening on {}", listener.local_addr()?);
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("06_by_hand.rs"));
+    let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
+    outln!("listening on {}", listener.local_addr()?);
     let (conns, limits) = (Conns::new(Deadlines::default(), None, None), Arc::<Limits>::default());
     tokio::spawn(conns.sweep());
     loop {

@@ -4,9 +4,11 @@
 //! Run it:        cargo run --example 07_frames                         (the capture that comes with it)
 //!                cargo run --example 07_frames -- your.capture         (the client's half of a connection)
 //! What you see:  six requests with their bodies, joined from chunks where they were sent so, and trailers; then a
-//!                seventh with two lengths, where the reading must stop: nobody can tell where an eighth begins.
+//!                seventh with two lengths, where the reading must stop: nobody can tell where an eighth begins. Exit status 1.
 
+use anyhow::{Context, bail};
 use http::HeaderMap;
+use quintet_examples::{arguments, outln};
 use quintet_request::{Chunked, Framing, Head, Limits};
 
 const CAPTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/pipelined.http");
@@ -26,7 +28,7 @@ struct Messages<'a> {
 
 impl Messages<'_> {
     /// The next message; None if what is left is not a whole one.
-    fn read(&mut self) -> Result<Option<Message>, Box<dyn std::error::Error>> {
+    fn read(&mut self) -> anyhow::Result<Option<Message>> {
         let mut head = Head::default();
         let Some(len) = head.parse(self.rest, &self.limits)? else { return Ok(None) };
         let (mut rest, mut body, mut trailers) = (&self.rest[len..], Vec::new(), None);
@@ -56,22 +58,41 @@ impl Messages<'_> {
 }
 
 impl Iterator for Messages<'_> {
-    type Item = Result<Message, Box<dyn std::error::Error>>;
+    type Item = anyhow::Result<Message>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.read().transpose()
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let stream = std::fs::read(std::env::args().nth(1).unwrap_or_else(|| CAPTURE.to_owned()))?;
+/// The command line.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// The client's half of a connection
+    #[arg(default_value = CAPTURE, hide_default_value = true)]
+    capture: String,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { capture } = arguments(include_str!("07_frames.rs"));
+    let stream = std::fs::read(&capture).with_context(|| format!("cannot read {capture}"))?;
     let mut messages = Messages { rest: &stream, limits: Limits::default() };
+    let mut refused = None;
     for message in messages.by_ref() {
-        let Ok(message) = message.inspect_err(|error| println!("refused: {error}")) else { break };
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        };
         let head = message.head.as_ref();
-        println!("{} {}  {:?}  {}", head.method(), head.path(), head.framing(), message.body.escape_ascii());
-        message.trailers.iter().flatten().for_each(|(name, value)| println!("  {name:?}: {value:?}"));
+        outln!("{} {}  {:?}  {}", head.method(), head.path(), head.framing(), message.body.escape_ascii());
+        message.trailers.iter().flatten().for_each(|(name, value)| outln!("  {name:?}: {value:?}"));
     }
-    println!("{} of {} bytes left", messages.rest.len(), stream.len());
-    Ok(())
+    outln!("{} of {} bytes left", messages.rest.len(), stream.len());
+    match refused {
+        Some(error) => bail!("refused: {error}"),
+        None => Ok(()),
+    }
 }

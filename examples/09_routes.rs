@@ -11,14 +11,24 @@
 
 use std::io::BufRead;
 
+use quintet_examples::{arguments, outln};
 use quintet_mux::Mux;
 
 const SAMPLE: [&str; 7] =
     ["GET /items/{id}", "GET /items/new", "POST /items/{id}", "/items/", "/", "shop.example/", "GET /{any}/new"];
 
-fn main() -> std::io::Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let mut patterns: Vec<String> = arguments.by_ref().take_while(|argument| argument != "--").collect();
+/// The command line.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// `[METHOD ][HOST]/[PATH]`; without any, a sample
+    patterns: Vec<String>,
+    /// `METHOD [HOST]/path[?query]`; without any, they are read from standard input
+    #[arg(last = true)]
+    requests: Vec<String>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { mut patterns, requests } = arguments(include_str!("09_routes.rs"));
     if patterns.is_empty() {
         patterns.extend(SAMPLE.map(str::to_owned));
     }
@@ -26,18 +36,17 @@ fn main() -> std::io::Result<()> {
     let mut mux = Mux::new();
     for pattern in patterns {
         match mux.insert(&pattern, ()) {
-            Ok(()) => println!("added    {pattern}"),
-            Err(error) => println!("refused  {}", error.to_string().replace('\n', "\n         ")),
+            Ok(()) => outln!("added    {pattern}"),
+            Err(error) => outln!("refused  {}", error.to_string().replace('\n', "\n         ")),
         }
     }
-    println!();
+    outln!();
 
-    let requests: Vec<String> = arguments.collect();
     for request in &requests {
         explain(&mux, request);
     }
     if requests.is_empty() {
-        println!("now requests, such as: GET /items/7");
+        outln!("now requests, such as: GET /items/7");
         for line in std::io::stdin().lock().lines() {
             explain(&mux, line?.trim());
         }
@@ -48,10 +57,10 @@ fn main() -> std::io::Result<()> {
 /// Explains a request written as `METHOD [HOST]/path[?query]`.
 fn explain(mux: &Mux<()>, request: &str) {
     let Some((method, target)) = request.split_once(' ') else {
-        println!("a request is METHOD, a blank, and [HOST]/path\n");
+        outln!("a request is METHOD, a blank, and [HOST]/path\n");
         return;
     };
     let (host, path) = target.split_at(target.find('/').unwrap_or(target.len()));
     let path = path.split('?').next().unwrap_or("");
-    println!("{}\n", mux.explain(method, host, path));
+    outln!("{}\n", mux.explain(method, host, path));
 }

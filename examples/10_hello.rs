@@ -10,8 +10,13 @@
 //! You see:  a greeting there; here, the form's pairs and one line per request.
 //! End:      Ctrl-C. Requests that are under way are finished first.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Write, stdout},
+    time::{Duration, Instant},
+};
 
+use anyhow::Context;
+use quintet_examples::{NoArguments, arguments, outln};
 use quintet_server::{Handler, Html, IntoResponse, Listener, Request, Response, ServeMux, Server, SetCookie, listen};
 
 /// A handler around a handler: prints a line for every request, those that nobody answers too.
@@ -22,7 +27,8 @@ impl<H: Handler> Handler for Log<H> {
         let (began, line) = (Instant::now(), format!("{} {}", request.method(), request.target().raw()));
         let peer = request.peer().map(ToString::to_string).unwrap_or_default();
         let reply = self.0.call(request).await;
-        println!("{peer} {line} {} {:?}", reply.status().as_u16(), began.elapsed());
+        // Not `println!`: it panics when nobody reads the output any more, and every request would be answered 500.
+        let _ = writeln!(stdout(), "{peer} {line} {} {:?}", reply.status().as_u16(), began.elapsed());
         reply
     }
 }
@@ -35,7 +41,7 @@ async fn hello(mut request: Request) -> Response {
         Err(error) => return error.into_response(),
     };
     for (name, value) in form.iter() {
-        println!("  {name} = {value}");
+        let _ = writeln!(stdout(), "  {name} = {value}");
     }
     let name = escape(form.get("name").filter(|name| !name.is_empty()).unwrap_or("stranger"));
     let page = format!(
@@ -53,13 +59,14 @@ fn escape(text: &str) -> String {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("10_hello.rs"));
     let mux = ServeMux::new();
     mux.handle("/{$}", hello);
 
-    let listener = listen(":9090")?;
-    println!("listening on http://localhost:9090 ({})", listener.local_addr()?);
+    let listener = listen(":9090").context("cannot listen on :9090")?;
+    outln!("listening on http://localhost:9090 ({})", listener.local_addr()?);
     let report = Server::new(Log(mux)).serve_until_signal(listener, Duration::from_secs(10)).await?;
-    println!("drained {} connections, cut {}", report.drained, report.aborted);
+    outln!("drained {} connections, cut {}", report.drained, report.aborted);
     Ok(())
 }

@@ -6,12 +6,15 @@
 //! Then:     `curl localhost:9090/axum/you`, `curl localhost:9090/quintet/you`
 //! You see:  the first answered by an axum handler, the second by one of ours behind the same router.
 
+use anyhow::Context;
 use axum::{Router, extract::Path, routing::get};
+use quintet_examples::{NoArguments, arguments, outln};
 use quintet_server::{HandlerService, Listener, Request, ServeMux, Server, TowerHandler, listen};
 use std::time::Duration;
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("13_tower.rs"));
     let ours = ServeMux::new();
     ours.handle("GET /quintet/{name}", async |request: Request| {
         format!("quintet says hello to {}\n", request.path_value("name").unwrap_or_default())
@@ -20,8 +23,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/axum/{name}", get(async |Path(name): Path<String>| format!("axum says hello to {name}\n")))
         .fallback_service(HandlerService::new(ours));
 
-    let listener = listen(":9090")?;
-    println!("listening on {}", listener.local_addr()?);
+    let listener = listen(":9090").context("cannot listen on :9090")?;
+    outln!("listening on {}", listener.local_addr()?);
     Server::new(TowerHandler(router)).serve_until_signal(listener, Duration::from_secs(5)).await?;
     Ok(())
 }

@@ -8,16 +8,19 @@
 //!                         descriptor: one line a second here, no core burnt; as soon as the clients are gone
 //!                         curl works again. (With 2,000 files instead of 40 the limit would hold them back first.)
 
-use std::{future::IntoFuture, io};
+use std::future::IntoFuture;
 
+use anyhow::Context;
 use axum::{Router, extract::ConnectInfo, routing::get};
+use quintet_examples::{NoArguments, arguments, errln, outln};
 use quintet_listener::{Addr, Limit, Listener, Retry, listen};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> io::Result<()> {
-    let limited = Limit::new(listen(":9090")?, 1000);
-    let listener = Retry::new(limited).on_error(|error| eprintln!("{error}"));
-    println!("listening on {}", Listener::local_addr(&listener)?);
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("14_axum_on_listener.rs"));
+    let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
+    let listener = Retry::new(limited).on_error(|error| errln!("{error}"));
+    outln!("listening on {}", Listener::local_addr(&listener)?);
 
     let health = listener.health();
     let index = get(move |ConnectInfo(peer): ConnectInfo<Addr>| async move {
@@ -30,7 +33,8 @@ async fn main() -> io::Result<()> {
     // axum asks its listener to retry and to log by itself: that is what `Retry` is.
     let serve = axum::serve(listener, app).into_future();
     tokio::select! {
-        served = serve => served,
-        _ = tokio::signal::ctrl_c() => Ok(()),
+        served = serve => served?,
+        _ = tokio::signal::ctrl_c() => {}
     }
+    Ok(())
 }

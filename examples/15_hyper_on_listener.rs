@@ -8,19 +8,22 @@
 //!                         curl works again at once when the clients are gone, because each closed connection
 //!                         tells the loop that a descriptor is free. Ctrl-C ends it at once, even in a back-off.
 
-use std::{convert::Infallible, io};
+use std::convert::Infallible;
 
+use anyhow::Context;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use quintet_examples::{NoArguments, arguments, errln, outln};
 use quintet_listener::{Addr, Limit, Listener, Retry, listen};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> io::Result<()> {
-    let limited = Limit::new(listen(":9090")?, 1000);
-    let mut listener = Retry::new(limited).on_error(|error| eprintln!("{error}"));
-    println!("listening on {}", listener.local_addr()?);
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("15_hyper_on_listener.rs"));
+    let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
+    let mut listener = Retry::new(limited).on_error(|error| errln!("{error}"));
+    outln!("listening on {}", listener.local_addr()?);
 
     let freed = listener.freed();
     loop {
@@ -34,7 +37,7 @@ async fn main() -> io::Result<()> {
             let service = service_fn(|request| hello(request, &peer));
             let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service);
             if let Err(error) = connection.await {
-                eprintln!("{peer}: {error}");
+                errln!("{peer}: {error}");
             }
         });
     }

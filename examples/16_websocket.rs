@@ -10,8 +10,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
+use quintet_examples::{NoArguments, arguments, outln};
 use quintet_server::{Link, Listener, Request, Response, ServeMux, Server, Upgraded, listen};
 use tokio_tungstenite::{WebSocketStream, tungstenite::handshake::derive_accept_key, tungstenite::protocol::Role};
 
@@ -55,11 +57,12 @@ async fn converse(Upgraded { io, leftover, .. }: Upgraded, link: Option<Arc<Link
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> anyhow::Result<()> {
+    let NoArguments {} = arguments(include_str!("16_websocket.rs"));
     let mux = ServeMux::new();
     mux.handle("GET /echo", echo);
-    let listener = listen(":9090")?;
-    println!("listening on {}", listener.local_addr()?);
+    let listener = listen(":9090").context("cannot listen on :9090")?;
+    outln!("listening on {}", listener.local_addr()?);
     Server::new(mux).serve_until_signal(listener, Duration::from_secs(5)).await?;
     Ok(())
 }

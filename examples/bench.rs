@@ -11,6 +11,7 @@ use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use http::StatusCode;
+use quintet_examples::arguments;
 use quintet_server::{Body, IntoResponse, Request, Response, ServeMux, Server};
 use serde::Serialize;
 
@@ -65,18 +66,25 @@ impl<I: Iterator<Item = Result<http_body::Frame<Bytes>, E>> + Unpin, E> http_bod
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (mut port, mut threads, mut root, mut routes) = (8080_u16, NonZeroUsize::MIN, PathBuf::from("."), 0);
-    let mut args = std::env::args().skip(1);
-    while let (Some(flag), Some(value)) = (args.next(), args.next()) {
-        match flag.as_str() {
-            "--port" => port = value.parse()?,
-            "--threads" => threads = value.parse()?,
-            "--root" => root = value.into(),
-            "--routes" => routes = value.parse()?,
-            _ => return Err(format!("no such flag: {flag}").into()),
-        }
-    }
+/// The command line.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// Where to listen, on 127.0.0.1
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// How many threads, each with a runtime and a listener of its own
+    #[arg(long, default_value = "1")]
+    threads: NonZeroUsize,
+    /// The folder whose files `/file/{name}` sends
+    #[arg(long, default_value = ".")]
+    root: PathBuf,
+    /// How many routes more
+    #[arg(long, default_value_t = 0)]
+    routes: usize,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Arguments { port, threads, root, routes } = arguments(include_str!("bench.rs"));
 
     let mux = ServeMux::new();
     for resource in RESOURCES {

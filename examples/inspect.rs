@@ -6,13 +6,13 @@
 //! Then:     `curl -s -d abc 'localhost:9102/inspect?a=1'`, or
 //!           `printf 'GET /inspect HTTP/1.1\r\nHost: a\r\n\r\n' | nc localhost 9102`
 //! You see:  the request as JSON: method, target, headers in order of arrival, the length of the body, trailers.
-//! Flags:    `--addr`, and a limit each: `--head --fields --field --target --method` (bytes, counts),
-//!           `--head-ms --idle-ms --stall-ms --grace-ms --linger-ms --last-call-ms --max-age-ms`, `--rate --unread
-//!           --linger --max-requests`.
+//! Flags:    the address, and a limit each; `--help` has the list.
 
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
+use anyhow::Context;
 use http_body::Body as _;
+use quintet_examples::{arguments, outln};
 use quintet_server::{Body, BodyError, Config, Listener, Request, Response, ServeMux, Server, listen};
 use serde_json::{Value, json};
 
@@ -85,43 +85,97 @@ async fn slow(request: Request) -> &'static str {
     "slow\n"
 }
 
-fn config(args: &mut dyn Iterator<Item = String>) -> Result<(String, Config), Box<dyn std::error::Error>> {
-    let (mut addr, mut config) = ("127.0.0.1:9102".to_owned(), Config::default());
-    while let Some(flag) = args.next() {
-        let value = args.next().ok_or(format!("{flag} needs a value"))?;
-        if flag == "--addr" {
-            addr = value;
-            continue;
+/// The command line: an address, and the limits that are not to be the default.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:9102")]
+    addr: String,
+    /// The longest head, in bytes
+    #[arg(long)]
+    head: Option<usize>,
+    /// The most fields of a head
+    #[arg(long)]
+    fields: Option<usize>,
+    /// The longest field, in bytes
+    #[arg(long)]
+    field: Option<usize>,
+    /// The longest target, in bytes
+    #[arg(long)]
+    target: Option<usize>,
+    /// The longest method, in bytes
+    #[arg(long)]
+    method: Option<usize>,
+    /// `Deadlines::head`, in milliseconds, as all that end so
+    #[arg(long)]
+    head_ms: Option<u64>,
+    /// `Deadlines::idle`
+    #[arg(long)]
+    idle_ms: Option<u64>,
+    /// `Deadlines::stall` and `Deadlines::reply_stall`
+    #[arg(long)]
+    stall_ms: Option<u64>,
+    /// `Deadlines::grace`
+    #[arg(long)]
+    grace_ms: Option<u64>,
+    /// `Deadlines::linger`
+    #[arg(long)]
+    linger_ms: Option<u64>,
+    /// `Deadlines::last_call`
+    #[arg(long)]
+    last_call_ms: Option<u64>,
+    /// `Config::max_age`
+    #[arg(long)]
+    max_age_ms: Option<u64>,
+    /// `Deadlines::rate`, in bytes per second
+    #[arg(long)]
+    rate: Option<u32>,
+    /// `Config::unread`, in bytes
+    #[arg(long)]
+    unread: Option<u64>,
+    /// `Config::linger`, in bytes
+    #[arg(long)]
+    linger: Option<u64>,
+    /// `Config::max_requests`
+    #[arg(long)]
+    max_requests: Option<u64>,
+}
+
+impl Arguments {
+    fn config(&self) -> Config {
+        fn set<T>(place: &mut T, given: Option<T>) {
+            if let Some(given) = given {
+                *place = given;
+            }
         }
-        let n: usize = value.parse()?;
-        let time = Duration::from_millis(n as u64);
+        let time = |millis: Option<u64>| millis.map(Duration::from_millis);
+        let mut config = Config::default();
         let (limits, deadlines) = (&mut config.limits, &mut config.deadlines);
-        match flag.as_str() {
-            "--head" => limits.head = n,
-            "--fields" => limits.fields = n,
-            "--field" => limits.field = n,
-            "--target" => limits.target = n,
-            "--method" => limits.method = n,
-            "--head-ms" => deadlines.head = time,
-            "--idle-ms" => deadlines.idle = time,
-            "--stall-ms" => (deadlines.stall, deadlines.reply_stall) = (time, time),
-            "--grace-ms" => deadlines.grace = time,
-            "--linger-ms" => deadlines.linger = time,
-            "--last-call-ms" => deadlines.last_call = time,
-            "--rate" => deadlines.rate = u32::try_from(n)?,
-            "--max-age-ms" => config.max_age = time,
-            "--unread" => config.unread = n as u64,
-            "--linger" => config.linger = n as u64,
-            "--max-requests" => config.max_requests = n as u64,
-            _ => return Err(format!("no such flag: {flag}").into()),
-        }
+        set(&mut limits.head, self.head);
+        set(&mut limits.fields, self.fields);
+        set(&mut limits.field, self.field);
+        set(&mut limits.target, self.target);
+        set(&mut limits.method, self.method);
+        set(&mut deadlines.head, time(self.head_ms));
+        set(&mut deadlines.idle, time(self.idle_ms));
+        set(&mut deadlines.stall, time(self.stall_ms));
+        set(&mut deadlines.reply_stall, time(self.stall_ms));
+        set(&mut deadlines.grace, time(self.grace_ms));
+        set(&mut deadlines.linger, time(self.linger_ms));
+        set(&mut deadlines.last_call, time(self.last_call_ms));
+        set(&mut deadlines.rate, self.rate);
+        set(&mut config.max_age, time(self.max_age_ms));
+        set(&mut config.unread, self.unread);
+        set(&mut config.linger, self.linger);
+        set(&mut config.max_requests, self.max_requests);
+        config
     }
-    Ok((addr, config))
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let (addr, config) = config(&mut std::env::args().skip(1))?;
+async fn main() -> anyhow::Result<()> {
+    let arguments: Arguments = arguments(include_str!("inspect.rs"));
+    let (addr, config) = (&arguments.addr, arguments.config());
     let mux = ServeMux::new();
     mux.handle("GET /{$}", async |_| "hello\n");
     mux.handle("POST /echo", async |request: Request| Response::new(request.into_body()));
@@ -133,9 +187,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     mux.handle("GET /nobody", async |_| http::StatusCode::NO_CONTENT);
     mux.handle("/ignore", async |_| "ok\n");
 
-    let listener = listen(&addr)?;
-    println!("listening on {}", listener.local_addr()?);
+    let listener = listen(addr).with_context(|| format!("cannot listen on {addr}"))?;
+    outln!("listening on {}", listener.local_addr()?);
     let report = Server::with(mux, config).serve_until_signal(listener, Duration::from_secs(10)).await?;
-    println!("drained {}, cut {}", report.drained, report.aborted);
+    outln!("drained {}, cut {}", report.drained, report.aborted);
     Ok(())
 }

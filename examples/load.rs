@@ -8,14 +8,51 @@
 //!           byte, one in each millisecond
 //! You see:  how many replies came, and how long it took.
 
-use std::{collections::HashMap, error::Error, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
+use anyhow::Context;
+use quintet_examples::{arguments, outln};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
     task::JoinSet,
     time::{Instant, sleep},
 };
+
+/// The command line.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// Where the server listens, on 127.0.0.1
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// How many connections
+    #[arg(long, default_value = "1")]
+    conns: NonZeroUsize,
+    /// How many requests, all connections together
+    #[arg(long, default_value_t = 1)]
+    requests: usize,
+    /// The path; a `{}` in it becomes a number. [default: /plaintext, or /echo with a body]
+    #[arg(long)]
+    path: Option<String>,
+    /// How many numbers `{}` goes through
+    #[arg(long, default_value = "1")]
+    of: NonZeroUsize,
+    /// How many fields
+    #[arg(long, default_value_t = 2)]
+    fields: usize,
+    /// What differs from request to request
+    #[arg(long, value_parser = ["field"])]
+    differ: Option<String>,
+    /// Post a body of so many bytes
+    #[arg(long)]
+    body: Option<usize>,
+    /// How many requests are sent ahead
+    #[arg(long, default_value = "1")]
+    depth: NonZeroUsize,
+    /// Send heads byte by byte, with so many milliseconds between
+    #[arg(long)]
+    drip: Option<u64>,
+}
 
 struct Plan {
     port: u16,
@@ -122,39 +159,38 @@ async fn replies(
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let flags: HashMap<&str, &str> = args.chunks_exact(2).map(|pair| (&*pair[0], &*pair[1])).collect();
-    let number = |flag, default| flags.get(flag).map_or(Ok(default), |value| value.parse::<usize>());
-    let body = flags.get("--body").map(|value| value.parse()).transpose()?;
-    let (conns, requests) = (number("--conns", 1)?, number("--requests", 1)?);
+async fn main() -> anyhow::Result<()> {
+    let arguments: Arguments = arguments(include_str!("load.rs"));
+    let Arguments { port, conns, requests, body, .. } = arguments;
+    let path = arguments.path.unwrap_or_else(|| if body.is_some() { "/echo" } else { "/plaintext" }.to_owned());
     let plan = Arc::new(Plan {
-        port: u16::try_from(number("--port", 8080)?)?,
-        path: flags.get("--path").copied().unwrap_or(if body.is_some() { "/echo" } else { "/plaintext" }).to_owned(),
-        of: number("--of", 1)?,
-        fields: number("--fields", 2)?,
-        differ: flags.get("--differ") == Some(&"field"),
+        port,
+        path,
+        of: arguments.of.get(),
+        fields: arguments.fields,
+        differ: arguments.differ.is_some(),
         body,
-        depth: number("--depth", 1)?,
-        drip: flags.get("--drip").map(|value| value.parse().map(Duration::from_millis)).transpose()?,
+        depth: arguments.depth.get(),
+        drip: arguments.drip.map(Duration::from_millis),
     });
 
     // Everyone is connected before anyone asks.
     let mut streams = Vec::new();
-    for _ in 0..conns {
-        let stream = TcpStream::connect(("127.0.0.1", plan.port)).await?;
+    for _ in 0..conns.get() {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await;
+        let stream = stream.with_context(|| format!("cannot connect to 127.0.0.1:{port}"))?;
         stream.set_nodelay(true)?;
         streams.push(stream);
     }
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for stream in streams {
-        tasks.spawn(converse(Arc::clone(&plan), stream, requests.div_ceil(conns)));
+        tasks.spawn(converse(Arc::clone(&plan), stream, requests.div_ceil(conns.get())));
     }
     let mut total = 0;
     while let Some(done) = tasks.join_next().await {
         total += done??;
     }
-    println!("{total} replies in {:.2} s", begun.elapsed().as_secs_f64());
+    outln!("{total} replies in {:.2} s", begun.elapsed().as_secs_f64());
     Ok(())
 }

@@ -15,6 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::bail;
+use quintet_examples::{arguments, outln};
 use quintet_server::{Config, Deadlines, Hooks, Listener, Request, Response, ServeMux, Server, Tcp, TcpOptions};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -90,9 +92,17 @@ fn memory() -> Option<u64> {
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }
 
+/// The command line.
+#[derive(clap::Parser)]
+struct Arguments {
+    /// How long
+    #[arg(default_value_t = 60)]
+    seconds: u64,
+}
+
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seconds: u64 = std::env::args().nth(1).map_or(Ok(60), |seconds| seconds.parse())?;
+async fn main() -> anyhow::Result<()> {
+    let Arguments { seconds } = arguments(include_str!("soak.rs"));
     std::panic::set_hook(Box::new(|_| {}));
     let mux = ServeMux::new();
     mux.handle("GET /{$}", async |_| "hello\n");
@@ -126,7 +136,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     while began.elapsed() < Duration::from_secs(seconds) {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let (good, bad) = (tally.good.load(Relaxed), tally.bad.load(Relaxed));
-        println!(
+        outln!(
             "{:>4} s: {:>7} good/s, {bad:>7} bad, {:?}, {} KiB, {} let down",
             began.elapsed().as_secs(),
             (good - before) / 5,
@@ -137,7 +147,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         before = good;
     }
     let let_down = tally.let_down.load(Relaxed);
-    println!("{:?}", server.shutdown(Duration::from_secs(3)).await);
+    outln!("{:?}", server.shutdown(Duration::from_secs(3)).await);
     serving.await??;
-    if let_down > 0 { Err(format!("{let_down} good requests were let down").into()) } else { Ok(()) }
+    if let_down > 0 {
+        bail!("{let_down} good requests were let down");
+    }
+    Ok(())
 }

@@ -132,3 +132,17 @@ fn a_real_sleep_is_seen_and_a_paused_one_is_not() {
     assert_eq!(real_sleeps(helper), [2], "nobody pauses here");
     assert!(real_sleeps(&format!("{helper}{paused}")).is_empty());
 }
+
+/// `println!` panics when nobody reads the output any more, and examples are copied.
+#[test]
+fn no_example_prints_with_a_macro_that_panics() {
+    let examples = files("examples").into_iter().filter(|path| path.extension() == Some("rs".as_ref()));
+    for path in examples {
+        for (at, line) in read(&path).lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for printing in ["println!(", "print!(", "dbg!("] {
+                assert!(!code.contains(printing), "{}:{}: use outln! or errln!", path.display(), at + 1);
+            }
+        }
+    }
+}
