@@ -4,6 +4,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST, reques
 
 use crate::{Head, HeadError, HeadRef, Limits, Version};
 
+/// The host of a request that a caller in the same process made without one.
+const HERE: &str = "localhost";
+
 impl TryFrom<HeadRef<'_>> for HeaderMap {
     type Error = http::Error;
 
@@ -41,17 +44,24 @@ impl TryFrom<&Parts> for Head {
     type Error = HeadError;
 
     /// Writes the parts as a client would send them and reads that, so that a head made here obeys the same rules
-    /// as one from the wire. Without `Host` the authority of the target is it. HTTP/2 and /3 are written as 1.1.
+    /// as one from the wire. Without `Host` the authority of the target is it, and without that `localhost`: a caller in
+    /// the same process, a test for one, leaves out what only a client on the wire must say. HTTP/2 and /3 are written as
+    /// 1.1.
     ///
     /// # Errors
     /// [`HeadError`], if this is not a request we would take; offsets are in the written form.
     fn try_from(parts: &Parts) -> Result<Self, HeadError> {
         let mut bytes = Vec::with_capacity(256);
         let version = if parts.version <= http::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
-        let version = if version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" };
-        bytes.extend_from_slice(format!("{} {} {version}\r\n", parts.method, parts.uri).as_bytes());
-        if let (None, Some(authority)) = (parts.headers.get(HOST), parts.uri.authority()) {
-            bytes.extend_from_slice(format!("host: {authority}\r\n").as_bytes());
+        let line_end = if version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" };
+        bytes.extend_from_slice(format!("{} {} {line_end}\r\n", parts.method, parts.uri).as_bytes());
+        let host = match (parts.headers.get(HOST), parts.uri.authority()) {
+            (Some(_), _) => None,
+            (None, Some(authority)) => Some(authority.as_str()),
+            (None, None) => (version == Version::Http11).then_some(HERE),
+        };
+        if let Some(host) = host {
+            bytes.extend_from_slice(format!("host: {host}\r\n").as_bytes());
         }
         for (name, value) in &parts.headers {
             bytes.extend_from_slice(name.as_str().as_bytes());
@@ -111,12 +121,30 @@ mod tests {
         assert_eq!((head.header("host"), head.framing()), (Some("a.example"), Framing::Length(3)));
 
         let bad = |request: http::Request<()>| Head::try_from(&request.into_parts().0).unwrap_err();
-        let missing = bad(http::Request::get("/x").body(()).unwrap());
-        assert!(matches!(missing, HeadError::HostMissing { .. }));
+        let empty = bad(http::Request::get("http://a/x").header("host", "b").body(()).unwrap());
+        assert!(matches!(empty, HeadError::HostDisagrees { .. }));
         let two = http::Request::get("/x")
             .header("host", "a")
             .header("content-length", "1")
             .header("transfer-encoding", "chunked");
         assert!(matches!(bad(two.body(()).unwrap()), HeadError::Framing { .. }));
+    }
+
+    #[test]
+    fn a_host_that_a_caller_in_the_process_left_out_is_supplied() {
+        let host = |request: http::request::Builder| {
+            let head = Head::try_from(&request.body(()).unwrap().into_parts().0).unwrap();
+            (head.as_ref().host().map(ToString::to_string), head.as_ref().header_all("host").count())
+        };
+        let said = |host: &str, fields| (Some(host.to_owned()), fields);
+        assert_eq!(host(http::Request::get("/x")), said("localhost", 1));
+        assert_eq!(host(http::Request::options("*")), said("localhost", 1));
+        assert_eq!(host(http::Request::post("/x").version(http::Version::HTTP_2)), said("localhost", 1));
+        assert_eq!(host(http::Request::get("http://a.example/x")), said("a.example", 1));
+        assert_eq!(host(http::Request::connect("a.example:443")), said("a.example:443", 1));
+        // One that is said is kept, also the empty one, and HTTP/1.0 need not say any.
+        assert_eq!(host(http::Request::get("/x").header("host", "a.example")), said("a.example", 1));
+        assert_eq!(host(http::Request::get("/x").header("host", "")), said("", 1));
+        assert_eq!(host(http::Request::get("/x").version(http::Version::HTTP_10)), (None, 0));
     }
 }

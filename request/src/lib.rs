@@ -45,8 +45,8 @@ pub use trailers::is_forbidden_trailer;
 
 #[cfg(feature = "io")]
 pub use io::{
-    Body, BodyError, FormReadError, PathValues, Request, Requests, RequestsError, Reuse, Route, Unread, WireGuard,
-    Writer,
+    Body, BodyError, FormReadError, Matched, PathValues, Request, Requests, RequestsError, Reuse, Route, Unread,
+    WireGuard, Writer,
 };
 
 #[cfg(feature = "io")]

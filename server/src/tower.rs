@@ -23,8 +23,9 @@ use tower_service::Service;
 /// The service is cloned for each request, as `tower` wants it. Its error is answered with 500, and what it says is lost:
 /// a service that can fail turns its errors into responses itself.
 ///
-/// The request's [`Arc<Link>`](quintet_conn::Link), which knows the client's address and whether it is still there, is among
-/// the extensions. What axum does by means of hyper does not work: `ConnectInfo`, and `WebSocketUpgrade`, for which
+/// Whatever was attached to the request is among the extensions: those that were
+/// [set](Request::set_extension), the [`Matched`](quintet_request::Matched) pattern with the values of its wildcards, and
+/// the [`Arc<Link>`](quintet_conn::Link), which knows the client's address and whether it is still there. What axum does by means of hyper does not work: `ConnectInfo`, and `WebSocketUpgrade`, for which
 /// there is [`Response::upgrade`].
 ///
 /// # Example
@@ -69,6 +70,10 @@ where
 }
 
 /// A [`Handler`] as a `tower::Service`.
+///
+/// What layers outside of it attached to the extensions, the handler finds with [`Request::extension`]; a request that came
+/// through a [`TowerHandler`] also has its pattern, its values of wildcards, its connection and its target again. A request
+/// without a host, as tests make them, is one for `localhost`.
 #[derive(Debug)]
 pub struct HandlerService<H>(Arc<H>);
 
@@ -133,8 +138,80 @@ mod tests {
     #[tokio::test]
     async fn what_would_be_refused_on_the_wire_is_refused_here() {
         let mut service = HandlerService::new(async |_: Request| "never");
+        for (target, host) in [("/%zz", "a"), ("/x", "a b"), ("http://a/", "b")] {
+            let request = http::Request::get(target).header("host", host).body(Full::new(Bytes::new())).unwrap();
+            assert_eq!(service.call(request).await.unwrap().status(), StatusCode::BAD_REQUEST, "{target} {host}");
+        }
+    }
+
+    /// What a test of an axum application sends: `oneshot(get("/x"))`.
+    #[tokio::test]
+    async fn a_caller_in_the_process_need_not_name_a_host() {
+        let mut service = HandlerService::new(async |request: Request| format!("{:?}", request.host()));
         let request = http::Request::get("/x").body(Full::new(Bytes::new())).unwrap();
-        assert_eq!(service.call(request).await.unwrap().status(), StatusCode::BAD_REQUEST);
+        let response = service.call(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.into_body().collect(100).await.unwrap(), "Some(\"localhost\")");
+    }
+
+    #[derive(Clone)]
+    struct User(&'static str);
+
+    /// What an inner handler of ours sees behind a router of axum's that is behind a mux of ours.
+    #[tokio::test]
+    async fn what_outer_layers_attached_reaches_the_inner_handler_through_axum() {
+        let inner = async |request: Request| {
+            let user = request.extension::<User>().map_or("nobody", |user| user.0);
+            let number = request.extension::<u32>().copied();
+            let (pattern, id) = (request.pattern().to_owned(), request.path_value("id").map(|id| id.into_owned()));
+            let target = request.target().raw();
+            format!("{pattern} {id:?} {user} {number:?} {} {:?} {target}", request.path(), request.query())
+        };
+        let router = axum::Router::new()
+            .nest_service("/nest", HandlerService::new(inner))
+            .route_service("/plain/{x}", HandlerService::new(inner))
+            .layer(axum::Extension(7_u32));
+        let mux = quintet_mux::ServeMux::new();
+        let service = TowerHandler(router);
+        let attach = move |mut request: Request| {
+            let service = service.clone();
+            async move {
+                request.set_extension(User("ann"));
+                service.call(request).await
+            }
+        };
+        mux.handle("/{id}/", quintet_mux::strip_prefix("/7", attach));
+        for (target, seen) in [
+            ("/7/plain/a?q=100%", "/{id}/ Some(\"7\") ann Some(7) /plain/a Some(\"q=100%\") /7/plain/a?q=100%"),
+            ("/7/nest/a%2Fb?q", "/{id}/ Some(\"7\") ann Some(7) /a%2Fb Some(\"q\") /7/nest/a%2Fb?q"),
+        ] {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let mut reply = mux.call(Request::parse(request.as_bytes()).unwrap()).await;
+            assert_eq!(reply.take_body().collect(1000).await.unwrap(), seen, "{target}");
+        }
+    }
+
+    /// The other way: what we attach is where axum's extractors look for it.
+    #[tokio::test]
+    async fn what_our_handlers_attached_is_among_the_extensions_of_axum() {
+        use quintet_request::Matched;
+        let router = axum::Router::new().fallback(async |request: axum::extract::Request| {
+            let user = request.extensions().get::<User>().map_or("nobody", |user| user.0);
+            let matched = request.extensions().get::<Matched>().cloned().unwrap_or_default();
+            format!("{} {:?} {user}", matched.pattern(), matched.path_value("rest"))
+        });
+        let mux = quintet_mux::ServeMux::new();
+        let service = TowerHandler(router);
+        mux.handle("/files/{rest...}", move |mut request: Request| {
+            let service = service.clone();
+            async move {
+                request.set_extension(User("ann"));
+                service.call(request).await
+            }
+        });
+        let request = Request::parse(b"GET /files/a/%C3%A9 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut reply = mux.call(request).await;
+        assert_eq!(reply.take_body().collect(100).await.unwrap(), "/files/{rest...} Some(\"a/\u{e9}\") ann");
     }
 
     /// Go's way to mount, with the slash in the prefix or without, or what is mounted at one path alone.

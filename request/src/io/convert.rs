@@ -9,12 +9,20 @@ use http::{
 };
 use quintet_conn::Link;
 
-use super::{body::Body, request::Request};
-use crate::HeadError;
+use super::{
+    body::Body,
+    request::{Carried, Request},
+    values::Matched,
+};
+use crate::{Head, HeadError};
 
 impl Request {
-    /// The same request for the ecosystem: everything about it is built now, the header map included. The connection is in
-    /// its extensions as an `Arc<Link>`.
+    /// The same request for the ecosystem: everything about it is built now, the header map included. Its extensions are
+    /// those that were [set](Self::set_extension), and besides them the connection, an `Arc<Link>`, and what the routers
+    /// found, a [`Matched`].
+    ///
+    /// `Request::try_from` is the way back. Nothing that was attached is lost on it, nor is a form that was read, the
+    /// client's target where the path is another by now, or what was attached in between.
     ///
     /// The scheme and the authority of the URI are those of the target, also if a handler has replaced path or query.
     ///
@@ -25,6 +33,10 @@ impl Request {
         if self.path() != self.head().path() || self.query() != self.target().query() {
             parts.uri = with_path(parts.uri, self.path(), self.query())?;
         }
+        let (extensions, carried) = self.take_carried();
+        parts.extensions = extensions;
+        parts.extensions.insert(carried.matched.clone());
+        parts.extensions.insert(carried);
         if let Some(link) = self.link() {
             parts.extensions.insert(Arc::<Link>::clone(link));
         }
@@ -52,23 +64,52 @@ fn with_path(uri: Uri, path: &str, query: Option<&str>) -> Result<Uri, http::Err
 impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
     type Error = HeadError;
 
-    /// Writes the head as a client would send it and reads that, so that it obeys the same rules as one from the wire.
+    /// Writes the head as a client would send it and reads that, so that it obeys the same rules as one from the wire;
+    /// only the host may be missing, which is `localhost` then. The extensions come along.
+    ///
+    /// A request that was one of ours before ([`into_http`](Request::into_http)) has its connection, its pattern, its
+    /// values of wildcards, its form and its target again. If the URI was changed meanwhile, it has the new path and
+    /// query, as after [`set_path`](Request::set_path).
     ///
     /// # Errors
     /// [`HeadError`] if this is not a request we would take.
     fn try_from(request: http::Request<B>) -> Result<Self, HeadError> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let mut converted = Request::blank(0);
         *converted.head_mut() = (&parts).try_into()?;
         *converted.body_mut() = body.into();
-        converted.set_link(parts.extensions.get::<Arc<Link>>().cloned());
+        converted.set_link(parts.extensions.remove::<Arc<Link>>());
+        let carried = parts.extensions.remove::<Carried>();
+        parts.extensions.remove::<Matched>();
+        if let Some(head) = carried.as_ref().and_then(|carried| with_target(&parts, &carried.target)) {
+            let seen = std::mem::replace(converted.head_mut(), head);
+            converted.set_path(seen.as_ref().path());
+            converted.set_query(seen.as_ref().target().query());
+        }
+        converted.set_carried(std::mem::take(&mut parts.extensions), carried);
         Ok(converted)
     }
+}
+
+/// The head of a request whose client sent another target than its URI says now. `None` if it sent the same, or if the
+/// URI has another authority, so that both could not be for the same host.
+fn with_target(parts: &Parts, target: &str) -> Option<Head> {
+    let sent = Uri::try_from(target).ok()?;
+    if sent == parts.uri || sent.authority() != parts.uri.authority() || sent.scheme() != parts.uri.scheme() {
+        return None;
+    }
+    let (mut original, ()) = http::Request::new(()).into_parts();
+    original.method.clone_from(&parts.method);
+    original.uri = sent;
+    original.version = parts.version;
+    original.headers.clone_from(&parts.headers);
+    Head::try_from(&original).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Route;
 
     #[test]
     fn a_request_goes_out_and_comes_back() {
@@ -128,5 +169,84 @@ mod tests {
         let mut request = Request::parse(b"GET /x?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         request.set_query(Some("a b#c&d=100%"));
         assert_eq!(request.into_http().unwrap().uri(), "/x?a%20b%23c&d=100%");
+    }
+
+    /// A type that an outer handler attaches.
+    #[derive(Clone, Debug, PartialEq)]
+    struct User(&'static str);
+
+    #[test]
+    fn what_was_attached_goes_out_and_comes_back() {
+        let mut request = Request::parse(b"GET /users/7%2Fx/a?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let names = ["id".into(), "rest".into()];
+        let route = Arc::new(Route { pattern: "/users/{id}/{rest...}".into(), names: names.into() });
+        request.find_route(|_, _, spans| spans.extend([(7, 5), (13, 1)]));
+        request.set_route(Some(&route));
+        request.set_path_value("own", "1");
+        request.set_extension(User("ann"));
+
+        let mut http = request.into_http().unwrap();
+        let matched = http.extensions().get::<Matched>().unwrap();
+        assert_eq!((matched.pattern(), matched.path_value("id")), ("/users/{id}/{rest...}", Some("7/x")));
+        assert_eq!((matched.path_value("own"), matched.path_value("none")), (Some("1"), None));
+        assert_eq!(http.extensions().get::<User>(), Some(&User("ann")));
+        http.extensions_mut().insert(7_u8);
+
+        let back = Request::try_from(http).unwrap();
+        assert_eq!((back.pattern(), back.path(), back.query()), ("/users/{id}/{rest...}", "/users/7%2Fx/a", Some("q")));
+        let values = ["id", "rest", "own", "none"].map(|name| back.path_value(name).map(|value| value.into_owned()));
+        assert_eq!(values, [Some("7/x".into()), Some("a".into()), Some("1".into()), None]);
+        assert_eq!((back.extension::<User>(), back.extension::<u8>()), (Some(&User("ann")), Some(&7)));
+
+        // And once more, with nothing left behind of the crossing itself.
+        let http = back.into_http().unwrap();
+        assert_eq!(http.extensions().len(), 4);
+        assert_eq!(http.extensions().get::<Matched>().unwrap().path_value("rest"), Some("a"));
+    }
+
+    #[test]
+    fn a_target_comes_back_beside_the_path_that_replaced_it() {
+        let mut request = Request::parse(b"GET /api/x?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        request.set_path("/x");
+        request.set_query(Some("r"));
+        let back = Request::try_from(request.into_http().unwrap()).unwrap();
+        assert_eq!((back.target().raw(), back.path(), back.query()), ("/api/x?q", "/x", Some("r")));
+
+        // Replaced on the other side, as axum does for a nested router.
+        let mut http =
+            Request::parse(b"GET http://h/api/x?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap().into_http().unwrap();
+        *http.uri_mut() = "http://h/x".parse().unwrap();
+        let back = Request::try_from(http).unwrap();
+        assert_eq!((back.target().raw(), back.path(), back.query()), ("http://h/api/x?q", "/x", None));
+
+        // Another authority is another target.
+        let mut http = Request::parse(b"GET /api/x HTTP/1.1\r\nHost: h\r\n\r\n").unwrap().into_http().unwrap();
+        *http.uri_mut() = "http://other/x".parse().unwrap();
+        http.headers_mut().remove("host");
+        let back = Request::try_from(http).unwrap();
+        assert_eq!((back.target().raw(), back.host()), ("http://other/x", Some("other")));
+    }
+
+    #[test]
+    fn a_path_that_was_replaced_by_one_we_would_refuse_is_refused() {
+        let mut http = Request::parse(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap().into_http().unwrap();
+        *http.uri_mut() = "/%zz".parse().unwrap();
+        assert!(matches!(Request::try_from(http), Err(HeadError::Target(_))));
+    }
+
+    #[test]
+    fn a_request_without_a_host_is_one_of_this_process() {
+        let request = Request::try_from(http::Request::post("/x").body(Body::from("abc")).unwrap()).unwrap();
+        assert_eq!((request.host(), request.header("host")), (Some("localhost"), Some("localhost")));
+        assert!(Request::parse(b"POST /x HTTP/1.1\r\n\r\n").is_err(), "never on the wire");
+    }
+
+    #[tokio::test]
+    async fn a_form_that_was_read_comes_back() {
+        let head = "POST /?a=2 HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+        let mut request = Request::parse(format!("{head}Content-Length: 3\r\n\r\na=1").as_bytes()).unwrap();
+        assert_eq!(request.form_value("a").await, Some("1"));
+        let mut back = Request::try_from(request.into_http().unwrap()).unwrap();
+        assert_eq!(back.form().await.unwrap().all("a").collect::<Vec<_>>(), ["1", "2"]);
     }
 }

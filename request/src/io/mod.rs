@@ -15,5 +15,5 @@ pub use body::{Body, BodyError};
 pub use guard::WireGuard;
 pub use request::{FormReadError, Request};
 pub use requests::{Requests, RequestsError, Reuse, Unread};
-pub use values::{PathValues, Route};
+pub use values::{Matched, PathValues, Route};
 pub use writer::Writer;

@@ -1,23 +1,22 @@
 //! A head, its body, and what the route added.
 
 use std::{
-    any::{Any, TypeId},
     borrow::Cow,
     cell::RefCell,
-    collections::HashMap,
     fmt,
     future::pending,
     sync::{Arc, Weak},
 };
 
 use bytes::Bytes;
+use http::Extensions;
 use quintet_conn::Link;
 use quintet_listener::Addr;
 
 use super::{
     body::{Body, BodyError},
     pool,
-    values::{PathValues, Route, decode_lossy},
+    values::{Matched, PathValues, Route, decode_lossy},
 };
 use crate::{
     Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version,
@@ -60,11 +59,11 @@ struct Rare {
     query: Option<Option<Box<str>>>,
     form: Option<ReadForm>,
     form_begun: bool,
-    extensions: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    extensions: Extensions,
 }
 
 /// The pairs of body and query, and what was wrong with the first of each that could not be read.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct ReadForm {
     pairs: Form,
     body: Option<FormError>,
@@ -160,7 +159,7 @@ impl Request {
     }
 
     /// Replaces the path that handlers see from now on; the values of wildcards are forgotten, as they are parts of
-    /// the old path. [`target`](Self::target) stays what the client said. Go: what `StripPrefix` does to its copy.
+    /// the old path, but not those that [were set](Self::set_path_value). [`target`](Self::target) stays what the client said. Go: what `StripPrefix` does to its copy.
     ///
     /// A path begins with a slash or is `*`: another one gets a slash, so that nothing of it is taken for a host. What
     /// has no place in the path of a target is escaped; escapes that are there stay.
@@ -388,14 +387,51 @@ impl Request {
     }
 
     /// A value that something before the handler attached, by its type.
-    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
-        self.inner().rare.as_ref()?.extensions.get(&TypeId::of::<T>())?.downcast_ref()
+    pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
+        self.inner().rare.as_ref()?.extensions.get()
     }
 
-    /// Attaches a value for whoever handles this request next.
-    pub fn set_extension<T: Send + Sync + 'static>(&mut self, value: T) {
-        self.rare_mut().extensions.insert(TypeId::of::<T>(), Box::new(value));
+    /// Attaches a value for whoever handles this request next, also beyond a bridge to tower: its layers and handlers
+    /// find it among the extensions of their [`http::Request`], and we find theirs. What cannot be cloned goes into an
+    /// [`Arc`].
+    pub fn set_extension<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
+        self.rare_mut().extensions.insert(value);
     }
+
+    /// What a bridge to another kind of request takes along besides head and body.
+    pub(super) fn take_carried(&mut self) -> (Extensions, Carried) {
+        let matched = self.inner().values.snapshot(self.path());
+        let target = self.target().raw().into();
+        let rare = self.rare_mut();
+        let form = rare.form.take();
+        let carried = Carried { matched, target, form, form_begun: rare.form_begun };
+        (std::mem::take(&mut rare.extensions), carried)
+    }
+
+    /// The other way. The target is whoever's who made the head.
+    pub(super) fn set_carried(&mut self, extensions: Extensions, carried: Option<Carried>) {
+        if let Some(Carried { matched, form, form_begun, .. }) = carried {
+            self.inner_mut().values.restore(&matched);
+            if form.is_some() || form_begun {
+                let rare = self.rare_mut();
+                rare.form = form;
+                rare.form_begun = form_begun;
+            }
+        }
+        if !extensions.is_empty() {
+            self.rare_mut().extensions = extensions;
+        }
+    }
+}
+
+/// What a request knows besides its head and its body, while it is an [`http::Request`]: one of its extensions.
+#[derive(Clone)]
+pub(super) struct Carried {
+    pub(super) matched: Matched,
+    /// The target as the client sent it.
+    pub(super) target: Box<str>,
+    form: Option<ReadForm>,
+    form_begun: bool,
 }
 
 /// Why a form could not be had.

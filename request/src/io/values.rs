@@ -59,16 +59,62 @@ impl PathValues {
         self.set.push((name.into(), value.into()));
     }
 
-    /// Forgets the values, as they are parts of a path that changed.
+    /// Forgets the values of wildcards, as they are parts of a path that changed. Those that were set are none.
     pub(super) fn clear(&mut self) {
         self.spans.clear();
-        self.set.clear();
     }
 
     /// Forgets the request; the route stays, for the next one that finds the same.
     pub(super) fn end(&mut self) {
-        self.clear();
+        self.spans.clear();
+        self.set.clear();
         self.routed = false;
+    }
+
+    /// The route and every value there is, decoded.
+    pub(super) fn snapshot(&self, path: &str) -> Matched {
+        let names = self.route().map_or(&[][..], |route| &*route.names);
+        let wild = names.iter().filter(|name| self.set.iter().all(|(set, _)| set != *name));
+        let values = wild.filter_map(|name| Some((name.clone(), self.get(name, path)?.into())));
+        Matched { route: self.route.clone().filter(|_| self.routed), values: values.chain(self.set.clone()).collect() }
+    }
+
+    /// The same route and the same values again; they are not parts of a path any more.
+    pub(super) fn restore(&mut self, matched: &Matched) {
+        self.spans.clear();
+        self.set_route(matched.route.as_ref());
+        self.set.clone_from(&matched.values);
+    }
+}
+
+/// What the routers said of a request: the pattern that matched last, and the values of wildcards. It is among the
+/// extensions of the [`http::Request`] that [`Request::into_http`](super::Request::into_http) makes, for handlers on the
+/// other side, and comes back with it.
+///
+/// ```
+/// use quintet_request::{Matched, Request};
+///
+/// let mut request = Request::parse(b"GET /users/7 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+/// request.set_path_value("id", "7");
+/// let request = request.into_http().unwrap();
+/// assert_eq!(request.extensions().get::<Matched>().unwrap().path_value("id"), Some("7"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matched {
+    route: Option<Arc<Route>>,
+    values: Vec<(Box<str>, Box<str>)>,
+}
+
+impl Matched {
+    /// As [`Request::pattern`](super::Request::pattern).
+    pub fn pattern(&self) -> &str {
+        self.route.as_ref().map_or("", |route| &route.pattern)
+    }
+
+    /// As [`Request::path_value`](super::Request::path_value): decoded, so that a `/` or `..` in it may come from
+    /// `%2F` or `%2e%2e`.
+    pub fn path_value(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
     }
 }
 
