@@ -351,6 +351,12 @@ impl Request {
 
     /// The value of a wildcard, without percent escapes; bytes that are no UTF-8 are replaced. Go:
     /// `Request.PathValue`, which is empty where this is `None`.
+    ///
+    /// **It is not a safe file name.** A path is cleaned before it is routed, but by its segments as they were sent, and a
+    /// value is decoded afterwards: `%2F` is a slash in it, and `%2e%2e` is `..`. With the pattern `/files/{path...}`,
+    /// the request `/files/%2e%2e/%2e%2e/etc/passwd` has the value `../../etc/passwd`; a single `{name}` can be `..` or
+    /// `../x`. Who opens files by it must refuse every `..` and every root, or open beneath a directory that the
+    /// system does not let it leave.
     pub fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
         self.inner().values.get(name, self.path())
     }
