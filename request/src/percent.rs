@@ -23,6 +23,7 @@ pub fn percent_decode(escaped: &[u8]) -> Cow<'_, [u8]> {
 
 /// A text as the path of a target: it begins with a slash, or is `*`, and what has no place in a path is escaped, a `%`
 /// that begins no escape too. So nothing of it can be read as a scheme, an authority, a query or a fragment.
+#[cfg(feature = "io")]
 pub(crate) fn path_of(text: Box<str>) -> Box<str> {
     if (text.starts_with('/') && byte::all(text.as_bytes(), byte::PATH)) || *text == *"*" {
         return text;
@@ -32,10 +33,12 @@ pub(crate) fn path_of(text: Box<str>) -> Box<str> {
 }
 
 /// A text as the query of a target: what has no place in one is escaped. A `%` may stand there without being an escape.
+#[cfg(feature = "io")]
 pub(crate) fn query_of(text: &str) -> Box<str> {
     encode("", text, byte::QUERY, |_| true)
 }
 
+#[cfg(feature = "io")]
 fn encode(start: &str, text: &str, class: u8, keeps_percent: impl Fn(&[u8]) -> bool) -> Box<str> {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut out = String::with_capacity(start.len() + text.len());
@@ -93,6 +96,7 @@ mod tests {
         assert_eq!(decode_str("%ff"), None);
     }
 
+    #[cfg(feature = "io")]
     #[test]
     fn a_path_begins_with_a_slash_and_has_only_what_may_stand_in_one() {
         for (text, path) in [
