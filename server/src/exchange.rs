@@ -1,4 +1,21 @@
 //! What a request asks of its reply, and what the reply will therefore look like on the wire. RFC 9112 §6, §9.
+//!
+//! What the server sees to by status, for replies from handlers, muxes and hooks and for refusals alike (RFC 9110 §15):
+//!
+//! | status | what goes out |
+//! |---|---|
+//! | 1xx from a handler | 500: it promises another reply. 100 is sent where a body is read, 101 by a [takeover](Exchange::takeover) |
+//! | 204, 304 | neither content nor a length nor a content type, unless a field of the handler says one |
+//! | 205 | no content, and `Content-Length: 0` says so |
+//! | 2xx to CONNECT | a tunnel: no length; what follows is the tunnel's |
+//! | 426 for a takeover | the `Upgrade` field of the response that was refused |
+//! | anything to HEAD | what GET would say, and no content |
+//! | any other, known or not | the content, its length or chunks, its type |
+//!
+//! What only a handler can know is left to it: `WWW-Authenticate` with 401, `Allow` with 405 (a `ServeMux` says it),
+//! `Proxy-Authenticate` with 407, `Content-Range` with 206 and 416, `Upgrade` with its own 426, `Location` with 201 and
+//! 3xx, `Retry-After` with 413, 429 and 503, and with 304 the fields that 200 would have had (`Cache-Control`,
+//! `Content-Location`, `ETag`, `Expires`, `Vary`; `Date` is there).
 
 use http::{HeaderMap, StatusCode, header};
 use quintet_mux::Response;
@@ -151,10 +168,10 @@ impl Exchange {
         let tunnel = self.method == Method::Connect && status.is_success();
         let said = response.headers().and_then(content_length);
         let length = match (known.or(said), self.version) {
-            // It must be said, since a client cannot know it from the status (RFC 9112 §6.3).
-            _ if status == StatusCode::RESET_CONTENT && !tunnel => Length::Exact(0),
-            _ if bodiless => Length::Unsaid,
             _ if tunnel => Length::Close,
+            // It must be said, since a client cannot know it from the status (RFC 9112 §6.3).
+            _ if status == StatusCode::RESET_CONTENT => Length::Exact(0),
+            _ if bodiless => Length::Unsaid,
             // A handler that leaves out the body of a reply to HEAD does not mean that GET would be empty.
             (Some(0), _) if self.method == Method::Head => said.map_or(Length::Unsaid, Length::Exact),
             (Some(length), _) => Length::Exact(length),

@@ -130,6 +130,15 @@ fn httparse_is_the_secret_of_request_and_matchit_that_of_mux() {
     }
 }
 
+/// `println!` and `eprintln!` panic where nobody reads what they write.
+#[test]
+fn no_library_prints() {
+    for layer in LAYERS {
+        let lib = fs::read_to_string(root().join(layer).join("src/lib.rs")).expect("a readable file");
+        assert!(lib.contains("#![deny(clippy::print_stdout, clippy::print_stderr)]"), "{layer} may print");
+    }
+}
+
 /// What a crate costs whoever takes it alone: the crates in its tree besides thiserror, which only runs at build time.
 #[test]
 fn a_crate_alone_weighs_little() {
