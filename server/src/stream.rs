@@ -117,7 +117,8 @@ fn failed<H>(server: &Shared<H>, link: &Link, failure: Failure) -> Response {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Response::text(status, &error).with_header("connection", "close")
         }
-        Failure::Length => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error"),
+        Failure::Length => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
+            .with_header("connection", "close"),
     }
 }
 

@@ -168,7 +168,7 @@ async fn options_star_is_answered_here_unless_it_is_passed_on() {
 
 #[tokio::test(start_paused = true)]
 async fn what_an_outer_handler_attaches_reaches_the_inner_one() {
-    #[derive(Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq)]
     struct User(&'static str);
 
     struct Outer<H>(H);
