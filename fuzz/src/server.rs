@@ -6,7 +6,7 @@ mod world;
 
 use std::time::Duration;
 
-pub use peer::scripted_peer;
+pub use peer::{liveness, scripted_peer};
 use replies::{Ending, check};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

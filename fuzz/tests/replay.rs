@@ -21,6 +21,16 @@ fn seeds_and_regressions_find_nothing() {
 }
 
 #[test]
+fn every_scripted_peer_comes_to_rest_without_a_time_limit() {
+    let liveness: quintet_fuzz::Target = ("liveness", quintet_fuzz::server::liveness);
+    for (path, bytes) in inputs("scripted_peer").expect("readable folders") {
+        if let Err(said) = check(&liveness, &bytes) {
+            panic!("without a time limit, file {}: {said}", path.display());
+        }
+    }
+}
+
+#[test]
 fn every_target_survives_the_empty_input_and_noise() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut noise = || {

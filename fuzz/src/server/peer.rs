@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use quintet_server::Deadlines;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
     task::{JoinHandle, yield_now},
@@ -113,8 +114,18 @@ impl Peer {
 ///
 /// Two bytes are an order and its argument; the upper bits of the order say whose it is.
 pub fn scripted_peer(data: &[u8]) {
+    script(data, Deadlines::default());
+}
+
+/// The same without a time limit: when the clients are gone, everything comes to rest by itself. What only a limit would
+/// end is a wake-up that was lost.
+pub fn liveness(data: &[u8]) {
+    script(data, Deadlines::none());
+}
+
+fn script(data: &[u8], deadlines: Deadlines) {
     paused(async {
-        let world = World::new();
+        let world = World::with(deadlines);
         let mut peers: Vec<Option<Peer>> = (0..4).map(|_| None).collect();
         let (mut names, mut shutdown) = (0, None);
         for pair in data.chunks_exact(2).take(200) {

@@ -17,7 +17,8 @@ use std::{
 use http::StatusCode;
 use quintet_listener::{Addr, Listener, Stream, UnixName};
 use quintet_server::{
-    Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, State, Upgraded, Version,
+    Body, BodyError, Config, Deadlines, Handler, IntoResponse, Request, Response, ServeError, Server, State, Upgraded,
+    Version,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
@@ -95,9 +96,13 @@ fn count_panics() {
 
 impl World {
     pub(super) fn new() -> Self {
+        World::with(Deadlines::default())
+    }
+
+    pub(super) fn with(deadlines: Deadlines) -> Self {
         count_panics();
         let ledger = Arc::<Ledger>::default();
-        let mut config = Config { pass_options_star: true, ..Config::default() };
+        let mut config = Config { pass_options_star: true, deadlines, ..Config::default() };
         let seats = Arc::clone(&ledger);
         config.hooks.state = Some(Arc::new(move |link, from, to| {
             let mut seats = lock(&seats.seats);
