@@ -35,7 +35,7 @@ fn start() -> (Server<ServeMux>, Dial) {
         let first = request.body_mut().chunk().await?;
         Ok::<_, BodyError>(format!("{}\n", first.map_or(0, |first| first.len())))
     });
-    let server = Server::new(mux);
+    let server = support::server(mux);
     let (dial, _) = in_memory(&server);
     (server, dial)
 }
@@ -46,7 +46,7 @@ where
     F: Fn(Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output: IntoResponse> + Send + 'static,
 {
-    in_memory(&Server::new(handler)).0
+    in_memory(&support::server(handler)).0
 }
 
 /// Bytes in which a piece that is missing or moved shows.
@@ -255,7 +255,7 @@ mod unread {
         bounded(async {
             let mux = ServeMux::new();
             mux.handle("/413", async |mut request: Request| request.collect(1024).await);
-            let server = Server::new(mux);
+            let server = support::server(mux);
             let (addr, _) = on_loopback(&server);
             let body = vec![b'x'; 10 << 20];
             for request in [with_length("/413", &body), chunked("/413", &body, 10_000)] {
@@ -272,7 +272,7 @@ mod unread {
     #[tokio::test]
     async fn who_uploads_ten_mebibytes_to_nobody_gets_his_404() {
         bounded(async {
-            let server = Server::new(ServeMux::new());
+            let server = support::server(ServeMux::new());
             let (addr, _) = on_loopback(&server);
             let mut client = dial(&addr).await;
             client.try_send(with_length("/", &vec![b'x'; 10 << 20])).await.expect("the server reads on");
@@ -349,7 +349,7 @@ mod kept {
     async fn a_body_whose_connection_was_cut_fails() {
         bounded(async {
             static KEPT: Mutex<Option<Body>> = Mutex::new(None);
-            let server = Server::new(async |mut request: Request| {
+            let server = support::server(async |mut request: Request| {
                 *KEPT.lock().unwrap() = Some(request.take_body());
                 std::future::pending::<()>().await;
             });
@@ -396,7 +396,7 @@ mod kept {
     #[tokio::test]
     async fn another_task_may_read_it_in_another_thread() {
         bounded(async {
-            let server = Server::new(async |request: Request| {
+            let server = support::server(async |request: Request| {
                 let body = request.into_body();
                 let handle = tokio::runtime::Handle::current();
                 let (tell, told) = oneshot::channel();
@@ -786,7 +786,7 @@ mod broken {
                     .with_header("content-length", said)
             });
         }
-        in_memory(&Server::new(mux)).0
+        in_memory(&support::server(mux)).0
     }
 
     #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Addr, Body, Config, Listener, Request, Response, ServeError, ServeMux, Server, Stream};
+use quintet_server::{Addr, Body, Listener, Request, Response, ServeError, ServeMux, Server, Stream};
 use support::{Client, bounded, eventually};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
@@ -141,7 +141,7 @@ impl World {
     fn new() -> Self {
         let (dial, script) = unbounded_channel();
         let said = Arc::<AtomicU64>::default();
-        let mut config = Config::default();
+        let mut config = support::config();
         config.hooks.accept_error = Some(Arc::new({
             let said = Arc::clone(&said);
             move |_| {

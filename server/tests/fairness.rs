@@ -16,7 +16,7 @@ use std::{
 };
 
 use http_body::Frame;
-use quintet_server::{Body, Bytes, Request, Response, ServeMux, Server};
+use quintet_server::{Body, Bytes, Request, Response, ServeMux};
 use support::{bounded, in_memory};
 use tokio::{io::AsyncReadExt, task::yield_now};
 
@@ -74,7 +74,7 @@ impl http_body::Body for Pieces {
 /// connection ran before one of those requests reached its handler.
 async fn worst(request: &'static str, rounds: u64) -> u64 {
     let count = Count::default();
-    let server = Server::new(mux(&count));
+    let server = support::server(mux(&count));
     let (dial, _) = in_memory(&server);
 
     let busy = dial.connect_sized(1 << 20).io;

@@ -22,7 +22,7 @@ type Told = Arc<Mutex<Vec<(String, Option<String>)>>>;
 fn config() -> (Config, Told) {
     let told = Told::default();
     let hook = Arc::clone(&told);
-    let mut config = Config::default();
+    let mut config = support::config();
     config.hooks.panicked = Some(Arc::new(move |panicked| {
         hook.lock().expect("no panic").push((panicked.message.to_owned(), panicked.request.map(str::to_owned)));
     }));
@@ -202,7 +202,7 @@ async fn a_panic_whose_payload_panics_when_dropped_is_answered_500() {
 #[tokio::test(start_paused = true)]
 async fn a_panicked_hook_that_panics_leaves_the_500() {
     bounded(async {
-        let mut config = Config::default();
+        let mut config = support::config();
         config.hooks.panicked = Some(Arc::new(|panicked| match panicked.message {
             "bomb" => std::panic::panic_any(Bomb),
             message => panic!("{message}, again"),
@@ -230,7 +230,7 @@ async fn a_panicked_hook_that_panics_leaves_the_500() {
 #[tokio::test(start_paused = true)]
 async fn a_state_hook_that_panics_is_counted() {
     bounded(async {
-        let mut config = Config::default();
+        let mut config = support::config();
         config.hooks.state = Some(Arc::new(|_, _, _| std::panic::panic_any(Bomb)));
         let server = Server::with(async |_| "hello\n", config);
         let (dial, _) = in_memory(&server);

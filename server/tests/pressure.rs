@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Addr, Config, Limit, Listener, Permits, Request, ServeMux, Server, Stream};
+use quintet_server::{Addr, Limit, Listener, Permits, Request, ServeMux, Server, Stream};
 use support::{Client, Dial, Memory, bounded};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
@@ -89,7 +89,7 @@ fn server() -> Server<ServeMux> {
         sleep(Duration::from_secs(20)).await;
         "waited\n"
     });
-    let mut config = Config::default();
+    let mut config = support::config();
     config.hooks.accept_error = Some(Arc::new(|_| {}));
     Server::with(mux, config)
 }

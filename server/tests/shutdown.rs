@@ -84,7 +84,7 @@ fn book(answer: &Arc<Notify>) -> ServeMux {
 
 fn start() -> Started {
     let answer = Arc::new(Notify::new());
-    let server = Server::new(book(&answer));
+    let server = support::server(book(&answer));
     let (dial, serving) = in_memory(&server);
     Started { server, dial, serving, answer }
 }
@@ -116,7 +116,7 @@ async fn the_listener_closes_at_once() {
 #[tokio::test]
 async fn nobody_can_connect_any_more() {
     bounded(async {
-        let server = Server::new(async |_| "hello\n");
+        let server = support::server(async |_| "hello\n");
         let (addr, serving) = on_loopback(&server);
         let mut idle = dial(&addr).await;
         assert_eq!(idle.fetch("/").await.status, 200);
@@ -298,7 +298,7 @@ async fn what_does_not_end_is_cut_at_the_deadline() {
 #[tokio::test]
 async fn what_does_not_end_is_cut_at_the_deadline_on_real_sockets() {
     bounded(async {
-        let server = Server::new(book(&Arc::default()));
+        let server = support::server(book(&Arc::default()));
         let (addr, _) = on_loopback(&server);
         let (mut endless, mut stuck, mut body) = (dial(&addr).await, dial(&addr).await, dial(&addr).await);
         endless.get("/endless").await;
@@ -328,7 +328,7 @@ async fn close_cuts_everything_at_once() {
         }
         let dropped = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&dropped);
-        let server = Server::new(move |_| {
+        let server = support::server(move |_| {
             let dropped = Dropped(Arc::clone(&count));
             async move {
                 let _dropped = dropped;
@@ -373,7 +373,7 @@ async fn serving_after_the_end_is_refused() {
 async fn tcp_and_unix_are_served_together_and_end_together() {
     bounded(async {
         let path = std::env::temp_dir().join(format!("quintet-shutdown-{}.sock", std::process::id()));
-        let server = Server::new(async |request: Request| format!("{}\n", request.link().is_some()));
+        let server = support::server(async |request: Request| format!("{}\n", request.link().is_some()));
         let (tcp, unix) = (listen("127.0.0.1:0").unwrap(), listen(&format!("unix:{}", path.display())).unwrap());
         let addr = tcp.local_addr().unwrap().to_string();
         let (one, two) = (server.clone(), server.clone());
@@ -402,7 +402,7 @@ async fn a_handler_may_shut_down_its_own_server() {
     bounded(async {
         let stop = Arc::<OnceLock<Stop>>::default();
         let known = Arc::clone(&stop);
-        let server = Server::new(move |_| {
+        let server = support::server(move |_| {
             known.get().expect("set before it is served")();
             async { "stopping\n" }
         });
@@ -427,7 +427,7 @@ async fn a_handler_may_shut_down_its_own_server() {
 async fn without_a_last_call_idle_connections_close_at_once() {
     bounded(async {
         let deadlines = Deadlines { last_call: Duration::ZERO, ..Deadlines::default() };
-        let server = Server::with(async |_| "hello\n", Config { deadlines, ..Config::default() });
+        let server = Server::with(async |_| "hello\n", Config { deadlines, ..support::config() });
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.status, 200);
@@ -442,7 +442,7 @@ async fn without_a_last_call_idle_connections_close_at_once() {
 #[tokio::test]
 async fn who_connected_but_was_not_accepted_yet_is_served() {
     bounded(async {
-        let server = Server::new(async |_| "hello\n");
+        let server = support::server(async |_| "hello\n");
         let (addr, serving) = on_loopback(&server);
         tokio::task::yield_now().await;
         // Nobody accepts while this thread does not wait.

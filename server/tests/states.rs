@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Config, Counts, Request, Response, ServeMux, Server, State};
+use quintet_server::{Counts, Request, Response, ServeMux, Server, State};
 use support::{Dial, bounded, eventually, in_memory};
 use tokio::{sync::Notify, time::sleep};
 
@@ -49,7 +49,7 @@ impl Watched {
 
         let moves = Arc::<Mutex<Vec<_>>>::default();
         let seen = Arc::clone(&moves);
-        let mut config = Config::default();
+        let mut config = support::config();
         config.hooks.state = Some(Arc::new(move |_, from, to| seen.lock().expect("no panic").push((from, to))));
         let server = Server::with(mux, config);
         let (dial, _) = in_memory(&server);
@@ -234,7 +234,7 @@ async fn the_hook_knows_whose_connection_it_is() {
     bounded(async {
         let seen = Arc::<Mutex<Vec<_>>>::default();
         let hook = Arc::clone(&seen);
-        let mut config = Config::default();
+        let mut config = support::config();
         config.hooks.state = Some(Arc::new(move |link, _, to| {
             let ends = (link.peer().clone(), link.local().cloned(), link.state());
             assert_eq!(ends.2, to, "the state is set before the hook is told");

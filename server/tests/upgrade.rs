@@ -52,7 +52,7 @@ fn start() -> (Server<ServeMux>, Dial) {
     mux.handle("/shout", async |request: Request| switch(&request));
     mux.handle("/raw", async |_| Response::upgrade(StatusCode::OK, shout));
     mux.handle("CONNECT a.example:443/", async |_| Response::upgrade(StatusCode::OK, shout));
-    let server = Server::new(mux);
+    let server = support::server(mux);
     let (dial, _) = in_memory(&server);
     (server, dial)
 }
@@ -120,7 +120,7 @@ async fn replies_to_earlier_requests_come_first() {
 #[tokio::test(start_paused = true)]
 async fn a_tunnel_has_no_length_and_no_other_end_than_its_own() {
     bounded(async {
-        let server = Server::new(async |_| Response::upgrade(StatusCode::OK, shout));
+        let server = support::server(async |_| Response::upgrade(StatusCode::OK, shout));
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         client.send("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\nabc").await;
@@ -157,7 +157,7 @@ async fn nothing_is_late_any_more_and_nobody_disturbs_it() {
     bounded(async {
         let polls = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&polls);
-        let server = Server::new(move |_| {
+        let server = support::server(move |_| {
             let count = Arc::clone(&count);
             async move {
                 Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |upgraded| async move {
@@ -189,7 +189,7 @@ async fn nothing_is_late_any_more_and_nobody_disturbs_it() {
 async fn an_upgrade_before_the_body_was_read_is_refused() {
     bounded(async {
         let (give, mut given) = mpsc::unbounded_channel::<Body>();
-        let server = Server::new(move |mut request: Request| {
+        let server = support::server(move |mut request: Request| {
             give.send(request.take_body()).expect("the test listens");
             async { Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, shout).with_header("upgrade", "shout") }
         });
@@ -226,7 +226,7 @@ async fn close_cuts_it_and_a_shutdown_waits_for_it() {
 #[tokio::test]
 async fn it_works_on_a_real_socket() {
     bounded(async {
-        let server = Server::new(async |request: Request| switch(&request));
+        let server = support::server(async |request: Request| switch(&request));
         let (addr, _) = on_loopback(&server);
         let mut client = dial(&addr).await;
         client.send(format!("{UPGRADE}abc")).await;
@@ -246,7 +246,7 @@ async fn it_works_on_a_real_socket() {
 async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
-        let server = Server::new(move |_| {
+        let server = support::server(move |_| {
             let tell = tell.clone();
             async move {
                 sleep(SECOND).await;

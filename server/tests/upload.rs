@@ -4,14 +4,14 @@
 
 mod support;
 
-use quintet_server::{Request, Response, Server};
+use quintet_server::{Request, Response};
 use support::{bounded, on_loopback};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn a_gibibyte_goes_up_and_comes_back_in_constant_memory() {
     bounded(async {
-        let server = Server::new(async |request: Request| Response::new(request.into_body()));
+        let server = support::server(async |request: Request| Response::new(request.into_body()));
         let (addr, _) = on_loopback(&server);
         assert_eq!(upload_and_compare(&addr, 32 << 20).await, 32 << 20);
         let before = most_memory();

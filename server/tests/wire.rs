@@ -14,7 +14,7 @@ use std::{fs, future::poll_fn, path::Path, pin::Pin, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body::Body as _;
-use quintet_server::{Body, BodyError, Form, Request, Response, ServeMux, Server};
+use quintet_server::{Body, BodyError, Form, Request, Response, ServeMux};
 use serde_json::{Map, Value, json};
 use support::{Client, bounded, in_memory};
 use tokio::{
@@ -58,7 +58,7 @@ fn bytes(piece: &Value) -> Vec<u8> {
 }
 
 async fn run(way: Way) {
-    let server = Server::new(book());
+    let server = support::server(book());
     let (dial, _) = in_memory(&server);
     let mut wrong = Vec::new();
     for case in cases() {

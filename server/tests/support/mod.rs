@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_server::{Addr, Handler, Listener, ServeError, Server, listen};
+use quintet_server::{Addr, Config, Deadlines, Handler, Listener, ServeError, Server, listen};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex},
     net::TcpStream,
@@ -31,6 +31,23 @@ pub async fn bounded<T>(test: impl Future<Output = T>) -> T {
     let result = test.await;
     drop(done);
     result
+}
+
+/// Whether no time limit holds: the suites run once more like that, and all must come to rest. What only a limit would
+/// end is a wake-up that was lost.
+pub fn without_timeouts() -> bool {
+    std::env::var_os("QUINTET_WITHOUT_TIMEOUTS").is_some()
+}
+
+/// The default settings, without time limits if [`without_timeouts`].
+pub fn config() -> Config {
+    let deadlines = if without_timeouts() { Deadlines::none() } else { Deadlines::default() };
+    Config { deadlines, ..Config::default() }
+}
+
+/// A server with the default settings, as [`config`] has them.
+pub fn server<H: Handler>(handler: H) -> Server<H> {
+    Server::with(handler, config())
 }
 
 /// A listener of streams in memory: whoever has the [`Dial`] connects.
