@@ -17,12 +17,37 @@ use quintet_examples::{NoArguments, arguments, outln};
 use quintet_server::{Link, Listener, Request, Response, ServeMux, Server, Upgraded, listen};
 use tokio_tungstenite::{WebSocketStream, tungstenite::handshake::derive_accept_key, tungstenite::protocol::Role};
 
+/// The value of `Sec-WebSocket-Accept`, if this is the handshake of a WebSocket (RFC 6455 §4.2.1); else the refusal.
+fn accept(request: &Request) -> Result<String, Response> {
+    let values = |name: &'static str| request.headers().filter(move |field| field.0.eq_ignore_ascii_case(name));
+    // `Connection: upgrade` and HTTP/1.1 are `wants_upgrade`; `Upgrade` is a list of protocols.
+    let protocols = values("upgrade").flat_map(|(_, value)| value.split(|byte| *byte == b','));
+    let offered = protocols.map(<[u8]>::trim_ascii).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
+    let versions: Vec<&[u8]> = values("sec-websocket-version").map(|(_, value)| value).collect();
+    if !offered || !request.head().wants_upgrade() || versions != [b"13"] {
+        // §4.4: a client of another version is told which one is spoken here.
+        return Err(Response::text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket of version 13")
+            .with_header("upgrade", "websocket")
+            .with_header("sec-websocket-version", "13"));
+    }
+    let keys: Vec<&[u8]> = values("sec-websocket-key").map(|(_, value)| value).collect();
+    match keys[..] {
+        [key] if is_sixteen_bytes(key) => Ok(derive_accept_key(key)),
+        _ => Err(Response::text(StatusCode::BAD_REQUEST, "a WebSocket key is 16 bytes in base64")),
+    }
+}
+
+/// Whether this is base64 (RFC 4648 §4) of 16 bytes: 22 digits and two signs that fill up.
+fn is_sixteen_bytes(key: &[u8]) -> bool {
+    let digits = key.strip_suffix(b"==").unwrap_or_default();
+    digits.len() == 22 && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte))
+}
+
 async fn echo(request: Request) -> Response {
-    let offered = request.header("upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
-    let (Some(key), true) = (request.header("sec-websocket-key"), offered && request.head().wants_upgrade()) else {
-        return Response::text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket").with_header("upgrade", "websocket");
+    let accept = match accept(&request) {
+        Ok(accept) => accept,
+        Err(refusal) => return refusal,
     };
-    let accept = derive_accept_key(key.as_bytes());
     let link = request.link().cloned();
     Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |upgraded| converse(upgraded, link))
         .with_header("upgrade", "websocket")
