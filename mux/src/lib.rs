@@ -38,7 +38,7 @@ pub use self::{
 
 #[cfg(feature = "handler")]
 pub use self::io::{
-    Allow, BoxHandler, ContentType, CrossOriginProtection, Handler, Html, IntoHeaders, IntoResponse, Response,
-    ServeMux, Upgrade, Upgraded, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
-    strip_prefix, timeout,
+    Allow, BoxHandler, ContentType, CrossOriginProtection, FieldError, Handler, Html, IntoHeaders, IntoResponse,
+    Response, ServeMux, Upgrade, Upgraded, allow_query_semicolons, error, max_bytes, not_found, redirect,
+    redirect_handler, strip_prefix, timeout,
 };

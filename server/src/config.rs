@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use quintet_conn::{Deadlines, Link, State};
 use quintet_listener::AcceptError;
-use quintet_mux::Response;
+use quintet_mux::{FieldError, Response};
 use quintet_request::{Limits, RequestsError};
 
 /// Everything about a server that can be set, each with a safe default.
@@ -80,6 +80,8 @@ pub struct Hooks {
     /// A handler panicked, or what it took a connection over for; the client is answered 500 if it was not answered yet,
     /// and the connection closes.
     pub panicked: Option<Arc<dyn Fn(&Panicked<'_>) + Send + Sync>>,
+    /// A handler's reply had a field that cannot be sent, and is sent as a 500.
+    pub field_error: Option<Arc<dyn Fn(&Link, &FieldError) + Send + Sync>>,
     /// A connection could not be accepted and will be tried again; at most once a second.
     pub accept_error: Option<Arc<dyn Fn(&AcceptError<'_>) + Send + Sync>>,
 }
@@ -114,6 +116,7 @@ impl fmt::Debug for Hooks {
             .field("state", &self.state.is_some())
             .field("refused", &self.refused.is_some())
             .field("panicked", &self.panicked.is_some())
+            .field("field_error", &self.field_error.is_some())
             .field("accept_error", &self.accept_error.is_some())
             .finish()
     }

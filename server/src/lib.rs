@@ -38,9 +38,9 @@ pub use quintet_listener::{
 #[cfg(unix)]
 pub use quintet_listener::{Unix, UnixOptions};
 pub use quintet_mux::{
-    Allow, BoxHandler, ContentType, CrossOrigin, CrossOriginProtection, Handler, Html, InsertError, IntoHeaders,
-    IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded, allow_query_semicolons, error, max_bytes, not_found,
-    redirect, redirect_handler, strip_prefix, timeout,
+    Allow, BoxHandler, ContentType, CrossOrigin, CrossOriginProtection, FieldError, Handler, Html, InsertError,
+    IntoHeaders, IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded, allow_query_semicolons, error, max_bytes,
+    not_found, redirect, redirect_handler, strip_prefix, timeout,
 };
 pub use quintet_request::{
     Body, BodyError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError, Limits, Request,

@@ -14,9 +14,9 @@ use std::{
     },
 };
 
-use quintet_conn::StateHook;
+use quintet_conn::{Link, StateHook};
 use quintet_listener::AcceptError;
-use quintet_mux::Response;
+use quintet_mux::{FieldError, Response};
 
 use crate::{
     config::{Hooks, Panicked, Refused},
@@ -70,6 +70,14 @@ impl Observer {
                 panicked.request.unwrap_or("request dropped"),
                 panicked.message
             )),
+        }
+    }
+
+    #[cold]
+    pub(crate) fn field_error(&self, link: &Link, error: &FieldError) {
+        match &self.hooks.field_error {
+            Some(hook) => drop(self.call(|| hook(link, error))),
+            None => self.log(format_args!("reply to {} is a 500: {error}", link.peer())),
         }
     }
 

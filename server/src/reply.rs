@@ -64,6 +64,9 @@ pub(crate) fn write<H, S: Stream>(
     exchange: Exchange,
     mut response: Response,
 ) -> Written {
+    if let Some(error) = response.field_error() {
+        server.observer.field_error(link, error);
+    }
     let unread = requests.unread(server.config.unread);
     let upgrade = response.take_upgrade();
     if upgrade.is_some() || response.status().is_informational() {

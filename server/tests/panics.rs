@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Frame;
-use quintet_server::{Body, Config, Counts, Handler, Request, Response, ServeMux, Server};
+use quintet_server::{Body, Config, Counts, Handler, Request, Response, ServeMux, Server, SetCookie};
 use support::{Client, Dial, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{io::DuplexStream, time::sleep};
 
@@ -408,6 +408,37 @@ async fn after_a_thousand_panics_everybody_else_is_still_served() {
         assert_eq!(told(&hook).len(), 1000);
         eventually("only the good one is left", || server.counts() == Counts { idle: 1, ..Counts::default() }).await;
         let _ = std::panic::take_hook();
+    })
+    .await;
+}
+
+/// The same in debug and release builds: the client gets a 500, the hook the reason, and the connection goes on.
+#[tokio::test(start_paused = true)]
+async fn a_reply_with_a_field_that_cannot_be_sent_is_a_500_and_told() {
+    bounded(async {
+        let mux = ServeMux::new();
+        mux.handle("/cookie", async |_| Response::new("x").with_cookie(&SetCookie::new("bad name", "v")));
+        mux.handle("/header", async |_| {
+            Response::new("x").with_header("x-a", "v\r\nset-cookie: a=b").with_status(StatusCode::OK)
+        });
+        mux.handle("/fine", async |_| "fine");
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hook = Arc::clone(&told);
+        let mut config = Config::default();
+        config.hooks.field_error = Some(Arc::new(move |_, error| hook.lock().unwrap().push(error.to_string())));
+        let server = Server::with(mux, config);
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        for (path, status, body) in [
+            ("/cookie", 500, "500 Internal Server Error\n"),
+            ("/header", 500, "500 Internal Server Error\n"),
+            ("/fine", 200, "fine"),
+        ] {
+            let reply = client.fetch(path).await;
+            assert_eq!((reply.status, reply.text()), (status, body), "{path}");
+            assert_eq!(reply.field("set-cookie"), None, "{path}");
+        }
+        assert_eq!(*told.lock().unwrap(), ["cookie cannot be sent", "value of x-a has a byte that cannot be sent"]);
     })
     .await;
 }

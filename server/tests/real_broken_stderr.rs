@@ -40,6 +40,7 @@ fn child() {
     let mux = ServeMux::new();
     mux.handle("/{$}", async |_| "hello\n");
     mux.handle("/panic", async |_: Request| -> &'static str { panic!("as asked") });
+    mux.handle("/field", async |_| quintet_server::Response::new("x").with_header("x-a", "\n"));
     mux.handle("/failures", async |_| {
         let failures = SERVER.get().expect("it serves").hook_failures();
         format!("{} {}", failures.panics, failures.lost_lines)
@@ -49,6 +50,7 @@ fn child() {
             state: Some(Arc::new(|_, _, _| panic!("state"))),
             refused: Some(Arc::new(|_| panic!("refused"))),
             panicked: Some(Arc::new(|_| panic!("panicked"))),
+            field_error: Some(Arc::new(|_, _| panic!("field_error"))),
             accept_error: Some(Arc::new(|_| panic!("accept_error"))),
         }
     } else {

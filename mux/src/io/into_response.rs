@@ -47,7 +47,7 @@ macro_rules! text {
             #[inline]
             fn into_response(self) -> Response {
                 let ContentType::Known(text) = TEXT else { return Response::new(self) };
-                Response::new(self).with_content_type(text)
+                Response::new(self).with_known_type(text)
             }
         }
     )*};
@@ -68,7 +68,7 @@ bytes!(Bytes, Vec<u8>, &'static [u8], Body, ());
 
 impl<T: Into<Body>> IntoResponse for Html<T> {
     fn into_response(self) -> Response {
-        Response::new(self.0).with_content_type("text/html; charset=utf-8")
+        Response::new(self.0).with_known_type("text/html; charset=utf-8")
     }
 }
 
@@ -86,7 +86,8 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
     }
 }
 
-/// What can stand before a body as its fields.
+/// What can stand before a body as its fields: a [`HeaderMap`], or pairs of whatever [`Response::with_header`] takes. A
+/// field that cannot be sent makes the reply a 500.
 pub trait IntoHeaders {
     /// Adds the fields.
     fn add_to(self, response: &mut Response);
@@ -94,22 +95,16 @@ pub trait IntoHeaders {
 
 impl IntoHeaders for HeaderMap {
     fn add_to(self, response: &mut Response) {
-        response.headers_mut().extend(self);
-    }
-}
-
-impl<const N: usize> IntoHeaders for [(&str, &str); N] {
-    fn add_to(self, response: &mut Response) {
-        for (name, value) in self {
-            *response = std::mem::take(response).with_header(name, value);
+        if response.field_error().is_none() {
+            response.headers_mut().extend(self);
         }
     }
 }
 
-impl<const N: usize> IntoHeaders for [(HeaderName, HeaderValue); N] {
+impl<K: TryInto<HeaderName>, V: TryInto<HeaderValue>, const N: usize> IntoHeaders for [(K, V); N] {
     fn add_to(self, response: &mut Response) {
         for (name, value) in self {
-            response.headers_mut().append(name, value);
+            *response = std::mem::take(response).with_header(name, value);
         }
     }
 }

@@ -13,5 +13,5 @@ pub use kit::{
     CrossOriginProtection, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
     strip_prefix, timeout,
 };
-pub use response::{ContentType, Response, Upgrade, Upgraded};
+pub use response::{ContentType, FieldError, Response, Upgrade, Upgraded};
 pub use serve_mux::{Allow, ServeMux};

@@ -2,9 +2,9 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use quintet_listener::Stream;
-use quintet_request::Body;
+use quintet_request::{Body, SetCookieError};
 
 /// What a handler answers: a status, fields and a body.
 ///
@@ -33,6 +33,8 @@ pub struct Response {
 struct Rare {
     headers: HeaderMap,
     upgrade: Option<Upgrade>,
+    /// A field that could not be added: the reply is a 500, and stays one.
+    error: Option<FieldError>,
 }
 
 /// What a reply says its body is, unless its header map has a `Content-Type` of its own.
@@ -62,8 +64,8 @@ impl Response {
     pub fn text(status: StatusCode, line: impl fmt::Display) -> Self {
         Response::new(format!("{line}\n"))
             .with_status(status)
-            .with_content_type("text/plain; charset=utf-8")
-            .with_header("x-content-type-options", "nosniff")
+            .with_known_type("text/plain; charset=utf-8")
+            .with_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
     }
 
     /// A reply whose head is followed by another protocol: what arrived behind the request and the stream itself go
@@ -97,7 +99,9 @@ impl Response {
     /// Changes the status.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
-        self.status = status;
+        if self.field_error().is_none() {
+            self.status = status;
+        }
         self
     }
 
@@ -107,10 +111,23 @@ impl Response {
         self.content_type
     }
 
-    /// Says what the body is. Costs nothing, where a header costs a map.
+    /// Says what the body is. Costs little, where a header costs a map. One that cannot be sent makes the reply a 500, as
+    /// in [`with_header`](Self::with_header).
     #[must_use]
     #[inline]
-    pub fn with_content_type(mut self, content_type: &'static str) -> Self {
+    pub fn with_content_type(self, content_type: &'static str) -> Self {
+        if !content_type.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return self.fail(FieldError::Value { name: header::CONTENT_TYPE });
+        }
+        self.with_known_type(content_type)
+    }
+
+    /// The same for a type that is known to be well formed.
+    #[inline]
+    pub(super) fn with_known_type(mut self, content_type: &'static str) -> Self {
+        if self.field_error().is_some() {
+            return self;
+        }
         self.content_type = ContentType::Known(content_type);
         if let Some(rare) = &mut self.rare {
             rare.headers.remove(header::CONTENT_TYPE);
@@ -118,17 +135,61 @@ impl Response {
         self
     }
 
-    /// Adds a field. A name or a value that cannot be sent is left out, and debug builds panic: it is a mistake in
-    /// the program. For names and values that come from elsewhere there is [`headers_mut`](Self::headers_mut).
+    /// Adds a field. Names and values are typed, or anything that converts: text, bytes, numbers.
+    ///
+    /// A name that is no token, or a value with a control, cannot be sent. The reply then becomes a 500, whatever is
+    /// built upon it, and [`field_error`](Self::field_error) says why; a server reports that.
+    /// [`try_with_header`](Self::try_with_header) returns it instead, for names and values that come from elsewhere.
     #[must_use]
-    pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        let name = header::HeaderName::from_bytes(name.as_bytes());
-        let value = HeaderValue::from_bytes(value.as_ref());
-        debug_assert!(name.is_ok() && value.is_ok(), "a field that cannot be sent");
-        if let (Ok(name), Ok(value)) = (name, value) {
-            self.headers_mut().append(name, value);
+    pub fn with_header(self, name: impl TryInto<HeaderName>, value: impl TryInto<HeaderValue>) -> Self {
+        match field(name, value) {
+            Ok((name, value)) => self.append(name, value),
+            Err(error) => self.fail(error),
         }
-        self
+    }
+
+    /// Adds a field, if it can be sent.
+    ///
+    /// # Errors
+    /// [`FieldError`]; the reply is then lost.
+    pub fn try_with_header(
+        self,
+        name: impl TryInto<HeaderName>,
+        value: impl TryInto<HeaderValue>,
+    ) -> Result<Self, FieldError> {
+        let (name, value) = field(name, value)?;
+        let reply = self.append(name, value);
+        match reply.field_error() {
+            Some(error) => Err(error.clone()),
+            None => Ok(reply),
+        }
+    }
+
+    fn append(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        if self.field_error().is_some() {
+            return self;
+        }
+        match self.headers_mut().try_append(name, value) {
+            Ok(_) => self,
+            Err(_) => self.fail(FieldError::TooMany),
+        }
+    }
+
+    /// Why this reply is a 500: the first field that it was given and that cannot be sent.
+    #[inline]
+    pub fn field_error(&self) -> Option<&FieldError> {
+        self.rare.as_ref()?.error.as_ref()
+    }
+
+    /// The 500 in place of a reply with a field that cannot be sent.
+    #[cold]
+    fn fail(self, error: FieldError) -> Self {
+        if self.field_error().is_some() {
+            return self;
+        }
+        let mut failed = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error");
+        failed.rare_mut().error = Some(error);
+        failed
     }
 
     /// The first value of this field, if it has one.
@@ -157,14 +218,16 @@ impl Response {
         self.rare.get_or_insert_default()
     }
 
-    /// Adds a cookie. One that cannot be sent as given ([`SetCookie::encode`](quintet_request::SetCookie::encode) says
-    /// why) is left out.
+    /// Adds a cookie.
+    ///
+    /// One that cannot be sent as given makes the reply a 500, as in [`with_header`](Self::with_header); what it is that
+    /// cannot be sent, [`SetCookie::encode`](quintet_request::SetCookie::encode) says before.
     #[must_use]
-    pub fn with_cookie(mut self, cookie: &quintet_request::SetCookie) -> Self {
-        if let Ok(value) = cookie.encode() {
-            self.headers_mut().append(header::SET_COOKIE, value);
+    pub fn with_cookie(self, cookie: &quintet_request::SetCookie) -> Self {
+        match cookie.encode() {
+            Ok(value) => self.append(header::SET_COOKIE, value),
+            Err(error) => self.fail(FieldError::Cookie(error)),
         }
-        self
     }
 
     /// The body.
@@ -229,6 +292,38 @@ impl From<Response> for http::Response<Body> {
     }
 }
 
+fn field(
+    name: impl TryInto<HeaderName>,
+    value: impl TryInto<HeaderValue>,
+) -> Result<(HeaderName, HeaderValue), FieldError> {
+    let name = name.try_into().map_err(|_| FieldError::Name)?;
+    match value.try_into() {
+        Ok(value) => Ok((name, value)),
+        Err(_) => Err(FieldError::Value { name }),
+    }
+}
+
+/// Why a field cannot be sent as given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FieldError {
+    /// The name is empty or not a token.
+    #[error("field name is not a token")]
+    Name,
+    /// The value has a control other than a tab.
+    #[error("value of {name} has a byte that cannot be sent")]
+    Value {
+        /// The field.
+        name: HeaderName,
+    },
+    /// The cookie has a part that cannot be sent.
+    #[error("cookie cannot be sent")]
+    Cookie(#[source] SetCookieError),
+    /// A reply has at most 24,576 fields.
+    #[error("too many fields")]
+    TooMany,
+}
+
 /// What is to follow a reply's head in place of HTTP.
 pub struct Upgrade(Box<dyn FnOnce(Upgraded) -> Session + Send>);
 
@@ -262,5 +357,113 @@ pub struct Upgraded {
 impl fmt::Debug for Upgraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upgraded").field("leftover", &self.leftover.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use quintet_request::SetCookie;
+
+    use super::*;
+    use crate::{Html, IntoResponse};
+
+    /// The same in debug and release builds: what cannot be sent is a 500 that says why, and nothing makes it less.
+    #[test]
+    fn a_field_that_cannot_be_sent_makes_the_reply_a_500() {
+        let value = |name: &'static str| FieldError::Value { name: HeaderName::from_static(name) };
+        let ok = || Response::new("a body").with_header("x-before", "1");
+        for (reply, error) in [
+            (ok().with_header("bad name", "v"), FieldError::Name),
+            (ok().with_header("", "v"), FieldError::Name),
+            (ok().with_header("x-a\r\nset-cookie", "v"), FieldError::Name),
+            (ok().with_header("x-a", "v\r\nset-cookie: a=b"), value("x-a")),
+            (ok().with_header("X-A", "v\0"), value("x-a")),
+            (ok().with_header("x-a", b"\x7f".as_slice()), value("x-a")),
+            (ok().with_cookie(&SetCookie::new("bad name", "v")), FieldError::Cookie(SetCookieError::Name)),
+            (ok().with_cookie(&SetCookie::new("n", "a\"b;c")), FieldError::Cookie(SetCookieError::Value)),
+            (ok().with_content_type("text/html\r\nx: y"), value("content-type")),
+            (ok().with_content_type("t\u{e9}xt/html"), value("content-type")),
+            ([("x-a", "\n")].into_reply(), value("x-a")),
+            ([("x-a", String::from("\n"))].into_reply(), value("x-a")),
+            ([(String::from(" "), "a")].into_reply(), FieldError::Name),
+            (ok().with_header("x-a", "\n").with_header(" ", "second"), value("x-a")),
+        ] {
+            let seen = |reply: &Response| {
+                assert_eq!(reply.field_error(), Some(&error));
+                assert_eq!(reply.status(), 500, "{error}");
+                assert_eq!(reply.header("content-type").unwrap(), "text/plain; charset=utf-8");
+                let headers = reply.headers().unwrap();
+                assert!(headers.len() == 1 && headers.contains_key("x-content-type-options"), "{headers:?}");
+            };
+            seen(&reply);
+            // Whatever is built upon it.
+            let mut reply = (StatusCode::OK, [("x-after", "1")], reply).into_response();
+            reply = reply.with_status(StatusCode::CREATED).with_content_type("text/html").with_header("x-b", "1");
+            reply = reply.with_cookie(&SetCookie::new("n", "v"));
+            seen(&reply);
+            assert_eq!(reply.take_body().try_into_bytes().unwrap(), "500 Internal Server Error\n");
+        }
+    }
+
+    trait IntoReply {
+        fn into_reply(self) -> Response;
+    }
+
+    impl<K, V> IntoReply for [(K, V); 1]
+    where
+        [(K, V); 1]: crate::IntoHeaders,
+    {
+        fn into_reply(self) -> Response {
+            (StatusCode::OK, self, Html("x")).into_response()
+        }
+    }
+
+    #[test]
+    fn a_field_may_be_typed_text_bytes_or_a_number() {
+        let reply = Response::new(())
+            .with_header(header::ETAG, HeaderValue::from_static("e"))
+            .with_header("x-text", "a\tb")
+            .with_header(String::from("X-String"), String::from("c"))
+            .with_header("x-latin", b"caf\xe9".as_slice())
+            .with_header("x-empty", "")
+            .with_header("x-number", 7_u64);
+        assert_eq!(reply.field_error(), None);
+        for (name, value) in [
+            ("etag", &b"e"[..]),
+            ("x-text", b"a\tb"),
+            ("x-string", b"c"),
+            ("x-latin", b"caf\xe9"),
+            ("x-empty", b""),
+            ("x-number", b"7"),
+        ] {
+            assert_eq!(reply.header(name).unwrap().as_bytes(), value, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_field_can_be_tried() {
+        let reply = Response::new("x").try_with_header("x-a", "1").unwrap();
+        assert_eq!(reply.header("x-a").unwrap(), "1");
+        assert_eq!(
+            reply.try_with_header("x-b", "\n").unwrap_err().to_string(),
+            "value of x-b has a byte that cannot be sent"
+        );
+        let failed = Response::new("x").with_header("", "");
+        assert_eq!(failed.try_with_header("x-a", "1").unwrap_err(), FieldError::Name);
+    }
+
+    #[test]
+    fn more_fields_than_a_map_holds_are_a_500_and_no_panic() {
+        let reply = (0..40_000).fold(Response::new(()), |reply, n| reply.with_header(format!("x-{n}"), "v"));
+        assert_eq!((reply.status().as_u16(), reply.field_error()), (500, Some(&FieldError::TooMany)));
+    }
+
+    #[test]
+    fn cookies_are_added_one_by_one() {
+        let reply = Response::new(())
+            .with_cookie(&SetCookie::new("a", "1").path("/").http_only())
+            .with_cookie(&SetCookie::new("a", "2"));
+        let cookies: Vec<_> = reply.headers().unwrap().get_all("set-cookie").iter().collect();
+        assert_eq!(cookies, ["a=1; Path=/; HttpOnly", "a=2"]);
     }
 }
