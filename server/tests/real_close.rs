@@ -13,7 +13,7 @@ use std::{
 
 use quintet_server::{Body, Config, Request, Response, ServeMux, Server};
 use socket2::{Domain, Socket, Type};
-use support::on_loopback;
+use support::{eventually, on_loopback};
 use tokio::time::sleep;
 
 const LARGE: usize = 20 << 20;
@@ -146,7 +146,7 @@ async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the
     let (addr, _) = on_loopback(&server);
     let asked = ask(&addr, &[b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n", b"", b"\r\n"]);
     let stopped = async {
-        sleep(Duration::from_millis(25)).await;
+        eventually("the request is read", || server.counts().active == 1).await;
         server.shutdown(Duration::from_secs(20)).await
     };
     let ((reply, end), report) = tokio::join!(asked, stopped);
