@@ -50,3 +50,24 @@ pub fn handle_func(pattern: &str, handler: impl Handler) {
 pub async fn listen_and_serve(addr: &str, handler: Option<ServeMux>) -> Result<(), ServeError> {
     Server::new(handler.unwrap_or_else(|| DEFAULT_SERVE_MUX.clone())).listen_and_serve(addr).await
 }
+
+#[cfg(test)]
+mod tests {
+    use quintet_request::Request;
+
+    use super::*;
+
+    #[test]
+    fn a_bad_pattern_panics_with_the_rule_and_a_conflict_with_both_places() {
+        let panic =
+            |add: fn()| *std::panic::catch_unwind(add).expect_err("a panic").downcast::<String>().expect("a text");
+        let why = panic(|| handle("/{", async |_: Request| ""));
+        assert!(why.contains("bad wildcard segment"), "{why}");
+        let why = panic(|| handle_func("GET h:80/", async |_: Request| ""));
+        assert!(why.contains("only CONNECT asks for one"), "{why}");
+        handle("/default/{x}", async |_: Request| "");
+        let why = panic(|| handle_func("/default/{y}", async |_: Request| ""));
+        assert_eq!(why.matches("default_mux.rs").count(), 2, "{why}");
+        assert_eq!(DEFAULT_SERVE_MUX.with_routes(quintet_mux::Mux::len), 1);
+    }
+}
