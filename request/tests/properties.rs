@@ -250,3 +250,12 @@ proptest! {
         }
     }
 }
+
+/// In single bytes this is more reads and writes than tokio lets a task do before it must yield.
+#[cfg(feature = "io")]
+#[test]
+fn a_head_in_many_pieces_and_a_fin_after_it_have_the_verdict_of_the_whole() {
+    let bytes = b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: a\r\n3Host: a\r\n ";
+    let whole = common::io::verdict(bytes, &[]);
+    assert_eq!(common::io::verdict(bytes, &(0..bytes.len()).collect::<Vec<_>>()), whole);
+}
