@@ -3,7 +3,8 @@
 //! | body | RFC 9112 | Go 1.27 | Quintet |
 //! |---|---|---|---|
 //! | `3 CRLF abc CRLF 0 CRLF CRLF`; `A`, `a`, `00000003` | §7.1 | taken | taken |
-//! | `3;a=b`, `3;x`, `3 ; a = "b;\""` | §7.1.1, with BWS | ignored up to CR | taken by the grammar |
+//! | `3;a=b`, `3;x`, `3; a = "b;\""` | §7.1.1, with BWS | taken, not looked at | taken by the grammar |
+//! | `3 ;a=b` (a blank before the first `;`) | §7.1.1, with BWS | 400 | taken by the grammar |
 //! | `3;`, `3;=b`, `3;a=`, `3;a="b`, NUL in it | §7.1.1: not grammar | taken | 400 |
 //! | `3 ` (blank before CRLF) | §7.1.1: not grammar | taken | 400 |
 //! | ` 3`, `0x3`, `+3`, empty, 17 digits | §7.1 | 400 | 400 |
@@ -12,7 +13,8 @@
 //! | `abcX` where CRLF should follow `abc` | §7.1 | 400 | 400 |
 //! | an extension of more than 4 KiB | §7.1.1: should be limited | 400 | 400 |
 //! | more than 16 KiB of framing beyond 16 bytes a chunk and twice the data | – | 400 | 400 |
-//! | trailers: `junk`, folded, controls | §7.1.2, §5 | 400 (folding is taken) | 400 |
+//! | trailers: `junk`, controls | §7.1.2, §5 | 400 | 400 |
+//! | trailers: folded | ″ | taken | 400 |
 //! | trailers: `Content-Length`, `Host`, `Authorization`, … | RFC 9110 §6.5.1: must not be sent | surface | dropped |
 
 use http::HeaderMap;
