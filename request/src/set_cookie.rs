@@ -236,7 +236,8 @@ fn is_path_byte(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b';'
 }
 
-/// A domain name with at least one letter, or an IPv4 address. Go: `validCookieDomain`.
+/// A domain name with at least one letter, or an IPv4 address. Go: `validCookieDomain`, which also takes a dot at the
+/// end; browsers do not find such a domain in the name of a host.
 fn is_domain(domain: &str) -> bool {
     let name = domain.strip_prefix('.').unwrap_or(domain);
     let is_label = |label: &str| {
@@ -400,6 +401,44 @@ mod tests {
                     assert_eq!((error, byte::all(text.as_bytes(), byte::COOKIE)), (SetCookieError::Value, false));
                 }
             }
+        }
+    }
+
+    /// What Go's `validCookieDomain` says of each, but for the dot at the end.
+    #[test]
+    fn a_domain_is_a_name_with_a_letter_or_an_ipv4_address() {
+        let label = "a".repeat(63);
+        for (domain, valid) in [
+            ("example.com", true),
+            (".example.com", true),
+            ("EXAMPLE.com", true),
+            ("localhost", true),
+            ("a", true),
+            ("1a.2", true),
+            ("xn--bcher-kva.example", true),
+            (label.as_str(), true),
+            ("127.0.0.1", true),
+            (".", false),
+            ("..a", false),
+            ("a..b", false),
+            ("-a.b", false),
+            ("a-.b", false),
+            ("a.-b", false),
+            ("a.b-", false),
+            ("1.2.3", false),
+            ("256.0.0.1", false),
+            (".127.0.0.1", false),
+            ("[::1]", false),
+            ("a_b.c", false),
+            ("a b", false),
+            ("a:80", false),
+            ("b\u{fc}cher.example", false),
+            // Go takes this one.
+            ("example.com.", false),
+        ] {
+            let encoded = SetCookie::new("n", "v").domain(domain).encode();
+            let expected = format!("n=v; Domain={}", domain.strip_prefix('.').unwrap_or(domain));
+            assert_eq!(encoded.ok().map(|value| value == expected), valid.then_some(true), "{domain}");
         }
     }
 
