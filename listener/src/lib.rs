@@ -21,8 +21,9 @@ pub use class::{Class, classify};
 pub use endpoint::{Endpoint, EndpointError};
 #[cfg(feature = "tokio")]
 pub use io::{
-    AcceptError, Failure, Freed, FreesOnDrop, Health, KeepAlive, Limit, Listener, Permit, Permits, Permitted, Pressure,
-    PressureGuard, Report, Retry, Socket, SocketStream, Stream, Tcp, TcpOptions, listen, reuse_port,
+    AbortHandle, Abortable, AcceptError, Failure, Freed, FreesOnDrop, Health, KeepAlive, Limit, Listener, Permit,
+    Permits, Permitted, Pressure, PressureGuard, Report, Retry, Socket, SocketStream, Stream, Tcp, TcpOptions, listen,
+    reuse_port,
 };
 #[cfg(all(feature = "tokio", unix))]
 pub use io::{Unix, UnixOptions};

@@ -9,7 +9,7 @@ use std::{
 
 use http::StatusCode;
 use quintet_conn::{Link, State};
-use quintet_listener::Stream;
+use quintet_listener::{Abortable, Stream};
 use quintet_mux::{Response, Upgrade, Upgraded};
 use quintet_request::{Requests, RequestsError};
 
@@ -77,9 +77,13 @@ pub(crate) async fn hijack<H, S: Stream>(server: &Shared<H>, link: &Link, reques
     }
     link.set_state(State::Hijacked);
     let (io, mut input, _) = wire.into_parts();
+    let (io, handle) = Abortable::new(io);
     let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| other.as_mut().poll(cx))) {
-        Ok(Poll::Pending) if link.conns().is_cut() => Poll::Ready(()),
+        Ok(Poll::Pending) if link.conns().is_cut() => {
+            handle.abort(); // dropped in the middle of what it was saying
+            Poll::Ready(())
+        }
         Ok(polled) => polled,
         Err(payload) => {
             panicked(server, link, payload);

@@ -11,10 +11,10 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Body, Config, Request, Response, ServeMux, Server};
+use quintet_server::{Body, Config, Request, Response, ServeMux, Server, StatusCode, Upgraded};
 use socket2::{Domain, Socket, Type};
 use support::{eventually, on_loopback};
-use tokio::time::sleep;
+use tokio::{io::AsyncWriteExt, time::sleep};
 
 const LARGE: usize = 20 << 20;
 
@@ -152,4 +152,40 @@ async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the
     let ((reply, end), report) = tokio::join!(asked, stopped);
     assert!(reply.len() > LARGE, "{} bytes", reply.len());
     assert_eq!((end, report.aborted), (End::InOrder, 0));
+}
+
+/// A takeover whose protocol ends with the connection, as a close-delimited body does.
+#[tokio::test]
+async fn a_takeover_that_panics_or_is_cut_ends_with_a_reset() {
+    let mux = ServeMux::new();
+    for (path, panics) in [("CONNECT /", true), ("CONNECT whole/", false)] {
+        mux.handle(path, move |_: Request| async move {
+            Response::upgrade(StatusCode::OK, move |mut upgraded: Upgraded| async move {
+                upgraded.io.write_all(b"partial\n").await.unwrap();
+                sleep(Duration::from_millis(100)).await;
+                assert!(!panics, "in the middle of another protocol");
+            })
+        });
+    }
+    mux.handle("CONNECT waits/", async |_: Request| {
+        Response::upgrade(StatusCode::OK, |mut upgraded: Upgraded| async move {
+            upgraded.io.write_all(b"partial\n").await.unwrap();
+            sleep(Duration::from_secs(60)).await;
+        })
+    });
+    let mut config = Config::default();
+    config.hooks.panicked = Some(std::sync::Arc::new(|_| {}));
+    let server = Server::with(mux, config);
+    let (addr, _) = on_loopback(&server);
+    let connect = |host: &str| format!("CONNECT {host}:1 HTTP/1.1\r\nHost: {host}:1\r\n\r\n");
+    assert_eq!(ask(&addr, &[connect("panics").as_bytes()]).await.1, End::Reset);
+    assert_eq!(ask(&addr, &[connect("whole").as_bytes()]).await.1, End::InOrder);
+    let waits = connect("waits");
+    let parts: [&[u8]; 1] = [waits.as_bytes()];
+    let cut = async {
+        sleep(Duration::from_millis(100)).await;
+        server.close().await
+    };
+    let ((_, end), _) = tokio::join!(ask(&addr, &parts), cut);
+    assert_eq!(end, End::Reset);
 }

@@ -1,5 +1,6 @@
 //! What waits: everything that needs a runtime.
 
+mod abortable;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod tcp;
 #[cfg(unix)]
 mod unix;
 
+pub use abortable::{AbortHandle, Abortable};
 pub use freed::{Freed, FreesOnDrop};
 pub use health::{Failure, Health, Report};
 pub use limit::{Limit, Permit, Permits, Permitted};
