@@ -19,7 +19,7 @@ const LINE: usize = 1000;
 
 /// Sends every line back until the client has said everything.
 async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
-    let (link, mut wire) = conn.split(); // keep both: dropping the link says that the connection is over
+    let (link, mut wire) = conn.split(); // the connection is over when both are dropped
     loop {
         while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
             let (input, output) = (&mut wire.input, &mut wire.output);
@@ -56,8 +56,8 @@ async fn main() -> anyhow::Result<()> {
     // A line must be whole within five seconds of its first byte, and the next begin within ten.
     let limits = Deadlines { head: Duration::from_secs(5), idle: Duration::from_secs(10), ..Deadlines::default() };
     let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
-    let conns = Conns::new(limits, listener.local_addr().ok(), None);
-    tokio::spawn(conns.sweep()); // the only clock: it wakes connections that are late
+    let (conns, sweeper) = Conns::new(limits, listener.local_addr().ok(), None);
+    tokio::spawn(sweeper); // the only clock: it wakes connections that are late
     outln!("listening on {}", listener.local_addr()?);
     loop {
         let (stream, peer) = tokio::select! {

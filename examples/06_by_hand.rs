@@ -24,7 +24,7 @@ fn reply(output: &mut quintet_conn::Output, status: &str, close: bool, body: &st
 }
 
 async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
-    let (link, wire) = conn.split(); // dropping the link says that the connection is over
+    let (link, wire) = conn.split(); // the connection is over when both are dropped
     let mut requests = Requests::new(wire, limits);
     let end = loop {
         let mut request = match requests.next().await {
@@ -67,8 +67,9 @@ async fn main() -> anyhow::Result<()> {
     let NoArguments {} = arguments(include_str!("06_by_hand.rs"));
     let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
     outln!("listening on {}", listener.local_addr()?);
-    let (conns, limits) = (Conns::new(Deadlines::default(), None, None), Arc::<Limits>::default());
-    tokio::spawn(conns.sweep());
+    let limits = Arc::<Limits>::default();
+    let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+    tokio::spawn(sweeper);
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,

@@ -42,8 +42,8 @@ async fn tcp() -> (TcpStream, TcpStream) {
 
 /// A wire that is counted, has deadlines and a sweeper, as in a server.
 fn counted<S: Stream>(stream: S) -> (Tracked, Wire<S>) {
-    let conns = Conns::new(Deadlines::default(), None, None);
-    tokio::spawn(conns.sweep());
+    let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+    tokio::spawn(sweeper);
     conns.admit(stream, peer()).split()
 }
 
@@ -212,7 +212,7 @@ fn seats(c: &mut Criterion) {
     let runtime = runtime();
     let _inside = runtime.enter();
     let mut group = c.benchmark_group("admit and leave");
-    let conns = Conns::new(Deadlines::default(), None, None);
+    let (conns, _sweeper) = Conns::new(Deadlines::default(), None, None);
     let _others: Vec<_> = (0..10_000).map(|_| conns.admit(pipe_of_nothing(), peer())).collect();
     group.bench_function("among 10,000", |b| b.iter(|| drop(conns.admit(pipe_of_nothing(), peer()))));
     group.bench_function("count 10,000", |b| b.iter(|| black_box(&conns).counts()));

@@ -23,4 +23,4 @@ pub use state::{IllegalMove, State};
 mod io;
 
 #[cfg(feature = "tokio")]
-pub use io::{Conn, Conns, Counts, Filled, Link, StateHook, Tracked, Wire, WireError};
+pub use io::{Conn, Conns, Counts, Filled, Link, StateHook, Sweeper, Tracked, Wire, WireError};

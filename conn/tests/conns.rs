@@ -43,10 +43,10 @@ mod states {
     /// What the hook sees of a connection that is told to go through these states and is then dropped.
     fn told(moves: &[State]) -> Vec<(State, State)> {
         let (seen, hook) = recorder();
-        let conns = Conns::new(limits(), None, hook);
-        let (link, _wire, _peer) = scripted(&conns);
+        let (conns, _sweeper) = Conns::new(limits(), None, hook);
+        let (link, wire, _peer) = scripted(&conns);
         moves.iter().for_each(|to| link.set_state(*to));
-        drop(link);
+        drop((link, wire));
         let seen = seen.lock().unwrap();
         seen.clone()
     }
@@ -93,7 +93,7 @@ mod states {
     fn the_hook_learns_who_it_is_and_may_ask_for_the_counts() {
         let peers = Arc::new(Mutex::new(Vec::new()));
         let hook = Arc::clone(&peers);
-        let conns = Conns::new(
+        let (conns, _sweeper) = Conns::new(
             limits(),
             Some("127.0.0.1:80".parse().unwrap()),
             Some(Box::new(move |link, _, _| {
@@ -128,7 +128,7 @@ mod counts {
 
     #[test]
     fn they_say_how_many_stand_where() {
-        let conns = Conns::new(limits(), None, None);
+        let (conns, _sweeper) = Conns::new(limits(), None, None);
         assert_eq!(conns.counts().total(), 0);
         let admitted: Vec<_> = (0..10).map(|_| scripted(&conns)).collect();
         for (link, _, _) in &admitted[1..] {
@@ -147,19 +147,26 @@ mod counts {
     }
 
     #[test]
-    fn a_connection_counts_until_its_entry_is_dropped_whatever_becomes_of_the_wire() {
-        let conns = Conns::new(limits(), None, None);
-        let (link, wire, _peer) = scripted(&conns);
-        let known = link_of(&link);
-        drop(wire);
-        assert_eq!(conns.counts().new, 1);
-        drop(link);
-        assert_eq!((conns.counts().total(), known.state()), (0, Closed));
+    fn a_connection_counts_until_both_its_guard_and_its_wire_are_dropped() {
+        for wire_first in [true, false] {
+            let (conns, _sweeper) = Conns::new(limits(), None, None);
+            let (link, wire, _peer) = scripted(&conns);
+            let known = link_of(&link);
+            let (mut link, mut wire) = (Some(link), Some(wire));
+            if wire_first {
+                drop(wire.take());
+            } else {
+                drop(link.take());
+            }
+            assert_eq!((conns.counts().new, known.state(), known.is_cancelled()), (1, New, false));
+            drop((link, wire));
+            assert_eq!((conns.counts().total(), known.state(), known.is_cancelled()), (0, Closed, true));
+        }
     }
 
     #[test]
     fn seats_are_used_again_in_any_order() {
-        let conns = Conns::new(limits(), None, None);
+        let (conns, _sweeper) = Conns::new(limits(), None, None);
         let mut seated: Vec<_> = (0..8).map(|_| Some(scripted(&conns))).collect();
         for round in 0..1000_usize {
             let at = round * 5 % 8;
@@ -179,22 +186,22 @@ mod sweeper {
     use super::*;
 
     /// Polls the sweeper with a bell of its own.
-    struct Sweeper(std::pin::Pin<Box<dyn Future<Output = ()>>>, Arc<Bell>);
+    struct Sweeping(quintet_conn::Sweeper, Arc<Bell>);
 
-    impl Sweeper {
-        fn of(conns: &Arc<Conns>) -> Self {
-            Sweeper(Box::pin(conns.sweep()), Bell::new())
+    impl Sweeping {
+        fn new(deadlines: Deadlines) -> (Arc<Conns>, Self) {
+            let (conns, sweeper) = Conns::new(deadlines, None, None);
+            (conns, Sweeping(sweeper, Bell::new()))
         }
 
         fn sweep(&mut self) -> Poll<()> {
-            poll_once(&self.1, self.0.as_mut())
+            poll_once(&self.1, std::pin::Pin::new(&mut self.0))
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_connections_it_has_no_timer() {
-        let conns = Conns::new(limits(), None, None);
-        let mut sweeper = Sweeper::of(&conns);
+        let (conns, mut sweeper) = Sweeping::new(limits());
         assert!(sweeper.sweep().is_pending());
         advance(secs(3600)).await;
         assert_eq!(sweeper.1.rings(), 0);
@@ -218,7 +225,7 @@ mod sweeper {
     #[tokio::test(start_paused = true)]
     async fn a_connection_has_no_timer() {
         // With nobody sweeping, nothing ever wakes a task that waits in any phase: it set no timer.
-        let conns = Conns::new(limits(), None, None);
+        let (conns, _sweeper) = Conns::new(limits(), None, None);
         for phase in Phase::ALL {
             let (link, mut wire, peer) = scripted(&conns);
             let bell = Bell::new();
@@ -236,15 +243,15 @@ mod sweeper {
 
     #[tokio::test(start_paused = true)]
     async fn it_ends_with_the_connections() {
-        let conns = Conns::new(limits(), None, None);
-        let sweeping = tokio::spawn(conns.sweep());
+        let (conns, sweeper) = Conns::new(limits(), None, None);
+        let sweeping = tokio::spawn(sweeper);
         sleep(secs(1)).await;
         drop(conns);
         timeout(secs(1), sweeping).await.expect("it ends").unwrap();
 
         // While it is at work, too; the connections are held by their entries as well.
-        let conns = Conns::new(limits(), None, None);
-        let sweeping = tokio::spawn(conns.sweep());
+        let (conns, sweeper) = Conns::new(limits(), None, None);
+        let sweeping = tokio::spawn(sweeper);
         let admitted = scripted(&conns);
         drop(conns);
         sleep(secs(1)).await;
@@ -281,8 +288,7 @@ mod sweeper {
     #[tokio::test(start_paused = true)]
     async fn a_stall_of_the_process_is_not_the_clients() {
         for stall in [millis(300), secs(5), secs(3600)] {
-            let conns = Conns::new(Deadlines { head: secs(2), ..limits() }, None, None);
-            let mut sweeper = Sweeper::of(&conns);
+            let (conns, mut sweeper) = Sweeping::new(Deadlines { head: secs(2), ..limits() });
             let (_link, mut wire, _peer) = scripted(&conns);
             assert!(sweeper.sweep().is_pending());
             advance(stall).await; // nobody looks
@@ -640,7 +646,7 @@ mod tasks {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_begins_where_it_was_accepted() {
-        let conns = Conns::new(limits(), Some(addr()), None);
+        let (conns, _sweeper) = Conns::new(limits(), Some(addr()), None);
         let (link, wire, mut client) = piped(&conns, 64);
         assert_eq!((link.peer(), link.local()), (&addr(), Some(&addr())));
         assert!(Arc::ptr_eq(link.conns(), &conns));

@@ -223,7 +223,7 @@ proptest! {
         counted in any::<bool>(),
         buffers in any::<bool>(),
     ) {
-        let conns = Conns::new(limits(), None, None);
+        let (conns, _sweeper) = Conns::new(limits(), None, None);
         let mut model = Model::new(counted.then_some(&conns), buffers);
         ops.into_iter().for_each(|op| model.apply(op));
         model.finish();

@@ -8,9 +8,11 @@ const TESTS: &[&str] = &[
     include_str!("../src/deadlines.rs"),
     include_str!("../src/output.rs"),
     include_str!("../src/state.rs"),
+    include_str!("clock.rs"),
     include_str!("conns.rs"),
     include_str!("loopback.rs"),
     include_str!("model.rs"),
+    include_str!("real_clock.rs"),
     include_str!("time.rs"),
     include_str!("wire.rs"),
 ];

@@ -191,7 +191,7 @@ mod idle {
 
     #[tokio::test(start_paused = true)]
     async fn without_limits_it_waits_for_days() {
-        let conns = Conns::new(Deadlines::none(), None, None);
+        let (conns, _sweeper) = Conns::new(Deadlines::none(), None, None);
         let (_link, mut wire, mut client) = piped(&conns, 1024);
         wire.enter(Phase::Idle);
         tokio::spawn(async move {
@@ -698,6 +698,123 @@ mod doubt {
         peer.reads([Step::End]);
         link.set_write_deadline(secs(300));
         assert_late(Phase::Reply, ends_after(secs(300), make_nothing(&mut wire)).await);
+    }
+}
+
+/// With all timeouts off nothing but the event itself ends a wait, so each must be registered for its own.
+mod liveness {
+    use super::*;
+    use common::{Bell, poll_once};
+
+    #[tokio::test(start_paused = true)]
+    async fn without_timeouts_every_wait_ends_with_its_event() {
+        for phase in Phase::ALL {
+            let conns = conns(Deadlines::none());
+            let (link, mut wire, peer) = scripted(&conns);
+            let bell = Bell::new();
+            wire.enter(phase);
+            if phase != Phase::Linger && phase != Phase::LastCall {
+                assert!(timeout(secs(24 * 3600), wire.turn(1024)).await.is_err(), "{phase:?} has no limit");
+            }
+            // Bytes.
+            assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+            let rings = bell.rings();
+            peer.sends(*b"x");
+            assert!(bell.rings() > rings, "{phase:?}: bytes came and nobody was woken");
+            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+            wire.input.consume(1);
+            // Room.
+            peer.writes([Step::Take(3)]).deaf();
+            wire.output.extend(b"reply");
+            assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+            let rings = bell.rings();
+            peer.writes([Step::Take(2)]);
+            assert!(bell.rings() > rings, "{phase:?}: room came and nobody was woken");
+            wire.flush().await.unwrap();
+            assert_eq!(peer.written(), b"reply");
+            // While a handler is at work: bytes, and then the end of the client's half.
+            wire.rest();
+            let mut watched = || poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024)));
+            assert!(watched().is_pending());
+            let rings = bell.rings();
+            peer.sends(*b"ahead");
+            assert!(bell.rings() > rings, "{phase:?}: bytes came ahead and nobody was woken");
+            assert!(watched().is_pending());
+            let rings = bell.rings();
+            peer.reads([Step::End]);
+            assert!(bell.rings() > rings && watched().is_pending() && link.is_cancelled(), "{phase:?}: FIN");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_timeouts_stop_cut_and_close_if_idle_end_what_they_must() {
+        for phase in [Phase::Idle, Phase::Head] {
+            let conns = conns(Deadlines::none());
+            let (_link, mut wire, _peer) = scripted(&conns);
+            wire.enter(phase);
+            let stopping = Arc::clone(&conns);
+            tokio::spawn(async move {
+                sleep(secs(1)).await;
+                stopping.stop();
+            });
+            assert_late(Phase::LastCall, ends_after(millis(1500), wire.turn(1024)).await);
+
+            let conns = common::conns(Deadlines::none());
+            let (link, mut wire, _peer) = scripted(&conns);
+            wire.enter(phase);
+            let idle = common::link_of(&link);
+            tokio::spawn(async move {
+                sleep(secs(1)).await;
+                idle.close_if_idle();
+            });
+            let start = Instant::now();
+            assert_late(Phase::LastCall, timeout(secs(60), wire.turn(1024)).await.unwrap());
+            assert_eq!(start.elapsed(), secs(1));
+        }
+        for phase in Phase::ALL {
+            let conns = conns(Deadlines::none());
+            let (_link, mut wire, peer) = scripted(&conns);
+            peer.deaf();
+            wire.enter(phase);
+            wire.output.extend(b"a reply that is not taken");
+            let cutting = Arc::clone(&conns);
+            tokio::spawn(async move {
+                sleep(secs(1)).await;
+                cutting.cut();
+            });
+            let cut = timeout(secs(60), poll_fn(|cx| wire.poll_watch(cx, 1024))).await.unwrap();
+            assert!(matches!(cut, Err(WireError::Cut)), "{phase:?}: {cut:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_timeouts_a_linger_ends_with_its_client() {
+        let conns = conns(Deadlines { linger: Duration::MAX, ..Deadlines::none() });
+        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                client.write_all(&[b'x'; 5000]).await.unwrap();
+                sleep(secs(60)).await;
+            }
+        });
+        timeout(secs(6_001), wire.linger(u64::MAX)).await.expect("the client has closed").unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wire_whose_guard_was_dropped_first_still_has_deadlines() {
+        let conns = conns(limits());
+        let (link, mut wire, _peer) = scripted(&conns);
+        drop(link);
+        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+        assert_eq!(conns.counts().new, 1);
+        let link = Arc::clone(wire.link().unwrap());
+        drop(wire);
+        assert_eq!((conns.counts().total(), link.state(), link.is_cancelled()), (0, State::Closed, true));
+
+        // And if nothing but the wire was ever kept.
+        let (script, _peer) = common::Script::new();
+        let (_, mut wire) = conns.admit(script, common::addr()).split();
+        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
     }
 }
 

@@ -147,12 +147,12 @@ pub fn state(data: &[u8]) {
     use State::{Active, Closed, Hijacked, Idle, New};
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let hook = std::sync::Arc::clone(&seen);
-    let conns = Conns::new(
+    let (conns, _sweeper) = Conns::new(
         Deadlines::default(),
         None,
         Some(Box::new(move |_, from, to| hook.lock().expect("no panic in here").push((from, to)))),
     );
-    let (link, _wire) = conns.admit(script::Script::default(), "192.0.2.1:1".parse().expect("an address")).split();
+    let (link, wire) = conns.admit(script::Script::default(), "192.0.2.1:1".parse().expect("an address")).split();
     let (mut at, mut expected) = (New, vec![(New, New)]);
     for order in data.iter().take(500) {
         let to = State::ALL[usize::from(order % 5)];
@@ -172,7 +172,7 @@ pub fn state(data: &[u8]) {
         assert_eq!(conns.counts().total(), usize::from(at != Closed));
         assert_eq!(at.is_final(), matches!(at, Hijacked | Closed));
     }
-    drop(link);
+    drop((link, wire));
     if !at.is_final() {
         expected.push((at, Closed));
     }

@@ -24,8 +24,8 @@ const UNREAD: u64 = 256 * 1024;
 fn pair(counted: bool) -> (DuplexStream, Requests<DuplexStream>) {
     let (client, server) = duplex(1000);
     let wire = if counted {
-        let conns = Conns::new(Deadlines::none(), None, None);
-        tokio::spawn(conns.sweep());
+        let (conns, sweeper) = Conns::new(Deadlines::none(), None, None);
+        tokio::spawn(sweeper);
         let (link, wire) = conns.admit(server, "192.0.2.1:1".parse().unwrap()).split();
         tokio::spawn(async move {
             let _link = link;

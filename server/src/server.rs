@@ -243,7 +243,7 @@ impl<H: Handler> Shared<H> {
         let mut listener =
             Retry::new(listener).freed_by(&self.freed).on_error(move |error| observer.accept_error(error));
         listener.set_pressure(&pressure);
-        let conns = Conns::new(self.config.deadlines.clone(), local, self.observer.state_hook());
+        let (conns, sweeper) = Conns::new(self.config.deadlines.clone(), local, self.observer.state_hook());
         let mut doors = self.doors();
         if doors.stopping {
             return Err(ServeError::Closed);
@@ -253,7 +253,7 @@ impl<H: Handler> Shared<H> {
         doors.loops.retain(|(conns, _)| Arc::strong_count(conns) > 1);
         doors.loops.push((Arc::clone(&conns), listener.health()));
         drop(doors);
-        tokio::spawn(conns.sweep());
+        tokio::spawn(sweeper);
         Ok((listener, Door { shared: self, late: 0, conns, pressure }))
     }
 }

@@ -2,26 +2,32 @@
 //!
 //! Nobody sets a timer for a request. A connection that waits stores when its patience ends, which is one store to
 //! memory; one task, the sweeper, looks at all of them five times a second and wakes those that are late. The same
-//! task moves the clock, so that asking for the time is one load.
+//! task moves the clocks, so that asking for the time is one load.
 //!
-//! The clock counts the time in which somebody looked. While the whole process stands still (a handler that blocks,
-//! a machine that is suspended) no client can be served, and the time is nobody's: it is not counted. Without that, a
-//! wait that begins with a clock an hour old would end as soon as the clock is right.
+//! The sweeper may be late itself: a handler blocks its thread, or there is more to do than time. A wait that was under
+//! way at the last look has lasted the whole gap, and is charged with it. A wait that began in the gap did so nobody
+//! knows when, perhaps just now, with a clock as old as the gap; it is charged with no more than a usual one. So no
+//! deadline is ever early, and who keeps a thread busy lengthens other clients' time by one gap and not by all of them.
+//! As both kinds of wait exist at the same time, each connection has a clock of its own ([`Link::now`]).
 //!
 //! ```text
-//!  looks     │    │    │                         │    │    │     every 200 ms, unless the process stands still
-//!  counted   ├────┼────┼─────                    ├────┼────┤     at most 250 ms of each gap
+//!  looks       │    │    │                         │    │    │     every 200 ms, unless the thread is busy
+//!  this waits  ├────┼────┼─────────────────────────┼────┼────┤     charged with all of it
+//!  this begins                           ├─ ─ ─────┼────┼────┤     charged with at most 250 ms of the gap
 //! ```
 
 use std::{
+    cell::Cell,
     collections::BinaryHeap,
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst},
     },
+    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
@@ -30,19 +36,27 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{link::Link, wire::Wire};
 use crate::{
-    Deadlines, Phase, State,
+    Deadlines, State,
     deadlines::{Limits, NEVER, millis},
 };
 
 /// How often the sweeper looks.
 const TICK: Duration = Duration::from_millis(200);
-/// How much of the time between two looks counts, in milliseconds.
-const STEP: u64 = 250;
+/// How much of the gap between two looks a wait is charged with that began in it, at most, in milliseconds.
+pub(super) const STEP: u64 = 250;
 /// Added to every limit: a clock that was right a step ago must not make a deadline early.
 ///
-/// It is then late by at most this and a tick, less than half a second. (Added to the limits, and not to the deadline
+/// It is then late by at most this and a tick, less than half a second, if the sweeper looks in time. (Added to the limits, and not to the deadline
 /// of each wait: a client that sends a byte in every wait would never come to its end.)
 const SLACK: Duration = Duration::from_millis(STEP + 1);
+
+/// How many times the time of day is asked for between two looks before an answer may be older than the question.
+const EXACT: u32 = 64;
+
+thread_local! {
+    /// How often this thread asked for the time of day.
+    static ASKED: Cell<u32> = const { Cell::new(0) };
+}
 
 /// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
 /// both are [`State::New`]. A hook that panics is not heard; the connection goes on. Go: `Server.ConnState`.
@@ -50,15 +64,15 @@ pub type StateHook = Box<dyn Fn(&Link, State, State) + Send + Sync>;
 
 /// The connections of one accept loop.
 ///
-/// Their limits hold only while [`sweep`](Self::sweep) runs: spawn it once.
+/// Their limits hold only while their [`Sweeper`] runs: spawn it.
 ///
 /// ```
 /// use quintet_conn::{Conns, Deadlines, State};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let conns = Conns::new(Deadlines::default(), None, None);
-/// tokio::spawn(conns.sweep());
+/// let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+/// tokio::spawn(sweeper);
 /// let (stream, _client) = tokio::io::duplex(1024); // or whatever a listener accepted
 /// let (link, wire) = conns.admit(stream, "192.0.2.1:54321".parse()?).split();
 /// assert_eq!((link.state(), conns.counts().new), (State::New, 1));
@@ -68,9 +82,12 @@ pub type StateHook = Box<dyn Fn(&Link, State, State) + Send + Sync>;
 /// ```
 pub struct Conns {
     epoch: Instant,
+    /// Milliseconds since the beginning, at the last look or admission.
     now: AtomicU64,
-    /// The wall clock when the clock last moved, in seconds of Unix time.
+    /// The wall clock when somebody last looked, in seconds of Unix time.
     unix: AtomicU64,
+    /// How many have asked for it since the sweeper did, up to [`EXACT`].
+    asked: AtomicU32,
     deadlines: Deadlines,
     /// The deadlines by this clock.
     coarse: Deadlines,
@@ -93,7 +110,7 @@ struct Seats {
     links: Vec<Option<Arc<Link>>>,
     free: Vec<usize>,
     taken: usize,
-    /// When the clock was last moved, in milliseconds since the beginning.
+    /// When the sweeper looked last, in milliseconds since the beginning.
     looked: u64,
 }
 
@@ -130,13 +147,15 @@ impl std::ops::Add for Counts {
 }
 
 impl Conns {
-    /// No connections yet. `local` is where they will be accepted, `hook` sees every move of a state.
-    pub fn new(deadlines: Deadlines, local: Option<Addr>, hook: Option<StateHook>) -> Arc<Self> {
+    /// No connections yet, and the task to spawn for all that will be. `local` is where they will be accepted, `hook`
+    /// sees every move of a state.
+    pub fn new(deadlines: Deadlines, local: Option<Addr>, hook: Option<StateHook>) -> (Arc<Self>, Sweeper) {
         let coarse = deadlines.longer(SLACK);
-        Arc::new(Conns {
+        let conns = Arc::new(Conns {
             epoch: Instant::now(),
             now: AtomicU64::new(0),
             unix: AtomicU64::new(0),
+            asked: AtomicU32::new(0),
             limits: Limits::new(&coarse),
             coarse,
             deadlines,
@@ -148,14 +167,16 @@ impl Conns {
             stop_bell: Notify::new(),
             left_bell: Notify::new(),
             broom: Arc::default(),
-        })
+        });
+        let sweeper = Sweeper(Box::pin(sweep(Arc::downgrade(&conns), Arc::clone(&conns.broom))));
+        (conns, sweeper)
     }
 
     /// Takes in a connection just accepted: it stands at [`State::New`] and its first head is awaited from now on.
     pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> Conn<S> {
         let link = {
             let mut seats = self.seats();
-            self.tick(&mut seats);
+            self.read_clocks();
             let seat = seats.free.pop().unwrap_or(seats.links.len());
             let link = Arc::new(Link::new(peer, Arc::clone(self), seat));
             if seat == seats.links.len() {
@@ -167,31 +188,10 @@ impl Conns {
             if seats.taken == 1 {
                 self.broom.notify_one();
             }
-            Tracked(link)
+            Tracked::new(link)
         };
         self.tell(&link, State::New, State::New);
-        Conn { wire: Wire::linked(stream, Arc::clone(&link)), link }
-    }
-
-    /// The sweeper: moves the clock and wakes connections that are late. Spawn it once; it ends when nobody holds
-    /// these connections any more.
-    ///
-    /// # Cancel safety
-    /// Dropping it stops the clock: nobody is late until another one runs.
-    pub fn sweep(self: &Arc<Self>) -> impl Future<Output = ()> + Send + 'static {
-        let (conns, broom) = (Arc::downgrade(self), Arc::clone(&self.broom));
-        async move {
-            loop {
-                let Some(alive) = conns.upgrade() else { return };
-                let empty = alive.look();
-                drop(alive);
-                if empty {
-                    broom.notified().await;
-                } else {
-                    tokio::time::sleep(TICK).await;
-                }
-            }
-        }
+        Conn { wire: Wire::linked(stream, Tracked::new(Arc::clone(&link))), link }
     }
 
     /// Tells every connection that this is the end: idle ones close, the others finish what they are doing.
@@ -300,31 +300,46 @@ impl Conns {
         &self.deadlines
     }
 
-    /// When a phase that begins now ends.
+    /// The limits by the clocks of the connections.
     #[inline]
-    pub(super) fn end(&self, phase: Phase) -> u64 {
-        self.limits.end(phase, self.now())
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
-    /// The limits by this clock.
+    /// The same, for what must move.
+    #[inline]
     pub(super) fn coarse(&self) -> &Deadlines {
         &self.coarse
     }
 
-    /// The wall clock, at most a tick old, in seconds of Unix time: what a `Date` field says.
-    #[inline]
-    pub fn unix(&self) -> u64 {
-        self.unix.load(Relaxed)
+    /// How long a wait may last by the clock of a connection if it may last `wait`.
+    pub(super) fn longer(wait: Duration) -> u64 {
+        millis(wait.saturating_add(SLACK))
     }
 
-    /// Milliseconds that were counted since the beginning, at most a step old.
+    /// The wall clock, in seconds of Unix time: what a `Date` field says.
+    ///
+    /// It is exact while it is asked for fewer than 320 times a second. Above that it is as old as the sweeper's last
+    /// look, usually a fifth of a second, and however long nobody looked a thread is told the exact time again at the
+    /// latest when it asks for the 64th time. So no reply waits for the system's clock when there are many.
+    #[inline]
+    pub fn unix(&self) -> u64 {
+        let nth = ASKED.get().wrapping_add(1);
+        ASKED.set(nth);
+        if self.asked.load(Relaxed) < EXACT || nth % EXACT == 0 { self.exact_unix() } else { self.unix.load(Relaxed) }
+    }
+
+    #[cold]
+    fn exact_unix(&self) -> u64 {
+        // Nobody needs to know exactly how many have asked.
+        self.asked.store(self.asked.load(Relaxed).saturating_add(1), Relaxed);
+        self.read_wall_clock()
+    }
+
+    /// Milliseconds since the beginning, at most a look old.
     #[inline]
     pub(super) fn now(&self) -> u64 {
         self.now.load(Relaxed)
-    }
-
-    pub(super) fn after(&self, wait: Duration) -> u64 {
-        self.now().saturating_add(millis(wait.saturating_add(SLACK)))
     }
 
     /// Tells the hook. It only looks on: if it panics, neither the connection nor the accept loop ends with it.
@@ -340,23 +355,28 @@ impl Conns {
         }
     }
 
-    /// Moves the clock. Whoever does holds the seats, so that one step is not counted twice.
-    fn tick(&self, seats: &mut Seats) {
-        let elapsed = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER);
-        let passed = elapsed.saturating_sub(std::mem::replace(&mut seats.looked, elapsed));
-        // Nobody was there whose time could be counted wrongly.
-        let counted = if seats.taken == 0 { passed } else { passed.min(STEP) };
-        self.now.store(self.now().saturating_add(counted).min(NEVER - 1), Relaxed);
-        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.unix.store(unix, Relaxed);
+    /// Asks the system for the time since the beginning, in milliseconds, and for the time of day.
+    fn read_clocks(&self) -> u64 {
+        // No clock comes near `NEVER`, not even doubled.
+        let elapsed = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(NEVER).min(NEVER / 4);
+        self.now.store(elapsed, Relaxed);
+        self.read_wall_clock();
+        elapsed
     }
 
-    /// Moves the clock and wakes the late; whether there is nobody.
+    fn read_wall_clock(&self) -> u64 {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.unix.store(unix, Relaxed);
+        unix
+    }
+
+    /// Moves the clocks and wakes the late; whether there is nobody.
     fn look(&self) -> bool {
         let mut seats = self.seats();
-        self.tick(&mut seats);
-        let now = self.now();
-        seats.links.iter().flatten().filter(|link| link.is_late(now)).for_each(|link| link.wake());
+        let elapsed = self.read_clocks();
+        self.asked.store(0, Relaxed);
+        let gap = elapsed.saturating_sub(std::mem::replace(&mut seats.looked, elapsed));
+        seats.links.iter().flatten().filter(|link| link.advance(gap)).for_each(|link| link.wake());
         seats.taken == 0
     }
 
@@ -404,21 +424,27 @@ pub struct Conn<S> {
 }
 
 impl<S> Conn<S> {
-    /// The entry, which keeps the connection counted until it is dropped, and the wire. Keep it as long as the wire: with
-    /// it end the wire's deadlines, and nobody waits for a connection that has none.
+    /// The entry and the wire. The connection is counted, and its deadlines hold, until both are dropped.
     pub fn split(self) -> (Tracked, Wire<S>) {
         (self.link, self.wire)
     }
 }
 
-/// Keeps a connection counted; dropping it is the connection's end: the state becomes [`State::Closed`] and whoever
-/// waits for the client is told. Go: the deferred block of `conn.serve`.
+/// Keeps a connection counted, together with its [`Wire`]: dropping the last of the two is the connection's end. The
+/// state becomes [`State::Closed`] and whoever waits for the client is told. Go: the deferred block of `conn.serve`.
 #[derive(Debug)]
-#[must_use = "dropping it is the connection's end: its wire has no deadlines any more"]
 pub struct Tracked(Arc<Link>);
+
+impl Tracked {
+    fn new(link: Arc<Link>) -> Self {
+        link.holders.fetch_add(1, Relaxed);
+        Tracked(link)
+    }
+}
 
 impl std::ops::Deref for Tracked {
     type Target = Arc<Link>;
+    #[inline]
     fn deref(&self) -> &Arc<Link> {
         &self.0
     }
@@ -426,9 +452,47 @@ impl std::ops::Deref for Tracked {
 
 impl Drop for Tracked {
     fn drop(&mut self) {
+        // As in `Arc`: whatever the other one did is done before the end.
+        if self.0.holders.fetch_sub(1, AcqRel) > 1 {
+            return;
+        }
         self.0.set_state(State::Closed);
         self.0.cancel();
         self.0.dismiss();
         self.0.conns.leave(self.0.seat);
+    }
+}
+
+/// The task of all connections of one accept loop: it moves their clocks and wakes those that are late. Spawn it; it
+/// ends when nobody holds these [`Conns`] any more.
+///
+/// # Cancel safety
+/// Dropping it stops the clocks: nobody is late from then on.
+#[must_use = "without its sweeper no connection has deadlines: spawn it"]
+pub struct Sweeper(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl Future for Sweeper {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Sweeper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sweeper").finish_non_exhaustive()
+    }
+}
+
+async fn sweep(conns: Weak<Conns>, broom: Arc<Notify>) {
+    loop {
+        let Some(alive) = conns.upgrade() else { return };
+        let empty = alive.look();
+        drop(alive);
+        if empty {
+            broom.notified().await;
+        } else {
+            tokio::time::sleep(TICK).await;
+        }
     }
 }

@@ -14,11 +14,13 @@ use std::{
 use quintet_listener::Addr;
 use tokio::sync::Notify;
 
-use super::conns::Conns;
-use crate::{State, deadlines::NEVER};
+use super::conns::{Conns, STEP};
+use crate::{Phase, State, deadlines::NEVER};
 
 /// No deadline of a handler's own: any other is later than the clock's beginning.
 const UNMOVED: u64 = 0;
+/// The bit of a clock that says that a wait has begun since the sweeper looked.
+const FRESH: u64 = 1;
 
 /// A connection that goes on.
 const STAYS: u8 = 0;
@@ -33,6 +35,11 @@ pub struct Link {
     pub(super) conns: Arc<Conns>,
     pub(super) seat: usize,
     accepted: u64,
+    /// The connection's clock: milliseconds that were charged to it, times two, and [`FRESH`]. In one word, so that a
+    /// wait begins either before a look or after it, and never with the time of one and the charge of the other.
+    clock: AtomicU64,
+    /// How many [`Tracked`](super::Tracked) there are.
+    pub(super) holders: AtomicU8,
     state: AtomicU8,
     /// [`STAYS`], [`RETIRES`] or [`LEAVES`]; it only grows.
     retires: AtomicU8,
@@ -55,6 +62,8 @@ impl Link {
             accepted: conns.now(),
             conns,
             seat,
+            clock: AtomicU64::new(0),
+            holders: AtomicU8::new(0),
             state: AtomicU8::new(State::New as u8),
             retires: AtomicU8::new(STAYS),
             idle_since: AtomicU64::new(0),
@@ -183,7 +192,7 @@ impl Link {
     }
 
     fn move_deadline(&self, which: &AtomicU64, after: Duration) {
-        which.store(self.conns.after(after), Relaxed);
+        which.store(self.begin().saturating_add(Conns::longer(after)), Relaxed);
         // Who waits already has stored an older one.
         self.wake();
     }
@@ -247,8 +256,46 @@ impl Link {
         self.deadline.store(at, Relaxed);
     }
 
-    pub(super) fn is_late(&self, now: u64) -> bool {
-        self.deadline.load(Relaxed) <= now
+    /// The connection's clock, in milliseconds: what it was charged with until the sweeper's last look.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        self.clock.load(Relaxed) / 2
+    }
+
+    /// The same, for a wait that begins now: it will be charged with little of the time since the last look, in which it
+    /// was not under way yet.
+    #[inline]
+    pub(super) fn begin(&self) -> u64 {
+        let mut clock = self.clock.load(Relaxed);
+        // Many waits begin between two looks at a busy connection; only the first costs more than a load. If the next look
+        // comes between that load and the end of this function, it finds the clock fresh, too, and charges little.
+        if clock & FRESH == 0 {
+            clock = self.clock.fetch_or(FRESH, Relaxed);
+        }
+        clock / 2
+    }
+
+    /// When a phase that begins now ends.
+    #[inline]
+    pub(super) fn end(&self, phase: Phase) -> u64 {
+        self.conns.limits().end(phase, self.begin())
+    }
+
+    /// The sweeper looks, `gap` milliseconds after it did the last time; whether the connection is late. One at a time.
+    pub(super) fn advance(&self, gap: u64) -> bool {
+        let clock = if gap <= STEP {
+            // A wait that begins meanwhile may not be noted as fresh: it is charged with all of the gap to the next look,
+            // and it did begin before this one.
+            let clock = (self.now() + gap) * 2;
+            self.clock.store(clock, Relaxed);
+            clock
+        } else {
+            let charged = |clock: u64| (clock / 2 + if clock & FRESH == 0 { gap } else { STEP }) * 2;
+            charged(
+                self.clock.fetch_update(Relaxed, Relaxed, |clock| Some(charged(clock))).unwrap_or_else(|clock| clock),
+            )
+        };
+        self.deadline.load(Relaxed) <= clock / 2
     }
 }
 

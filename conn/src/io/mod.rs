@@ -5,6 +5,6 @@ mod link;
 mod patience;
 mod wire;
 
-pub use conns::{Conn, Conns, Counts, StateHook, Tracked};
+pub use conns::{Conn, Conns, Counts, StateHook, Sweeper, Tracked};
 pub use link::Link;
 pub use wire::{Filled, Wire, WireError};

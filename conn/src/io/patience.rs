@@ -5,13 +5,17 @@
 
 use std::{sync::Arc, task::Context};
 
-use super::{link::Link, wire::WireError};
+use super::{
+    conns::{STEP, Tracked},
+    link::Link,
+    wire::WireError,
+};
 use crate::{Pace, Phase, deadlines::NEVER};
 
 /// How long the client of one wire is still waited for.
 #[derive(Debug)]
 pub(super) struct Patience {
-    link: Option<Arc<Link>>,
+    link: Option<Tracked>,
     phase: Option<Phase>,
     /// [`UNBEGUN`] until the client was first waited for in this phase.
     phase_end: u64,
@@ -31,7 +35,7 @@ const UNBEGUN: u64 = 0;
 const NO_TASK: usize = usize::MAX;
 
 impl Patience {
-    pub(super) fn new(link: Option<Arc<Link>>) -> Self {
+    pub(super) fn new(link: Option<Tracked>) -> Self {
         Patience {
             link,
             phase: None,
@@ -46,7 +50,7 @@ impl Patience {
 
     #[inline]
     pub(super) fn link(&self) -> Option<&Arc<Link>> {
-        self.link.as_ref()
+        self.link.as_deref()
     }
 
     /// See [`Wire::attend`](super::Wire::attend).
@@ -95,10 +99,14 @@ impl Patience {
     }
 
     /// This many bytes arrived: a wait for them, if there was one, is over.
+    ///
+    /// If its end has passed long ago and was not told, this process stood still and not the client, which has used up no
+    /// more of its time than the wait could last. (Not if it has just passed: who moves a byte between the end of each
+    /// wait and the sweeper's look would never be late.)
     #[inline]
     pub(super) fn arrived(&mut self, n: usize) {
         if self.phase == Some(Phase::Body) {
-            self.read_pace.moved(n, self.now());
+            self.read_pace.moved(n, self.now().min(self.read_by.saturating_add(STEP)));
         }
         self.read_by = NEVER;
     }
@@ -107,7 +115,7 @@ impl Patience {
     #[inline]
     pub(super) fn taken(&mut self, n: usize) {
         if self.write_pace.is_waiting() {
-            self.write_pace.moved(n, self.now());
+            self.write_pace.moved(n, self.now().min(self.write_by.saturating_add(STEP)));
             self.write_by = NEVER;
         } else {
             self.write_pace.count(n);
@@ -123,7 +131,7 @@ impl Patience {
             None => NEVER,
             Some(Phase::Body) => match link.moved_read() {
                 Some(read_by) => read_by,
-                None => self.read_pace.wait(conns.now(), Phase::Body, conns.coarse()),
+                None => self.read_pace.wait(clock(link, &self.read_pace), Phase::Body, conns.coarse()),
             },
             Some(Phase::Idle | Phase::Head | Phase::LastCall) if silent && link.is_leaving() => {
                 self.read_by = NEVER;
@@ -133,9 +141,9 @@ impl Patience {
             Some(phase) => {
                 if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && silent {
                     self.phase = Some(Phase::LastCall);
-                    self.phase_end = conns.end(Phase::LastCall);
+                    self.phase_end = link.end(Phase::LastCall);
                 } else if self.phase_end == UNBEGUN {
-                    self.phase_end = conns.end(phase);
+                    self.phase_end = link.end(phase);
                     // Whatever was replied is sent, unless somebody waits for it still: the next reply has a pace of
                     // its own.
                     if !self.write_pace.is_waiting() {
@@ -153,7 +161,7 @@ impl Patience {
         let Some(link) = &self.link else { return Ok(()) };
         self.write_by = match link.moved_write() {
             Some(write_by) => write_by,
-            None => self.write_pace.wait(link.conns.now(), Phase::Reply, link.conns.coarse()),
+            None => self.write_pace.wait(clock(link, &self.write_pace), Phase::Reply, link.conns.coarse()),
         };
         self.wait()
     }
@@ -164,7 +172,7 @@ impl Patience {
         if self.phase != Some(Phase::Reply) {
             self.phase = Some(Phase::Reply);
             // Nothing stands still on its way to the client: this is silence, as that of a body.
-            self.phase_end = link.conns.end(Phase::Body);
+            self.phase_end = link.end(Phase::Body);
         }
         self.read_by = link.moved_write().unwrap_or(self.phase_end);
         self.wait()
@@ -198,7 +206,7 @@ impl Patience {
         if link.conns.is_cut() {
             return Err(WireError::Cut);
         }
-        if deadline > link.conns.now() {
+        if deadline > link.now() {
             return Ok(());
         }
         Err(self.late())
@@ -219,6 +227,20 @@ impl Patience {
     }
 
     fn now(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.conns.now())
+        self.link.as_ref().map_or(0, |link| link.now())
     }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        // The entry may live on, and nobody waits for this client any more.
+        if let Some(link) = &self.link {
+            link.set_deadline(NEVER);
+        }
+    }
+}
+
+/// The time at which a wait begins, or goes on.
+fn clock(link: &Link, pace: &Pace) -> u64 {
+    if pace.is_waiting() { link.now() } else { link.begin() }
 }

@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
-use super::{link::Link, patience::Patience};
+use super::{conns::Tracked, link::Link, patience::Patience};
 use crate::{Buffer, Output, Phase};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
@@ -93,7 +93,7 @@ impl<S> Wire<S> {
         }
     }
 
-    pub(super) fn linked(io: S, link: Arc<Link>) -> Self {
+    pub(super) fn linked(io: S, link: Tracked) -> Self {
         let mut wire = Wire { patience: Patience::new(Some(link)), ..Wire::new(io) };
         wire.enter(Phase::Head);
         wire

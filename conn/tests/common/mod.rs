@@ -252,8 +252,8 @@ pub fn conns(deadlines: Deadlines) -> Arc<Conns> {
 
 /// The same, with a hook.
 pub fn hooked(deadlines: Deadlines, hook: Option<StateHook>) -> Arc<Conns> {
-    let conns = Conns::new(deadlines, None, hook);
-    tokio::spawn(conns.sweep());
+    let (conns, sweeper) = Conns::new(deadlines, None, hook);
+    tokio::spawn(sweeper);
     conns
 }
 

@@ -474,8 +474,8 @@ mod tests {
                 if end == End::Malformed && kind != "chunked" {
                     continue;
                 }
-                let conns = Conns::new(Deadlines::default(), None, None);
-                let sweeper = tokio::spawn(conns.sweep());
+                let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+                let sweeper = tokio::spawn(sweeper);
                 let script = Script::default();
                 let (_link, wire) = conns.admit(script.clone(), "192.0.2.1:1".parse().unwrap()).split();
                 let mut requests = Requests::new(wire, Arc::new(Limits::default()));

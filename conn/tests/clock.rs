@@ -1,0 +1,315 @@
+//! The clock while the sweeper is late itself: a thread that a handler blocks, or that has more to do than time. The time
+//! is advanced by hand, and the sweeper looks when it is told to.
+#![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
+
+use common::{Bell, Peer, Script, Step, limits, poll_once, scripted};
+use proptest::{collection::vec, prelude::*};
+use quintet_conn::{Conns, Deadlines, Filled, Phase, Sweeper, Tracked, Wire, WireError};
+use tokio::time::{Instant, advance};
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// A connection whose sweeper looks only when it is told to.
+struct Busy {
+    conns: Arc<Conns>,
+    sweeper: Sweeper,
+    link: Tracked,
+    wire: Wire<Script>,
+    peer: Peer,
+    bell: Arc<Bell>,
+    start: Instant,
+}
+
+impl Busy {
+    fn new(deadlines: Deadlines) -> Busy {
+        let (conns, mut sweeper) = Conns::new(deadlines, None, None);
+        let bell = Bell::new();
+        let (link, wire, peer) = scripted(&conns);
+        assert!(poll_once(&bell, Pin::new(&mut sweeper)).is_pending());
+        Busy { conns, sweeper, link, wire, peer, bell, start: Instant::now() }
+    }
+
+    /// The thread is busy for so long, and then the sweeper looks.
+    async fn busy(&mut self, gap: Duration) {
+        advance(gap).await;
+        assert!(poll_once(&self.bell, Pin::new(&mut self.sweeper)).is_pending());
+    }
+
+    fn turn(&mut self) -> Poll<Result<Filled, WireError>> {
+        poll_once(&self.bell, self.wire.turn(1 << 20))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Polls after each gap until the wait is over; how long that took.
+    async fn ends(
+        &mut self,
+        gap: Duration,
+        mut poll: impl FnMut(&mut Self) -> Option<WireError>,
+    ) -> (Duration, WireError) {
+        let start = Instant::now();
+        while start.elapsed() < secs(3600) {
+            if let Some(error) = poll(self) {
+                return (start.elapsed(), error);
+            }
+            self.busy(gap).await;
+        }
+        panic!("it never ends");
+    }
+}
+
+fn over<T>(polled: Poll<Result<T, WireError>>) -> Option<WireError> {
+    match polled {
+        Poll::Ready(Err(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// Gaps between two looks, from none that is noticed to a handler that blocks for seconds.
+const GAPS: [Duration; 6] = [millis(200), millis(251), millis(400), secs(1), secs(3), secs(7)];
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_on_a_busy_thread_ends_at_most_one_gap_later() {
+    for gap in GAPS {
+        for (phase, limit) in [(Phase::Idle, secs(75)), (Phase::Head, secs(10)), (Phase::Linger, secs(2))] {
+            let mut busy = Busy::new(limits());
+            busy.wire.enter(phase);
+            let (took, error) = busy.ends(gap, |busy| over(busy.turn())).await;
+            assert!(matches!(error, WireError::Late(late) if late == phase), "{error:?}");
+            // The first gap is charged with 250 ms, and the last look comes up to a gap late.
+            assert!(took >= limit && took <= limit + 2 * gap + millis(500), "{phase:?} took {took:?} with {gap:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_dribbled_on_a_busy_thread_is_charged_with_all_of_it() {
+    for gap in GAPS {
+        let mut busy = Busy::new(limits());
+        let (took, error) = busy
+            .ends(gap, |busy| {
+                busy.wire.enter(Phase::Head);
+                busy.peer.sends(*b"x");
+                while let Poll::Ready(outcome) = busy.turn() {
+                    if let Err(error) = outcome {
+                        return Some(error);
+                    }
+                    busy.wire.enter(Phase::Head);
+                }
+                None
+            })
+            .await;
+        assert!(matches!(error, WireError::Late(Phase::Head)), "{error:?}");
+        assert!(took >= secs(10) && took <= secs(10) + 2 * gap + millis(500), "{took:?} with {gap:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_stalls_on_a_busy_thread_ends_at_most_one_gap_later() {
+    for gap in GAPS {
+        let mut busy = Busy::new(limits());
+        busy.wire.rest();
+        busy.peer.deaf();
+        busy.wire.output.extend(b"a reply");
+        let (took, error) =
+            busy.ends(gap, |busy| over(poll_once(&busy.bell, poll_fn(|cx| busy.wire.poll_watch(cx, 1024))))).await;
+        assert!(matches!(error, WireError::Late(Phase::Reply)), "{error:?}");
+        assert!(took >= secs(5) && took <= secs(5) + 2 * gap + millis(500), "{took:?} with {gap:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_begins_after_a_blocked_thread_is_not_ended_early() {
+    for blocked in [millis(251), secs(1), secs(30), secs(3600)] {
+        for phase in [Phase::Idle, Phase::Head, Phase::Body, Phase::Linger, Phase::LastCall] {
+            let deadlines = Deadlines {
+                idle: secs(2),
+                head: secs(2),
+                rate: 0,
+                stall: secs(2),
+                linger: secs(2),
+                last_call: secs(2),
+                ..limits()
+            };
+            let mut busy = Busy::new(deadlines);
+            busy.wire.enter(phase);
+            advance(blocked).await; // nobody looks
+            let (took, error) = busy.ends(millis(10), |busy| over(busy.turn())).await;
+            assert!(matches!(error, WireError::Late(late) if late == phase), "{error:?}");
+            assert!(took >= secs(2) && took <= millis(2500), "{phase:?} took {took:?} after {blocked:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handlers_deadline_set_after_a_blocked_thread_is_not_early() {
+    let mut busy = Busy::new(limits());
+    busy.wire.enter(Phase::Body);
+    assert!(busy.turn().is_pending());
+    busy.busy(millis(200)).await;
+    // The wait is an old one, and the deadline a new one.
+    advance(secs(20)).await;
+    busy.link.set_read_deadline(secs(2));
+    let (took, error) = busy.ends(millis(10), |busy| over(busy.turn())).await;
+    assert!(matches!(error, WireError::Late(Phase::Body)), "{error:?}");
+    assert!(took >= secs(2) && took <= millis(2500), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_stall_of_the_process_ends_no_body_or_reply_that_moves() {
+    for stall in [secs(10), secs(40), secs(3600)] {
+        // An upload at 1,000 B/s: while nobody reads, the kernel holds at most 64 KiB.
+        let mut busy = Busy::new(limits());
+        busy.wire.enter(Phase::Body);
+        for second in 0..120 {
+            let gap = if second == 5 { stall } else { secs(1) };
+            assert!(over(busy.turn()).is_none(), "second {second}, stall of {stall:?}");
+            for _ in 0..5 {
+                busy.busy(gap / 5).await;
+            }
+            if second == 5 {
+                busy.busy(stall).await;
+            }
+            busy.peer.sends(vec![b'x'; usize::try_from(gap.as_secs() * 1000).unwrap().min(65_536)]);
+            while let Poll::Ready(read) = busy.turn() {
+                assert!(read.is_ok(), "{read:?} in second {second}, stall of {stall:?}");
+                busy.wire.input.consume(busy.wire.input.len());
+            }
+        }
+        // A download by a client that takes 1,000 B/s.
+        let mut busy = Busy::new(limits());
+        busy.wire.rest();
+        busy.peer.deaf();
+        busy.wire.output.push(vec![0; 10 << 20].into());
+        for second in 0..120 {
+            let gap = if second == 5 { stall } else { secs(1) };
+            assert!(over(poll_once(&busy.bell, busy.wire.flush())).is_none(), "second {second}, stall of {stall:?}");
+            busy.busy(gap / 10).await; // from here on the wait is under way, and charged with all of the next gap
+            busy.busy(gap - gap / 10).await;
+            let took = usize::try_from(gap.as_secs() * 1000).unwrap().min(65_536);
+            busy.peer.writes([Step::Take(took)]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_under_way_is_charged_with_the_whole_stall() {
+    let mut busy = Busy::new(limits());
+    busy.wire.enter(Phase::Idle);
+    assert!(busy.turn().is_pending());
+    busy.busy(millis(200)).await;
+    assert!(busy.turn().is_pending());
+    busy.busy(secs(80)).await;
+    assert!(matches!(busy.turn(), Poll::Ready(Err(WireError::Late(Phase::Idle)))));
+    assert_eq!(busy.elapsed(), millis(80_200));
+    assert!(busy.link.age() >= secs(80), "{:?}", busy.link.age());
+    assert_eq!(busy.conns.counts().new, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_while_the_thread_was_blocked_is_read_before_anything_is_late() {
+    let mut busy = Busy::new(limits());
+    assert!(busy.turn().is_pending());
+    busy.busy(millis(200)).await;
+    busy.peer.sends(*b"GET / HTTP/1.1\r\n\r\n");
+    busy.busy(secs(60)).await;
+    assert!(matches!(busy.turn(), Poll::Ready(Ok(Filled::Bytes(18)))));
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    Busy(u64),
+    Look,
+    Enter(Phase),
+    Turn,
+    Send,
+    Rest,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        3 => prop_oneof![0..300_u64, 0..6_000_u64].prop_map(Op::Busy),
+        4 => Just(Op::Look),
+        2 => prop_oneof![Just(Phase::Idle), Just(Phase::Head), Just(Phase::Body), Just(Phase::Linger)].prop_map(Op::Enter),
+        4 => Just(Op::Turn),
+        1 => Just(Op::Send),
+        1 => Just(Op::Rest),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever the gaps: no wait ends early, and none outlasts its limit by more than the gap in which it began, the
+    /// slack of the clock, and the time since the sweeper looked.
+    #[test]
+    fn no_wait_is_early_and_none_is_late_by_more_than_its_first_gap(ops in vec(op(), 1..120)) {
+        let deadlines = Deadlines { idle: secs(3), head: secs(2), rate: 0, stall: secs(4), linger: secs(1), ..limits() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut busy = Busy::new(deadlines.clone());
+            let (mut phase, mut begun, mut looked) = (Some(Phase::Head), None::<Duration>, Duration::ZERO);
+            // The first look after the wait began.
+            let mut first = None::<Duration>;
+            for op in ops {
+                match op {
+                    Op::Busy(gap) => advance(millis(gap)).await,
+                    Op::Look => {
+                        // The sweeper sleeps for a tick; looking earlier is not looking.
+                        if busy.elapsed() - looked < millis(200) {
+                            continue;
+                        }
+                        busy.busy(Duration::ZERO).await;
+                        looked = busy.elapsed();
+                        first = first.or(begun.map(|_| looked));
+                    }
+                    Op::Enter(to) => {
+                        busy.wire.enter(to);
+                        if phase != Some(to) {
+                            (phase, begun, first) = (Some(to), None, None);
+                        }
+                    }
+                    Op::Send => drop(busy.peer.sends(*b"x")),
+                    Op::Rest => {
+                        busy.wire.rest();
+                        (phase, begun, first) = (None, None, None);
+                    }
+                    Op::Turn => match busy.turn() {
+                        Poll::Pending => {
+                            let Some(phase) = phase else { continue };
+                            let begun = *begun.get_or_insert(busy.elapsed());
+                            if let Some(first) = first {
+                                let limit = millis(deadlines.end(phase, 0));
+                                let most = limit + millis(251) + (first - begun);
+                                assert!(looked - begun < most, "{phase:?} lasts {:?}, at most {most:?}", looked - begun);
+                            }
+                        }
+                        // A body that moves begins another wait; the others go on.
+                        Poll::Ready(Ok(_)) if phase == Some(Phase::Body) => (begun, first) = (None, None),
+                        Poll::Ready(Ok(_)) => {}
+                        Poll::Ready(Err(WireError::Late(late))) => {
+                            assert_eq!(Some(late), phase);
+                            let waited = busy.elapsed() - begun.expect("nobody waited");
+                            assert!(waited >= millis(deadlines.end(late, 0)), "{late:?} ends after {waited:?}");
+                            return;
+                        }
+                        Poll::Ready(Err(error)) => panic!("{error:?}"),
+                    },
+                }
+            }
+        });
+    }
+}
