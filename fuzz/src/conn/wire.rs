@@ -19,7 +19,8 @@ const LATE: u64 = 500;
 /// Nothing is lost, doubled or reordered; a waiting wire holds no memory that it does not need; no wait ends early, and
 /// none of a whole phase more than half a second late.
 ///
-/// The first byte says what stream it is; then two bytes are an order and its size. The clock moves when it is told.
+/// The first byte says what stream it is, and whether timeouts are off: then everything must get through however long it
+/// takes. Then two bytes are an order and its size. The clock moves when it is told.
 pub fn wire(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -54,7 +55,13 @@ struct Model {
     looked: u64,
     /// The same of the write that is waiting.
     blocked: Option<u64>,
+    /// How many writes have waited.
+    blocks: usize,
+    /// Whether one of them may have begun since the sweeper looked.
+    fresh: bool,
     over: bool,
+    /// Only a linger and a last call have limits.
+    untimed: bool,
 }
 
 fn limits() -> Deadlines {
@@ -68,6 +75,11 @@ fn limits() -> Deadlines {
         linger: Duration::from_millis(700),
         last_call: Duration::from_millis(300),
     }
+}
+
+/// The same for what has limits even when all timeouts are off.
+fn without_limits() -> Deadlines {
+    Deadlines { linger: limits().linger, last_call: limits().last_call, ..Deadlines::none() }
 }
 
 fn limit(phase: Phase) -> u64 {
@@ -85,7 +97,9 @@ impl Model {
         script.peer().held = (kind & 2 != 0).then(Vec::new);
         script.peer().sip = (kind & 4 != 0).then_some(7 + usize::from(kind >> 3) * 301);
         script.peer().flushes = true;
-        let (conns, sweeper) = Conns::new(limits(), None, None);
+        let untimed = kind & 0x80 != 0;
+        let deadlines = if untimed { without_limits() } else { limits() };
+        let (conns, sweeper) = Conns::new(deadlines, None, None);
         let peer = "192.0.2.1:1".parse().expect("an address");
         let (link, wire) = conns.admit(script.clone(), peer).split();
         Model {
@@ -103,7 +117,10 @@ impl Model {
             stood: 0,
             looked: 0,
             blocked: None,
+            blocks: 0,
+            fresh: false,
             over: false,
+            untimed,
         }
     }
 
@@ -148,7 +165,7 @@ impl Model {
                 // last is charged with all of it.
                 let still = u64::from(arg) * 20;
                 tokio::time::advance(Duration::from_millis(still)).await;
-                if self.begun.is_none_or(|begun| begun >= self.looked) {
+                if self.fresh || self.begun.is_none_or(|begun| begun >= self.looked) {
                     self.stood += still;
                 }
             }
@@ -171,7 +188,9 @@ impl Model {
     fn look(&mut self) {
         assert!(poll(Pin::new(&mut self.sweeper)).is_pending());
         // The age of a connection is told as of the last look, or of its beginning.
-        self.looked = u64::try_from(self.link.age().as_millis()).expect("a short test");
+        let looked = u64::try_from(self.link.age().as_millis()).expect("a short test");
+        self.fresh &= looked == self.looked;
+        self.looked = looked;
     }
 
     fn enter(&mut self, phase: Phase) {
@@ -239,7 +258,18 @@ impl Model {
     fn sent_or_blocked<T>(&mut self, polled: &Poll<Result<T, WireError>>) {
         let is_blocked = !(self.wire.output.is_empty() && self.is_flushed());
         match polled {
-            Poll::Pending if is_blocked => self.blocked = self.blocked.or(Some(self.now())),
+            Poll::Pending if is_blocked => {
+                if self.blocked.is_none() {
+                    self.blocked = Some(self.now());
+                    self.blocks += 1;
+                }
+                // A connection in which a wait of either direction began is charged with little of the gap. (A write that
+                // is continued may have begun another wait: something may have been taken.)
+                if !self.fresh {
+                    self.stood += self.now() - self.looked;
+                    self.fresh = true;
+                }
+            }
             Poll::Pending | Poll::Ready(Ok(_)) => self.blocked = None,
             // The end of the wait that was under way.
             Poll::Ready(Err(_)) => {}
@@ -272,7 +302,8 @@ impl Model {
         match (polled, self.phase) {
             (Poll::Pending, Some(phase)) => {
                 self.waits_lightly();
-                if phase != Phase::Body && phase != Phase::Reply {
+                let unlimited = self.untimed && !matches!(phase, Phase::Linger | Phase::LastCall);
+                if phase != Phase::Body && phase != Phase::Reply && !unlimited {
                     let most = limit(phase) + LATE + self.stood;
                     // What the sweeper has not seen yet, it will.
                     let seen = now.min(self.looked).saturating_sub(begun);
@@ -288,12 +319,18 @@ impl Model {
     fn late(&mut self, polled: Poll<Result<Filled, WireError>>) {
         let Poll::Ready(Err(WireError::Late(phase))) = polled else { panic!("{polled:?}") };
         self.over = true;
+        assert!(!self.untimed || matches!(phase, Phase::Linger | Phase::LastCall), "{phase:?} has no limit");
         let waited = |since: Option<u64>| self.now() - since.expect("nobody waited");
-        if phase == Phase::Reply && self.blocked.is_some() {
+        if phase == Phase::Reply && self.phase != Some(phase) {
+            // What was taken before, and how fast, is `deadlines`' to say: a write that waited before may have used up the
+            // time of this one. The first has a grace.
             let least = limits().grace.min(limits().stall);
-            // What was taken before, and how fast, is `deadlines`' to say.
-            assert!(waited(self.blocked) > 0 || least.is_zero());
+            let graced = self.blocked.is_some_and(|since| self.now() > since) || least.is_zero();
+            assert!(graced || self.blocks > 1 || self.blocks == 1 && self.blocked.is_none(), "late without a wait");
             return;
+        }
+        if phase == Phase::Reply && self.blocks > 0 {
+            return; // reading has that phase as well, and either of the two waits may be over
         }
         assert_eq!(self.phase, Some(phase));
         if phase != Phase::Body {
