@@ -126,9 +126,12 @@ impl<T> Mux<T> {
         }
         let connect = method == "CONNECT";
         let wanted = self.methods.wanted(method);
-        let own = Own { port: if connect { self.port_site(host) } else { None }, host: self.host_site(host) };
-        if is_tunnel(method, path) {
-            return self.find_tunnel(own, values);
+        let mut own = Own { port: None, host: self.host_site(host) };
+        if connect {
+            own.port = self.port_site(host);
+            if is_tunnel(method, path) {
+                return self.find_tunnel(own, values);
+            }
         }
         // A literal pattern that is the path is the smallest set there is; being clean, it says that the path is.
         let literal = own.first().unwrap_or(&self.any_host).index.literal(path).and_then(|leaf| leaf.route(wanted));

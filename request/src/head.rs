@@ -48,6 +48,12 @@ impl<'a> HeadRef<'a> {
         }
     }
 
+    /// The bytes of the [method](Self::method): a token.
+    #[inline]
+    pub fn method_bytes(self) -> &'a [u8] {
+        self.index.method.of(self.bytes)
+    }
+
     /// Whether the target is `*`: the request is about the server (RFC 9112 §3.2.4).
     #[inline]
     pub fn is_asterisk(self) -> bool {

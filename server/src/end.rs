@@ -53,7 +53,7 @@ pub(crate) async fn refuse<H, S: Stream>(
     if let Written::Begun(begun) = write(server, link, &mut requests, exchange, response) {
         match finish(server, link, &mut requests, *begun).await {
             Ok(Replied::Done(_)) => {}
-            Ok(Replied::Upgrade(_) | Replied::Broken) | Err(_) => return,
+            Ok(Replied::Upgrade(_)) | Err(_) => return,
         }
     }
     close(server, &mut requests).await;

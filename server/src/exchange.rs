@@ -27,10 +27,7 @@ pub(crate) struct Exchange {
     method: Method,
     pub(crate) version: Version,
     last: Last,
-    /// The client asks to change the protocol: `Upgrade`, named by `Connection`, in HTTP/1.1.
-    asks_upgrade: bool,
-    /// CONNECT with content of its own: behind the head lies either that or the tunnel, and readers differ.
-    ambiguous: bool,
+    takeover: Takeover,
 }
 
 /// Whether the reply is the last on its connection, and who says so.
@@ -39,6 +36,17 @@ enum Last {
     No,
     Client,
     Server,
+}
+
+/// What a takeover would meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takeover {
+    /// A client that did not ask for another protocol.
+    Unasked,
+    /// One that asks for it: `Upgrade`, named by `Connection`, in HTTP/1.1.
+    Asked,
+    /// CONNECT with content of its own: behind the head lies either that or the tunnel, and readers differ.
+    Ambiguous,
 }
 
 /// The methods that change what a reply looks like.
@@ -84,14 +92,18 @@ impl Exchange {
     #[inline]
     pub(crate) fn begin(request: &Request) -> Self {
         let head = request.head();
-        let method = match head.method() {
-            "HEAD" => Method::Head,
-            "CONNECT" => Method::Connect,
+        let method = match head.method_bytes() {
+            b"HEAD" => Method::Head,
+            b"CONNECT" => Method::Connect,
             _ => Method::Other,
         };
         let last = if head.keep_alive() { Last::No } else { Last::Client };
-        let ambiguous = method == Method::Connect && !head.framing().is_empty();
-        Exchange { method, version: head.version(), last, asks_upgrade: head.wants_upgrade(), ambiguous }
+        let takeover = match method {
+            Method::Connect if !head.framing().is_empty() => Takeover::Ambiguous,
+            _ if head.wants_upgrade() => Takeover::Asked,
+            _ => Takeover::Unasked,
+        };
+        Exchange { method, version: head.version(), last, takeover }
     }
 
     /// The reply will be the last on its connection.
@@ -113,7 +125,7 @@ impl Exchange {
             input = rest;
         }
         let method = if input.starts_with(b"HEAD ") { Method::Head } else { Method::Other };
-        Exchange { method, version: Version::Http11, last: Last::Server, asks_upgrade: false, ambiguous: false }
+        Exchange { method, version: Version::Http11, last: Last::Server, takeover: Takeover::Unasked }
     }
 
     /// Whether a handler may take the connection over with this response, and if not, what is answered instead.
@@ -140,7 +152,7 @@ impl Exchange {
             let Some(upgrade) = response.headers().filter(|headers| headers.contains_key(header::UPGRADE)) else {
                 return refused(StatusCode::INTERNAL_SERVER_ERROR, "");
             };
-            if !self.asks_upgrade {
+            if self.takeover == Takeover::Unasked {
                 return refused(StatusCode::UPGRADE_REQUIRED, "the protocol is changed only for who asks for it")
                     .map_err(|mut required| {
                         for protocol in upgrade.get_all(header::UPGRADE) {
@@ -154,7 +166,7 @@ impl Exchange {
         {
             return refused(StatusCode::INTERNAL_SERVER_ERROR, "");
         }
-        if self.ambiguous {
+        if self.takeover == Takeover::Ambiguous {
             return refused(StatusCode::BAD_REQUEST, "content before a tunnel");
         }
         Ok(())
@@ -164,13 +176,13 @@ impl Exchange {
     #[inline]
     pub(crate) fn plan(&self, response: &Response, known: Option<u64>, unread: Unread) -> Plan {
         let status = response.status();
-        let bodiless = is_bodiless(status);
+        let bodiless = status != StatusCode::OK && is_bodiless(status); // the usual one first
         let tunnel = self.method == Method::Connect && status.is_success();
         let said = response.headers().and_then(content_length);
         let length = match (known.or(said), self.version) {
             _ if tunnel => Length::Close,
             // It must be said, since a client cannot know it from the status (RFC 9112 §6.3).
-            _ if status == StatusCode::RESET_CONTENT => Length::Exact(0),
+            _ if bodiless && status == StatusCode::RESET_CONTENT => Length::Exact(0),
             _ if bodiless => Length::Unsaid,
             // A handler that leaves out the body of a reply to HEAD does not mean that GET would be empty.
             (Some(0), _) if self.method == Method::Head => said.map_or(Length::Unsaid, Length::Exact),
@@ -220,10 +232,11 @@ impl Plan {
 }
 
 /// The statuses whose replies have no content. RFC 9110 §15.2, §15.3.5, §15.3.6, §15.4.5.
-#[inline]
+#[inline(never)]
 fn is_bodiless(status: StatusCode) -> bool {
     const RESET: StatusCode = StatusCode::RESET_CONTENT;
-    status.is_informational() || matches!(status, StatusCode::NO_CONTENT | RESET | StatusCode::NOT_MODIFIED)
+    // No status is below 100.
+    status.as_u16() < 200 || matches!(status, StatusCode::NO_CONTENT | RESET | StatusCode::NOT_MODIFIED)
 }
 
 /// What a handler says about the length of a body that it streams, if it makes sense.

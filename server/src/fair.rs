@@ -5,8 +5,9 @@
 //! handler of 1 ms makes the other clients of the thread wait for seconds. So a task counts what it does, and lets the
 //! others run after [`REQUESTS`] requests, [`PIECES`] pieces of a body, or [`SPAN`] of time.
 //!
-//! Reading a clock for each request would cost more than the rule is worth. Time is therefore sampled: of every
-//! [`SPARSE`] units one is timed, and as soon as one was slow, each is.
+//! Reading a clock for each request would cost more than the rule is worth: it is read after [`FIRST`] units without a
+//! wait, which few connections ever have, and then after every [`STEP`]. Where a turn was over by its time, each unit of
+//! the next ones is timed.
 
 use std::{
     future::poll_fn,
@@ -17,7 +18,7 @@ use std::{
 
 use quintet_conn::WireError;
 use quintet_listener::Stream;
-use quintet_request::{Request, Requests, RequestsError};
+use quintet_request::Requests;
 use tokio::task::yield_now;
 
 /// The most requests that are answered in a row without a wait.
@@ -26,76 +27,62 @@ pub(crate) const REQUESTS: u8 = 32;
 pub(crate) const PIECES: u8 = 128;
 /// The others run after this long, as far as units are timed.
 const SPAN: Duration = Duration::from_millis(1);
-/// A unit that takes this long is slow.
-const SLOW: Duration = Duration::from_micros(200);
-/// Of so many quick units one is timed.
-const SPARSE: u8 = 16;
-/// So many units in a row that take less than [`SLOW`] together end the timing of each.
-const QUICK: u8 = 8;
+/// Units of a turn before the clock is read: as many as are usually pipelined.
+const FIRST: u8 = 16;
+/// Units between two looks at the clock after that.
+const STEP: u8 = 4;
 
 /// What a connection's task has done since it last let others run: so many units, a request or a piece of a body each.
 ///
 /// Eight bytes, as there is one for each connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
-    units: u8,
+    /// Units until something is to be decided.
+    left: u8,
+    /// Units of this turn, as far as something was decided.
+    done: u8,
     most: u8,
-    /// Units until the clock is read.
-    unread: u8,
     /// Whether each unit is timed.
-    timed: bool,
-    /// When the timing began, by [`clock`]; zero if nothing is being timed.
+    slow: bool,
+    /// When the timing of this turn began, by [`clock`]; zero if it has not.
     since: u32,
 }
 
 impl Turn {
-    /// A turn of at most `most` units.
+    /// A turn of at most `most` units, and those after it.
     pub(crate) const fn of(most: u8) -> Self {
-        Turn { units: 0, most, unread: SPARSE, timed: false, since: 0 }
+        Turn { left: FIRST, done: 0, most, slow: false, since: 0 }
     }
 
     /// The others had their turn.
     #[inline]
     pub(crate) fn begin(&mut self) {
-        self.units = 0;
-        if self.since != 0 {
-            (self.since, self.unread) = (0, if self.timed { 1 } else { SPARSE });
-        }
+        (self.left, self.done, self.since) = (if self.slow { 1 } else { FIRST }, 0, 0);
     }
 
     /// One more unit is about to be done, and nothing was waited for: whether the others come first.
     #[inline]
     pub(crate) fn is_over(&mut self) -> bool {
-        self.is_over_at(clock)
+        self.left -= 1;
+        self.left == 0 && self.decide(clock())
     }
 
-    #[inline]
-    fn is_over_at(&mut self, clock: impl FnOnce() -> u32) -> bool {
-        self.units += 1;
-        self.unread -= 1;
-        if self.unread > 0 { self.units >= self.most } else { self.look(clock()) || self.units >= self.most }
-    }
-
-    /// Whether the time is over, too. Decides when the clock is read next.
+    /// Whether the turn is over, by its units or its time.
     #[cold]
-    fn look(&mut self, now: u32) -> bool {
-        self.unread = 1;
-        if self.since == 0 {
+    fn decide(&mut self, now: u32) -> bool {
+        let timed = self.since != 0;
+        let step = if self.slow { 1 } else { STEP };
+        self.done += if timed || self.slow { step } else { FIRST };
+        self.left = step;
+        if !timed {
             self.since = now;
-            return false;
+        } else if Duration::from_micros(now.wrapping_sub(self.since).into()) >= SPAN {
+            self.slow = true;
+            return true;
         }
-        let took = Duration::from_micros(now.wrapping_sub(self.since).into());
-        if self.timed {
-            if took < SLOW && self.units > QUICK {
-                (self.timed, self.since, self.unread) = (false, 0, SPARSE);
-            }
-            return took >= SPAN;
-        }
-        self.timed = took >= SLOW;
-        if !self.timed {
-            (self.since, self.unread) = (0, SPARSE);
-        }
-        took >= SPAN
+        let over = self.done >= self.most;
+        self.slow &= !over;
+        over
     }
 }
 
@@ -107,37 +94,6 @@ fn clock() -> u32 {
     micros.max(1)
 }
 
-/// [`Requests::next`], after the others had their turn if this connection has had its own.
-///
-/// # Errors
-/// As [`Requests::next`].
-#[inline]
-pub(crate) async fn next<S: Stream>(
-    requests: &mut Requests<S>,
-    turn: &mut Turn,
-) -> Result<Option<Request>, RequestsError> {
-    let mut waited = false;
-    loop {
-        if let Some(request) = requests.try_next()? {
-            if waited {
-                turn.begin();
-            } else if turn.is_over() {
-                give_way(requests).await.map_err(RequestsError::Wire)?;
-                turn.begin();
-            }
-            return Ok(Some(request));
-        }
-        let readable = poll_fn(|cx| {
-            let polled = requests.poll_readable(cx);
-            waited |= polled.is_pending();
-            polled
-        });
-        if !readable.await? {
-            return Ok(None);
-        }
-    }
-}
-
 /// Lets the other tasks of the thread run, and the runtime look at its sockets; what is to be sent goes before.
 ///
 /// `yield_now`, and not merely waking this task: the runtime then looks at its sockets before this task runs again,
@@ -146,7 +102,7 @@ pub(crate) async fn next<S: Stream>(
 /// # Errors
 /// [`WireError`] if the connection failed.
 #[cold]
-pub(crate) async fn give_way<S: Stream>(requests: &mut Requests<S>) -> Result<(), WireError> {
+pub(crate) async fn give_way<S: Stream>(requests: &mut Requests<S>, turn: &mut Turn) -> Result<(), WireError> {
     poll_fn(|cx| match requests.poll_flush(cx, 0) {
         // What the client does not take now is sent later: it is the others' turn.
         Poll::Pending => Poll::Ready(Ok(())),
@@ -154,6 +110,7 @@ pub(crate) async fn give_way<S: Stream>(requests: &mut Requests<S>) -> Result<()
     })
     .await?;
     yield_now().await;
+    turn.begin();
     Ok(())
 }
 
@@ -165,14 +122,15 @@ mod tests {
     /// How many units of this length each of a few turns has.
     fn turns(turn: &mut Turn, micros: u32) -> Vec<u8> {
         let mut now = 1_u32;
-        (0..6)
+        (0..5)
             .map(|_| {
                 turn.begin();
                 let mut units = 0;
                 loop {
                     units += 1;
                     now += micros;
-                    if turn.is_over_at(|| now) {
+                    turn.left -= 1;
+                    if turn.left == 0 && turn.decide(now) {
                         return units;
                     }
                 }
@@ -182,40 +140,42 @@ mod tests {
 
     #[test]
     fn quick_units_are_counted() {
-        assert_eq!(turns(&mut Turn::of(REQUESTS), 1), [REQUESTS; 6]);
+        assert_eq!(turns(&mut Turn::of(REQUESTS), 1), [REQUESTS; 5]);
+        assert_eq!(turns(&mut Turn::of(PIECES), 1), [PIECES; 5]);
     }
 
     #[test]
-    fn slow_units_are_timed_as_soon_as_one_was_noticed() {
-        // The first is noticed by the sample, the 17th; from then on a turn is a millisecond, and the unit before it.
-        assert_eq!(turns(&mut Turn::of(REQUESTS), 1_000), [17, 2, 2, 2, 2, 2]);
-        assert_eq!(turns(&mut Turn::of(REQUESTS), 300), [20, 5, 5, 5, 5, 5]);
+    fn slow_units_are_timed_as_soon_as_a_turn_was_too_long() {
+        assert_eq!(turns(&mut Turn::of(REQUESTS), 1_000), [20, 2, 2, 2, 2]);
+        assert_eq!(turns(&mut Turn::of(REQUESTS), 300), [20, 5, 5, 5, 5]);
+        assert_eq!(turns(&mut Turn::of(PIECES), 100), [28, 11, 11, 11, 11]);
     }
 
     #[test]
     fn units_that_become_quick_are_counted_again() {
         let mut turn = Turn::of(REQUESTS);
         turns(&mut turn, 1_000);
-        assert_eq!(turns(&mut turn, 1)[1..], [REQUESTS; 5]);
-        assert!(!turn.timed);
+        assert_eq!(turns(&mut turn, 1), [REQUESTS; 5]);
+        assert!(!turn.slow);
     }
 
     #[test]
-    fn a_client_that_is_waited_for_after_every_unit_is_timed_once_in_sixteen() {
-        let (mut turn, mut looks) = (Turn::of(REQUESTS), 0);
-        for _ in 0..1_600 {
+    fn sixteen_pipelined_requests_read_no_clock() {
+        let mut turn = Turn::of(REQUESTS);
+        for _ in 0..10 {
             turn.begin();
-            assert!(!turn.is_over_at(|| {
-                looks += 1;
-                looks
-            }));
+            // The first of them was waited for, and does not count.
+            assert!((1..16).all(|_| !turn.is_over()));
+            assert_eq!(turn.since, 0);
         }
-        assert_eq!(looks, 100);
     }
 
     proptest! {
         #[test]
-        fn no_turn_has_more_units_than_it_may(most in 1..=PIECES, steps in prop::collection::vec((any::<u16>(), any::<bool>()), 1..2_000)) {
+        fn no_turn_has_more_units_than_it_may(
+            most in prop::sample::select(vec![REQUESTS, PIECES]),
+            steps in prop::collection::vec((any::<u16>(), any::<bool>()), 1..2_000),
+        ) {
             let (mut turn, mut now, mut units) = (Turn::of(most), 1_u32, 0_u8);
             for (micros, waits) in steps {
                 now = now.wrapping_add(micros.into()).max(1);
@@ -224,11 +184,12 @@ mod tests {
                     units = 0;
                 }
                 units += 1;
-                if turn.is_over_at(|| now) {
+                turn.left -= 1;
+                if turn.left == 0 && turn.decide(now) {
                     turn.begin();
                     units = 0;
                 }
-                prop_assert!(units < most.max(2));
+                prop_assert!(units < most);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Sending a response: at once if it is whole, and what takes longer afterwards.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, io};
 
 use http::StatusCode;
 use quintet_conn::{Link, WireError};
@@ -26,8 +26,6 @@ pub(crate) enum Replied {
     Done(Reuse),
     /// Its head waits in the wire's output, and another protocol follows.
     Upgrade(Upgrade),
-    /// It broke, and only a reset tells the client so; the connection was [aborted](quintet_conn::Wire::abort).
-    Broken,
 }
 
 /// What a reply has come to without waiting.
@@ -69,7 +67,7 @@ pub(crate) fn write<H, S: Stream>(
     }
     let unread = requests.unread(server.config.unread);
     let upgrade = response.take_upgrade();
-    if upgrade.is_some() || response.status().is_informational() {
+    if upgrade.is_some() || response.status() < StatusCode::OK {
         match takeover(&exchange, &response, upgrade) {
             Ok(upgrade) if unread == Unread::Nothing => {
                 return Written::Whole(hand_over(link, requests, &exchange, &response, upgrade));
@@ -104,7 +102,7 @@ pub(crate) fn write<H, S: Stream>(
 /// Sends what [`write`] has left.
 ///
 /// # Errors
-/// [`WireError`] if the client is gone.
+/// [`WireError`] if the client is gone, or the connection was aborted.
 pub(crate) async fn finish<H, S: Stream>(
     server: &Shared<H>,
     link: &Link,
@@ -128,8 +126,9 @@ pub(crate) async fn finish<H, S: Stream>(
                 match stream(server, link, requests, begun.exchange, begun.unread, response, body).await? {
                     Streamed::Whole(plan) => break plan,
                     Streamed::Broken(Length::Close) => {
+                        // Only a reset tells the client that this end is not the body's.
                         requests.wire().abort();
-                        return Ok(Replied::Broken);
+                        return Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
                     }
                     Streamed::Broken(_) => return Ok(Replied::Done(Reuse::No)),
                     Streamed::Failed(error) => match write(server, link, requests, begun.exchange, error) {

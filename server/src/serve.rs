@@ -11,7 +11,7 @@ use crate::{
     call::call,
     end::{close, hijack, refuse},
     exchange::Exchange,
-    fair::{self, Turn},
+    fair::{REQUESTS, Turn, give_way},
     reply::{Replied, Written, finish, write},
     select::{Either, select},
     server::{ServeError, Server, Shared},
@@ -58,13 +58,18 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
     let (link, wire) = conn.split(); //                                  dropping `link` is Go's deferred block
     let _freed = server.tell_freed();
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
-    let (mut served, mut turn) = (0, Turn::of(fair::REQUESTS));
+    let (mut served, mut turn) = (0, Turn::of(REQUESTS));
     loop {
-        let request = match fair::next(&mut requests, &mut turn).await {
+        let request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
             Ok(None) => return, //                                       closed, idle for too long, or stopping
             Err(error) => return Box::pin(refuse(&server, &link, requests, error)).await,
         };
+        if requests.take_waited() {
+            turn.begin();
+        } else if turn.is_over() && Box::pin(give_way(&mut requests, &mut turn)).await.is_err() {
+            return; //                                                   the client is gone
+        }
         served += 1;
         let mut exchange = Exchange::begin(&request);
         let Some(response) = call(&server, &link, request, &mut requests).await else { return }; // Go: ServeHTTP
@@ -79,7 +84,7 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
             Ok(Replied::Done(Reuse::Yes)) => link.reset_deadlines(), //  Go: finishRequest
             Ok(Replied::Done(_)) => return close(&server, &mut requests).await,
             Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&server, &link, requests, upgrade)).await,
-            Ok(Replied::Broken) | Err(_) => return, //                   Go: panic(ErrAbortHandler); the client is gone
+            Err(_) => return, //                                         the client is gone, or was told by a reset
         }
     }
 }

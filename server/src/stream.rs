@@ -182,7 +182,7 @@ async fn send<H, S: Stream>(
     let mut sending = Sending { first, length, left, written, trailers: None, turn: Turn::of(PIECES) };
     loop {
         match poll_fn(|cx| sending.poll(server, requests, body, cx)).await? {
-            Sent::Enough => give_way(requests).await?,
+            Sent::Enough => give_way(requests, &mut sending.turn).await?,
             sent => return Ok(sent),
         }
     }
@@ -236,7 +236,6 @@ impl Sending<'_> {
                 Err(frame) => self.trailers = frame.into_trailers().ok(),
             }
             if self.turn.is_over() {
-                self.turn.begin();
                 return Poll::Ready(Ok(Sent::Enough));
             }
         }

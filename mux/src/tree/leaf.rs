@@ -8,10 +8,8 @@ pub(crate) struct Methods(Vec<(u64, Box<str>)>);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     own: u32,
-    /// For `HEAD`: the number of `GET`.
+    /// For `HEAD`: the number of `GET`. [`NO_OTHER`] if patterns for any method do not count.
     else_get: u32,
-    /// The number under which patterns for any method are, if they count.
-    any: u32,
 }
 
 impl Methods {
@@ -25,12 +23,12 @@ impl Methods {
 
     pub(crate) fn wanted(&self, method: &str) -> Wanted {
         let number = |method| self.number(method).unwrap_or(NONE);
-        Wanted { own: number(method), else_get: if method == "HEAD" { number("GET") } else { NONE }, any: ANY }
+        Wanted { own: number(method), else_get: if method == "HEAD" { number("GET") } else { NONE } }
     }
 
     /// `CONNECT`, and not by the patterns for any method.
     pub(crate) fn wanted_by_tunnels(&self) -> Wanted {
-        Wanted { own: self.number("CONNECT").unwrap_or(NONE), else_get: NONE, any: NONE }
+        Wanted { own: self.number("CONNECT").unwrap_or(NONE), else_get: NO_OTHER }
     }
 
     pub(crate) fn name(&self, number: u32) -> &str {
@@ -93,11 +91,11 @@ impl Leaf {
                 NONE => break,
                 method if method == wanted.own => return Some(route),
                 method if method == wanted.else_get => by_get = Some(route),
-                method if method == wanted.any => any = Some(route),
+                ANY => any = Some(route),
                 _ => {}
             }
         }
-        by_get.or(any)
+        by_get.or(any).filter(|_| wanted.else_get != NO_OTHER)
     }
 
     /// The methods that have a route of their own.
@@ -112,3 +110,4 @@ impl Leaf {
 
 const ANY: u32 = 0;
 const NONE: u32 = u32::MAX;
+const NO_OTHER: u32 = u32::MAX - 1;

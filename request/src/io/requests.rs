@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
@@ -61,6 +61,8 @@ pub struct Requests<S: Stream> {
     scan: Scan,
     /// Whether the client wants an answer to more than the last request.
     keep_alive: bool,
+    /// Whether the client was waited for; see [`take_waited`](Self::take_waited).
+    waited: bool,
 }
 
 #[derive(Debug)]
@@ -128,7 +130,7 @@ pub enum Unread {
 impl<S: Stream> Requests<S> {
     /// The requests that arrive on this wire.
     pub fn new(wire: Wire<S>, limits: Arc<Limits>) -> Self {
-        Requests { seat: Some(Seat::Mine(wire)), scan: Scan::new(&limits), limits, keep_alive: true }
+        Requests { seat: Some(Seat::Mine(wire)), scan: Scan::new(&limits), limits, keep_alive: true, waited: false }
     }
 
     /// The wire, whoever has it: to append a reply and to flush it.
@@ -250,6 +252,13 @@ impl<S: Stream> Requests<S> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
+    /// Whether the client was waited for since this was last asked. If not, nothing else of this thread ran meanwhile, and
+    /// a client that sends ahead may have to be made to wait for the others.
+    #[inline]
+    pub fn take_waited(&mut self) -> bool {
+        std::mem::take(&mut self.waited)
+    }
+
     /// [`readable`](Self::readable), for a caller with a loop of its own.
     ///
     /// # Errors
@@ -260,7 +269,11 @@ impl<S: Stream> Requests<S> {
         let Seat::Mine(wire) = self.seat.as_mut().expect(SEATED) else { panic!("settle before the next request") };
         let silent = is_silent(wire);
         await_head(wire, silent);
-        match ready!(wire.poll_turn(cx, limit)) {
+        let Poll::Ready(turn) = wire.poll_turn(cx, limit) else {
+            self.waited = true;
+            return Poll::Pending;
+        };
+        match turn {
             Ok(Filled::Bytes(_)) => {
                 if let Some(link) = wire.link() {
                     link.set_state(State::Active);
