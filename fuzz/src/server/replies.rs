@@ -28,8 +28,10 @@ impl Reply<'_> {
 
     fn is_last(&self) -> bool {
         match self.field("connection") {
-            Some(value) if value.eq_ignore_ascii_case("keep-alive") => false,
-            Some(value) => value.eq_ignore_ascii_case("close"),
+            Some(value) => {
+                let says = |token: &str| value.split(',').any(|known| known.trim().eq_ignore_ascii_case(token));
+                says("close") || (self.old && !says("keep-alive"))
+            }
             None => self.old,
         }
     }
