@@ -566,6 +566,6 @@ mod memory {
         let size = size_of::<Wire<tokio::net::TcpStream>>();
         assert!(size <= 264, "{size} bytes");
         let size = size_of::<Link>();
-        assert!(size <= 168, "{size} bytes");
+        assert!(size <= 160, "{size} bytes");
     }
 }

@@ -28,9 +28,10 @@ use crate::Limits;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Scan {
-    limit: usize,
-    searched: usize,
-    parsed: usize,
+    // In four bytes each, as there is one for each connection. A head is no longer than 4 GiB.
+    limit: u32,
+    searched: u32,
+    parsed: u32,
     /// Whether the end of the request line was seen among the searched bytes.
     line: bool,
 }
@@ -38,7 +39,7 @@ pub struct Scan {
 impl Scan {
     /// Nothing searched yet.
     pub fn new(limits: &Limits) -> Self {
-        Self { limit: limits.head, searched: 0, parsed: 0, line: false }
+        Self { limit: length(limits.head), searched: 0, parsed: 0, line: false }
     }
 
     /// Whether to parse `bytes` now, which start as they did at the last look and may have grown. If so, and the
@@ -46,9 +47,9 @@ impl Scan {
     #[inline]
     pub fn look(&mut self, bytes: &[u8]) -> bool {
         let due = self.parsed == 0 || self.is_due(bytes);
-        self.searched = bytes.len();
+        self.searched = length(bytes.len());
         if due {
-            self.parsed = bytes.len();
+            self.parsed = self.searched;
         }
         due && !bytes.is_empty()
     }
@@ -57,7 +58,7 @@ impl Scan {
     /// came after the last parse. Only if the parser says "not yet" again, the head is unfinished and nothing worse.
     #[inline]
     pub fn look_last(&self, bytes: &[u8]) -> bool {
-        bytes.len() > self.parsed
+        bytes.len() > self.parsed as usize
     }
 
     /// Starts over for the next head.
@@ -70,15 +71,15 @@ impl Scan {
 
     #[cold]
     fn is_due(&mut self, bytes: &[u8]) -> bool {
-        if bytes.len() <= self.searched {
+        let new = self.searched as usize;
+        if bytes.len() <= new {
             return false;
         }
-        if bytes.len() >= 2 * self.parsed || bytes.len() >= self.limit {
+        if bytes.len() >= 2 * self.parsed as usize || bytes.len() >= self.limit as usize {
             return true;
         }
         // A line feed among the new bytes needs a CR before it, must not end an empty line, and is worth a look if it
         // is the first one, but for that of the empty line that may come before a request.
-        let new = self.searched.min(bytes.len());
         let mut ends =
             bytes[new..].iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(i, _)| &bytes[..new + i]);
         ends.any(|before| {
@@ -86,6 +87,12 @@ impl Scan {
             first || !before.ends_with(b"\r") || before.ends_with(b"\r\n\r")
         })
     }
+}
+
+/// A number of bytes; more than 4 GiB are as many.
+#[inline]
+fn length(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 impl Default for Scan {

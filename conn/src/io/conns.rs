@@ -459,7 +459,7 @@ impl Drop for Tracked {
         self.0.set_state(State::Closed);
         self.0.cancel();
         self.0.dismiss();
-        self.0.conns.leave(self.0.seat);
+        self.0.conns.leave(self.0.seat());
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
     },
     task::Waker,
     time::Duration,
@@ -33,8 +33,10 @@ const LEAVES: u8 = 2;
 pub struct Link {
     peer: Addr,
     pub(super) conns: Arc<Conns>,
-    pub(super) seat: usize,
-    accepted: u64,
+    /// In four bytes, as all that is not asked for with every wait: an idle connection holds little else than this.
+    seat: u32,
+    /// In [`QUARTERS`], rounded up.
+    accepted: u32,
     /// The connection's clock: milliseconds that were charged to it, times two, and [`FRESH`]. In one word, so that a
     /// wait begins either before a look or after it, and never with the time of one and the charge of the other.
     clock: AtomicU64,
@@ -43,30 +45,40 @@ pub struct Link {
     state: AtomicU8,
     /// [`STAYS`], [`RETIRES`] or [`LEAVES`]; it only grows.
     retires: AtomicU8,
-    /// When the state last became [`State::Idle`], in milliseconds of the connections' clock.
-    idle_since: AtomicU64,
+    gone: AtomicBool,
+    /// When the state last became [`State::Idle`], in [`QUARTERS`] of the connections' clock, rounded down.
+    idle_since: AtomicU32,
     /// When the present wait ends; the sweeper wakes the task of a connection that is late.
     deadline: AtomicU64,
     task: Mutex<Option<Waker>>,
-    gone: AtomicBool,
     gone_bell: Notify,
     /// A handler's own deadlines, in milliseconds of the clock; [`UNMOVED`] if it set none.
     read_by: AtomicU64,
     write_by: AtomicU64,
 }
 
+/// A quarter of a second (256 ms) is so many bits of milliseconds.
+const QUARTERS: u32 = 8;
+
+/// A time of the connections' clock in quarters of a second; it goes round after 34 years.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "34 years")]
+fn quarters(millis: u64) -> u32 {
+    (millis >> QUARTERS) as u32
+}
+
 impl Link {
     pub(super) fn new(peer: Addr, conns: Arc<Conns>, seat: usize) -> Self {
         Link {
             peer,
-            accepted: conns.now(),
+            accepted: quarters(conns.now().saturating_add((1 << QUARTERS) - 1)),
             conns,
-            seat,
+            seat: u32::try_from(seat).expect("fewer than 2^32 connections at once"),
             clock: AtomicU64::new(0),
             holders: AtomicU8::new(0),
             state: AtomicU8::new(State::New as u8),
             retires: AtomicU8::new(STAYS),
-            idle_since: AtomicU64::new(0),
+            idle_since: AtomicU32::new(0),
             deadline: AtomicU64::new(NEVER),
             task: Mutex::new(None),
             gone: AtomicBool::new(false),
@@ -84,7 +96,7 @@ impl Link {
     /// Its number among the connections of its loop: small, and used again once it is closed.
     #[inline]
     pub fn seat(&self) -> usize {
-        self.seat
+        self.seat as usize
     }
 
     /// The connections this one is among.
@@ -105,7 +117,7 @@ impl Link {
 
     /// How long ago the connection was accepted, to about a quarter of a second.
     pub fn age(&self) -> Duration {
-        Duration::from_millis(self.conns.now().saturating_sub(self.accepted))
+        Duration::from_millis(self.conns.now().saturating_sub(u64::from(self.accepted) << QUARTERS))
     }
 
     /// Whether the client has gone away.
@@ -175,7 +187,7 @@ impl Link {
 
     /// When the state last became [`State::Idle`], by the connections' clock.
     pub(super) fn idle_since(&self) -> u64 {
-        self.idle_since.load(Relaxed)
+        u64::from(self.idle_since.load(Relaxed)) << QUARTERS
     }
 
     /// Moves the read deadline of the present request: instead of the server's rules for a slow body, reading fails
@@ -219,12 +231,13 @@ impl Link {
 
     /// Moves the state; a move that the table does not allow is not made. Tells the hook. For the task that serves the
     /// connection, and nobody else: two at once could both be told that theirs was the move.
-    #[inline]
+    // Always: two moves for each request, and each caller knows where to.
+    #[inline(always)]
     pub fn set_state(&self, to: State) {
         let from = self.state();
         if from.go(to).is_ok() {
             if to == State::Idle {
-                self.idle_since.store(self.conns.now(), Relaxed);
+                self.idle_since.store(quarters(self.conns.now()), Relaxed);
             }
             self.state.store(to as u8, Relaxed);
             self.conns.tell(self, from, to);
