@@ -60,8 +60,8 @@ impl Default for Config {
     }
 }
 
-/// Functions that are told of what happens. Without one nothing happens, except that panics and accept errors are
-/// written to standard error, a line each.
+/// Functions that are told of what happens. Without one nothing happens, except that panics, accept errors and fields that
+/// cannot be sent are written to standard error, a line each.
 ///
 /// A hook only observes: a panic in one is caught and counted in
 /// [`Server::hook_failures`](crate::Server::hook_failures), and the server goes on as if the hook were not set. The same
