@@ -92,6 +92,20 @@ fn the_fuzz_targets_they_run_exist() {
     assert!(targets > 10, "{targets} targets");
 }
 
+/// A narrow window, or a page of docs.rs, shows a longer line only by scrolling. The name of a test cannot be broken.
+#[test]
+fn their_code_and_drawings_fit_80_columns() {
+    let mut lines = 0;
+    for (path, text) in readmes() {
+        for line in text.split("```").skip(1).step_by(2).flat_map(str::lines) {
+            let fits = line.chars().count() <= 80 || line.starts_with("cargo test -p ");
+            assert!(fits, "{}: {line}", path.display());
+            lines += 1;
+        }
+    }
+    assert!(lines > 300, "{lines} lines");
+}
+
 /// The first block of commands of a crate's README. `.ci/alone` runs it as it stands.
 #[test]
 fn what_they_tell_to_add_is_here() {
