@@ -100,7 +100,9 @@ fn canonical_name(name: &str) -> Cow<'_, str> {
     if let Some(address) = ipv6(name) {
         return Cow::Owned(format!("[{address}]"));
     }
-    let name = Some(name.trim_end_matches('.')).filter(|trimmed| !trimmed.is_empty()).unwrap_or(name);
+    // The dot at the end is that of a name: what has one behind an address, as `[::1].`, is no host.
+    let root = if name.contains([':', '[', ']']) { name } else { name.trim_end_matches('.') };
+    let name = if root.is_empty() { name } else { root };
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return Cow::Owned(name.to_ascii_lowercase());
     }
@@ -156,6 +158,10 @@ mod tests {
             ("[[h]:80", "[[h]:80"),
             ("[h]]:80", "[h]]:80"),
             ("É", "É"),
+            ("::.", "::."),
+            ("::1.", "::1."),
+            ("[::1].", "[::1]."),
+            ("[::1].:80", "[::1].:80"),
         ] {
             assert_eq!(canonical_host(host), name, "{host:?}");
             assert_eq!(canonical_host(name), name, "{host:?}: twice is once");
