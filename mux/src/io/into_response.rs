@@ -95,8 +95,13 @@ pub trait IntoHeaders {
 
 impl IntoHeaders for HeaderMap {
     fn add_to(self, response: &mut Response) {
-        if response.field_error().is_none() {
-            response.headers_mut().extend(self);
+        let mut name = None;
+        for (next, value) in self {
+            // Of the values of one field only the first comes with its name.
+            name = next.or(name);
+            if let Some(name) = &name {
+                *response = std::mem::take(response).with_header(name, value);
+            }
         }
     }
 }
@@ -170,6 +175,7 @@ errors!(BodyError, FormError, FormReadError);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::FieldError;
 
     fn seen(reply: impl IntoResponse) -> (u16, Option<String>, Option<Bytes>) {
         let mut response = reply.into_response();
@@ -206,11 +212,55 @@ mod tests {
         assert_eq!((map, "a").into_response().header("etag").unwrap(), "e");
     }
 
+    /// `HeaderMap::extend` would replace, and panic where a map is full.
+    #[test]
+    fn a_map_before_a_reply_is_added_to_it_as_pairs_are_and_never_panics() {
+        let reply = || Response::new("a").with_header("set-cookie", "a=1").with_header("x-a", "1");
+        let map = HeaderMap::from_iter([
+            (http::header::SET_COOKIE, HeaderValue::from_static("b=2")),
+            (http::header::SET_COOKIE, HeaderValue::from_static("c=3")),
+            (HeaderName::from_static("x-a"), HeaderValue::from_static("2")),
+        ]);
+        let pairs = [("set-cookie", "b=2"), ("set-cookie", "c=3"), ("x-a", "2")];
+        for mut seen in [(map.clone(), reply()).into_response(), (pairs, reply()).into_response()] {
+            let cookies: Vec<_> = seen.headers_mut().get_all("set-cookie").iter().collect();
+            assert_eq!(cookies, ["a=1", "b=2", "c=3"]);
+            assert_eq!(seen.headers_mut().get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
+        }
+
+        let many = |letter| {
+            let name = |n| HeaderName::from_bytes(format!("{letter}-{n}").as_bytes()).unwrap();
+            HeaderMap::from_iter((0..20_000).map(|n| (name(n), HeaderValue::from_static("v"))))
+        };
+        let reply = (StatusCode::OK, many('x'), (many('y'), "a")).into_response();
+        assert_eq!((reply.status().as_u16(), reply.field_error()), (500, Some(&FieldError::TooMany)));
+    }
+
+    /// Two readers could take two types (RFC 9110 §5.3, §8.3), and the one of text is replaced, too.
+    #[test]
+    fn a_reply_has_one_content_type_the_last_that_it_was_given() {
+        let theirs = || http::Response::builder().header("content-type", "a/b").body(Body::from("a")).unwrap();
+        let map = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("c/d"))]);
+        for reply in [
+            (map.clone(), theirs()).into_response(),
+            ([("content-type", "c/d")], theirs()).into_response(),
+            (map, "a").into_response(),
+            Response::new("a").with_header("content-type", "a/b").with_header("Content-Type", "c/d"),
+            Response::new("a").try_with_header("content-type", "a/b").unwrap().with_header("content-type", "c/d"),
+        ] {
+            let types: Vec<_> = reply.headers().unwrap().get_all("content-type").iter().collect();
+            assert_eq!(types, ["c/d"]);
+        }
+    }
+
     #[test]
     fn an_http_response_goes_in_and_comes_out() {
         let reply = http::Response::builder().status(202).header("x-a", "1").body(Body::from("a")).unwrap();
         let back = http::Response::<Body>::from(reply.into_response());
         assert_eq!((back.status().as_u16(), back.headers()["x-a"].to_str().unwrap()), (202, "1"));
+        let full = (0..24_576).fold("a".into_response(), |reply, n| reply.with_header(format!("x-{n}"), "v"));
+        assert_eq!(full.field_error(), None);
+        assert_eq!(http::Response::<Body>::from(full).headers().len(), 24_576);
         let text = http::Response::<Body>::from("a".into_response());
         assert_eq!(text.headers()["content-type"], "text/plain; charset=utf-8");
     }

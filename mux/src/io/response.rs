@@ -135,7 +135,8 @@ impl Response {
         self
     }
 
-    /// Adds a field. Names and values are typed, or anything that converts: text, bytes, numbers.
+    /// Adds a field. Names and values are typed, or anything that converts: text, bytes, numbers. A `Content-Type` takes
+    /// the place of the one before, as a reply has one (RFC 9110 §5.3).
     ///
     /// A name that is no token, or a value with a control, cannot be sent. The reply then becomes a 500, whatever is
     /// built upon it, and [`field_error`](Self::field_error) says why; a server reports that.
@@ -169,10 +170,12 @@ impl Response {
         if self.field_error().is_some() {
             return self;
         }
-        match self.headers_mut().try_append(name, value) {
-            Ok(_) => self,
-            Err(_) => self.fail(FieldError::TooMany),
-        }
+        let headers = self.headers_mut();
+        let added = match name {
+            header::CONTENT_TYPE => headers.try_insert(name, value).is_ok(),
+            name => headers.try_append(name, value).is_ok(),
+        };
+        if added { self } else { self.fail(FieldError::TooMany) }
     }
 
     /// Why this reply is a 500: the first field that it was given and that cannot be sent.
@@ -282,11 +285,14 @@ impl From<Response> for http::Response<Body> {
         let body = response.take_body();
         let mut converted = http::Response::new(body);
         *converted.status_mut() = response.status;
-        if let Some(content_type) = response.header("content-type") {
-            converted.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        }
+        let content_type = response.header("content-type");
+        let headers = converted.headers_mut();
         if let Some(rare) = response.rare {
-            converted.headers_mut().extend(rare.headers);
+            *headers = rare.headers;
+        }
+        if let Some(content_type) = content_type {
+            // A map that is full has lost its type; the other ways to add to it panic.
+            let _ = headers.try_insert(header::CONTENT_TYPE, content_type);
         }
         converted
     }
