@@ -22,7 +22,7 @@ use std::{
     fs::{self, DirBuilder},
     hash::{BuildHasher, Hasher},
     io,
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, FileTypeExt},
     path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant},
@@ -150,7 +150,17 @@ fn remove_dead(folder: &Path) -> Result<Owner, NotLocked> {
         Err(error) => return owner_after(&error),
     };
     for entry in entries {
-        let entry = entry.map_err(|_| NotLocked::Impossible)?.path();
+        let entry = entry.map_err(|_| NotLocked::Impossible)?;
+        // Connecting to a file that is no socket is refused as well: the folder is somebody else's, and what is in it.
+        match entry.file_type() {
+            Ok(kind) if kind.is_socket() => {}
+            Ok(_) => return Err(NotLocked::Impossible),
+            Err(error) => match owner_after(&error)? {
+                Owner::Gone => continue,
+                owner => return Ok(owner),
+            },
+        }
+        let entry = entry.path();
         let owner = match connect(&entry) {
             Ok(()) => Owner::Alive,
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
@@ -300,6 +310,25 @@ mod tests {
         fs::write(folder.0.join(".a.sock.lock"), "a file of somebody's").unwrap();
         assert!(matches!(PathLock::take(&path, || false), Err(NotLocked::Impossible)));
         assert_eq!(folder.names(), [".a.sock.lock"]);
+    }
+
+    /// Such as the folder that another tool takes for its lock, with its process id in it.
+    #[test]
+    fn a_folder_of_that_name_that_is_somebody_elses_loses_nothing() {
+        let folder = Folder::new("theirs");
+        let (path, theirs) = (folder.0.join("a.sock"), folder.0.join(".a.sock.lock"));
+        let (file, dead) = (theirs.join("pid"), folder.0.join("dead"));
+        fs::create_dir(&theirs).unwrap();
+        fs::write(&file, "17").unwrap();
+        assert!(matches!(PathLock::take(&path, || false), Err(NotLocked::Impossible)));
+        assert_eq!(fs::read_to_string(&file).unwrap(), "17");
+        // Nor is a link followed, to a socket that refuses, say.
+        fs::remove_file(&file).unwrap();
+        drop(listening(&dead).unwrap());
+        std::os::unix::fs::symlink(&dead, &file).unwrap();
+        assert!(matches!(PathLock::take(&path, || false), Err(NotLocked::Impossible)));
+        assert!(fs::symlink_metadata(&file).is_ok());
+        assert_eq!(folder.names().len(), 2);
     }
 
     #[test]
