@@ -7,6 +7,19 @@ use crate::{Head, HeadError, HeadRef, Limits, Version};
 /// The host of a request that a caller in the same process made without one.
 const HERE: &str = "localhost";
 
+/// For heads that are in memory already. Those of a body do not matter here.
+const UNLIMITED: Limits = Limits {
+    head: usize::MAX,
+    fields: usize::MAX,
+    field: usize::MAX,
+    target: usize::MAX,
+    method: usize::MAX,
+    chunk_extension: 0,
+    chunk_overhead: 0,
+    trailers: 0,
+    trailer_fields: 0,
+};
+
 impl TryFrom<HeadRef<'_>> for HeaderMap {
     type Error = http::Error;
 
@@ -48,13 +61,23 @@ impl TryFrom<&Parts> for Head {
     /// the same process, a test for one, leaves out what only a client on the wire must say. HTTP/2 and /3 are written as
     /// 1.1.
     ///
+    /// No limit applies: what is in memory was let in by whoever read it, perhaps by limits above the defaults, and a
+    /// layer may have added fields.
+    ///
     /// # Errors
     /// [`HeadError`], if this is not a request we would take; offsets are in the written form.
     fn try_from(parts: &Parts) -> Result<Self, HeadError> {
+        Self::of_parts(parts, &parts.uri.to_string())
+    }
+}
+
+impl Head {
+    /// The head of these parts with another spelling of their target.
+    pub(crate) fn of_parts(parts: &Parts, target: &str) -> Result<Self, HeadError> {
         let mut bytes = Vec::with_capacity(256);
         let version = if parts.version <= http::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
         let line_end = if version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" };
-        bytes.extend_from_slice(format!("{} {} {line_end}\r\n", parts.method, parts.uri).as_bytes());
+        bytes.extend_from_slice(format!("{} {target} {line_end}\r\n", parts.method).as_bytes());
         let host = match (parts.headers.get(HOST), parts.uri.authority()) {
             (Some(_), _) => None,
             (None, Some(authority)) => Some(authority.as_str()),
@@ -71,7 +94,7 @@ impl TryFrom<&Parts> for Head {
         }
         bytes.extend_from_slice(b"\r\n");
         let mut head = Self::default();
-        match head.parse(&bytes, &Limits::default())? {
+        match head.parse(&bytes, &UNLIMITED)? {
             Some(len) if len == bytes.len() => Ok(head),
             // A value cannot hold a line end, so the head cannot end early, nor fail to end.
             _ => Err(HeadError::BareLf { at: 0 }),
@@ -128,6 +151,23 @@ mod tests {
             .header("content-length", "1")
             .header("transfer-encoding", "chunked");
         assert!(matches!(bad(two.body(()).unwrap()), HeadError::Framing { .. }));
+    }
+
+    /// A server whose limits are above the defaults, or a layer that adds a field to a head that has as many as allowed.
+    #[test]
+    fn parts_that_were_let_in_are_not_refused_for_their_size() {
+        let mut request = http::Request::get(format!("/{}", "a".repeat(20_000)));
+        for n in 0..1_000 {
+            request = request.header(format!("x-{n}"), "v".repeat(100));
+        }
+        let request = request.header("x-long", "v".repeat(100_000)).method(&*"M".repeat(40)).body(()).unwrap();
+        let head = Head::try_from(&request.into_parts().0).unwrap();
+        let head = head.as_ref();
+        assert_eq!((head.path().len(), head.method().len(), head.headers().len()), (20_001, 40, 1_002));
+        assert_eq!(
+            (head.header("x-999").map(str::len), head.header("x-long").map(str::len)),
+            (Some(100), Some(100_000))
+        );
     }
 
     #[test]

@@ -81,7 +81,9 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
         converted.set_link(parts.extensions.remove::<Arc<Link>>());
         let carried = parts.extensions.remove::<Carried>();
         parts.extensions.remove::<Matched>();
-        if let Some(head) = carried.as_ref().and_then(|carried| with_target(&parts, &carried.target)) {
+        let written =
+            carried.as_ref().map(|carried| &*carried.target).filter(|target| *target != converted.target().raw());
+        if let Some(head) = written.and_then(|target| with_target(&parts, target)) {
             let seen = std::mem::replace(converted.head_mut(), head);
             converted.set_path(seen.as_ref().path());
             converted.set_query(seen.as_ref().target().query());
@@ -91,19 +93,14 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
     }
 }
 
-/// The head of a request whose client sent another target than its URI says now. `None` if it sent the same, or if the
-/// URI has another authority, so that both could not be for the same host.
+/// The head of a request whose client wrote another target than its URI says now. `None` if the URI has another authority,
+/// so that both could not be for the same host.
 fn with_target(parts: &Parts, target: &str) -> Option<Head> {
     let sent = Uri::try_from(target).ok()?;
-    if sent == parts.uri || sent.authority() != parts.uri.authority() || sent.scheme() != parts.uri.scheme() {
+    if sent.authority() != parts.uri.authority() || sent.scheme() != parts.uri.scheme() {
         return None;
     }
-    let (mut original, ()) = http::Request::new(()).into_parts();
-    original.method.clone_from(&parts.method);
-    original.uri = sent;
-    original.version = parts.version;
-    original.headers.clone_from(&parts.headers);
-    Head::try_from(&original).ok()
+    Head::of_parts(parts, target).ok()
 }
 
 #[cfg(test)]
@@ -218,6 +215,14 @@ mod tests {
         *http.uri_mut() = "http://h/x".parse().unwrap();
         let back = Request::try_from(http).unwrap();
         assert_eq!((back.target().raw(), back.path(), back.query()), ("http://h/api/x?q", "/x", None));
+
+        // Also where a URI has another spelling than the client.
+        for target in ["http://h", "HTTP://h", "http://h?q", "HTTPS://h/a?", "/a?q"] {
+            let request = Request::parse(format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).unwrap();
+            let (path, query) = (request.path().to_owned(), request.query().map(str::to_owned));
+            let back = Request::try_from(request.into_http().unwrap()).unwrap();
+            assert_eq!((back.target().raw(), back.path(), back.query()), (target, &*path, query.as_deref()));
+        }
 
         // Another authority is another target.
         let mut http = Request::parse(b"GET /api/x HTTP/1.1\r\nHost: h\r\n\r\n").unwrap().into_http().unwrap();
