@@ -15,7 +15,10 @@
 //!
 //! Not undone: percent escapes, which requests are refused for, IDNA, and other spellings of an IPv4 address.
 
-use std::{borrow::Cow, net::Ipv6Addr};
+use std::{
+    borrow::Cow,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use crate::pattern::PatternErrorKind;
 
@@ -63,15 +66,22 @@ pub(crate) fn of_pattern(host: &str, connect: bool) -> Result<(Cow<'_, str>, Opt
 }
 
 /// The host and port of an origin as a browser writes them: canonical, without the default port of its scheme and without
-/// a dot removed, which browsers keep. `None` if this is no host, or no port.
+/// a dot removed, which browsers keep. `None` if this is no host, or no port, or if a browser would write it otherwise: a
+/// name that ends in a number is an IPv4 address, of which `127.1` and `0x7f.1` are other spellings (URL Standard §3.5).
 pub(crate) fn of_origin(scheme: &str, host: &str) -> Option<String> {
     let (name, port) = split_port(host);
     let port = match port {
         Some(digits) => Some(read_port(digits)?),
         None => None,
     };
+    let special = ["http", "https", "ws", "wss", "ftp"].contains(&scheme);
     let name = match ipv6(name) {
-        Some(address) if name.starts_with('[') => format!("[{address}]"),
+        // The URL Standard writes no address within an address.
+        Some(address) if name.starts_with('[') => match (address.to_ipv4_mapped(), address.segments()) {
+            (Some(_), [.., high, low]) => format!("[::ffff:{high:x}:{low:x}]"),
+            _ => format!("[{address}]"),
+        },
+        _ if special && ends_in_number(name) && name.parse::<Ipv4Addr>().is_err() => return None,
         _ if !name.is_empty() && name.bytes().all(is_name_byte) => name.to_ascii_lowercase(),
         _ => return None,
     };
@@ -79,6 +89,14 @@ pub(crate) fn of_origin(scheme: &str, host: &str) -> Option<String> {
         (_, None) | ("http", Some(80)) | ("https", Some(443)) => name,
         (_, Some(port)) => format!("{name}:{port}"),
     })
+}
+
+/// Whether browsers take this name for an IPv4 address, or for nothing.
+fn ends_in_number(name: &str) -> bool {
+    let last = name.strip_suffix('.').unwrap_or(name).rsplit('.').next().unwrap_or("");
+    let hex = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    (!last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()))
+        || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// What stands before the last colon and what behind, if that colon is no part of an address.
