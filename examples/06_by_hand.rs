@@ -16,11 +16,14 @@ use quintet_request::{Limits, Requests, Reuse};
 use std::sync::Arc;
 
 /// Appends a reply: nothing is sent before the next flush.
-fn reply(output: &mut quintet_conn::Output, status: &str, close: bool, body: &str) {
+fn reply(output: &mut quintet_conn::Output, to: &str, status: &str, close: bool, body: &str) {
     let connection = if close { "Connection: close\r\n" } else { "" };
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{connection}\r\n", body.len());
     output.extend(head.as_bytes());
-    output.extend(body.as_bytes());
+    // Whoever sent HEAD takes what follows the head for the next reply (RFC 9112 §6.3).
+    if to != "HEAD" {
+        output.extend(body.as_bytes());
+    }
 }
 
 async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
@@ -33,20 +36,21 @@ async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
             Err(error) => {
                 // Nobody knows where the next request would begin: answer, and close.
                 let Some(status) = error.status() else { break Reuse::No };
-                reply(&mut requests.wire().output, &format!("{status} Refused"), true, &format!("{error}\n"));
+                reply(&mut requests.wire().output, "", &format!("{status} Refused"), true, &format!("{error}\n"));
                 break Reuse::Unread;
             }
         };
         let body = request.collect(1 << 20).await;
         let close = body.is_err() || !request.head().keep_alive() || link.is_stopping();
+        let (method, target) = (request.method(), request.target().raw());
         match body {
             Ok(body) => {
-                let (method, target) = (request.method(), request.target().raw());
                 let text = format!("{method} {target}\n{}\n", String::from_utf8_lossy(&body));
-                reply(&mut requests.wire().output, "200 OK", close, &text);
+                reply(&mut requests.wire().output, method, "200 OK", close, &text);
             }
             Err(error) => {
-                reply(&mut requests.wire().output, &format!("{} Refused", error.status()), true, &format!("{error}\n"));
+                let status = format!("{} Refused", error.status());
+                reply(&mut requests.wire().output, method, &status, true, &format!("{error}\n"));
             }
         }
         drop(request);
