@@ -4,7 +4,8 @@
 //! Run it:        cargo run --example 07_frames                         (the capture that comes with it)
 //!                cargo run --example 07_frames -- your.capture         (the client's half of a connection)
 //! What you see:  six requests with their bodies, joined from chunks where they were sent so, and trailers; then a
-//!                seventh with two lengths, where the reading must stop: nobody can tell where an eighth begins. Exit status 1.
+//!                seventh with a length and chunks, where the reading must stop: nobody can tell where an eighth
+//!                begins. Exit status 1.
 
 use anyhow::{Context, bail};
 use http::HeaderMap;
