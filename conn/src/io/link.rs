@@ -125,7 +125,8 @@ impl Link {
         self.gone.load(Relaxed)
     }
 
-    /// Resolves when the client has gone away: it closed or reset the connection, was cut, or is late.
+    /// Resolves when the client has gone away: it closed the connection or its half of it (FIN), reset it, was cut, or is
+    /// late. A client that closed only its half may still read.
     ///
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.

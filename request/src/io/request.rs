@@ -324,6 +324,9 @@ impl Request {
     /// Resolves when the client has gone away, so that a handler may stop working for nobody. Nothing else stops it.
     /// Go: `Request.Context().Done()`.
     ///
+    /// A client that closed only its half (FIN) counts as gone, as in Go: the two look alike until something is sent. Such
+    /// a client may still read, and what the handler replies is sent.
+    ///
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.
     pub async fn cancelled(&self) {
