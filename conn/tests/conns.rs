@@ -554,6 +554,50 @@ mod retire {
         }
     }
 
+    /// A reset takes away what the kernel has not passed on yet, and here that is whole.
+    #[tokio::test(start_paused = true)]
+    async fn cut_resets_only_who_may_have_heard_half_of_a_reply() {
+        for phase in Phase::ALL.into_iter().map(Some).chain([None]) {
+            for unsent in [false, true] {
+                let conns = conns(limits());
+                let (link, mut wire, peer) = scripted(&conns);
+                wire.rest();
+                wire.output.extend(b"a reply");
+                wire.flush().await.unwrap();
+                if let Some(phase) = phase {
+                    wire.enter(phase);
+                }
+                if unsent {
+                    peer.deaf();
+                    wire.output.extend(b"another reply");
+                }
+                conns.cut();
+                for _ in 0..2 {
+                    assert!(wire.turn(1024).await.is_err());
+                }
+                let between = [Phase::Idle, Phase::Head, Phase::LastCall, Phase::Linger];
+                let whole = !unsent && phase.is_some_and(|phase| between.contains(&phase));
+                assert_eq!(peer.is_aborted(), !whole, "{phase:?}, unsent: {unsent}");
+                assert!(!link.is_lingering());
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn cut_does_not_reset_a_client_that_was_told_the_end() {
+        let conns = conns(limits());
+        let (link, mut wire, peer) = scripted(&conns);
+        let cutting = Arc::clone(&conns);
+        tokio::spawn(async move {
+            sleep(secs(1)).await;
+            assert_eq!((cutting.lingering(), cutting.counts().total()), (1, 1));
+            cutting.cut();
+        });
+        wire.output.extend(b"a reply");
+        wire.linger(u64::MAX).await.unwrap();
+        assert!(link.is_lingering() && !peer.is_aborted());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn abort_reaches_the_stream() {
         let conns = conns(limits());

@@ -259,6 +259,11 @@ impl Conns {
         counts
     }
 
+    /// How many connections [linger](Link::is_lingering), of all that are counted.
+    pub fn lingering(&self) -> usize {
+        self.seats().links.iter().flatten().filter(|link| link.is_lingering()).count()
+    }
+
     /// At most `n` connections in [`State::Idle`] that are not [retiring](Link::retire), the longest idle first, each
     /// with how long it has been idle, to about a quarter of a second.
     pub fn idlest(&self, n: usize) -> Vec<(Duration, Arc<Link>)> {

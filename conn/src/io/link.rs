@@ -28,6 +28,8 @@ const STAYS: u8 = 0;
 const RETIRES: u8 = 1;
 /// And it ends at once if no request has begun.
 const LEAVES: u8 = 2;
+/// It has come to its end, and only the client's is waited for.
+const LINGERS: u8 = 3;
 
 /// One connection as everyone else sees it; shared by the task that serves it, its requests and the sweeper.
 pub struct Link {
@@ -43,7 +45,7 @@ pub struct Link {
     /// How many [`Tracked`](super::Tracked) there are.
     pub(super) holders: AtomicU8,
     state: AtomicU8,
-    /// [`STAYS`], [`RETIRES`] or [`LEAVES`]; it only grows.
+    /// [`STAYS`], [`RETIRES`], [`LEAVES`] or [`LINGERS`]; it only grows.
     retires: AtomicU8,
     gone: AtomicBool,
     /// When the state last became [`State::Idle`], in [`QUARTERS`] of the connections' clock, rounded down.
@@ -175,7 +177,7 @@ impl Link {
     /// that wait fails with [`WireError::Late`](super::WireError::Late) of [`Phase::LastCall`](crate::Phase::LastCall).
     /// A request whose first byte was received is answered. Go: `closeIdleConns`, without its race.
     pub fn close_if_idle(&self) {
-        if self.retires.swap(LEAVES, SeqCst) != LEAVES {
+        if self.retires.fetch_max(LEAVES, SeqCst) < LEAVES {
             self.wake();
         }
     }
@@ -184,6 +186,16 @@ impl Link {
     #[inline]
     pub(super) fn is_leaving(&self) -> bool {
         self.retires.load(Relaxed) == LEAVES
+    }
+
+    /// Whether all was said, the end of it too, and only the client's end is waited for
+    /// ([`Wire::linger`](super::Wire::linger)).
+    pub fn is_lingering(&self) -> bool {
+        self.retires.load(Relaxed) == LINGERS
+    }
+
+    pub(super) fn set_lingering(&self) {
+        self.retires.store(LINGERS, SeqCst);
     }
 
     /// When the state last became [`State::Idle`], by the connections' clock.

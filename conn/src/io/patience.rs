@@ -92,6 +92,11 @@ impl Patience {
         self.read_by = NEVER;
     }
 
+    /// Whether no handler is at work: a request is waited for, or the client's end.
+    pub(super) fn is_between_replies(&self) -> bool {
+        matches!(self.phase, Some(Phase::Idle | Phase::Head | Phase::LastCall | Phase::Linger))
+    }
+
     /// Bytes are no longer waited for, at least for now.
     #[inline]
     pub(super) fn wait_no_longer_for_bytes(&mut self) {

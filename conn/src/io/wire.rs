@@ -21,8 +21,10 @@ use crate::{Buffer, Output, Phase};
 /// that waits gives back the memory it does not need, and so does one that fails.
 ///
 /// A wire is broken once its stream failed, its client did not take a reply in time, or it was cut: what was to be sent
-/// is thrown away, and sending fails from then on. After the last two it is [aborted](Self::abort), too. What was
-/// received stays in [`input`](Self::input).
+/// is thrown away, and sending fails from then on. After the last two it is [aborted](Self::abort), too, unless it was
+/// cut while nothing was half said: everything was sent, and a request or the client's end was waited for
+/// ([`Phase::Idle`], [`Phase::Head`], [`Phase::LastCall`], [`Phase::Linger`]). What was received stays in
+/// [`input`](Self::input).
 ///
 /// The deadlines are those of the [`Conns`](crate::Conns) that admitted it. A wire made by [`new`](Self::new) has
 /// none.
@@ -192,6 +194,8 @@ impl<S: Stream> Wire<S> {
     fn fail(&mut self, error: impl Into<WireError>) -> WireError {
         let error = error.into();
         match &error {
+            // What the kernel still has to pass on is whole, and a reset would take it away from its client.
+            WireError::Cut if self.broken || (self.is_sent() && self.patience.is_between_replies()) => self.shatter(),
             WireError::Late(Phase::Reply) | WireError::Cut => {
                 self.abort();
                 self.shatter();
@@ -479,6 +483,9 @@ impl<S: Stream> Wire<S> {
     /// What the client has still sent is thrown away in any case.
     pub async fn linger(&mut self, mut limit: u64) -> Result<(), WireError> {
         self.half_close().await?;
+        if let Some(link) = self.link() {
+            link.set_lingering();
+        }
         self.rest();
         self.enter(Phase::Linger);
         loop {
