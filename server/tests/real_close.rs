@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Body, Config, Request, Response, ServeMux, Server, StatusCode, Upgraded};
+use quintet_server::{Body, Config, Report, Request, Response, ServeMux, Server, StatusCode, Upgraded};
 use socket2::{Domain, Socket, Type};
 use support::{eventually, on_loopback};
 use tokio::{io::AsyncWriteExt, time::sleep};
@@ -152,6 +152,27 @@ async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the
     let ((reply, end), report) = tokio::join!(asked, stopped);
     assert!(reply.len() > LARGE, "{} bytes", reply.len());
     assert_eq!((end, report.aborted), (End::InOrder, 0));
+}
+
+/// A client that reads later than the server is patient: what was sent whole is on its way in the kernel.
+#[tokio::test]
+async fn a_reply_that_was_sent_whole_is_not_taken_away_by_a_cut() {
+    const WHOLE: usize = 110_000; // more than the client's kernel takes, and less than the server's
+    for (connection, drained) in [("close", 1), ("keep-alive", 0)] {
+        let answer = async |_: Request| Response::new(vec![b'x'; WHOLE]).with_content_type("application/octet-stream");
+        let server = Server::new(answer);
+        let (addr, _) = on_loopback(&server);
+        let mut client = connect(&addr);
+        client.write_all(format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\n\r\n").as_bytes()).unwrap();
+        sleep(Duration::from_millis(300)).await;
+        let report = server.shutdown(Duration::from_millis(100)).await;
+        // Nobody can know of an idle connection whether a request is on its way.
+        assert_eq!(report, Report { drained, aborted: 1 - drained }, "{connection}");
+        let reading = tokio::task::spawn_blocking(move || read(&mut client, Duration::ZERO));
+        let (reply, end) = reading.await.unwrap();
+        assert!(reply.len() > WHOLE, "{connection}: {} bytes", reply.len());
+        assert_eq!(end, End::InOrder, "{connection}");
+    }
 }
 
 /// A takeover whose protocol ends with the connection, as a close-delimited body does.
