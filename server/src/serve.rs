@@ -31,7 +31,8 @@ impl<H: Handler> Server<H> {
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         let (mut listener, mut door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
         let conns = Arc::clone(&door.conns);
-        let (mut stopping, mut relief) = (pin!(conns.stopping()), pin!(self.shared.relieve(door.pressure.clone())));
+        let relief = self.shared.relieve(door.pressure.clone(), Arc::clone(&conns));
+        let (mut stopping, mut relief) = (pin!(conns.stopping()), pin!(relief));
         loop {
             let accepted = select(listener.accept(), relief.as_mut());
             let (stream, peer) = match select(stopping.as_mut(), accepted).await {

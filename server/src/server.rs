@@ -281,9 +281,10 @@ impl<H> Shared<H> {
             || (self.config.max_age != Duration::MAX && link.age() >= self.config.max_age)
     }
 
-    /// At most `n` connections of all accept loops, those that have been idle for longest.
-    pub(crate) fn idlest(&self, n: usize) -> Vec<Arc<Link>> {
-        let mut idle: Vec<_> = self.doors().conns().iter().flat_map(|conns| conns.idlest(n)).collect();
+    /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest.
+    pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Conns>>) -> Vec<Arc<Link>> {
+        let loops = of.map_or_else(|| self.doors().conns(), |own| vec![Arc::clone(own)]);
+        let mut idle: Vec<_> = loops.iter().flat_map(|conns| conns.idlest(n)).collect();
         idle.sort_by_key(|(since, _)| Reverse(*since));
         idle.truncate(n);
         idle.into_iter().map(|(_, link)| link).collect()

@@ -210,3 +210,25 @@ async fn an_idle_connection_of_another_accept_loop_makes_room() {
     })
     .await;
 }
+
+/// Listeners with limits of their own: no idle connection of another listener is ended for nothing.
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_of_another_listener_stays_if_its_end_gives_no_permit() {
+    bounded(async {
+        let server = server();
+        let limited = room_for_two(&server, "permits");
+        let (other, _) = support::in_memory(&server);
+        let mut elsewhere = idle(&other).await;
+        let (mut first, mut second) = (limited.connect(), limited.connect());
+        first.get("/wait").await;
+        second.get("/wait").await;
+        sleep(Duration::from_secs(1)).await;
+        let mut new = limited.connect();
+        sleep(Duration::from_secs(5)).await;
+        assert!(!elsewhere.fetch("/").await.is_last());
+        assert_eq!(first.reply().await.text(), "waited\n");
+        assert_eq!(new.fetch("/").await.text(), "hello\n", "its own idle connections make room");
+        assert!(!elsewhere.fetch("/").await.is_last());
+    })
+    .await;
+}

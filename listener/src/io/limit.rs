@@ -10,7 +10,13 @@
 use super::stream::pass_through;
 use crate::{Addr, Listener, Pressure, PressureGuard};
 
-use std::{fmt, io, sync::Arc};
+use std::{
+    fmt, io,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -39,7 +45,11 @@ struct Waiting<S> {
 
 /// So many connections may be alive. Clones are the same number: listeners that share it are limited together.
 #[derive(Clone, Debug)]
-pub struct Permits(Arc<Semaphore>);
+pub struct Permits {
+    permits: Arc<Semaphore>,
+    /// How many listeners were ever limited by them.
+    listeners: Arc<AtomicUsize>,
+}
 
 /// The right to be alive, given back when dropped.
 #[derive(Debug)]
@@ -48,12 +58,13 @@ pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaph
 impl Permits {
     /// `n` of them; at least 1, because a server that never accepts is none.
     pub fn new(n: usize) -> Permits {
-        Permits(Arc::new(Semaphore::new(n.clamp(1, Semaphore::MAX_PERMITS))))
+        let permits = Arc::new(Semaphore::new(n.clamp(1, Semaphore::MAX_PERMITS)));
+        Permits { permits, listeners: Arc::default() }
     }
 
     /// How many connections may still come.
     pub fn available(&self) -> usize {
-        self.0.available_permits()
+        self.permits.available_permits()
     }
 
     /// Waits for a permit, first come, first served.
@@ -63,13 +74,20 @@ impl Permits {
     pub async fn acquire(&self) -> Permit {
         match self.try_acquire() {
             Some(permit) => permit,
-            None => Permit(Arc::clone(&self.0).acquire_owned().await.expect("nothing closes this semaphore")),
+            None => Permit(Arc::clone(&self.permits).acquire_owned().await.expect("nothing closes this semaphore")),
         }
     }
 
     /// A permit, if one is free and nobody waits for it.
     pub fn try_acquire(&self) -> Option<Permit> {
-        Arc::clone(&self.0).try_acquire_owned().ok().map(Permit)
+        Arc::clone(&self.permits).try_acquire_owned().ok().map(Permit)
+    }
+}
+
+impl Permits {
+    /// A client waits for a permit. If all belong to one listener, the end of another's connections gives none.
+    fn raise(&self, pressure: &Pressure) -> PressureGuard {
+        if self.listeners.load(Relaxed) > 1 { pressure.raise() } else { pressure.raise_own() }
     }
 }
 
@@ -81,6 +99,7 @@ impl<L: Listener> Limit<L> {
 
     /// At most as many connections as `permits` has, together with everyone else who takes from them.
     pub fn shared(listener: L, permits: &Permits) -> Limit<L> {
+        permits.listeners.fetch_add(1, Relaxed);
         Limit { listener, permits: permits.clone(), pressure: Pressure::new(), waiting: None }
     }
 
@@ -112,7 +131,7 @@ impl<L: Listener> Listener for Limit<L> {
             if let Some(permit) = self.permits.try_acquire() {
                 return Ok((Permitted { stream, permit }, peer));
             }
-            self.waiting = Some(Waiting { stream, peer, _pressure: self.pressure.raise() });
+            self.waiting = Some(Waiting { stream, peer, _pressure: self.permits.raise(&self.pressure) });
         }
         let permit = self.permits.acquire().await;
         let Waiting { stream, peer, _pressure } = self.waiting.take().expect("kept above, and taken only here");
@@ -127,7 +146,7 @@ impl<L: Listener> Listener for Limit<L> {
         self.listener.set_pressure(pressure);
         self.pressure = pressure.clone();
         if let Some(waiting) = &mut self.waiting {
-            waiting._pressure = pressure.raise();
+            waiting._pressure = self.permits.raise(pressure);
         }
     }
 }
@@ -227,6 +246,25 @@ mod tests {
         assert!(accept_now(&mut limit).await.is_none());
         assert!(!pressure.is_raised(), "the limit is reached again, but nobody waits");
         drop(two);
+    }
+
+    /// Where the permits are of one listener, no other one's connections are closed for them.
+    #[tokio::test(start_paused = true)]
+    async fn the_pressure_of_permits_that_are_not_shared_is_the_listeners_own() {
+        for shared in [false, true] {
+            let (pressure, permits) = (Pressure::new(), Permits::new(1));
+            let mut limit = Limit::shared(Script::new([Accept; 2]), &permits);
+            let _other = shared.then(|| Limit::shared(Script::new([]), limit.permits()));
+            limit.set_pressure(&pressure);
+            let _one = accept_now(&mut limit).await.unwrap();
+            assert!(accept_now(&mut limit).await.is_none());
+            assert!(pressure.is_raised());
+            assert_eq!(pressure.is_own(), !shared);
+            let late = Pressure::new();
+            limit.set_pressure(&late);
+            assert!(late.is_raised() && !pressure.is_raised());
+            assert_eq!(late.is_own(), !shared);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -33,13 +33,18 @@ pub struct Pressure(Arc<Shared>);
 struct Shared {
     /// How many [`PressureGuard`] there are.
     level: AtomicUsize,
+    /// How many of them only the listener's own connections can relieve.
+    own: AtomicUsize,
     wake: Notify,
 }
 
 /// Keeps the level of one [`Pressure`] raised until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping the guard lowers the pressure"]
-pub struct PressureGuard(Pressure);
+pub struct PressureGuard {
+    pressure: Pressure,
+    own: bool,
+}
 
 impl Pressure {
     /// A level of its own, not raised.
@@ -47,17 +52,34 @@ impl Pressure {
         Pressure::default()
     }
 
-    /// Raises the level by one until the guard is dropped, and wakes those who wait in [`raised`](Self::raised).
+    /// Raises the level by one until the guard is dropped, and wakes those who wait in [`raised`](Self::raised). Any
+    /// connection of the process that is closed may help: descriptors or memory have run out, or shared permits.
     pub fn raise(&self) -> PressureGuard {
+        self.raise_as(false)
+    }
+
+    /// As [`raise`](Self::raise), where only the end of one of this listener's own connections helps.
+    pub fn raise_own(&self) -> PressureGuard {
+        self.raise_as(true)
+    }
+
+    fn raise_as(&self, own: bool) -> PressureGuard {
+        self.0.own.fetch_add(own.into(), Ordering::Release);
         if self.0.level.fetch_add(1, Ordering::Release) == 0 {
             self.0.wake.notify_waiters();
         }
-        PressureGuard(self.clone())
+        PressureGuard { pressure: self.clone(), own }
     }
 
     /// Whether the level is above zero.
     pub fn is_raised(&self) -> bool {
         self.0.level.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether the level is above zero, and only the end of the listener's [own](Self::raise_own) connections helps.
+    pub fn is_own(&self) -> bool {
+        let level = self.0.level.load(Ordering::Acquire);
+        level != 0 && self.0.own.load(Ordering::Acquire) >= level
     }
 
     /// Waits until the level is above zero; does not wait if it is already.
@@ -78,7 +100,9 @@ impl Pressure {
 
 impl Drop for PressureGuard {
     fn drop(&mut self) {
-        self.0.0.level.fetch_sub(1, Ordering::Release);
+        let shared = &self.pressure.0;
+        shared.level.fetch_sub(1, Ordering::Release);
+        shared.own.fetch_sub(self.own.into(), Ordering::Release);
     }
 }
 
@@ -139,6 +163,20 @@ mod tests {
         assert_eq!(format!("{pressure:?}"), "Pressure(1)");
         drop(two);
         assert!(!pressure.is_raised());
+    }
+
+    #[test]
+    fn the_pressure_is_the_listeners_own_if_nothing_else_would_help() {
+        let pressure = Pressure::new();
+        assert!(!pressure.is_own());
+        let own = pressure.raise_own();
+        assert!(pressure.is_own() && pressure.is_raised());
+        let any = pressure.raise();
+        assert!(!pressure.is_own());
+        drop(own);
+        assert!(!pressure.is_own() && pressure.is_raised());
+        drop(any);
+        assert!(!pressure.is_own() && !pressure.is_raised());
     }
 
     #[test]
