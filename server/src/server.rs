@@ -56,15 +56,21 @@ pub(crate) struct Shared<H> {
 #[derive(Default)]
 struct Doors {
     stopping: bool,
-    open: usize,
     /// Connections accepted after the stop, which had connected before it.
     late: usize,
-    loops: Vec<(Arc<Conns>, Health)>,
+    loops: Vec<Loop>,
+}
+
+struct Loop {
+    conns: Arc<Conns>,
+    health: Health,
+    /// Whether it still accepts.
+    open: bool,
 }
 
 impl Doors {
     fn conns(&self) -> Vec<Arc<Conns>> {
-        self.loops.iter().map(|(conns, _)| Arc::clone(conns)).collect()
+        self.loops.iter().map(|one| Arc::clone(&one.conns)).collect()
     }
 }
 
@@ -221,12 +227,12 @@ impl<H: Handler> Server<H> {
     /// How many connections stand where, now.
     pub fn counts(&self) -> Counts {
         let doors = self.shared.doors();
-        doors.loops.iter().fold(Counts::default(), |sum, (conns, _)| sum + conns.counts())
+        doors.loops.iter().fold(Counts::default(), |sum, one| sum + one.conns.counts())
     }
 
     /// How accepting is going, for each listener.
     pub fn health(&self) -> Vec<Health> {
-        self.shared.doors().loops.iter().map(|(_, health)| health.clone()).collect()
+        self.shared.doors().loops.iter().map(|one| one.health.clone()).collect()
     }
 
     /// The handler.
@@ -249,10 +255,9 @@ impl<H: Handler> Shared<H> {
         if doors.stopping {
             return Err(ServeError::Closed);
         }
-        doors.open += 1;
         // Loops that ended and whose connections are gone have nothing more to say.
-        doors.loops.retain(|(conns, _)| Arc::strong_count(conns) > 1);
-        doors.loops.push((Arc::clone(&conns), listener.health()));
+        doors.loops.retain(|one| one.open || one.conns.counts().total() > 0);
+        doors.loops.push(Loop { conns: Arc::clone(&conns), health: listener.health(), open: true });
         drop(doors);
         tokio::spawn(sweeper);
         Ok((listener, Door { shared: self, late: 0, conns, pressure }))
@@ -315,7 +320,7 @@ impl<H> Shared<H> {
     async fn all_gone(&self, conns: &[Arc<Conns>]) {
         loop {
             let bell = self.shut.notified();
-            if self.doors().open == 0 {
+            if self.doors().loops.iter().all(|one| !one.open) {
                 break;
             }
             bell.await;
@@ -361,7 +366,11 @@ impl<H> Door<'_, H> {
 
 impl<H> Drop for Door<'_, H> {
     fn drop(&mut self) {
-        self.shared.doors().open -= 1;
+        let mut doors = self.shared.doors();
+        if let Some(own) = doors.loops.iter_mut().find(|one| Arc::ptr_eq(&one.conns, &self.conns)) {
+            own.open = false;
+        }
+        drop(doors);
         self.shared.shut.notify_waiters();
     }
 }
