@@ -28,18 +28,18 @@ async fn main() -> anyhow::Result<()> {
     let mut listener = Retry::new(limited).on_error(|error| errln!("{error}"));
     outln!("listening on {}", listener.local_addr()?);
 
-    let (health, freed) = (listener.health(), listener.freed());
+    let (health, fd_released) = (listener.health(), listener.fd_released());
     loop {
         // A future that is dropped has taken no connection: `select!` may race it against anything.
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => break,
         };
-        let number = health.report().accepted;
+        let number = health.snapshot().accepted;
         outln!("{number}: {peer}");
 
         // When it is dropped its permit goes back, and whoever waits for a descriptor is told.
-        let mut stream = freed.on_drop(stream);
+        let mut stream = fd_released.on_drop(stream);
         tokio::spawn(async move {
             let hello = format!("hello {peer}, you are number {number}\n");
             if let Err(error) = stream.write_all(hello.as_bytes()).await {
@@ -47,6 +47,6 @@ async fn main() -> anyhow::Result<()> {
             }
         });
     }
-    outln!("\n{} accepted", health.report().accepted);
+    outln!("\n{} accepted", health.snapshot().accepted);
     Ok(())
 }

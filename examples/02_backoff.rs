@@ -46,16 +46,16 @@ async fn main() -> anyhow::Result<()> {
     let NoArguments {} = arguments(include_str!("02_backoff.rs"));
     let failing = OutOfDescriptors { attempts: 0, last: Instant::now() };
     let mut listener = Retry::new(failing).on_error(|error| outln!("    the log: {error}"));
-    let (freed, health) = (listener.freed(), listener.health());
+    let (fd_released, health) = (listener.fd_released(), listener.health());
 
     tokio::spawn(async move {
         sleep(Duration::from_millis(2600)).await;
         outln!("    a connection of ours closes");
-        freed.notify();
+        fd_released.notify();
     });
     for _ in 0..2 {
         listener.accept().await?;
     }
-    outln!("{:#?}", health.report());
+    outln!("{:#?}", health.snapshot());
     Ok(())
 }

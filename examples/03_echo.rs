@@ -1,6 +1,6 @@
 //! One connection and no HTTP: lines that come back, from a client that may be slow but not for ever.
 //!
-//! You learn: what a wire does (fill, flush, deadlines, half-close), and who looks at the clock.
+//! You learn: what a wire does (fill, flush, timeouts, half-close), and who looks at the clock.
 //!
 //! Run:      `cargo run --example 03_echo`
 //! Then:     `nc localhost 9090`, and type; then wait ten seconds, or send a line of more than 1,000 bytes:
@@ -9,7 +9,7 @@
 //! End:      Ctrl-C. A line that was begun is still echoed.
 
 use anyhow::Context;
-use quintet_conn::{Conn, Conns, Deadlines, Filled, Phase, State, WireError};
+use quintet_conn::{ConnGuard, Connections, Filled, Phase, State, Timeouts, Wire, WireError};
 use quintet_examples::{NoArguments, arguments, outln};
 use quintet_listener::{Listener, Retry, Stream, listen};
 use std::time::Duration;
@@ -17,9 +17,8 @@ use std::time::Duration;
 /// The longest line, in bytes.
 const LINE: usize = 1000;
 
-/// Sends every line back until the client has said everything.
-async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
-    let (link, mut wire) = conn.split(); // the connection is over when both are dropped
+/// Sends every line back until the client has said everything. The connection is over when both arguments are dropped.
+async fn echo<S: Stream>(connection: ConnGuard, mut wire: Wire<S>) -> Result<&'static str, WireError> {
     loop {
         while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
             let (input, output) = (&mut wire.input, &mut wire.output);
@@ -28,18 +27,18 @@ async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
             wire.rest(); // the next line has a time of its own
         }
         if wire.input.is_empty() {
-            if link.is_stopping() {
+            if connection.is_stopping() {
                 wire.flush().await?;
                 return Ok("was the last");
             }
-            link.set_state(State::Idle); // not from New: who never spoke has the time of a first line
-            wire.enter(if link.state() == State::New { Phase::Head } else { Phase::Idle });
+            connection.set_state(State::Idle); // not from New: who never spoke has the time of a first line
+            wire.enter(if connection.state() == State::New { Phase::Head } else { Phase::Idle });
         } else {
             wire.enter(Phase::Head);
         }
         // Flush before you wait: everything is sent, then something is read.
         match wire.turn(LINE).await? {
-            Filled::Bytes(_) => link.set_state(State::Active),
+            Filled::Bytes(_) => connection.set_state(State::Active),
             Filled::End => return Ok("said everything"),
             Filled::Full => {
                 wire.output.extend(b"that line is too long\n");
@@ -54,9 +53,9 @@ async fn echo<S: Stream>(conn: Conn<S>) -> Result<&'static str, WireError> {
 async fn main() -> anyhow::Result<()> {
     let NoArguments {} = arguments(include_str!("03_echo.rs"));
     // A line must be whole within five seconds of its first byte, and the next begin within ten.
-    let limits = Deadlines { head: Duration::from_secs(5), idle: Duration::from_secs(10), ..Deadlines::default() };
+    let limits = Timeouts { read_header: Duration::from_secs(5), idle: Duration::from_secs(10), ..Timeouts::default() };
     let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
-    let (conns, sweeper) = Conns::new(limits, listener.local_addr().ok(), None);
+    let (connections, sweeper) = Connections::new(limits, listener.local_addr().ok(), None);
     tokio::spawn(sweeper); // the only clock: it wakes connections that are late
     outln!("listening on {}", listener.local_addr()?);
     loop {
@@ -64,17 +63,17 @@ async fn main() -> anyhow::Result<()> {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => break,
         };
-        let conn = conns.admit(stream, peer.clone());
+        let (connection, wire) = connections.admit(stream, peer.clone());
         tokio::spawn(async move {
-            match echo(conn).await {
+            match echo(connection, wire).await {
                 Ok(why) => outln!("{peer} {why}"),
                 Err(error) => outln!("{peer}: {error}"),
             }
         });
     }
     drop(listener); // nobody new
-    outln!("\n{:?}", conns.counts());
-    conns.stop(); // who is silent has half a second left, who is in the middle of a line may finish it
-    conns.empty().await;
+    outln!("\n{:?}", connections.counts());
+    connections.stop(); // who is silent has half a second left, who is in the middle of a line may finish it
+    connections.drained().await;
     Ok(())
 }

@@ -9,7 +9,7 @@
 //! End:      Ctrl-C. Requests that are under way are finished first.
 
 use anyhow::Context;
-use quintet_conn::{Conn, Conns, Deadlines};
+use quintet_conn::{ConnGuard, Connections, Timeouts, Wire};
 use quintet_examples::{NoArguments, arguments, outln};
 use quintet_listener::{Listener, Retry, Stream, listen};
 use quintet_request::{Limits, Requests, Reuse};
@@ -26,8 +26,8 @@ fn reply(output: &mut quintet_conn::Output, to: &str, status: &str, close: bool,
     }
 }
 
-async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
-    let (link, wire) = conn.split(); // the connection is over when both are dropped
+/// Serves one connection, which is over when the guard and the wire are dropped.
+async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limits>) {
     let mut requests = Requests::new(wire, limits);
     let end = loop {
         let mut request = match requests.next().await {
@@ -40,8 +40,8 @@ async fn serve<S: Stream>(conn: Conn<S>, limits: Arc<Limits>) {
                 break Reuse::Unread;
             }
         };
-        let body = request.collect(1 << 20).await;
-        let close = body.is_err() || !request.head().keep_alive() || link.is_stopping();
+        let body = request.to_bytes(1 << 20).await;
+        let close = body.is_err() || !request.head().keep_alive() || connection.is_stopping();
         let (method, target) = (request.method(), request.target().raw());
         match body {
             Ok(body) => {
@@ -72,17 +72,18 @@ async fn main() -> anyhow::Result<()> {
     let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
     outln!("listening on {}", listener.local_addr()?);
     let limits = Arc::<Limits>::default();
-    let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+    let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
     tokio::spawn(sweeper);
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => break,
         };
-        tokio::spawn(serve(conns.admit(stream, peer), Arc::clone(&limits)));
+        let (connection, wire) = connections.admit(stream, peer);
+        tokio::spawn(serve(connection, wire, Arc::clone(&limits)));
     }
     drop(listener);
-    conns.stop();
-    conns.empty().await;
+    connections.stop();
+    connections.drained().await;
     Ok(())
 }

@@ -25,7 +25,7 @@ struct Log<H>(H);
 impl<H: Handler> Handler for Log<H> {
     async fn call(&self, request: Request) -> Response {
         let (began, line) = (Instant::now(), format!("{} {}", request.method(), request.target().raw()));
-        let peer = request.peer().map(ToString::to_string).unwrap_or_default();
+        let peer = request.peer_addr().map(ToString::to_string).unwrap_or_default();
         let reply = self.0.call(request).await;
         // Not `println!`: it panics when nobody reads the output any more, and every request would be answered 500.
         let _ = writeln!(stdout(), "{peer} {line} {} {:?}", reply.status().as_u16(), began.elapsed());

@@ -24,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
 
     let health = listener.health();
     let index = get(move |ConnectInfo(peer): ConnectInfo<Addr>| async move {
-        let report = health.report();
+        let report = health.snapshot();
         format!("hello {peer}\naccepted {}, waited {} times\n", report.accepted, report.waited)
     });
     let app = Router::new().route("/", index);

@@ -25,14 +25,14 @@ async fn main() -> anyhow::Result<()> {
     let mut listener = Retry::new(limited).on_error(|error| errln!("{error}"));
     outln!("listening on {}", listener.local_addr()?);
 
-    let freed = listener.freed();
+    let fd_released = listener.fd_released();
     loop {
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
         // The permit is inside the stream: it is given back when hyper drops it, upgraded or not.
-        let stream = TokioIo::new(freed.on_drop(stream));
+        let stream = TokioIo::new(fd_released.on_drop(stream));
         tokio::spawn(async move {
             let service = service_fn(|request| hello(request, &peer));
             let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service);

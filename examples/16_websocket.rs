@@ -14,7 +14,7 @@ use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use quintet_examples::{NoArguments, arguments, outln};
-use quintet_server::{Link, Listener, Request, Response, ServeMux, Server, Upgraded, listen};
+use quintet_server::{Connection, Listener, Request, Response, ServeMux, Server, Upgraded, listen};
 use tokio_tungstenite::{WebSocketStream, tungstenite::handshake::derive_accept_key, tungstenite::protocol::Role};
 
 /// The value of `Sec-WebSocket-Accept`, if this is the handshake of a WebSocket (RFC 6455 §4.2.1); else the refusal.
@@ -48,17 +48,17 @@ async fn echo(request: Request) -> Response {
         Ok(accept) => accept,
         Err(refusal) => return refusal,
     };
-    let link = request.link().cloned();
-    Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |upgraded| converse(upgraded, link))
+    let connection = request.connection().cloned();
+    Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, move |upgraded| converse(upgraded, connection))
         .with_header("upgrade", "websocket")
         .with_header("sec-websocket-accept", accept)
 }
 
-async fn converse(Upgraded { io, leftover, .. }: Upgraded, link: Option<Arc<Link>>) {
+async fn converse(Upgraded { io, leftover, .. }: Upgraded, connection: Option<Arc<Connection>>) {
     let mut socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, None).await;
     let stopping = async {
-        match link {
-            Some(link) => link.stopping().await,
+        match connection {
+            Some(connection) => connection.stopping().await,
             None => std::future::pending().await,
         }
     };

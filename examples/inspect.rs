@@ -106,36 +106,36 @@ struct Arguments {
     /// The longest method, in bytes
     #[arg(long)]
     method: Option<usize>,
-    /// `Deadlines::head`, in milliseconds, as all that end so
+    /// `Timeouts::read_header`, in milliseconds, as all that end so
     #[arg(long)]
-    head_ms: Option<u64>,
-    /// `Deadlines::idle`
+    read_header_ms: Option<u64>,
+    /// `Timeouts::idle`
     #[arg(long)]
     idle_ms: Option<u64>,
-    /// `Deadlines::stall` and `Deadlines::reply_stall`
+    /// `Timeouts::stall` and `Timeouts::reply_stall`
     #[arg(long)]
     stall_ms: Option<u64>,
-    /// `Deadlines::grace`
+    /// `Timeouts::min_rate_grace`
     #[arg(long)]
-    grace_ms: Option<u64>,
-    /// `Deadlines::linger`
+    min_rate_grace_ms: Option<u64>,
+    /// `Timeouts::linger`
     #[arg(long)]
     linger_ms: Option<u64>,
-    /// `Deadlines::last_call`
+    /// `Timeouts::drain`
     #[arg(long)]
-    last_call_ms: Option<u64>,
+    drain_ms: Option<u64>,
     /// `Config::max_age`
     #[arg(long)]
     max_age_ms: Option<u64>,
-    /// `Deadlines::rate`, in bytes per second
+    /// `Timeouts::min_rate`, in bytes per second
     #[arg(long)]
-    rate: Option<u32>,
-    /// `Config::unread`, in bytes
+    min_rate: Option<u32>,
+    /// `Config::max_drain_bytes`, in bytes
     #[arg(long)]
-    unread: Option<u64>,
-    /// `Config::linger`, in bytes
+    max_drain_bytes: Option<u64>,
+    /// `Config::max_linger_bytes`, in bytes
     #[arg(long)]
-    linger: Option<u64>,
+    max_linger_bytes: Option<u64>,
     /// `Config::max_requests`
     #[arg(long)]
     max_requests: Option<u64>,
@@ -150,23 +150,23 @@ impl Arguments {
         }
         let time = |millis: Option<u64>| millis.map(Duration::from_millis);
         let mut config = Config::default();
-        let (limits, deadlines) = (&mut config.limits, &mut config.deadlines);
+        let (limits, timeouts) = (&mut config.limits, &mut config.timeouts);
         set(&mut limits.head, self.head);
         set(&mut limits.fields, self.fields);
         set(&mut limits.field, self.field);
         set(&mut limits.target, self.target);
         set(&mut limits.method, self.method);
-        set(&mut deadlines.head, time(self.head_ms));
-        set(&mut deadlines.idle, time(self.idle_ms));
-        set(&mut deadlines.stall, time(self.stall_ms));
-        set(&mut deadlines.reply_stall, time(self.stall_ms));
-        set(&mut deadlines.grace, time(self.grace_ms));
-        set(&mut deadlines.linger, time(self.linger_ms));
-        set(&mut deadlines.last_call, time(self.last_call_ms));
-        set(&mut deadlines.rate, self.rate);
+        set(&mut timeouts.read_header, time(self.read_header_ms));
+        set(&mut timeouts.idle, time(self.idle_ms));
+        set(&mut timeouts.stall, time(self.stall_ms));
+        set(&mut timeouts.reply_stall, time(self.stall_ms));
+        set(&mut timeouts.min_rate_grace, time(self.min_rate_grace_ms));
+        set(&mut timeouts.linger, time(self.linger_ms));
+        set(&mut timeouts.drain, time(self.drain_ms));
+        set(&mut timeouts.min_rate, self.min_rate);
         set(&mut config.max_age, time(self.max_age_ms));
-        set(&mut config.unread, self.unread);
-        set(&mut config.linger, self.linger);
+        set(&mut config.max_drain_bytes, self.max_drain_bytes);
+        set(&mut config.max_linger_bytes, self.max_linger_bytes);
         set(&mut config.max_requests, self.max_requests);
         config
     }
@@ -189,7 +189,7 @@ async fn main() -> anyhow::Result<()> {
 
     let listener = listen(addr).with_context(|| format!("cannot listen on {addr}"))?;
     outln!("listening on {}", listener.local_addr()?);
-    let report = Server::with(mux, config).serve_until_signal(listener, Duration::from_secs(10)).await?;
+    let report = Server::with_config(mux, config).serve_until_signal(listener, Duration::from_secs(10)).await?;
     outln!("drained {}, cut {}", report.drained, report.aborted);
     Ok(())
 }

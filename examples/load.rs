@@ -2,8 +2,9 @@
 //!
 //! You learn: that a benchmark's client must count, and wait for every byte of every reply.
 //!
-//! Run:      `cargo run --release --example load -- --port 8080 --conns 64 --requests 100000`, beside the example `bench`
-//! Then:     `--depth 16` sends ahead, `--body 65536` posts to `/echo`, `--path '/r{}/items/7' --of 100` goes through 100
+//! Run:      `cargo run --release --example load -- --port 8080 --connections 64 --requests 100000`, beside the example
+//! `bench` Then:     `--depth 16` sends ahead, `--body 65536` posts to `/echo`, `--path '/r{}/items/7' --of 100` goes
+//! through 100
 //!           paths, `--fields 12` says more, `--differ field` never says the same twice, `--drip 1` sends a head byte by
 //!           byte, one in each millisecond
 //! You see:  how many replies came, and how long it took.
@@ -27,7 +28,7 @@ struct Arguments {
     port: u16,
     /// How many connections
     #[arg(long, default_value = "1")]
-    conns: NonZeroUsize,
+    connections: NonZeroUsize,
     /// How many requests, all connections together
     #[arg(long, default_value_t = 1)]
     requests: usize,
@@ -161,7 +162,7 @@ async fn replies(
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let arguments: Arguments = arguments(include_str!("load.rs"));
-    let Arguments { port, conns, requests, body, .. } = arguments;
+    let Arguments { port, connections, requests, body, .. } = arguments;
     let path = arguments.path.unwrap_or_else(|| if body.is_some() { "/echo" } else { "/plaintext" }.to_owned());
     let plan = Arc::new(Plan {
         port,
@@ -176,7 +177,7 @@ async fn main() -> anyhow::Result<()> {
 
     // Everyone is connected before anyone asks.
     let mut streams = Vec::new();
-    for _ in 0..conns.get() {
+    for _ in 0..connections.get() {
         let stream = TcpStream::connect(("127.0.0.1", port)).await;
         let stream = stream.with_context(|| format!("cannot connect to 127.0.0.1:{port}"))?;
         stream.set_nodelay(true)?;
@@ -185,7 +186,7 @@ async fn main() -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for stream in streams {
-        tasks.spawn(converse(Arc::clone(&plan), stream, requests.div_ceil(conns.get())));
+        tasks.spawn(converse(Arc::clone(&plan), stream, requests.div_ceil(connections.get())));
     }
     let mut total = 0;
     while let Some(done) = tasks.join_next().await {

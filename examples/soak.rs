@@ -17,7 +17,7 @@ use std::{
 
 use anyhow::bail;
 use quintet_examples::{arguments, outln};
-use quintet_server::{Config, Deadlines, Hooks, Listener, Request, Response, ServeMux, Server, Tcp, TcpOptions};
+use quintet_server::{Config, Hooks, Listener, Request, Response, ServeMux, Server, TcpListener, TcpOptions, Timeouts};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -109,12 +109,12 @@ async fn main() -> anyhow::Result<()> {
     mux.handle("POST /echo", async |request: Request| Response::new(request.into_body()));
     mux.handle("GET /panic", async |_: Request| -> &'static str { panic!("as asked") });
     let config = Config {
-        deadlines: Deadlines { head: Duration::from_secs(1), ..Deadlines::default() },
+        timeouts: Timeouts { read_header: Duration::from_secs(1), ..Timeouts::default() },
         hooks: Hooks { panicked: Some(Arc::new(|_| {})), ..Hooks::default() },
         ..Config::default()
     };
-    let (server, tally) = (Server::with(mux, config), Arc::<Tally>::default());
-    let listener = Tcp::bind("127.0.0.1:0", &TcpOptions::default())?;
+    let (server, tally) = (Server::with_config(mux, config), Arc::<Tally>::default());
+    let listener = TcpListener::bind("127.0.0.1:0", &TcpOptions::default())?;
     let addr = listener.local_addr()?.to_string();
     let serving = tokio::spawn({
         let server = server.clone();

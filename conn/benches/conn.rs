@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use quintet_conn::{Buffer, Conns, Deadlines, Output, Pace, Phase, State, Tracked, Wire};
+use quintet_conn::{Buffer, ConnGuard, Connections, MinRate, Output, Phase, State, Timeouts, Wire};
 use quintet_listener::{Addr, Stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
@@ -40,11 +40,11 @@ async fn tcp() -> (TcpStream, TcpStream) {
     (stream, client)
 }
 
-/// A wire that is counted, has deadlines and a sweeper, as in a server.
-fn counted<S: Stream>(stream: S) -> (Tracked, Wire<S>) {
-    let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+/// A wire that is counted, has timeouts and a sweeper, as in a server.
+fn counted<S: Stream>(stream: S) -> (ConnGuard, Wire<S>) {
+    let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
     tokio::spawn(sweeper);
-    conns.admit(stream, peer()).split()
+    connections.admit(stream, peer())
 }
 
 /// A request and its reply, `rounds` times, by a client that does the same to both.
@@ -62,21 +62,21 @@ async fn bare<S: Stream>(rounds: u64, (mut server, mut client): (S, S)) -> Durat
 }
 
 async fn wired<S: Stream>(rounds: u64, (server, mut client): (S, S)) -> Duration {
-    let (link, mut wire) = counted(server);
+    let (connection, mut wire) = counted(server);
     let mut reply = [0; REPLY.len()];
     let start = Instant::now();
     for _ in 0..rounds {
         client.write_all(REQUEST).await.expect("a peer");
         wire.enter(Phase::Idle);
         wire.turn(64 * 1024).await.expect("a peer");
-        link.set_state(State::Active);
+        connection.set_state(State::Active);
         wire.enter(Phase::Head);
         assert_eq!(wire.input.len(), REQUEST.len());
         wire.input.consume(REQUEST.len());
         wire.rest();
         wire.output.extend(REPLY);
         wire.flush().await.expect("a peer");
-        link.set_state(State::Idle);
+        connection.set_state(State::Idle);
         client.read_exact(&mut reply).await.expect("a peer");
     }
     start.elapsed()
@@ -125,7 +125,7 @@ fn large(c: &mut Criterion) {
         b.iter_custom(|n| {
             runtime.block_on(async {
                 let (server, client) = tcp().await;
-                let (_link, mut wire) = counted(server);
+                let (_connection, mut wire) = counted(server);
                 let reading = tokio::spawn(read_all(client, n));
                 let start = Instant::now();
                 for _ in 0..n {
@@ -193,13 +193,13 @@ fn buffers(c: &mut Criterion) {
 
 fn decisions(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
-    let limits = Deadlines::default();
+    let limits = Timeouts::default();
     group.bench_function("the end of a phase", |b| b.iter(|| limits.end(black_box(Phase::Idle), black_box(1))));
     group.bench_function("a wait for a body", |b| {
-        let mut pace = Pace::default();
+        let mut meter = MinRate::default();
         b.iter(|| {
-            let deadline = pace.wait(black_box(1_000), Phase::Body, &limits);
-            pace.moved(black_box(100), 1_000);
+            let deadline = meter.wait(black_box(1_000), Phase::Body, &limits);
+            meter.moved(black_box(100), 1_000);
             deadline
         });
     });
@@ -212,10 +212,10 @@ fn seats(c: &mut Criterion) {
     let runtime = runtime();
     let _inside = runtime.enter();
     let mut group = c.benchmark_group("admit and leave");
-    let (conns, _sweeper) = Conns::new(Deadlines::default(), None, None);
-    let _others: Vec<_> = (0..10_000).map(|_| conns.admit(pipe_of_nothing(), peer())).collect();
-    group.bench_function("among 10,000", |b| b.iter(|| drop(conns.admit(pipe_of_nothing(), peer()))));
-    group.bench_function("count 10,000", |b| b.iter(|| black_box(&conns).counts()));
+    let (connections, _sweeper) = Connections::new(Timeouts::default(), None, None);
+    let _others: Vec<_> = (0..10_000).map(|_| connections.admit(pipe_of_nothing(), peer())).collect();
+    group.bench_function("among 10,000", |b| b.iter(|| drop(connections.admit(pipe_of_nothing(), peer()))));
+    group.bench_function("count 10,000", |b| b.iter(|| black_box(&connections).counts()));
     group.finish();
 }
 

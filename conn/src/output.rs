@@ -191,8 +191,8 @@ impl Output {
         }
     }
 
-    /// Before a wait: gives back the memory of what was sent. A client that does not read holds at most twice what it has
-    /// not read, and 4 KiB.
+    /// Before a wait: gives back the memory of what was sent. A client that does not read holds at most twice what it
+    /// has not read, and 4 KiB.
     pub fn relax(&mut self) {
         let left = self.small.len() - self.sent;
         if self.is_empty() && self.small.capacity() > 0 {

@@ -1,5 +1,5 @@
-//! The clock while the sweeper is late itself: a thread that a handler blocks, or that has more to do than time. The time
-//! is advanced by hand, and the sweeper looks when it is told to.
+//! The clock while the sweeper is late itself: a thread that a handler blocks, or that has more to do than time. The
+//! time is advanced by hand, and the sweeper looks when it is told to.
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -9,7 +9,7 @@ use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use common::{Bell, Peer, Script, Step, limits, poll_once, scripted};
 use proptest::{collection::vec, prelude::*};
-use quintet_conn::{Conns, Deadlines, Filled, Phase, Sweeper, Tracked, Wire, WireError};
+use quintet_conn::{ConnGuard, Connections, Filled, Phase, Sweeper, Timeouts, Wire, WireError};
 use tokio::time::{Instant, advance};
 
 const fn secs(n: u64) -> Duration {
@@ -22,9 +22,9 @@ const fn millis(n: u64) -> Duration {
 
 /// A connection whose sweeper looks only when it is told to.
 struct Busy {
-    conns: Arc<Conns>,
+    connections: Arc<Connections>,
     sweeper: Sweeper,
-    link: Tracked,
+    connection: ConnGuard,
     wire: Wire<Script>,
     peer: Peer,
     bell: Arc<Bell>,
@@ -32,12 +32,12 @@ struct Busy {
 }
 
 impl Busy {
-    fn new(deadlines: Deadlines) -> Busy {
-        let (conns, mut sweeper) = Conns::new(deadlines, None, None);
+    fn new(timeouts: Timeouts) -> Busy {
+        let (connections, mut sweeper) = Connections::new(timeouts, None, None);
         let bell = Bell::new();
-        let (link, wire, peer) = scripted(&conns);
+        let (connection, wire, peer) = scripted(&connections);
         assert!(poll_once(&bell, Pin::new(&mut sweeper)).is_pending());
-        Busy { conns, sweeper, link, wire, peer, bell, start: Instant::now() }
+        Busy { connections, sweeper, connection, wire, peer, bell, start: Instant::now() }
     }
 
     /// The thread is busy for so long, and then the sweeper looks.
@@ -88,7 +88,7 @@ async fn a_wait_on_a_busy_thread_ends_at_most_one_gap_later() {
             let mut busy = Busy::new(limits());
             busy.wire.enter(phase);
             let (took, error) = busy.ends(gap, |busy| over(busy.turn())).await;
-            assert!(matches!(error, WireError::Late(late) if late == phase), "{error:?}");
+            assert!(matches!(error, WireError::TimedOut(late) if late == phase), "{error:?}");
             // The first gap is charged with 250 ms, and the last look comes up to a gap late.
             assert!(took >= limit && took <= limit + 2 * gap + millis(500), "{phase:?} took {took:?} with {gap:?}");
         }
@@ -112,7 +112,7 @@ async fn a_head_dribbled_on_a_busy_thread_is_charged_with_all_of_it() {
                 None
             })
             .await;
-        assert!(matches!(error, WireError::Late(Phase::Head)), "{error:?}");
+        assert!(matches!(error, WireError::TimedOut(Phase::Head)), "{error:?}");
         assert!(took >= secs(10) && took <= secs(10) + 2 * gap + millis(500), "{took:?} with {gap:?}");
     }
 }
@@ -126,7 +126,7 @@ async fn a_reader_that_stalls_on_a_busy_thread_ends_at_most_one_gap_later() {
         busy.wire.output.extend(b"a reply");
         let (took, error) =
             busy.ends(gap, |busy| over(poll_once(&busy.bell, poll_fn(|cx| busy.wire.poll_watch(cx, 1024))))).await;
-        assert!(matches!(error, WireError::Late(Phase::Reply)), "{error:?}");
+        assert!(matches!(error, WireError::TimedOut(Phase::Reply)), "{error:?}");
         assert!(took >= secs(5) && took <= secs(5) + 2 * gap + millis(500), "{took:?} with {gap:?}");
     }
 }
@@ -134,21 +134,21 @@ async fn a_reader_that_stalls_on_a_busy_thread_ends_at_most_one_gap_later() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_that_begins_after_a_blocked_thread_is_not_ended_early() {
     for blocked in [millis(251), secs(1), secs(30), secs(3600)] {
-        for phase in [Phase::Idle, Phase::Head, Phase::Body, Phase::Linger, Phase::LastCall] {
-            let deadlines = Deadlines {
+        for phase in [Phase::Idle, Phase::Head, Phase::Body, Phase::Linger, Phase::Drain] {
+            let timeouts = Timeouts {
                 idle: secs(2),
-                head: secs(2),
-                rate: 0,
+                read_header: secs(2),
+                min_rate: 0,
                 stall: secs(2),
                 linger: secs(2),
-                last_call: secs(2),
+                drain: secs(2),
                 ..limits()
             };
-            let mut busy = Busy::new(deadlines);
+            let mut busy = Busy::new(timeouts);
             busy.wire.enter(phase);
             advance(blocked).await; // nobody looks
             let (took, error) = busy.ends(millis(10), |busy| over(busy.turn())).await;
-            assert!(matches!(error, WireError::Late(late) if late == phase), "{error:?}");
+            assert!(matches!(error, WireError::TimedOut(late) if late == phase), "{error:?}");
             assert!(took >= secs(2) && took <= millis(2500), "{phase:?} took {took:?} after {blocked:?}");
         }
     }
@@ -162,9 +162,9 @@ async fn a_handlers_deadline_set_after_a_blocked_thread_is_not_early() {
     busy.busy(millis(200)).await;
     // The wait is an old one, and the deadline a new one.
     advance(secs(20)).await;
-    busy.link.set_read_deadline(secs(2));
+    busy.connection.set_read_deadline(secs(2));
     let (took, error) = busy.ends(millis(10), |busy| over(busy.turn())).await;
-    assert!(matches!(error, WireError::Late(Phase::Body)), "{error:?}");
+    assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
     assert!(took >= secs(2) && took <= millis(2500), "{took:?}");
 }
 
@@ -213,10 +213,10 @@ async fn a_wait_under_way_is_charged_with_the_whole_stall() {
     busy.busy(millis(200)).await;
     assert!(busy.turn().is_pending());
     busy.busy(secs(80)).await;
-    assert!(matches!(busy.turn(), Poll::Ready(Err(WireError::Late(Phase::Idle)))));
+    assert!(matches!(busy.turn(), Poll::Ready(Err(WireError::TimedOut(Phase::Idle)))));
     assert_eq!(busy.elapsed(), millis(80_200));
-    assert!(busy.link.age() >= secs(80), "{:?}", busy.link.age());
-    assert_eq!(busy.conns.counts().new, 1);
+    assert!(busy.connection.age() >= secs(80), "{:?}", busy.connection.age());
+    assert_eq!(busy.connections.counts().new, 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,10 +257,10 @@ proptest! {
     /// slack of the clock, and the time since the sweeper looked.
     #[test]
     fn no_wait_is_early_and_none_is_late_by_more_than_its_first_gap(ops in vec(op(), 1..120)) {
-        let deadlines = Deadlines { idle: secs(3), head: secs(2), rate: 0, stall: secs(4), linger: secs(1), ..limits() };
+        let timeouts = Timeouts { idle: secs(3), read_header: secs(2), min_rate: 0, stall: secs(4), linger: secs(1), ..limits() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let mut busy = Busy::new(deadlines.clone());
+            let mut busy = Busy::new(timeouts.clone());
             let (mut phase, mut begun, mut looked) = (Some(Phase::Head), None::<Duration>, Duration::ZERO);
             // The first look after the wait began.
             let mut first = None::<Duration>;
@@ -292,7 +292,7 @@ proptest! {
                             let Some(phase) = phase else { continue };
                             let begun = *begun.get_or_insert(busy.elapsed());
                             if let Some(first) = first {
-                                let limit = millis(deadlines.end(phase, 0));
+                                let limit = millis(timeouts.end(phase, 0));
                                 let most = limit + millis(251) + (first - begun);
                                 assert!(looked - begun < most, "{phase:?} lasts {:?}, at most {most:?}", looked - begun);
                             }
@@ -300,10 +300,10 @@ proptest! {
                         // A body that moves begins another wait; the others go on.
                         Poll::Ready(Ok(_)) if phase == Some(Phase::Body) => (begun, first) = (None, None),
                         Poll::Ready(Ok(_)) => {}
-                        Poll::Ready(Err(WireError::Late(late))) => {
+                        Poll::Ready(Err(WireError::TimedOut(late))) => {
                             assert_eq!(Some(late), phase);
                             let waited = busy.elapsed() - begun.expect("nobody waited");
-                            assert!(waited >= millis(deadlines.end(late, 0)), "{late:?} ends after {waited:?}");
+                            assert!(waited >= millis(timeouts.end(late, 0)), "{late:?} ends after {waited:?}");
                             return;
                         }
                         Poll::Ready(Err(error)) => panic!("{error:?}"),

@@ -6,22 +6,22 @@ mod common;
 
 use std::{sync::Arc, time::Duration};
 
-use common::{conns, limits};
-use quintet_conn::{Conns, Deadlines, Phase, Tracked, Wire, WireError};
+use common::{connections, limits};
+use quintet_conn::{ConnGuard, Connections, Phase, Timeouts, Wire, WireError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::{Instant, timeout},
 };
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-async fn connected(conns: &Arc<Conns>) -> (Tracked, Wire<TcpStream>, TcpStream) {
+async fn connected(connections: &Arc<Connections>) -> (ConnGuard, Wire<TcpStream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, peer) = listener.accept().await.unwrap();
-    let (link, wire) = conns.admit(stream, peer.into()).split();
-    (link, wire, client)
+    let (connection, wire) = connections.admit(stream, peer.into());
+    (connection, wire, client)
 }
 
 /// Writes 10 MiB without reading, then reads what there is.
@@ -37,46 +37,47 @@ async fn upload_then_read(mut client: TcpStream) -> std::io::Result<Vec<u8>> {
 
 #[tokio::test]
 async fn a_reply_reaches_a_client_that_is_still_sending() {
-    let conns = conns(limits());
-    let (link, mut wire, client) = connected(&conns).await;
+    let connections = connections(limits());
+    let (connection, mut wire, client) = connected(&connections).await;
     let client = tokio::spawn(upload_then_read(client));
     wire.turn(1024).await.unwrap();
     // Refused at the first bytes.
     wire.output.extend(b"HTTP/1.1 413 Content Too Large\r\n\r\n");
-    timeout(PATIENCE, wire.linger(16 << 20)).await.unwrap().unwrap();
-    drop((wire, link));
-    let reply = timeout(PATIENCE, client).await.unwrap().unwrap().expect("no reset");
+    timeout(TIMEOUT, wire.linger(16 << 20)).await.unwrap().unwrap();
+    drop((wire, connection));
+    let reply = timeout(TIMEOUT, client).await.unwrap().unwrap().expect("no reset");
     assert_eq!(reply, b"HTTP/1.1 413 Content Too Large\r\n\r\n");
 }
 
 #[tokio::test]
 async fn without_linger_the_reply_is_lost() {
     // Why there is a linger at all. If this ever fails, the kernel has become kinder.
-    let conns = conns(limits());
-    let (link, mut wire, client) = connected(&conns).await;
+    let connections = connections(limits());
+    let (connection, mut wire, client) = connected(&connections).await;
     let client = tokio::spawn(upload_then_read(client));
     wire.turn(1024).await.unwrap();
     wire.output.extend(b"HTTP/1.1 413 Content Too Large\r\n\r\n");
     wire.flush().await.unwrap();
-    drop((wire, link));
-    assert!(timeout(PATIENCE, client).await.unwrap().unwrap().is_err());
+    drop((wire, connection));
+    assert!(timeout(TIMEOUT, client).await.unwrap().unwrap().is_err());
 }
 
 #[tokio::test]
 async fn a_client_that_sends_without_end_is_left_after_enough() {
-    let conns = conns(Deadlines { linger: Duration::from_secs(3600), ..limits() });
-    let (_link, mut wire, mut client) = connected(&conns).await;
+    let connections = connections(Timeouts { linger: Duration::from_secs(3600), ..limits() });
+    let (_connection, mut wire, mut client) = connected(&connections).await;
     let client = tokio::spawn(async move { while client.write_all(&[b'x'; 64 * 1024]).await.is_ok() {} });
-    timeout(PATIENCE, wire.linger(4 << 20)).await.unwrap().unwrap();
+    timeout(TIMEOUT, wire.linger(4 << 20)).await.unwrap().unwrap();
     drop(wire);
-    timeout(PATIENCE, client).await.unwrap().unwrap();
+    timeout(TIMEOUT, client).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_client_that_never_reads_is_stopped_by_the_kernel() {
-    let short = Deadlines { grace: Duration::from_millis(200), reply_stall: Duration::from_millis(400), ..limits() };
-    let conns = conns(short);
-    let (_link, mut wire, mut client) = connected(&conns).await;
+    let short =
+        Timeouts { min_rate_grace: Duration::from_millis(200), reply_stall: Duration::from_millis(400), ..limits() };
+    let connections = connections(short);
+    let (_connection, mut wire, mut client) = connected(&connections).await;
     let flood = tokio::spawn(async move {
         let mut sent = 0;
         while client.write_all(&[b'?'; 1024]).await.is_ok() {
@@ -95,18 +96,18 @@ async fn a_client_that_never_reads_is_stopped_by_the_kernel() {
             Err(error) => break error,
         }
         most = most.max(wire.output.len());
-        assert!(start.elapsed() < PATIENCE, "the kernel takes without end");
+        assert!(start.elapsed() < TIMEOUT, "the kernel takes without end");
     };
-    assert!(matches!(outcome, WireError::Late(Phase::Reply)), "{outcome:?}");
+    assert!(matches!(outcome, WireError::TimedOut(Phase::Reply)), "{outcome:?}");
     assert!(most <= 1024 * 1000, "{most} bytes were waiting");
     drop(wire);
-    timeout(PATIENCE, flood).await.unwrap().unwrap();
+    timeout(TIMEOUT, flood).await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_reset_while_a_handler_works_is_noticed() {
-    let conns = conns(limits());
-    let (_link, mut wire, mut client) = connected(&conns).await;
+    let connections = connections(limits());
+    let (_connection, mut wire, mut client) = connected(&connections).await;
     client.write_all(b"GET").await.unwrap();
     wire.turn(1024).await.unwrap();
     wire.rest();
@@ -116,6 +117,6 @@ async fn a_reset_while_a_handler_works_is_noticed() {
     // Closed with bytes unread: the kernel answers with a reset.
     client.readable().await.unwrap();
     drop(client);
-    let outcome = timeout(PATIENCE, watching).await.unwrap();
+    let outcome = timeout(TIMEOUT, watching).await.unwrap();
     assert!(matches!(outcome, Err(WireError::Io(_))), "{outcome:?}");
 }

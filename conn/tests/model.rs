@@ -9,7 +9,7 @@ use std::{future::poll_fn, sync::Arc, task::Poll};
 use bytes::{Bytes, BytesMut};
 use common::{Bell, Peer, Script, Step, limits, poll_once, scripted};
 use proptest::{collection::vec, prelude::*};
-use quintet_conn::{Conns, Filled, Phase, State, Tracked, Wire, WireError};
+use quintet_conn::{ConnGuard, Connections, Filled, Phase, State, Wire, WireError};
 
 /// What the owner of the wire, the stream and the client do.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ fn byte(n: usize) -> u8 {
 struct Model {
     wire: Wire<Script>,
     peer: Peer,
-    link: Option<Tracked>,
+    connection: Option<ConnGuard>,
     bell: Arc<Bell>,
     /// How many bytes the client sent, the owner consumed, and the owner appended.
     sent: usize,
@@ -73,11 +73,11 @@ struct Model {
 }
 
 impl Model {
-    fn new(counted: Option<&Arc<Conns>>, buffers: bool) -> Model {
-        let (wire, peer, link) = match counted {
-            Some(conns) => {
-                let (link, wire, peer) = scripted(conns);
-                (wire, peer, Some(link))
+    fn new(counted: Option<&Arc<Connections>>, buffers: bool) -> Model {
+        let (wire, peer, connection) = match counted {
+            Some(connections) => {
+                let (connection, wire, peer) = scripted(connections);
+                (wire, peer, Some(connection))
             }
             None => {
                 let (script, peer) = Script::new();
@@ -87,7 +87,7 @@ impl Model {
         if buffers {
             peer.buffers();
         }
-        Model { wire, peer, link, bell: Bell::new(), sent: 0, consumed: 0, appended: 0 }
+        Model { wire, peer, connection, bell: Bell::new(), sent: 0, consumed: 0, appended: 0 }
     }
 
     fn next_bytes(&mut self, n: usize) -> Vec<u8> {
@@ -167,8 +167,8 @@ impl Model {
             Op::Enter(phase) => self.wire.enter(phase),
             Op::Rest => self.wire.rest(),
             Op::Move(state) => {
-                if let Some(link) = &self.link {
-                    link.set_state(state);
+                if let Some(connection) = &self.connection {
+                    connection.set_state(state);
                 }
             }
         }
@@ -223,10 +223,10 @@ proptest! {
         counted in any::<bool>(),
         buffers in any::<bool>(),
     ) {
-        let (conns, _sweeper) = Conns::new(limits(), None, None);
-        let mut model = Model::new(counted.then_some(&conns), buffers);
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let mut model = Model::new(counted.then_some(&connections), buffers);
         ops.into_iter().for_each(|op| model.apply(op));
         model.finish();
-        prop_assert_eq!(conns.counts().total(), 0);
+        prop_assert_eq!(connections.counts().total(), 0);
     }
 }

@@ -5,11 +5,11 @@ const README: &str = include_str!("../README.md");
 /// Where the tests are.
 const TESTS: &[&str] = &[
     include_str!("../src/buffer.rs"),
-    include_str!("../src/deadlines.rs"),
+    include_str!("../src/timeouts.rs"),
     include_str!("../src/output.rs"),
     include_str!("../src/state.rs"),
     include_str!("clock.rs"),
-    include_str!("conns.rs"),
+    include_str!("connections.rs"),
     include_str!("loopback.rs"),
     include_str!("model.rs"),
     include_str!("real_clock.rs"),

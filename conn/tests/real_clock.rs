@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{limits, piped};
-use quintet_conn::{Conns, Deadlines, Phase, WireError};
+use quintet_conn::{Connections, Phase, Timeouts, WireError};
 
 const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -29,42 +29,43 @@ fn is_exact(ask: impl Fn() -> u64) -> bool {
 
 #[test]
 fn the_date_is_exact_after_a_blocked_thread() {
-    let (conns, _sweeper) = Conns::new(limits(), None, None);
-    assert!(is_exact(|| conns.unix()), "nobody has looked yet");
+    let (connections, _sweeper) = Connections::new(limits(), None, None);
+    assert!(is_exact(|| connections.unix()), "nobody has looked yet");
     sleep(millis(1_100));
-    assert!(is_exact(|| conns.unix()));
+    assert!(is_exact(|| connections.unix()));
 }
 
 #[test]
 fn the_date_is_exact_for_64_replies_between_two_looks_and_then_for_every_64th() {
-    let (conns, _sweeper) = Conns::new(limits(), None, None);
-    (0..10).for_each(|_| _ = conns.unix());
+    let (connections, _sweeper) = Connections::new(limits(), None, None);
+    (0..10).for_each(|_| _ = connections.unix());
     sleep(millis(1_100));
     for n in 10..64 {
-        assert!(is_exact(|| conns.unix()), "reply {n}");
+        assert!(is_exact(|| connections.unix()), "reply {n}");
     }
     // Many more, and then the thread is blocked: no more than 63 replies are dated before it was.
-    (0..1_000).for_each(|_| _ = conns.unix());
+    (0..1_000).for_each(|_| _ = connections.unix());
     sleep(millis(1_100));
-    let stale = (0..1_000).take_while(|_| !is_exact(|| conns.unix())).count();
+    let stale = (0..1_000).take_while(|_| !is_exact(|| connections.unix())).count();
     assert!(stale < 64, "{stale} replies");
-    assert!(is_exact(|| conns.unix()), "and so are all that follow");
+    assert!(is_exact(|| connections.unix()), "and so are all that follow");
 }
 
 #[tokio::test]
 async fn a_look_makes_the_date_exact_again() {
-    let (conns, sweeper) = Conns::new(limits(), None, None);
+    let (connections, sweeper) = Connections::new(limits(), None, None);
     tokio::spawn(sweeper);
-    let _connected = piped(&conns, 64);
-    (0..10_000).for_each(|_| _ = conns.unix());
+    let _connected = piped(&connections, 64);
+    (0..10_000).for_each(|_| _ = connections.unix());
     tokio::time::sleep(millis(1_300)).await;
-    assert!(is_exact(|| conns.unix()));
+    assert!(is_exact(|| connections.unix()));
 }
 
 #[tokio::test]
 async fn a_thread_blocked_again_and_again_lengthens_nobodys_time() {
     // A handler that blocks its thread for most of the time: at 250 ms of each gap, two seconds were more than five.
-    let (conns, sweeper) = Conns::new(Deadlines { head: Duration::from_secs(2), ..limits() }, None, None);
+    let (connections, sweeper) =
+        Connections::new(Timeouts { read_header: Duration::from_secs(2), ..limits() }, None, None);
     tokio::spawn(sweeper);
     let blocks = tokio::spawn(async {
         loop {
@@ -72,11 +73,11 @@ async fn a_thread_blocked_again_and_again_lengthens_nobodys_time() {
             tokio::task::yield_now().await;
         }
     });
-    let (_link, mut wire, _client) = piped(&conns, 64);
+    let (_connection, mut wire, _client) = piped(&connections, 64);
     let start = Instant::now();
     let ended = wire.turn(1024).await;
     let took = start.elapsed();
     blocks.abort();
-    assert!(matches!(ended, Err(WireError::Late(Phase::Head))), "{ended:?}");
+    assert!(matches!(ended, Err(WireError::TimedOut(Phase::Head))), "{ended:?}");
     assert!(took >= Duration::from_secs(2) && took < millis(4_500), "{took:?}");
 }

@@ -6,8 +6,8 @@ mod common;
 
 use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
 
-use common::{Step, conns, ends_after, limits, piped, scripted};
-use quintet_conn::{Conns, Deadlines, Filled, Phase, State, Wire, WireError};
+use common::{Step, connections, ends_after, limits, piped, scripted};
+use quintet_conn::{Connections, Filled, Phase, State, Timeouts, Wire, WireError};
 use quintet_listener::Stream;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -44,7 +44,7 @@ async fn read_on<S: Stream>(wire: &mut Wire<S>) -> (usize, WireError) {
 
 fn assert_late<T: std::fmt::Debug>(phase: Phase, outcome: Result<T, WireError>) {
     match outcome {
-        Err(WireError::Late(late)) => assert_eq!(late, phase),
+        Err(WireError::TimedOut(late)) => assert_eq!(late, phase),
         other => panic!("{other:?} instead of late for {phase:?}"),
     }
 }
@@ -55,18 +55,18 @@ mod head {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_never_speaks_has_the_time_of_a_head() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (link, mut wire, _client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (connection, mut wire, _client) = piped(&connections, 1024);
             sleep(offset).await;
             assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
-            assert_eq!(link.state(), State::New);
+            assert_eq!(connection.state(), State::New);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_has_always_begun_the_next_line_is_not_late_for_all_of_them() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         tokio::spawn(async move {
             client.write_all(b"a li").await.unwrap();
             for _ in 0..100 {
@@ -90,15 +90,15 @@ mod head {
             }
         })
         .await;
-        assert!(matches!(error, WireError::Late(Phase::Head)), "{error:?}");
+        assert!(matches!(error, WireError::TimedOut(Phase::Head)), "{error:?}");
         assert_eq!(lines, 100);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_dribbled_head_is_not_prolonged_by_its_bytes() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, mut client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (_connection, mut wire, mut client) = piped(&connections, 1024);
             tokio::spawn(async move {
                 sleep(offset).await;
                 while client.write_all(b"x").await.is_ok() {
@@ -117,7 +117,7 @@ mod head {
                 }
             })
             .await;
-            assert!(matches!(error, WireError::Late(Phase::Head)), "{error:?}");
+            assert!(matches!(error, WireError::TimedOut(Phase::Head)), "{error:?}");
             assert_eq!(read, 15, "a byte each 700 ms for 10 s");
         }
     }
@@ -125,8 +125,8 @@ mod head {
     #[tokio::test(start_paused = true)]
     async fn the_time_of_a_second_head_begins_with_its_first_byte() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, mut client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (_connection, mut wire, mut client) = piped(&connections, 1024);
             sleep(offset).await;
             wire.enter(Phase::Idle);
             tokio::spawn(async move {
@@ -142,8 +142,8 @@ mod head {
 
     #[tokio::test(start_paused = true)]
     async fn the_answer_to_a_late_head_has_the_patience_of_a_reply() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         assert_late(Phase::Head, wire.turn(1024).await);
         peer.deaf();
         wire.output.extend(b"HTTP/1.1 408 Request Timeout\r\n\r\n");
@@ -152,8 +152,8 @@ mod head {
 
     #[tokio::test(start_paused = true)]
     async fn what_arrived_in_time_is_read_even_if_nobody_looked_in_time() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
         client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         sleep(secs(20)).await;
@@ -167,8 +167,8 @@ mod idle {
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_ends_at_its_limit() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, _client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (_connection, mut wire, _client) = piped(&connections, 1024);
             sleep(offset).await;
             wire.enter(Phase::Idle);
             assert_late(Phase::Idle, ends_after(secs(75), wire.turn(1024)).await);
@@ -177,8 +177,8 @@ mod idle {
 
     #[tokio::test(start_paused = true)]
     async fn its_time_begins_when_the_reply_was_sent() {
-        let conns = conns(Deadlines { idle: secs(3), ..limits() });
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(Timeouts { idle: secs(3), ..limits() });
+        let (_connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
         wire.output.extend(b"hello");
         wire.enter(Phase::Idle);
@@ -191,8 +191,8 @@ mod idle {
 
     #[tokio::test(start_paused = true)]
     async fn without_limits_it_waits_for_days() {
-        let (conns, _sweeper) = Conns::new(Deadlines::none(), None, None);
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let (connections, _sweeper) = Connections::new(Timeouts::none(), None, None);
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         wire.enter(Phase::Idle);
         tokio::spawn(async move {
             sleep(secs(7 * 24 * 3600)).await;
@@ -220,8 +220,8 @@ mod body {
     #[tokio::test(start_paused = true)]
     async fn a_dribbled_body_ends_when_it_falls_behind_the_rate() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, mut client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (_connection, mut wire, mut client) = piped(&connections, 1024);
             sleep(offset).await;
             wire.enter(Phase::Body);
             tokio::spawn(async move {
@@ -234,15 +234,15 @@ mod body {
             });
             // 20 B/s against 240: waited = 5 s + waited / 12.
             let (read, error) = ends_after(millis(5_454), read_on(&mut wire)).await;
-            assert!(matches!(error, WireError::Late(Phase::Body)), "{error:?}");
+            assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
             assert!((106..=120).contains(&read), "{read}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_at_the_rate_goes_on_for_ever() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
         tokio::spawn(async move {
             for _ in 0..1800 {
@@ -261,21 +261,21 @@ mod body {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stands_still_ends_however_fast_it_was() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, mut client) = piped(&conns, 1 << 20);
+            let connections = connections(limits());
+            let (_connection, mut wire, mut client) = piped(&connections, 1 << 20);
             sleep(offset).await;
             wire.enter(Phase::Body);
             client.write_all(&vec![b'x'; 1 << 20]).await.unwrap();
             let (read, error) = ends_after(secs(30), read_on(&mut wire)).await;
             assert_eq!(read, 1 << 20);
-            assert!(matches!(error, WireError::Late(Phase::Body)), "{error:?}");
+            assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_time_of_the_handler_is_not_the_clients() {
-        let conns = conns(limits());
-        let (_link, mut wire, _client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
         let bell = common::Bell::new();
         assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
@@ -289,8 +289,8 @@ mod body {
 
     #[tokio::test(start_paused = true)]
     async fn each_body_has_a_grace_of_its_own() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         for _ in 0..3 {
             wire.enter(Phase::Body);
             let waiting = timeout(secs(4), wire.turn(1024)).await;
@@ -308,8 +308,8 @@ mod reply {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_has_the_grace() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, peer) = scripted(&conns);
+            let connections = connections(limits());
+            let (_connection, mut wire, peer) = scripted(&connections);
             sleep(offset).await;
             peer.deaf();
             wire.output.extend(b"hello");
@@ -320,8 +320,8 @@ mod reply {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_stalls_in_a_large_reply_ends_however_much_it_took() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, mut client) = piped(&conns, 64 * 1024);
+            let connections = connections(limits());
+            let (_connection, mut wire, mut client) = piped(&connections, 64 * 1024);
             sleep(offset).await;
             wire.output.push(vec![b'x'; 10 << 20].into());
             let reading = tokio::spawn(async move {
@@ -337,8 +337,8 @@ mod reply {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_slower_than_the_rate_ends() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 24);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 24);
         wire.output.push(vec![b'x'; 1 << 20].into());
         tokio::spawn(async move {
             loop {
@@ -354,8 +354,8 @@ mod reply {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_at_the_rate_may_take_for_ever() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 240);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 240);
         wire.output.push(vec![b'x'; 1800 * 240].into());
         let reading = tokio::spawn(async move {
             for _ in 0..1800 {
@@ -369,8 +369,8 @@ mod reply {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_taken_at_once_earns_patience_through_the_whole_reply() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.output.push(vec![0; 1 << 20].into());
         wire.flush().await.unwrap();
         // A piece later, the client pauses: not five seconds, the grace of a beginning, but sixty.
@@ -381,8 +381,8 @@ mod reply {
 
     #[tokio::test(start_paused = true)]
     async fn a_reply_that_was_taken_is_never_late_afterwards() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
         wire.output.extend(b"x");
         let bell = common::Bell::new();
@@ -395,8 +395,8 @@ mod reply {
 
     #[tokio::test(start_paused = true)]
     async fn each_reply_has_a_pace_of_its_own() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.output.push(vec![0; 1 << 20].into());
         wire.enter(Phase::Idle);
         peer.sends(*b"x").reads([Step::Later]);
@@ -416,8 +416,8 @@ mod linger {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_neither_closes_nor_sends_is_left_at_the_limit() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, _client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (_connection, mut wire, _client) = piped(&connections, 1024);
             sleep(offset).await;
             ends_after(secs(2), wire.linger(u64::MAX)).await.unwrap();
         }
@@ -425,8 +425,8 @@ mod linger {
 
     #[tokio::test(start_paused = true)]
     async fn what_it_still_sends_does_not_prolong_it() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         tokio::spawn(async move {
             while client.write_all(&[b'x'; 500]).await.is_ok() {
                 sleep(millis(50)).await;
@@ -437,8 +437,8 @@ mod linger {
 
     #[tokio::test(start_paused = true)]
     async fn a_shutdown_that_waits_does_not_shorten_it() {
-        let conns = conns(Deadlines { grace: secs(1), linger: secs(4), ..limits() });
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(Timeouts { min_rate_grace: secs(1), linger: secs(4), ..limits() });
+        let (_connection, mut wire, peer) = scripted(&connections);
         peer.shutdowns([Step::Later]);
         ends_after(secs(4), wire.linger(u64::MAX)).await.unwrap();
         assert!(peer.is_shut());
@@ -446,12 +446,12 @@ mod linger {
 
     #[tokio::test(start_paused = true)]
     async fn it_ends_at_once_with_the_client_or_with_enough_bytes() {
-        let conns = conns(limits());
-        let (_link, mut wire, client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, client) = piped(&connections, 1024);
         drop(client);
         ends_after(Duration::ZERO, wire.linger(u64::MAX)).await.unwrap();
 
-        let (_link, mut wire, peer) = scripted(&conns);
+        let (_connection, mut wire, peer) = scripted(&connections);
         peer.sends(vec![b'x'; 100_000]).sends(*b"more");
         ends_after(Duration::ZERO, wire.linger(100_000)).await.unwrap();
         assert!(wire.input.is_empty());
@@ -460,8 +460,8 @@ mod linger {
 
     #[tokio::test(start_paused = true)]
     async fn the_reply_goes_out_first_and_has_its_own_time() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
         wire.output.extend(b"413");
         let reader = peer.clone();
@@ -476,36 +476,36 @@ mod linger {
     }
 }
 
-mod last_call {
+mod drain {
     use super::*;
 
     /// Stops after a second.
-    fn stop_soon(conns: &Arc<Conns>) {
-        let conns = Arc::clone(conns);
+    fn stop_soon(connections: &Arc<Connections>) {
+        let connections = Arc::clone(connections);
         tokio::spawn(async move {
             sleep(secs(1)).await;
-            conns.stop();
+            connections.stop();
         });
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_or_silent_connection_is_read_for_a_moment_after_stop() {
         for (offset, phase) in offsets().zip([Phase::Idle, Phase::Head].into_iter().cycle()) {
-            let conns = conns(limits());
-            let (_link, mut wire, _client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (_connection, mut wire, _client) = piped(&connections, 1024);
             wire.enter(phase);
             sleep(offset).await;
-            stop_soon(&conns);
-            assert_late(Phase::LastCall, ends_after(millis(1500), wire.turn(1024)).await);
+            stop_soon(&connections);
+            assert_late(Phase::Drain, ends_after(millis(1500), wire.turn(1024)).await);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_on_its_way_arrives() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         wire.enter(Phase::Idle);
-        stop_soon(&conns);
+        stop_soon(&connections);
         tokio::spawn(async move {
             sleep(millis(1400)).await;
             client.write_all(b"GET").await.unwrap();
@@ -519,18 +519,18 @@ mod last_call {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_under_way_is_not_hurried() {
-        let conns = conns(limits());
-        let (_link, mut wire, _client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
-        stop_soon(&conns);
+        stop_soon(&connections);
         assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_last_reply_is_sent_before_it_begins() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
-        conns.stop();
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
+        connections.stop();
         peer.deaf();
         wire.output.extend(b"bye");
         wire.enter(Phase::Idle);
@@ -538,7 +538,7 @@ mod last_call {
             sleep(secs(3)).await;
             peer.writes([Step::Take(3)]);
         });
-        assert_late(Phase::LastCall, ends_after(millis(3500), wire.turn(1024)).await);
+        assert_late(Phase::Drain, ends_after(millis(3500), wire.turn(1024)).await);
     }
 }
 
@@ -548,11 +548,11 @@ mod moved {
     #[tokio::test(start_paused = true)]
     async fn a_handlers_read_deadline_beats_the_rate_and_the_stall() {
         for (after, offset) in [secs(1), secs(100)].into_iter().zip(offsets().skip(3)) {
-            let conns = conns(limits());
-            let (link, mut wire, _client) = piped(&conns, 1024);
+            let connections = connections(limits());
+            let (connection, mut wire, _client) = piped(&connections, 1024);
             sleep(offset).await;
             wire.enter(Phase::Body);
-            link.set_read_deadline(after);
+            connection.set_read_deadline(after);
             assert_late(Phase::Body, ends_after(after, wire.turn(1024)).await);
         }
     }
@@ -560,36 +560,36 @@ mod moved {
     #[tokio::test(start_paused = true)]
     async fn a_handlers_write_deadline_beats_the_rate_and_the_stall() {
         for (after, offset) in [secs(1), secs(100)].into_iter().zip(offsets().skip(3)) {
-            let conns = conns(limits());
-            let (link, mut wire, peer) = scripted(&conns);
+            let connections = connections(limits());
+            let (connection, mut wire, peer) = scripted(&connections);
             sleep(offset).await;
             peer.deaf();
             wire.output.extend(b"x");
-            link.set_write_deadline(after);
+            connection.set_write_deadline(after);
             assert_late(Phase::Reply, ends_after(after, wire.flush()).await);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn moving_one_leaves_the_rule_for_the_other() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
-        link.set_read_deadline(Duration::MAX);
+        connection.set_read_deadline(Duration::MAX);
         wire.output.extend(b"x");
         assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
 
-        let (link, mut wire, _client) = piped(&conns, 1024);
-        link.set_write_deadline(Duration::MAX);
+        let (connection, mut wire, _client) = piped(&connections, 1024);
+        connection.set_write_deadline(Duration::MAX);
         wire.enter(Phase::Body);
         assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn never_is_never() {
-        let conns = conns(limits());
-        let (link, mut wire, mut client) = piped(&conns, 1024);
-        link.set_read_deadline(Duration::MAX);
+        let connections = connections(limits());
+        let (connection, mut wire, mut client) = piped(&connections, 1024);
+        connection.set_read_deadline(Duration::MAX);
         wire.enter(Phase::Body);
         tokio::spawn(async move {
             sleep(secs(3600)).await;
@@ -600,11 +600,11 @@ mod moved {
 
     #[tokio::test(start_paused = true)]
     async fn it_counts_for_a_wait_that_is_under_way() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
         wire.output.extend(b"x");
-        let handler = Arc::clone(&link);
+        let handler = Arc::clone(&connection);
         tokio::spawn(async move {
             sleep(secs(1)).await;
             handler.set_write_deadline(secs(1));
@@ -614,13 +614,13 @@ mod moved {
 
     #[tokio::test(start_paused = true)]
     async fn the_owner_of_a_lent_wire_learns_of_it() {
-        let conns = conns(limits());
-        let (link, mut wire, _client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
         let bell = common::Bell::new();
         // Somebody else waits for the body; the owner only checks when it is woken.
         assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
-        link.set_read_deadline(secs(1));
+        connection.set_read_deadline(secs(1));
         assert_eq!(bell.rings(), 1);
         let start = Instant::now();
         while wire.check().is_ok() {
@@ -632,20 +632,20 @@ mod moved {
 
     #[tokio::test(start_paused = true)]
     async fn it_is_for_one_request() {
-        let conns = conns(limits());
-        let (link, mut wire, _client) = piped(&conns, 1024);
-        link.set_read_deadline(Duration::MAX);
-        link.set_write_deadline(Duration::MAX);
-        link.reset_deadlines();
+        let connections = connections(limits());
+        let (connection, mut wire, _client) = piped(&connections, 1024);
+        connection.set_read_deadline(Duration::MAX);
+        connection.set_write_deadline(Duration::MAX);
+        connection.reset_deadlines();
         wire.enter(Phase::Body);
         assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_does_not_concern_heads() {
-        let conns = conns(limits());
-        let (link, mut wire, _client) = piped(&conns, 1024);
-        link.set_read_deadline(Duration::MAX);
+        let connections = connections(limits());
+        let (connection, mut wire, _client) = piped(&connections, 1024);
+        connection.set_read_deadline(Duration::MAX);
         assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
     }
 }
@@ -665,8 +665,8 @@ mod doubt {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_said_its_last_is_believed_for_as_long_as_a_reply_may_stand_still() {
         for offset in offsets() {
-            let conns = conns(limits());
-            let (_link, mut wire, peer) = scripted(&conns);
+            let connections = connections(limits());
+            let (_connection, mut wire, peer) = scripted(&connections);
             wire.rest();
             peer.reads([Step::End]);
             sleep(offset).await;
@@ -684,19 +684,19 @@ mod doubt {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_may_still_speak_is_not_doubted() {
-        let conns = conns(limits());
-        let (_link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, _peer) = scripted(&connections);
         wire.rest();
         assert!(timeout(secs(3600), make_nothing(&mut wire)).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_handler_may_believe_it_for_longer() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
         wire.rest();
         peer.reads([Step::End]);
-        link.set_write_deadline(secs(300));
+        connection.set_write_deadline(secs(300));
         assert_late(Phase::Reply, ends_after(secs(300), make_nothing(&mut wire)).await);
     }
 }
@@ -709,11 +709,11 @@ mod liveness {
     #[tokio::test(start_paused = true)]
     async fn without_timeouts_every_wait_ends_with_its_event() {
         for phase in Phase::ALL {
-            let conns = conns(Deadlines::none());
-            let (link, mut wire, peer) = scripted(&conns);
+            let connections = connections(Timeouts::none());
+            let (connection, mut wire, peer) = scripted(&connections);
             let bell = Bell::new();
             wire.enter(phase);
-            if phase != Phase::Linger && phase != Phase::LastCall {
+            if phase != Phase::Linger && phase != Phase::Drain {
                 assert!(timeout(secs(24 * 3600), wire.turn(1024)).await.is_err(), "{phase:?} has no limit");
             }
             // Bytes.
@@ -742,55 +742,55 @@ mod liveness {
             assert!(watched().is_pending());
             let rings = bell.rings();
             peer.reads([Step::End]);
-            assert!(bell.rings() > rings && watched().is_pending() && link.is_cancelled(), "{phase:?}: FIN");
+            assert!(bell.rings() > rings && watched().is_pending() && connection.is_disconnected(), "{phase:?}: FIN");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_timeouts_stop_cut_and_close_if_idle_end_what_they_must() {
         for phase in [Phase::Idle, Phase::Head] {
-            let conns = conns(Deadlines::none());
-            let (_link, mut wire, _peer) = scripted(&conns);
+            let connections = connections(Timeouts::none());
+            let (_connection, mut wire, _peer) = scripted(&connections);
             wire.enter(phase);
-            let stopping = Arc::clone(&conns);
+            let stopping = Arc::clone(&connections);
             tokio::spawn(async move {
                 sleep(secs(1)).await;
                 stopping.stop();
             });
-            assert_late(Phase::LastCall, ends_after(millis(1500), wire.turn(1024)).await);
+            assert_late(Phase::Drain, ends_after(millis(1500), wire.turn(1024)).await);
 
-            let conns = common::conns(Deadlines::none());
-            let (link, mut wire, _peer) = scripted(&conns);
+            let connections = common::connections(Timeouts::none());
+            let (connection, mut wire, _peer) = scripted(&connections);
             wire.enter(phase);
-            let idle = common::link_of(&link);
+            let idle = common::connection_of(&connection);
             tokio::spawn(async move {
                 sleep(secs(1)).await;
                 idle.close_if_idle();
             });
             let start = Instant::now();
-            assert_late(Phase::LastCall, timeout(secs(60), wire.turn(1024)).await.unwrap());
+            assert_late(Phase::Drain, timeout(secs(60), wire.turn(1024)).await.unwrap());
             assert_eq!(start.elapsed(), secs(1));
         }
         for phase in Phase::ALL {
-            let conns = conns(Deadlines::none());
-            let (_link, mut wire, peer) = scripted(&conns);
+            let connections = connections(Timeouts::none());
+            let (_connection, mut wire, peer) = scripted(&connections);
             peer.deaf();
             wire.enter(phase);
             wire.output.extend(b"a reply that is not taken");
-            let cutting = Arc::clone(&conns);
+            let cutting = Arc::clone(&connections);
             tokio::spawn(async move {
                 sleep(secs(1)).await;
-                cutting.cut();
+                cutting.abort();
             });
             let cut = timeout(secs(60), poll_fn(|cx| wire.poll_watch(cx, 1024))).await.unwrap();
-            assert!(matches!(cut, Err(WireError::Cut)), "{phase:?}: {cut:?}");
+            assert!(matches!(cut, Err(WireError::Aborted)), "{phase:?}: {cut:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_timeouts_a_linger_ends_with_its_client() {
-        let conns = conns(Deadlines { linger: Duration::MAX, ..Deadlines::none() });
-        let (_link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(Timeouts { linger: Duration::MAX, ..Timeouts::none() });
+        let (_connection, mut wire, mut client) = piped(&connections, 1024);
         tokio::spawn(async move {
             for _ in 0..100 {
                 client.write_all(&[b'x'; 5000]).await.unwrap();
@@ -802,18 +802,21 @@ mod liveness {
 
     #[tokio::test(start_paused = true)]
     async fn a_wire_whose_guard_was_dropped_first_still_has_deadlines() {
-        let conns = conns(limits());
-        let (link, mut wire, _peer) = scripted(&conns);
-        drop(link);
+        let connections = connections(limits());
+        let (connection, mut wire, _peer) = scripted(&connections);
+        drop(connection);
         assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
-        assert_eq!(conns.counts().new, 1);
-        let link = Arc::clone(wire.link().unwrap());
+        assert_eq!(connections.counts().new, 1);
+        let connection = Arc::clone(wire.connection().unwrap());
         drop(wire);
-        assert_eq!((conns.counts().total(), link.state(), link.is_cancelled()), (0, State::Closed, true));
+        assert_eq!(
+            (connections.counts().total(), connection.state(), connection.is_disconnected()),
+            (0, State::Closed, true)
+        );
 
         // And if nothing but the wire was ever kept.
         let (script, _peer) = common::Script::new();
-        let (_, mut wire) = conns.admit(script, common::addr()).split();
+        let (_, mut wire) = connections.admit(script, common::addr());
         assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
     }
 }
@@ -823,8 +826,8 @@ mod rest {
 
     #[tokio::test(start_paused = true)]
     async fn while_a_handler_works_nothing_is_late() {
-        let conns = conns(limits());
-        let (_link, mut wire, _client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (_connection, mut wire, _client) = piped(&connections, 1024);
         let bell = common::Bell::new();
         assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
         wire.rest();
@@ -834,8 +837,8 @@ mod rest {
 
     #[tokio::test(start_paused = true)]
     async fn the_time_of_a_wait_that_was_given_up_is_forgotten() {
-        let conns = conns(Deadlines { idle: secs(2), ..limits() });
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(Timeouts { idle: secs(2), ..limits() });
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
         assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
         wire.rest();
@@ -846,8 +849,8 @@ mod rest {
 
     #[tokio::test(start_paused = true)]
     async fn a_new_phase_forgets_the_wait_of_the_one_before() {
-        let conns = conns(Deadlines { idle: secs(2), ..limits() });
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(Timeouts { idle: secs(2), ..limits() });
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
         assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
         wire.enter(Phase::Linger);
@@ -858,8 +861,8 @@ mod rest {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reads_is_not_waited_for() {
-        let conns = conns(Deadlines { idle: secs(2), ..limits() });
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(Timeouts { idle: secs(2), ..limits() });
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
         assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
         // Something to say to an idle client, which is slow to take it.
@@ -870,8 +873,8 @@ mod rest {
 
     #[tokio::test(start_paused = true)]
     async fn a_stalled_reader_is_late_even_while_a_handler_works() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.rest();
         peer.deaf();
         wire.output.extend(b"an earlier reply");

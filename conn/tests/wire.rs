@@ -7,8 +7,8 @@ mod common;
 use std::{future::poll_fn, io, task::Poll, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use common::{Bell, Script, Step, conns, ends_after, limits, piped, poll_once, scripted};
-use quintet_conn::{BLOCK, Filled, Link, Phase, Wire, WireError};
+use common::{Bell, Script, Step, connections, ends_after, limits, piped, poll_once, scripted};
+use quintet_conn::{BLOCK, Connection, Filled, Phase, Wire, WireError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::timeout,
@@ -224,8 +224,8 @@ mod writing {
 
     #[tokio::test(start_paused = true)]
     async fn a_stream_that_never_passes_on_is_late() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         peer.buffers().flushes([Step::Never, Step::Never]);
         wire.output.extend(b"hello");
         assert!(ends_after(Duration::from_secs(5), wire.flush()).await.is_err());
@@ -276,8 +276,8 @@ mod watching {
 
     #[tokio::test(start_paused = true)]
     async fn it_sends_and_reads_ahead_while_a_handler_works() {
-        let conns = conns(limits());
-        let (link, mut wire, mut client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (connection, mut wire, mut client) = piped(&connections, 1024);
         wire.rest();
         wire.output.extend(b"an earlier reply");
         client.write_all(b"the next request").await.unwrap();
@@ -287,13 +287,13 @@ mod watching {
         let mut reply = [0; 16];
         client.read_exact(&mut reply).await.unwrap();
         assert_eq!(&reply, b"an earlier reply");
-        assert!(!link.is_cancelled());
+        assert!(!connection.is_disconnected());
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_reads_no_further_ahead_than_the_limit() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.rest();
         for _ in 0..100 {
             peer.sends(vec![b'x'; 1000]);
@@ -308,13 +308,13 @@ mod watching {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_is_done_sending_may_still_read() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
         wire.rest();
         peer.reads([Step::End]);
         let bell = Bell::new();
         assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
-        assert!(link.is_cancelled());
+        assert!(connection.is_disconnected());
         wire.output.extend(b"reply");
         assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
         assert_eq!(peer.written(), b"reply");
@@ -322,8 +322,8 @@ mod watching {
 
     #[tokio::test(start_paused = true)]
     async fn a_reset_ends_it() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.rest();
         peer.reads([Step::Error(io::ErrorKind::ConnectionReset)]);
         let watched = poll_once(&Bell::new(), poll_fn(|cx| wire.poll_watch(cx, 1024)));
@@ -336,8 +336,8 @@ mod memory {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_waits_holds_no_memory() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
         assert!(poll_once(&bell, wire.turn(1 << 20)).is_pending());
         assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0));
@@ -364,8 +364,8 @@ mod memory {
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_head_costs_what_it_has_sent_and_four_kibibytes() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
         let mut sent = 0;
         for piece in [1, 1, 1, 4093, 1, 4095, 1, 100, 8000, 20_000, 28_000].into_iter().cycle().take(22) {
@@ -434,8 +434,8 @@ mod memory {
         for end in [End::Fin, End::Reset, End::WriteError, End::WriteZero, End::FlushError, End::Timeout, End::Cut] {
             for call in [Turn, Fill, FillInto, Flush, Watch, HalfClose, Linger] {
                 for phase in [None, Some(Phase::Idle), Some(Phase::Head), Some(Phase::Body), Some(Phase::Linger)] {
-                    let conns = conns(limits());
-                    let (_link, mut wire, peer) = scripted(&conns);
+                    let connections = connections(limits());
+                    let (_connection, mut wire, peer) = scripted(&connections);
                     let bell = Bell::new();
                     // Traffic before: memory was taken for either direction.
                     peer.sends(vec![b'x'; 60_000]);
@@ -458,7 +458,7 @@ mod memory {
                     }
                     let mut outcome = call.poll(&mut wire, &bell);
                     if end == End::Cut {
-                        conns.cut();
+                        connections.abort();
                     }
                     for _ in 0..16 {
                         if outcome.is_some() {
@@ -472,10 +472,10 @@ mod memory {
                         Some(Err(error)) => {
                             failed += 1;
                             // A client that can still be told that it was too slow is told; its reply is kept.
-                            let broken = !matches!(error, WireError::Late(phase) if phase != Phase::Reply);
+                            let broken = !matches!(error, WireError::TimedOut(phase) if phase != Phase::Reply);
                             let reply = if broken { 0 } else { wire.output.capacity() + wire.output.len() };
                             assert!(held(&wire) - reply <= 4096, "{context} holds {}", held(&wire));
-                            let aborted = matches!(error, WireError::Cut | WireError::Late(Phase::Reply));
+                            let aborted = matches!(error, WireError::Aborted | WireError::TimedOut(Phase::Reply));
                             assert_eq!(peer.is_aborted(), aborted, "{context}");
                             assert!(!broken || wire.flush().await.is_err(), "{context}");
                         }
@@ -493,8 +493,8 @@ mod memory {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_sent_ahead_by_a_client_that_reset_is_thrown_away_while_a_handler_works() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         wire.rest();
         peer.sends(vec![b'x'; 50_000]);
         let bell = Bell::new();
@@ -507,12 +507,12 @@ mod memory {
 
     #[tokio::test(start_paused = true)]
     async fn what_was_sent_ahead_before_a_fin_stays_while_a_handler_works() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
         wire.rest();
         peer.sends(vec![b'x'; 50_000]).reads([Step::End]);
         assert!(poll_once(&Bell::new(), poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).is_pending());
-        assert!(link.is_cancelled());
+        assert!(connection.is_disconnected());
         assert_eq!(wire.input.len(), 50_000);
         assert!(held(&wire) <= 50_000 + 4096);
     }
@@ -520,8 +520,8 @@ mod memory {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_leaves_in_a_head_leaves_what_it_sent_and_four_kibibytes() {
         for end in [Step::End, Step::Error(io::ErrorKind::ConnectionReset)] {
-            let conns = conns(limits());
-            let (_link, mut wire, peer) = scripted(&conns);
+            let connections = connections(limits());
+            let (_connection, mut wire, peer) = scripted(&connections);
             peer.sends(*b"GET / HT").reads([end]);
             wire.turn(1 << 20).await.unwrap();
             let _ = wire.turn(1 << 20).await;
@@ -532,8 +532,8 @@ mod memory {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_pipelines_and_never_reads_is_stopped() {
-        let conns = conns(limits());
-        let (_link, mut wire, mut client) = piped(&conns, 4096);
+        let connections = connections(limits());
+        let (_connection, mut wire, mut client) = piped(&connections, 4096);
         let flood = tokio::spawn(async move {
             let mut sent = 0_usize;
             while client.write_all(&[b'?'; 100]).await.is_ok() {
@@ -553,7 +553,7 @@ mod memory {
             }
             assert!(wire.output.len() <= 1024 * 1000, "{} bytes are waiting", wire.output.len());
         };
-        assert!(matches!(outcome, WireError::Late(Phase::Reply)), "{outcome:?}");
+        assert!(matches!(outcome, WireError::TimedOut(Phase::Reply)), "{outcome:?}");
         assert!(wire.input.capacity() == 0);
         drop(wire);
         let sent = flood.await.unwrap();
@@ -565,7 +565,7 @@ mod memory {
         // It has to fit into a connection's future, which is to stay under 1 KiB; the entry is allocated beside it.
         let size = size_of::<Wire<tokio::net::TcpStream>>();
         assert!(size <= 264, "{size} bytes");
-        let size = size_of::<Link>();
+        let size = size_of::<Connection>();
         assert!(size <= 160, "{size} bytes");
     }
 }

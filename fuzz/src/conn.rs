@@ -7,11 +7,11 @@ pub use wire::wire;
 
 use std::{sync::LazyLock, time::Duration};
 
-use quintet_conn::{Buffer, Conns, Deadlines, Output, Pace, Phase, State};
+use quintet_conn::{Buffer, Connections, MinRate, Output, Phase, State, Timeouts};
 
 /// The targets of this layer.
 pub const TARGETS: &[crate::Target] =
-    &[("buffer", buffer), ("output", output), ("state", state), ("deadlines", deadlines), ("wire", wire)];
+    &[("buffer", buffer), ("output", output), ("state", state), ("timeouts", timeouts), ("wire", wire)];
 
 /// Sizes at which something changes.
 const SIZES: [usize; 16] = [0, 1, 2, 5, 100, 1000, 4095, 4096, 4097, 8191, 8192, 8193, 20_000, 65_535, 65_536, 65_537];
@@ -147,12 +147,12 @@ pub fn state(data: &[u8]) {
     use State::{Active, Closed, Hijacked, Idle, New};
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
     let hook = std::sync::Arc::clone(&seen);
-    let (conns, _sweeper) = Conns::new(
-        Deadlines::default(),
+    let (connections, _sweeper) = Connections::new(
+        Timeouts::default(),
         None,
         Some(Box::new(move |_, from, to| hook.lock().expect("no panic in here").push((from, to)))),
     );
-    let (link, wire) = conns.admit(script::Script::default(), "192.0.2.1:1".parse().expect("an address")).split();
+    let (connection, wire) = connections.admit(script::Script::default(), "192.0.2.1:1".parse().expect("an address"));
     let (mut at, mut expected) = (New, vec![(New, New)]);
     for order in data.iter().take(500) {
         let to = State::ALL[usize::from(order % 5)];
@@ -163,16 +163,16 @@ pub fn state(data: &[u8]) {
             Hijacked | Closed => false,
         };
         assert_eq!((at.go(to).is_ok(), at.moves().contains(&to)), (legal, legal), "{at} to {to}");
-        link.set_state(to);
+        connection.set_state(to);
         if legal {
             expected.push((at, to));
             at = to;
         }
-        assert_eq!(link.state(), at);
-        assert_eq!(conns.counts().total(), usize::from(at != Closed));
+        assert_eq!(connection.state(), at);
+        assert_eq!(connections.counts().total(), usize::from(at != Closed));
         assert_eq!(at.is_final(), matches!(at, Hijacked | Closed));
     }
-    drop((link, wire));
+    drop((connection, wire));
     if !at.is_final() {
         expected.push((at, Closed));
     }
@@ -182,15 +182,15 @@ pub fn state(data: &[u8]) {
 /// A deadline is the first moment that is late by the definition, with what moved and what was waited for in any order.
 ///
 /// The first five bytes are the limits; then two bytes are an event and how long after the last.
-pub fn deadlines(data: &[u8]) {
+pub fn timeouts(data: &[u8]) {
     let Some((head, events)) = data.split_first_chunk::<5>() else { return };
-    let limits = Deadlines {
-        grace: Duration::from_micros(u64::from(head[0]) * 40_700),
+    let limits = Timeouts {
+        min_rate_grace: Duration::from_micros(u64::from(head[0]) * 40_700),
         stall: Duration::from_micros(u64::from(head[1]) * 201_300),
         reply_stall: Duration::from_micros(u64::from(head[1]) * 301_300),
-        rate: u32::from(head[2]) * u32::from(head[3]),
+        min_rate: u32::from(head[2]) * u32::from(head[3]),
         idle: Duration::from_micros(u64::from(head[4]) * 300_100),
-        ..Deadlines::default()
+        ..Timeouts::default()
     };
     for phase in Phase::ALL {
         // Nobody waits shorter than was said, or longer than the next millisecond.
@@ -199,30 +199,30 @@ pub fn deadlines(data: &[u8]) {
             Phase::Idle => limits.idle,
             Phase::Body => limits.stall,
             Phase::Reply => limits.reply_stall,
-            Phase::Head => limits.head,
+            Phase::Head => limits.read_header,
             Phase::Linger => limits.linger,
-            Phase::LastCall => limits.last_call,
+            Phase::Drain => limits.drain,
         };
         assert!(end >= said && end < said + Duration::from_millis(1));
     }
-    let mut pace = Pace::default();
+    let mut meter = MinRate::default();
     // The model keeps every wait and every byte, and has microseconds.
     let (mut now, mut waits, mut moved, mut since) = (0_u64, Vec::new(), 0_u64, None);
     for (event, after) in orders(events) {
         now += u64::from(after) * 37;
         match event % 4 {
             0 => {
-                let deadline = pace.wait(now, Phase::Body, &limits);
+                let deadline = meter.wait(now, Phase::Body, &limits);
                 let since = *since.get_or_insert(now);
                 let late = |at: u64| {
                     let at = at.max(since);
                     let waited: u64 = waits.iter().sum::<u64>() + (at - since);
                     let still = u128::from(at - since) * 1000 >= limits.stall.as_micros();
                     // waited ≥ grace + moved / rate, without a division; the grace counts in whole milliseconds.
-                    let grace = limits.grace.as_micros().div_ceil(1000);
-                    let behind = limits.rate > 0
-                        && u128::from(waited) * u128::from(limits.rate)
-                            >= grace * u128::from(limits.rate) + u128::from(moved) * 1000;
+                    let grace = limits.min_rate_grace.as_micros().div_ceil(1000);
+                    let behind = limits.min_rate > 0
+                        && u128::from(waited) * u128::from(limits.min_rate)
+                            >= grace * u128::from(limits.min_rate) + u128::from(moved) * 1000;
                     still || behind
                 };
                 assert!(late(deadline), "not late at its deadline {deadline}, since {since}");
@@ -230,15 +230,15 @@ pub fn deadlines(data: &[u8]) {
             }
             1 | 2 => {
                 let n = size(event >> 2);
-                pace.moved(n, now);
+                meter.moved(n, now);
                 moved += n as u64;
                 waits.extend(since.take().map(|since| now - since));
             }
             _ => {
-                pace.pause(now);
+                meter.pause(now);
                 waits.extend(since.take().map(|since| now - since));
             }
         }
-        assert_eq!(pace.is_waiting(), since.is_some());
+        assert_eq!(meter.is_waiting(), since.is_some());
     }
 }

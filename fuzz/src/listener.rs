@@ -6,7 +6,7 @@ use std::{
 };
 
 use quintet_listener::{
-    Addr, Backoff, Class, Endpoint, EndpointError, Patience, Throttle, UnixName, Verdict, classify,
+    AcceptErrorKind, Addr, Backoff, Endpoint, EndpointError, RetryDecision, RetryPolicy, Throttle, UnixName, classify,
 };
 
 /// The targets of this layer.
@@ -65,28 +65,28 @@ fn made_addr(data: &[u8]) {
 ///
 /// A byte is an event: its lowest two bits say which, the others how many steps of 40 ms passed before it.
 pub fn backoff(data: &[u8]) {
-    let (mut backoff, mut patience) = (Backoff::new(), Patience::new());
+    let (mut backoff, mut policy) = (Backoff::new(), RetryPolicy::new());
     let (mut since, mut throttle) = (Vec::new(), Throttle::new(SECOND));
     let start = Instant::now();
     let (mut now, mut quiet, mut said) = (start, 0_u64, None);
     for byte in data {
         now += Duration::from_millis(40) * u32::from(byte >> 2);
-        let class = match byte & 3 {
+        let kind = match byte & 3 {
             0 => {
                 backoff.reset();
-                patience.succeeded();
+                policy.succeeded();
                 since.clear();
-                assert_eq!((backoff, patience), (Backoff::new(), Patience::new()));
+                assert_eq!((backoff, policy), (Backoff::new(), RetryPolicy::new()));
                 continue;
             }
-            1 => Class::Now,
-            2 => Class::Later,
-            _ => Class::Fatal,
+            1 => AcceptErrorKind::Transient,
+            2 => AcceptErrorKind::Exhausted,
+            _ => AcceptErrorKind::Fatal,
         };
-        let verdict = patience.failed(class);
-        since.push(class);
-        assert_eq!(verdict, model(&since), "after {since:?}");
-        if let Verdict::After(delay) = verdict {
+        let decision = policy.failed(kind);
+        since.push(kind);
+        assert_eq!(decision, model(&since), "after {since:?}");
+        if let RetryDecision::After(delay) = decision {
             assert_eq!(backoff.next(), delay);
             match throttle.admit(now) {
                 None => {
@@ -100,10 +100,10 @@ pub fn backoff(data: &[u8]) {
                 }
             }
         }
-        assert_eq!(backoff.delay(), patience.delay());
+        assert_eq!(backoff.delay(), policy.delay());
     }
     if let Some((errno, _)) = data.split_first_chunk::<4>() {
-        // Whatever a system may answer has a class.
+        // Whatever a system may answer has a kind.
         let _ = classify(&std::io::Error::from_raw_os_error(i32::from_le_bytes(*errno)));
     }
 }
@@ -111,17 +111,17 @@ pub fn backoff(data: &[u8]) {
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What follows from the last of these errors, which are all since the last success.
-fn model(since: &[Class]) -> Verdict {
+fn model(since: &[AcceptErrorKind]) -> RetryDecision {
     let last = since.last().expect("an error");
-    let passing = since.iter().filter(|class| **class == Class::Now).count();
-    let later = since.iter().filter(|class| **class == Class::Later).count();
+    let passing = since.iter().filter(|kind| **kind == AcceptErrorKind::Transient).count();
+    let later = since.iter().filter(|kind| **kind == AcceptErrorKind::Exhausted).count();
     match last {
-        Class::Fatal => Verdict::Never,
-        Class::Now if passing <= 64 => Verdict::AtOnce,
-        Class::Now | Class::Later => {
+        AcceptErrorKind::Fatal => RetryDecision::GiveUp,
+        AcceptErrorKind::Transient if passing <= 64 => RetryDecision::Now,
+        AcceptErrorKind::Transient | AcceptErrorKind::Exhausted => {
             let waits = later + passing.saturating_sub(64);
             let millis = (1..waits).fold(5_u64, |millis, _| (millis * 2).min(1000));
-            Verdict::After(Duration::from_millis(millis))
+            RetryDecision::After(Duration::from_millis(millis))
         }
     }
 }

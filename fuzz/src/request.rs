@@ -199,7 +199,7 @@ pub fn framing(data: &[u8]) {
             Err(FramingError::CodingLast)
         }
         ([], [_]) => Err(FramingError::Coding),
-        ([], _) => Err(FramingError::CodingAgain),
+        ([], _) => Err(FramingError::DuplicateCoding),
         ([one], []) => {
             let digits = one.trim_start_matches('0');
             let number = one.chars().all(|c| "0123456789".contains(c)) && !one.is_empty();
@@ -207,7 +207,7 @@ pub fn framing(data: &[u8]) {
             let value = if digits.is_empty() { 0 } else { digits.parse().unwrap_or(0) };
             if number && fits { Ok(Framing::Length(value)) } else { Err(FramingError::Length) }
         }
-        (_, []) => Err(FramingError::LengthAgain),
+        (_, []) => Err(FramingError::DuplicateLength),
     };
     assert_eq!(decided, expected);
 }

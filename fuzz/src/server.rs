@@ -25,8 +25,8 @@ fn paused<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(test)
 }
 
-/// What bytes look like: a content type, from the first 512 bytes alone, and nothing that would be run unless it is marked
-/// as that at its beginning.
+/// What bytes look like: a content type, from the first 512 bytes alone, and nothing that would be run unless it is
+/// marked as that at its beginning.
 pub fn sniff(data: &[u8]) {
     let seen = quintet_server::sniff(data);
     let start = &data[..data.len().min(512)];

@@ -12,7 +12,7 @@ use quintet_fuzz::targets;
 const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("listener/src/addr.rs", "FromStr for Addr", "addr"),
     ("listener/src/endpoint.rs", "FromStr for Endpoint", "addr"),
-    ("listener/src/class.rs", "classify", "backoff"),
+    ("listener/src/accept_error_kind.rs", "classify", "backoff"),
     ("conn/src/buffer.rs", "extend", "buffer"),
     ("conn/src/output.rs", "extend", "output"),
     ("request/src/auth.rs", "parse", "basic_auth"),

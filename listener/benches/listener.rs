@@ -13,8 +13,8 @@ use std::{
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use quintet_listener::{
-    Addr, Backoff, Class, Endpoint, Freed, Limit, Listener, Patience, Retry, Stream, Tcp, TcpOptions, UnixName,
-    classify,
+    AcceptErrorKind, Addr, Backoff, Endpoint, FdReleased, Limit, Listener, Retry, RetryPolicy, Stream, TcpListener,
+    TcpOptions, UnixName, classify,
 };
 use socket2::SockRef;
 use tokio::{
@@ -26,13 +26,13 @@ fn decisions(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
     let mut backoff = Backoff::new();
     group.bench_function("back-off", |b| b.iter(|| black_box(&mut backoff).next()));
-    let mut patience = Patience::new();
-    group.bench_function("verdict", |b| b.iter(|| black_box(&mut patience).failed(black_box(Class::Later))));
+    let (mut policy, later) = (RetryPolicy::new(), AcceptErrorKind::Exhausted);
+    group.bench_function("decision", |b| b.iter(|| black_box(&mut policy).failed(black_box(later))));
     let emfile = io::Error::from_raw_os_error(24);
     group.bench_function("classify", |b| b.iter(|| classify(black_box(&emfile))));
     group.bench_function("parse an endpoint", |b| b.iter(|| black_box("127.0.0.1:9090").parse::<Endpoint>()));
-    let freed = Freed::new();
-    group.bench_function("notify nobody", |b| b.iter(|| black_box(&freed).notify()));
+    let fd_released = FdReleased::new();
+    group.bench_function("notify nobody", |b| b.iter(|| black_box(&fd_released).notify()));
     group.finish();
 }
 
@@ -62,10 +62,10 @@ fn loopback(c: &mut Criterion) {
     group.throughput(Throughput::Elements(QUEUE as u64));
     let bare = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
     accept_queues(&mut group, &runtime, "bare tokio", bare);
-    let tcp = || Tcp::bind("127.0.0.1:0", &TcpOptions::default()).expect("a free port");
-    accept_queues(&mut group, &runtime, "Tcp", tcp());
-    accept_queues(&mut group, &runtime, "Retry of Tcp", Retry::new(tcp()));
-    accept_queues(&mut group, &runtime, "Retry of Limit of Tcp", Retry::new(Limit::new(tcp(), 2 * QUEUE)));
+    let tcp = || TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).expect("a free port");
+    accept_queues(&mut group, &runtime, "TcpListener", tcp());
+    accept_queues(&mut group, &runtime, "Retry of TcpListener", Retry::new(tcp()));
+    accept_queues(&mut group, &runtime, "Retry of Limit of TcpListener", Retry::new(Limit::new(tcp(), 2 * QUEUE)));
     group.finish();
 }
 

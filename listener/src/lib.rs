@@ -6,26 +6,26 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept_error_kind;
 mod addr;
 mod backoff;
-mod class;
 mod endpoint;
 #[cfg(feature = "tokio")]
 mod io;
-mod patience;
+mod retry_policy;
 mod throttle;
 
+pub use accept_error_kind::{AcceptErrorKind, classify};
 pub use addr::{Addr, AddrError, UnixName};
 pub use backoff::Backoff;
-pub use class::{Class, classify};
 pub use endpoint::{Endpoint, EndpointError};
 #[cfg(feature = "tokio")]
 pub use io::{
-    AbortHandle, Abortable, AcceptError, Failure, Freed, FreesOnDrop, Health, KeepAlive, Limit, Listener, Permit,
-    Permits, Permitted, Pressure, PressureGuard, Report, Retry, Socket, SocketStream, Stream, Tcp, TcpOptions, listen,
-    reuse_port,
+    AbortHandle, Abortable, AcceptError, AnyListener, AnyStream, Failure, FdReleased, Health, HealthSnapshot,
+    KeepAlive, Limit, LimitedStream, Listener, NotifyingStream, Permit, Permits, Pressure, PressureGuard, Retry,
+    Stream, TcpListener, TcpOptions, listen, reuse_port,
 };
 #[cfg(all(feature = "tokio", unix))]
-pub use io::{Unix, UnixOptions};
-pub use patience::{Patience, Verdict};
+pub use io::{UnixListener, UnixOptions};
+pub use retry_policy::{RetryDecision, RetryPolicy};
 pub use throttle::Throttle;

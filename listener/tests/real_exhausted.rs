@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_listener::{Freed, Health, Listener, Retry, Tcp, TcpOptions};
+use quintet_listener::{FdReleased, Health, Listener, Retry, TcpListener, TcpOptions};
 use tokio::{net::TcpStream, sync::mpsc, time::sleep};
 
 const ROLE: &str = "QUINTET_EXHAUSTED_CHILD";
@@ -46,9 +46,9 @@ fn out_of_descriptors_it_neither_spins_nor_stops() {
 async fn serve() {
     // While a descriptor is left: at EMFILE nobody can look into /proc any more.
     let mut stat = File::open("/proc/thread-self/schedstat").unwrap();
-    let mut retry = Retry::new(Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap());
+    let mut retry = Retry::new(TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap());
     println!("port {}", retry.get_ref().port());
-    let (health, freed) = (retry.health(), retry.freed());
+    let (health, fd_released) = (retry.health(), retry.fd_released());
     let (sender, mut accepted) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         loop {
@@ -57,21 +57,21 @@ async fn serve() {
         }
     });
     let mut open: Vec<TcpStream> = Vec::new();
-    while health.report().waited == 0 {
+    while health.snapshot().waited == 0 {
         open.push(accepted.recv().await.unwrap());
     }
     open.extend(std::iter::from_fn(|| accepted.try_recv().ok()));
-    assert_eq!(health.report().last.unwrap().errno, Some(24));
+    assert_eq!(health.snapshot().last.unwrap().errno, Some(24));
 
     let before = cpu(&mut stat);
     sleep(Duration::from_secs(1)).await;
     let used = cpu(&mut stat) - before;
-    println!("cpu: {used:?} in a second at EMFILE, {} attempts", health.report().waited);
+    println!("cpu: {used:?} in a second at EMFILE, {} attempts", health.snapshot().waited);
     assert!(used < Duration::from_millis(50), "{used:?} is more than 5 % of a core");
     assert!(accepted.try_recv().is_err(), "nothing could have been accepted");
 
-    let woken = back_after_closing(&mut open, &mut accepted, &health, Some(&freed)).await;
-    println!("freed: accepted again after {woken:?}");
+    let woken = back_after_closing(&mut open, &mut accepted, &health, Some(&fd_released)).await;
+    println!("released: accepted again after {woken:?}");
     assert!(woken < Duration::from_millis(100));
 
     let alone = back_after_closing(&mut open, &mut accepted, &health, None).await;
@@ -84,19 +84,19 @@ async fn back_after_closing(
     open: &mut Vec<TcpStream>,
     accepted: &mut mpsc::UnboundedReceiver<TcpStream>,
     health: &Health,
-    freed: Option<&Freed>,
+    fd_released: Option<&FdReleased>,
 ) -> Duration {
-    while health.report().delay < Duration::from_secs(1) {
+    while health.snapshot().delay < Duration::from_secs(1) {
         sleep(Duration::from_millis(5)).await;
     }
-    let waited = health.report().waited;
-    while health.report().waited == waited {
+    let waited = health.snapshot().waited;
+    while health.snapshot().waited == waited {
         sleep(Duration::from_millis(1)).await;
     }
     let closed = Instant::now();
     drop(open.pop());
-    if let Some(freed) = freed {
-        freed.notify();
+    if let Some(fd_released) = fd_released {
+        fd_released.notify();
     }
     open.push(accepted.recv().await.unwrap());
     closed.elapsed()

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_listener::{Listener, Pressure, Retry, Tcp, TcpOptions};
+use quintet_listener::{Listener, Pressure, Retry, TcpListener, TcpOptions};
 use tokio::{io::AsyncWriteExt, time::timeout};
 
 const ROLE: &str = "QUINTET_FIRST_ACCEPT_CHILD";
@@ -44,15 +44,15 @@ fn a_first_accept_out_of_descriptors_is_tried_again() {
 
 async fn serve() {
     let pressure = Pressure::new();
-    let mut retry = Retry::new(Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap());
+    let mut retry = Retry::new(TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap());
     retry.set_pressure(&pressure);
     let health = retry.health();
     println!("port {}", retry.get_ref().port());
     let files: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
     assert!(files.len() > 10);
     assert!(timeout(Duration::from_millis(50), retry.accept()).await.is_err());
-    assert_eq!(health.report().last.unwrap().errno, Some(24));
-    assert!(health.report().waited > 1 && pressure.is_raised());
+    assert_eq!(health.snapshot().last.unwrap().errno, Some(24));
+    assert!(health.snapshot().waited > 1 && pressure.is_raised());
     drop(files);
     let (mut stream, _) = timeout(Duration::from_secs(2), retry.accept()).await.unwrap().unwrap();
     assert!(!pressure.is_raised());

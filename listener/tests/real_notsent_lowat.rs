@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_listener::{Listener, Tcp, TcpOptions};
+use quintet_listener::{Listener, TcpListener, TcpOptions};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
@@ -25,7 +25,7 @@ const MIB: usize = 1024 * KIB;
 
 async fn connected(notsent_lowat: Option<u32>) -> (TcpStream, Client) {
     let options = TcpOptions { notsent_lowat, ..TcpOptions::default() };
-    let mut tcp = Tcp::bind("127.0.0.1:0", &options).unwrap();
+    let mut tcp = TcpListener::bind("127.0.0.1:0", &options).unwrap();
     let client = Client::connect(("127.0.0.1", tcp.port())).unwrap();
     (tcp.accept().await.unwrap().0, client)
 }

@@ -5,17 +5,14 @@
 use std::{
     fs,
     io::{self, BufRead, BufReader, ErrorKind, Lines, Write},
-    os::unix::{
-        fs::PermissionsExt,
-        net::{UnixListener, UnixStream},
-    },
+    os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread,
     time::{Duration, SystemTime},
 };
 
-use quintet_listener::{Unix, UnixOptions};
+use quintet_listener::{UnixListener, UnixOptions};
 
 const ROLE: &str = "QUINTET_UNIX_PATH_CHILD";
 const TEST: &str = "of_four_processes_exactly_one_gets_the_path";
@@ -73,7 +70,7 @@ fn rounds(n: u32) {
 
 impl Before {
     fn prepare(self, path: &Path) {
-        let dies = |path: &Path| drop(UnixListener::bind(path).unwrap());
+        let dies = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
         match self {
             Before::Nothing => {}
             Before::StaleFile => dies(path),
@@ -98,7 +95,7 @@ fn a_process_killed_while_it_binds_leaves_the_path_to_the_next() {
         thread::sleep(Duration::from_micros(round * 137 % 1900));
         child.process.kill().unwrap();
         child.process.wait().unwrap();
-        let unix = Unix::bind(&path).unwrap();
+        let unix = UnixListener::bind(&path).unwrap();
         UnixStream::connect(&path).unwrap();
         drop(unix);
         assert!(!path.exists());
@@ -118,7 +115,7 @@ fn the_mode_is_set_before_any_client_can_connect() {
         }
     });
     let options = UnixOptions { mode: Some(0o606), ..UnixOptions::default() };
-    let _unix = Unix::bind_with(&path, &options).unwrap();
+    let _unix = UnixListener::bind_with(&path, &options).unwrap();
     assert_eq!((mode(&path), watcher.join().unwrap()), (0o606, 0o606));
 }
 
@@ -138,7 +135,7 @@ fn contend() -> io::Result<()> {
                 while SystemTime::now() < at {
                     std::hint::spin_loop();
                 }
-                match Unix::bind(path) {
+                match UnixListener::bind(path) {
                     Ok(unix) => {
                         holds = Some(unix);
                         "won".to_owned()
@@ -160,9 +157,9 @@ fn contend() -> io::Result<()> {
             ("churn", path) => {
                 println!("child churning");
                 loop {
-                    match Unix::bind(path) {
+                    match UnixListener::bind(path) {
                         // Half of the time a stale file is left to the next turn.
-                        Ok(_) => drop(UnixListener::bind(path)?),
+                        Ok(_) => drop(std::os::unix::net::UnixListener::bind(path)?),
                         Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse),
                     }
                 }

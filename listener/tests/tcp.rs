@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use quintet_listener::{Addr, KeepAlive, Limit, Listener, Retry, Socket, Stream, Tcp, TcpOptions, listen, reuse_port};
+use quintet_listener::{
+    Addr, AnyListener, KeepAlive, Limit, Listener, Retry, Stream, TcpListener, TcpOptions, listen, reuse_port,
+};
 use socket2::SockRef;
 use tokio::{
     io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -27,14 +29,14 @@ fn has_ipv6() -> bool {
 
 /// A connection through a listener with these options: the server's end and the client's.
 async fn connected(options: &TcpOptions) -> (TcpStream, Client) {
-    let mut tcp = Tcp::bind("127.0.0.1:0", options).unwrap();
+    let mut tcp = TcpListener::bind("127.0.0.1:0", options).unwrap();
     let client = Client::connect(("127.0.0.1", tcp.port())).unwrap();
     (tcp.accept().await.unwrap().0, client)
 }
 
 #[tokio::test]
 async fn port_alone_is_ipv4_and_ipv6() {
-    let mut tcp = Tcp::bind(":0", &TcpOptions::default()).unwrap();
+    let mut tcp = TcpListener::bind(":0", &TcpOptions::default()).unwrap();
     let hosts: &[&str] = if has_ipv6() { &["127.0.0.1", "::1"] } else { &["127.0.0.1"] };
     for host in hosts {
         let client = Client::connect((*host, tcp.port())).unwrap();
@@ -50,7 +52,7 @@ async fn ipv6_alone_is_ipv6_alone() {
     if !has_ipv6() {
         return;
     }
-    let tcp = Tcp::bind(":0", &TcpOptions { only_v6: true, ..TcpOptions::default() }).unwrap();
+    let tcp = TcpListener::bind(":0", &TcpOptions { only_v6: true, ..TcpOptions::default() }).unwrap();
     assert!(Client::connect(("::1", tcp.port())).is_ok());
     assert_eq!(Client::connect(("127.0.0.1", tcp.port())).unwrap_err().kind(), ErrorKind::ConnectionRefused);
 }
@@ -59,10 +61,10 @@ async fn ipv6_alone_is_ipv6_alone() {
 async fn every_way_to_write_an_address_can_be_bound() {
     let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
     for tcp in [
-        Tcp::bind(loopback, &TcpOptions::default()),
-        Tcp::bind("127.0.0.1:0", &TcpOptions::default()),
-        Tcp::bind("localhost:0", &TcpOptions::default()),
-        Tcp::bind(&String::from(":0"), &TcpOptions::default()),
+        TcpListener::bind(loopback, &TcpOptions::default()),
+        TcpListener::bind("127.0.0.1:0", &TcpOptions::default()),
+        TcpListener::bind("localhost:0", &TcpOptions::default()),
+        TcpListener::bind(&String::from(":0"), &TcpOptions::default()),
     ] {
         let tcp = tcp.unwrap();
         assert_ne!(tcp.port(), 0);
@@ -73,7 +75,7 @@ async fn every_way_to_write_an_address_can_be_bound() {
 
 #[test]
 fn what_cannot_be_bound_is_said_before_anything_is_accepted() {
-    let taken = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
     let table = [
         ("9090".to_owned(), ErrorKind::InvalidInput),
         ("::1:80".to_owned(), ErrorKind::InvalidInput),
@@ -82,7 +84,7 @@ fn what_cannot_be_bound_is_said_before_anything_is_accepted() {
         (taken.local_addr().unwrap().to_string(), ErrorKind::AddrInUse),
     ];
     for (addr, kind) in table {
-        assert_eq!(Tcp::bind(&addr, &TcpOptions::default()).unwrap_err().kind(), kind, "{addr}");
+        assert_eq!(TcpListener::bind(&addr, &TcpOptions::default()).unwrap_err().kind(), kind, "{addr}");
     }
     let error = listen("9090").unwrap_err();
     assert_eq!(error.to_string(), "missing port: write host:port, or :port for every address");
@@ -123,7 +125,7 @@ async fn every_option_can_be_turned() {
 
 /// How many handshakes are finished before anybody accepts.
 #[cfg(target_os = "linux")]
-fn queued(tcp: &Tcp, clients: usize) -> usize {
+fn queued(tcp: &TcpListener, clients: usize) -> usize {
     let addr = SocketAddr::from(([127, 0, 0, 1], tcp.port()));
     let connect = |_| Client::connect_timeout(&addr, Duration::from_millis(200));
     let queued: Vec<Client> = (0..clients).map_while(|n| connect(n).ok()).collect();
@@ -136,26 +138,26 @@ fn the_backlog_is_what_the_system_allows() {
     let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
     // std's backlog of 128 would let in 129.
     let burst = allowed.trim().parse::<usize>().unwrap().min(200);
-    assert_eq!(queued(&Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap(), burst), burst);
+    assert_eq!(queued(&TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap(), burst), burst);
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn the_backlog_can_be_chosen() {
     let options = TcpOptions { backlog: Some(3), ..TcpOptions::default() };
-    let queued = queued(&Tcp::bind("127.0.0.1:0", &options).unwrap(), 20);
+    let queued = queued(&TcpListener::bind("127.0.0.1:0", &options).unwrap(), 20);
     assert!((3..=5).contains(&queued), "{queued} in a backlog of 3");
 }
 
 #[tokio::test]
 async fn a_port_can_be_bound_again_while_old_connections_linger() {
-    let mut tcp = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+    let mut tcp = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
     let addr = tcp.local_addr().unwrap().tcp().unwrap();
     let client = Client::connect(addr).unwrap();
     drop(tcp.accept().await.unwrap()); // we close first: TIME_WAIT is ours
     drop(tcp);
     drop(client);
-    Tcp::bind(addr, &TcpOptions::default()).unwrap();
+    TcpListener::bind(addr, &TcpOptions::default()).unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -217,12 +219,12 @@ async fn a_plain_tokio_listener_is_a_listener() {
     let client = Client::connect(retry.local_addr().unwrap().tcp().unwrap()).unwrap();
     let (_, peer) = retry.accept().await.unwrap();
     assert_eq!(peer, Addr::Tcp(client.local_addr().unwrap()));
-    assert_eq!(retry.health().report().accepted, 1);
+    assert_eq!(retry.health().snapshot().accepted, 1);
 }
 
 #[tokio::test]
 async fn a_cancelled_accept_takes_no_connection() {
-    let mut tcp = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+    let mut tcp = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
     assert!(timeout(Duration::from_millis(1), tcp.accept()).await.is_err());
     let client = Client::connect(("127.0.0.1", tcp.port())).unwrap();
     drop(tcp.accept()); // never polled
@@ -232,10 +234,10 @@ async fn a_cancelled_accept_takes_no_connection() {
 
 #[tokio::test]
 async fn a_gathered_write_stays_gathered_in_every_wrapper() -> io::Result<()> {
-    let mut limit = Limit::new(Socket::from(Tcp::bind("127.0.0.1:0", &TcpOptions::default())?), 1);
+    let mut limit = Limit::new(AnyListener::from(TcpListener::bind("127.0.0.1:0", &TcpOptions::default())?), 1);
     let mut client = TcpStream::connect(limit.local_addr()?.tcp().unwrap()).await?;
     let (stream, _) = limit.accept().await?;
-    let mut stream = quintet_listener::Freed::new().on_drop(stream);
+    let mut stream = quintet_listener::FdReleased::new().on_drop(stream);
     assert!(stream.is_write_vectored());
     let slices = [io::IoSlice::new(b"head "), io::IoSlice::new(b"body")];
     assert_eq!(stream.write_vectored(&slices).await?, 9);
@@ -249,11 +251,11 @@ async fn a_gathered_write_stays_gathered_in_every_wrapper() -> io::Result<()> {
 
 /// A connection, the server's end in every wrapper there is.
 async fn wrapped() -> io::Result<(impl Stream, TcpStream)> {
-    let tcp = Tcp::bind("127.0.0.1:0", &TcpOptions::default())?;
-    let mut limit = Retry::new(Limit::new(Retry::new(Socket::from(tcp)), 1));
+    let tcp = TcpListener::bind("127.0.0.1:0", &TcpOptions::default())?;
+    let mut limit = Retry::new(Limit::new(Retry::new(AnyListener::from(tcp)), 1));
     let client = TcpStream::connect(limit.local_addr()?.tcp().unwrap()).await?;
     let stream = limit.accept().await?.0;
-    Ok((limit.freed().on_drop(stream), client))
+    Ok((limit.fd_released().on_drop(stream), client))
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@
 use std::{
     fs,
     io::ErrorKind,
-    os::unix::net::{UnixDatagram, UnixListener, UnixStream as Client},
+    os::unix::net::{UnixDatagram, UnixStream as Client},
     path::{Path, PathBuf},
 };
 
-use quintet_listener::{Addr, Listener, Retry, Socket, Stream, Unix, UnixName, UnixOptions, listen};
+use quintet_listener::{Addr, AnyListener, Listener, Retry, Stream, UnixListener, UnixName, UnixOptions, listen};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A folder of its own for each test, removed at the end.
@@ -35,7 +35,7 @@ impl Drop for Folder {
 
 /// A file left by a process that died.
 fn leave_stale_file(path: &Path) {
-    drop(UnixListener::bind(path).unwrap());
+    drop(std::os::unix::net::UnixListener::bind(path).unwrap());
     assert!(path.exists());
 }
 
@@ -61,15 +61,15 @@ async fn a_client_is_served_and_has_no_name() {
 fn a_stale_file_is_replaced() {
     let folder = Folder::new("stale");
     leave_stale_file(&folder.file());
-    let _unix = Unix::bind(folder.file()).unwrap();
+    let _unix = UnixListener::bind(folder.file()).unwrap();
     Client::connect(folder.file()).unwrap();
 }
 
 #[test]
 fn a_socket_that_answers_is_left_alone() {
     let folder = Folder::new("answers");
-    let _first = Unix::bind(folder.file()).unwrap();
-    assert_eq!(Unix::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
+    let _first = UnixListener::bind(folder.file()).unwrap();
+    assert_eq!(UnixListener::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
     Client::connect(folder.file()).unwrap();
 }
 
@@ -82,7 +82,7 @@ fn a_socket_too_busy_to_answer_is_left_alone() {
     busy.bind(&SockAddr::unix(folder.file()).unwrap()).unwrap();
     busy.listen(0).unwrap();
     let _fills_the_queue = Client::connect(folder.file()).unwrap();
-    assert_eq!(Unix::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(UnixListener::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(folder.file().exists());
 }
 
@@ -90,28 +90,28 @@ fn a_socket_too_busy_to_answer_is_left_alone() {
 fn what_is_no_listening_socket_is_left_alone() {
     let folder = Folder::new("other");
     fs::write(folder.file(), "precious").unwrap();
-    assert_eq!(Unix::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(UnixListener::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
     assert_eq!(fs::read_to_string(folder.file()).unwrap(), "precious");
     fs::remove_file(folder.file()).unwrap();
 
     let _datagrams = UnixDatagram::bind(folder.file()).unwrap();
-    assert_eq!(Unix::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(UnixListener::bind(folder.file()).unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(folder.file().exists());
 }
 
 #[test]
 fn the_file_goes_with_the_listener() {
     let folder = Folder::new("goes");
-    drop(Unix::bind(folder.file()).unwrap());
+    drop(UnixListener::bind(folder.file()).unwrap());
     assert!(!folder.file().exists());
 }
 
 #[test]
 fn a_file_that_took_our_place_stays() {
     let folder = Folder::new("stays");
-    let old = Unix::bind(folder.file()).unwrap();
+    let old = UnixListener::bind(folder.file()).unwrap();
     fs::remove_file(folder.file()).unwrap();
-    let _new = Unix::bind(folder.file()).unwrap();
+    let _new = UnixListener::bind(folder.file()).unwrap();
     drop(old);
     Client::connect(folder.file()).unwrap();
 }
@@ -119,7 +119,7 @@ fn a_file_that_took_our_place_stays() {
 #[test]
 fn a_relative_name_is_known_by_where_it_is() {
     let name = format!("quintet-listener-{}.sock", std::process::id());
-    let unix = Unix::bind(&name).unwrap();
+    let unix = UnixListener::bind(&name).unwrap();
     let here = std::env::current_dir().unwrap().join(&name);
     assert_eq!(unix.local_addr().unwrap().path(), Some(here.as_path()));
     drop(unix);
@@ -130,10 +130,10 @@ fn a_relative_name_is_known_by_where_it_is() {
 fn a_folder_that_is_not_there_is_an_error() {
     let folder = Folder::new("missing");
     let path = folder.0.join("no").join("socket");
-    assert_eq!(Unix::bind(path).unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(UnixListener::bind(path).unwrap_err().kind(), ErrorKind::NotFound);
     let long = folder.0.join("x".repeat(200));
-    assert_eq!(Unix::bind(long).unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(Unix::bind_name(UnixName::Unnamed).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(UnixListener::bind(long).unwrap_err().kind(), ErrorKind::InvalidInput);
+    assert_eq!(UnixListener::bind_name(UnixName::Unnamed).unwrap_err().kind(), ErrorKind::InvalidInput);
 }
 
 #[cfg(target_os = "linux")]
@@ -162,7 +162,7 @@ async fn a_plain_tokio_listener_is_a_listener() {
 #[tokio::test]
 async fn tcp_and_unix_are_served_by_one_kind_of_listener() {
     let folder = Folder::new("both");
-    let sockets = [listen("127.0.0.1:0").unwrap(), Socket::from(Unix::bind(folder.file()).unwrap())];
+    let sockets = [listen("127.0.0.1:0").unwrap(), AnyListener::from(UnixListener::bind(folder.file()).unwrap())];
     for mut socket in sockets {
         let _client: Box<dyn std::any::Any> = match socket.local_addr().unwrap() {
             Addr::Tcp(addr) => Box::new(std::net::TcpStream::connect(addr).unwrap()),
@@ -177,15 +177,15 @@ fn the_mode_of_the_file_can_be_chosen() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new("mode");
     let mode = || fs::metadata(folder.file()).unwrap().permissions().mode() & 0o7777;
-    drop(UnixListener::bind(folder.file()).unwrap());
+    drop(std::os::unix::net::UnixListener::bind(folder.file()).unwrap());
     let by_umask = mode();
     // Also wider than the umask, and also in place of a stale file.
     for wanted in [0o600, 0o660, 0o666, 0o777, 0] {
         let options = UnixOptions { mode: Some(wanted), ..UnixOptions::default() };
-        let _unix = Unix::bind_with(folder.file(), &options).unwrap();
+        let _unix = UnixListener::bind_with(folder.file(), &options).unwrap();
         assert_eq!(mode(), wanted);
     }
-    let _unix = Unix::bind_with(folder.file(), &UnixOptions::default()).unwrap();
+    let _unix = UnixListener::bind_with(folder.file(), &UnixOptions::default()).unwrap();
     assert_eq!(mode(), by_umask);
 }
 
@@ -194,7 +194,7 @@ fn a_mode_that_is_none_is_refused_before_anything_is_made() {
     let folder = Folder::new("no-mode");
     for mode in [0o1000, 0o4755, u32::MAX] {
         let options = UnixOptions { mode: Some(mode), ..UnixOptions::default() };
-        assert_eq!(Unix::bind_with(folder.file(), &options).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert_eq!(UnixListener::bind_with(folder.file(), &options).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
 }
@@ -204,7 +204,7 @@ fn a_mode_that_is_none_is_refused_before_anything_is_made() {
 fn the_backlog_can_be_chosen() {
     let folder = Folder::new("backlog");
     let options = UnixOptions { backlog: Some(3), ..UnixOptions::default() };
-    let _unix = Unix::bind_with(folder.file(), &options).unwrap();
+    let _unix = UnixListener::bind_with(folder.file(), &options).unwrap();
     let connect = |_| {
         let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
         client.set_nonblocking(true).unwrap();

@@ -52,9 +52,9 @@ impl CrossOrigin {
         Self::default()
     }
 
-    /// Trusts what comes with this origin, `scheme://host[:port]`, as a browser writes it in `Origin`: in lower case, and
-    /// without the default port. So `https://Example.COM:443` trusts `https://example.com`; Go accepts both and finds the
-    /// first never.
+    /// Trusts what comes with this origin, `scheme://host[:port]`, as a browser writes it in `Origin`: in lower case,
+    /// and without the default port. So `https://Example.COM:443` trusts `https://example.com`; Go accepts both and
+    /// finds the first never.
     ///
     /// # Errors
     /// [`OriginError`] if it is not of that form, and so could never match. Go accepts a user before the host.

@@ -96,12 +96,12 @@ impl<T> Mux<T> {
     /// escapes and without a query. A path that is not [clean](clean_path) leads to a redirect, but for `CONNECT`. Go:
     /// `ServeMux.findHandler`.
     ///
-    /// Hosts are compared as [`canonical_host`](crate::canonical_host) spells them. The port is ignored, but for `CONNECT`,
-    /// for which a pattern with the host and port goes before one with the host.
+    /// Hosts are compared as [`canonical_host`](crate::canonical_host) spells them. The port is ignored, but for
+    /// `CONNECT`, for which a pattern with the host and port goes before one with the host.
     ///
-    /// A `CONNECT` without a path, as all from the wire are, asks for a tunnel. It is for the patterns with that method,
-    /// which see the path `/`: `CONNECT /`, `CONNECT h/`, `CONNECT h:443/`; for no others, and 404 if there are none. Go
-    /// finds no pattern for it.
+    /// A `CONNECT` without a path, as all from the wire are, asks for a tunnel. It is for the patterns with that
+    /// method, which see the path `/`: `CONNECT /`, `CONNECT h/`, `CONNECT h:443/`; for no others, and 404 if there are
+    /// none. Go finds no pattern for it.
     ///
     /// The target `*` of `OPTIONS *` is no path and is answered by whoever asks, before.
     #[must_use]

@@ -65,9 +65,10 @@ pub(crate) fn of_pattern(host: &str, connect: bool) -> Result<(Cow<'_, str>, Opt
     Ok((canonical_name(name), read))
 }
 
-/// The host and port of an origin as a browser writes them: canonical, without the default port of its scheme and without
-/// a dot removed, which browsers keep. `None` if this is no host, or no port, or if a browser would write it otherwise: a
-/// name that ends in a number is an IPv4 address, of which `127.1` and `0x7f.1` are other spellings (URL Standard §3.5).
+/// The host and port of an origin as a browser writes them: canonical, without the default port of its scheme and
+/// without a dot removed, which browsers keep. `None` if this is no host, or no port, or if a browser would write it
+/// otherwise: a name that ends in a number is an IPv4 address, of which `127.1` and `0x7f.1` are other spellings (URL
+/// Standard §3.5).
 pub(crate) fn of_origin(scheme: &str, host: &str) -> Option<String> {
     let (name, port) = split_port(host);
     let port = match port {

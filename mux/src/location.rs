@@ -9,13 +9,14 @@ use crate::{clean::clean_path, escape::is_escaped_well};
 /// A `url` with a scheme or a host stays as it is. Any other is resolved against the directory of `path` and cleaned;
 /// its query and fragment stay. Controls, spaces, backslashes and bytes that are not ASCII are escaped.
 ///
-/// A `url` that names no host leads to none, however a browser reads it: browsers take `\` for `/`, remove tabs and line
-/// ends, and skip slashes before a host.
+/// A `url` that names no host leads to none, however a browser reads it: browsers take `\` for `/`, remove tabs and
+/// line ends, and skip slashes before a host.
 ///
 /// # Spec
 /// RFC 9110 §10.2.2 allows a relative `Location`; the URL Standard says how browsers read one. Go: `http.Redirect`
-/// (server.go:2439), which also cleans a fragment that has no query before it, sends backslashes and spaces as they are, and
-/// leaves a path alone in which an escape is malformed: from there `/\evil.example` and `///evil.example/%zz` leave the site.
+/// (server.go:2439), which also cleans a fragment that has no query before it, sends backslashes and spaces as they
+/// are, and leaves a path alone in which an escape is malformed: from there `/\evil.example` and `///evil.example/%zz`
+/// leave the site.
 #[must_use]
 pub fn redirect_location(path: &str, url: &str) -> String {
     let (target, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
@@ -44,7 +45,8 @@ fn has_host(target: &str) -> bool {
     !authority.rsplit('@').next().unwrap_or("").is_empty()
 }
 
-/// A reference as it is sent: visible ASCII without backslashes. Go escapes what is not ASCII, and with small digits too.
+/// A reference as it is sent: visible ASCII without backslashes. Go escapes what is not ASCII, and with small digits
+/// too.
 pub(crate) fn sendable(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     for byte in url.bytes() {

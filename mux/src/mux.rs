@@ -10,9 +10,9 @@ use crate::{
 
 /// Patterns and their values.
 ///
-/// Of all patterns that match a request one wins: a pattern with the request's host before one without (and one with the
-/// port of a `CONNECT` before both), and among those the one whose set of methods and paths is contained in all others'. That there is always such a one is
-/// checked when patterns are added; the order of adding never matters.
+/// Of all patterns that match a request one wins: a pattern with the request's host before one without (and one with
+/// the port of a `CONNECT` before both), and among those the one whose set of methods and paths is contained in all
+/// others'. That there is always such a one is checked when patterns are added; the order of adding never matters.
 ///
 /// A value is anything: a function, a handler, an upstream of a proxy.
 #[derive(Clone)]

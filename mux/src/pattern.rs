@@ -98,8 +98,8 @@ impl Pattern {
         Some(&*self.inner.method).filter(|method| !method.is_empty())
     }
 
-    /// The host as [`canonical_host`](crate::canonical_host) spells it, with `:port` if the pattern is for a `CONNECT` to
-    /// one port; or none if any host matches.
+    /// The host as [`canonical_host`](crate::canonical_host) spells it, with `:port` if the pattern is for a `CONNECT`
+    /// to one port; or none if any host matches.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         Some(&*self.inner.host).filter(|host| !host.is_empty())

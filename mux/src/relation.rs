@@ -70,8 +70,9 @@ impl fmt::Display for Relation {
 impl Pattern {
     /// How the requests of `self` stand to those of `other`, by method and path.
     ///
-    /// The host is left out, because it never leads to a conflict: a pattern with a host wins over one without, one with
-    /// the port of a `CONNECT` over one without that, and two different hosts never meet. Go: `comparePathsAndMethods`.
+    /// The host is left out, because it never leads to a conflict: a pattern with a host wins over one without, one
+    /// with the port of a `CONNECT` over one without that, and two different hosts never meet. Go:
+    /// `comparePathsAndMethods`.
     #[must_use]
     pub fn relation(&self, other: &Self) -> Relation {
         self.method_relation(other).and(self.path_relation(other))

@@ -22,7 +22,7 @@ fn request_with(line: &str, fields: &str, body: &str) -> Request {
 }
 
 async fn text(mut response: Response) -> String {
-    let body = response.take_body().collect(10_000).await.expect("a short body");
+    let body = response.take_body().to_bytes(10_000).await.expect("a short body");
     String::from_utf8(body.to_vec()).expect("text")
 }
 

@@ -13,7 +13,7 @@ async fn value(pattern: &str, name: &'static str, target: &str) -> Option<String
     });
     let request = Request::parse(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).expect("a request");
     let mut reply = mux.call(request).await;
-    let body = reply.take_body().collect(1000).await.expect("a body");
+    let body = reply.take_body().to_bytes(1000).await.expect("a body");
     reply
         .status()
         .is_success()

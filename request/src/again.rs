@@ -1,7 +1,7 @@
 //! A head much like the one before it, read by comparing.
 //!
-//! Most clients say the same fields with every request: a poller and a health check say the same head, an API client the
-//! same fields under another target. Bytes that are equal mean what they meant, so only what differs is read.
+//! Most clients say the same fields with every request: a poller and a health check say the same head, an API client
+//! the same fields under another target. Bytes that are equal mean what they meant, so only what differs is read.
 
 use crate::{
     Head, Limits, Span, TargetForm, byte,

@@ -56,10 +56,10 @@ impl TryFrom<HeadRef<'_>> for Parts {
 impl TryFrom<&Parts> for Head {
     type Error = HeadError;
 
-    /// Writes the parts as a client would send them and reads that, so that a head made here obeys the same rules
-    /// as one from the wire. Without `Host` the authority of the target is it, and without that `localhost`: a caller in
-    /// the same process, a test for one, leaves out what only a client on the wire must say. HTTP/2 and /3 are written as
-    /// 1.1.
+    /// Writes the parts as a client would send them and reads that, so that a head made here obeys the same rules as
+    /// one from the wire. Without `Host` the authority of the target is it, and without that `localhost`: a caller in
+    /// the same process, a test for one, leaves out what only a client on the wire must say. HTTP/2 and /3 are written
+    /// as 1.1.
     ///
     /// No limit applies: what is in memory was let in by whoever read it, perhaps by limits above the defaults, and a
     /// layer may have added fields.
@@ -153,7 +153,8 @@ mod tests {
         assert!(matches!(bad(two.body(()).unwrap()), HeadError::Framing { .. }));
     }
 
-    /// A server whose limits are above the defaults, or a layer that adds a field to a head that has as many as allowed.
+    /// A server whose limits are above the defaults, or a layer that adds a field to a head that has as many as
+    /// allowed.
     #[test]
     fn parts_that_were_let_in_are_not_refused_for_their_size() {
         let mut request = http::Request::get(format!("/{}", "a".repeat(20_000)));

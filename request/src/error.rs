@@ -64,7 +64,7 @@ pub enum HeadError {
     HostMissing { at: u32 },
     /// `Host` more than once (RFC 9112 §3.2).
     #[error("host is repeated at byte {at}")]
-    HostAgain { at: u32 },
+    DuplicateHost { at: u32 },
     /// `Host` is not `host [":" port]` (RFC 9110 §7.2).
     #[error("host is malformed at byte {at}")]
     Host { at: u32 },
@@ -102,7 +102,7 @@ impl HeadError {
             | Self::TooManyFields { at }
             | Self::TooLong { at }
             | Self::HostMissing { at }
-            | Self::HostAgain { at }
+            | Self::DuplicateHost { at }
             | Self::Host { at }
             | Self::HostDisagrees { at }
             | Self::Framing { at, .. }

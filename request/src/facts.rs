@@ -73,7 +73,7 @@ impl<'a> Facts<'a> {
     #[inline]
     fn note_host(&mut self, value: &'a [u8], name_at: u32, value_at: u32) -> Result<(), HeadError> {
         if self.host.is_some() {
-            return Err(HeadError::HostAgain { at: name_at });
+            return Err(HeadError::DuplicateHost { at: name_at });
         }
         let authority = Authority::read(value).ok_or(HeadError::Host { at: value_at })?;
         self.host = Some((authority, Span { start: value_at, len: Span::offset(value.len()) }));

@@ -50,7 +50,7 @@ pub enum Declared<'a> {
     /// It is there once; the value without whitespace around it.
     Once(&'a [u8]),
     /// It is there twice or more often, with equal values or not; the last of them.
-    Again(&'a [u8]),
+    Repeated(&'a [u8]),
 }
 
 impl<'a> FromIterator<&'a [u8]> for Declared<'a> {
@@ -66,7 +66,7 @@ impl<'a> Declared<'a> {
     pub const fn and(self, value: &'a [u8]) -> Self {
         match self {
             Self::Never => Self::Once(value),
-            Self::Once(_) | Self::Again(_) => Self::Again(value),
+            Self::Once(_) | Self::Repeated(_) => Self::Repeated(value),
         }
     }
 }
@@ -81,7 +81,7 @@ pub enum FramingError {
     Length,
     /// `Content-Length` is there more than once.
     #[error("content-length is repeated")]
-    LengthAgain,
+    DuplicateLength,
     /// `Transfer-Encoding` ends with `chunked`, after a coding that we do not decode (501).
     #[error("transfer-encoding is not chunked alone")]
     Coding,
@@ -90,7 +90,7 @@ pub enum FramingError {
     CodingLast,
     /// `Transfer-Encoding` is there more than once, and ends with `chunked` (501).
     #[error("transfer-encoding is repeated")]
-    CodingAgain,
+    DuplicateCoding,
     /// Both `Content-Length` and `Transfer-Encoding` are there: the classic smuggling request.
     #[error("content-length and transfer-encoding together")]
     LengthAndCoding,
@@ -103,8 +103,10 @@ impl FramingError {
     /// The status to answer: 501 for a coding we do not know and `chunked` after it, else 400.
     pub const fn status(self) -> u16 {
         match self {
-            Self::Coding | Self::CodingAgain => 501,
-            Self::Length | Self::LengthAgain | Self::CodingLast | Self::LengthAndCoding | Self::CodingInHttp10 => 400,
+            Self::Coding | Self::DuplicateCoding => 501,
+            Self::Length | Self::DuplicateLength | Self::CodingLast | Self::LengthAndCoding | Self::CodingInHttp10 => {
+                400
+            }
         }
     }
 }
@@ -129,9 +131,11 @@ pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> 
         Declared::Never => {}
         _ if version == Version::Http10 => return Err(FramingError::CodingInHttp10),
         Declared::Once(value) if value.eq_ignore_ascii_case(b"chunked") => return Ok(Framing::Chunked),
-        Declared::Once(value) | Declared::Again(value) if !ends_chunked(value) => return Err(FramingError::CodingLast),
+        Declared::Once(value) | Declared::Repeated(value) if !ends_chunked(value) => {
+            return Err(FramingError::CodingLast);
+        }
         Declared::Once(_) => return Err(FramingError::Coding),
-        Declared::Again(_) => return Err(FramingError::CodingAgain),
+        Declared::Repeated(_) => return Err(FramingError::DuplicateCoding),
     }
     match length {
         // Step 5: an invalid length is unrecoverable; a repeated one may be merged if equal, or refused: refused.
@@ -140,7 +144,7 @@ pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> 
             Some(length) => Ok(Framing::Length(length)),
             None => Err(FramingError::Length),
         },
-        Declared::Again(_) => Err(FramingError::LengthAgain),
+        Declared::Repeated(_) => Err(FramingError::DuplicateLength),
         // Step 7: a request that declares nothing has no body.
         Declared::Never => Ok(Framing::None),
     }
@@ -212,7 +216,7 @@ mod tests {
     fn a_length_twice_is_refused_equal_or_not() {
         for values in [[&b"3"[..], b"3"], [b"3", b"4"], [b"3", b""]] {
             let declared = values.into_iter().collect();
-            assert_eq!(framing(Version::Http11, declared, Declared::Never), Err(FramingError::LengthAgain));
+            assert_eq!(framing(Version::Http11, declared, Declared::Never), Err(FramingError::DuplicateLength));
         }
     }
 
@@ -227,7 +231,7 @@ mod tests {
         }
         let twice = [&b"chunked"[..], b"chunked"].into_iter().collect();
         let error = framing(Version::Http11, Declared::Never, twice).unwrap_err();
-        assert_eq!((error, error.status()), (FramingError::CodingAgain, 501));
+        assert_eq!((error, error.status()), (FramingError::DuplicateCoding, 501));
     }
 
     #[test]
@@ -258,9 +262,9 @@ mod tests {
             (&["chunked", "gzip"][..], FramingError::CodingLast, 400),
             (&["chunked", ""], FramingError::CodingLast, 400),
             (&["gzip", "chunked", "identity"], FramingError::CodingLast, 400),
-            (&["gzip", "chunked"], FramingError::CodingAgain, 501),
-            (&["", "chunked"], FramingError::CodingAgain, 501),
-            (&["chunked", "gzip, chunked"], FramingError::CodingAgain, 501),
+            (&["gzip", "chunked"], FramingError::DuplicateCoding, 501),
+            (&["", "chunked"], FramingError::DuplicateCoding, 501),
+            (&["chunked", "gzip, chunked"], FramingError::DuplicateCoding, 501),
         ] {
             let declared = lines.iter().map(|line| line.as_bytes()).collect();
             let refused = framing(Version::Http11, Declared::Never, declared).unwrap_err();
@@ -273,9 +277,9 @@ mod tests {
         for (length, coding) in [
             (Declared::Once(b"3"), CHUNKED),
             (Declared::Once(b"x"), CHUNKED),
-            (Declared::Again(b"3"), CHUNKED),
+            (Declared::Repeated(b"3"), CHUNKED),
             (Declared::Once(b"3"), Declared::Once(b"identity")),
-            (Declared::Once(b"0"), Declared::Again(b"gzip")),
+            (Declared::Once(b"0"), Declared::Repeated(b"gzip")),
         ] {
             for version in [Version::Http10, Version::Http11] {
                 let error = framing(version, length, coding).unwrap_err();
@@ -286,7 +290,7 @@ mod tests {
 
     #[test]
     fn http_1_0_has_no_codings() {
-        for coding in [CHUNKED, Declared::Once(b"gzip"), Declared::Again(b"chunked")] {
+        for coding in [CHUNKED, Declared::Once(b"gzip"), Declared::Repeated(b"chunked")] {
             let error = framing(Version::Http10, Declared::Never, coding).unwrap_err();
             assert_eq!((error, error.status()), (FramingError::CodingInHttp10, 400));
         }

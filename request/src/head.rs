@@ -69,8 +69,8 @@ impl<'a> HeadRef<'a> {
         }
     }
 
-    /// The path of the target, with its escapes. The same as `target().path()`, but does not look at the rest. The query is
-    /// `target().query()`.
+    /// The path of the target, with its escapes. The same as `target().path()`, but does not look at the rest. The
+    /// query is `target().query()`.
     #[inline]
     pub fn path(self) -> &'a str {
         let path = self.index.layout.path;

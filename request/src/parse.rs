@@ -1,8 +1,9 @@
 //! One request head at the start of some bytes, or not yet, or never.
 //!
 //! Where RFC 9112 and Go agree, so do we; where RFC 9112 lets a server refuse, we refuse. How long a body is has a
-//! table of its own in `framing.rs`, and chunks in `chunked.rs`. Each row has a test in `tests/head.rs`, and what it says
-//! of Go is compared with what a Go server answered, where that was recorded (`go_tables.rs` in the server's tests).
+//! table of its own in `framing.rs`, and chunks in `chunked.rs`. Each row has a test in `tests/head.rs`, and what it
+//! says of Go is compared with what a Go server answered, where that was recorded (`go_tables.rs` in the server's
+//! tests).
 //!
 //! | input | RFC | Go 1.27 | Quintet |
 //! |---|---|---|---|

@@ -88,9 +88,9 @@ pub struct Target<'a> {
 impl<'a> Target<'a> {
     /// Reads a whole target of a request with `method`.
     ///
-    /// Shape: `/path?query`, `http://host/path?query`, `host:port` for CONNECT, `*` for OPTIONS. Escapes in the path are
-    /// two hexadecimal digits; those in the query are not looked at; bytes that RFC 3986 wants escaped but browsers send bare are taken where they cannot be
-    /// mistaken: ``[ ] | ^`` anywhere, ``{ } \ ` `` in the query.
+    /// Shape: `/path?query`, `http://host/path?query`, `host:port` for CONNECT, `*` for OPTIONS. Escapes in the path
+    /// are two hexadecimal digits; those in the query are not looked at; bytes that RFC 3986 wants escaped but browsers
+    /// send bare are taken where they cannot be mistaken: ``[ ] | ^`` anywhere, ``{ } \ ` `` in the query.
     ///
     /// # Errors
     /// [`TargetError`] (400).
@@ -131,8 +131,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What follows the first `?`, as it was sent: `Some("")` for a lone `?`. Its escapes were not checked; read it with
-    /// [`Form`](crate::Form), which does.
+    /// What follows the first `?`, as it was sent: `Some("")` for a lone `?`. Its escapes were not checked; read it
+    /// with [`Form`](crate::Form), which does.
     pub fn query(&self) -> Option<&'a str> {
         self.layout.query.map(|query| query.str(self.raw))
     }

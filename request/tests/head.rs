@@ -341,7 +341,7 @@ mod rfc9112_3_2_host {
         for version in ["HTTP/1.0", "HTTP/1.1"] {
             for second in ["Host: a", "host: a", "HOST: b", "Host:"] {
                 let error = refused(format!("GET / {version}\r\nHost: a\r\n{second}\r\n\r\n"));
-                assert_eq!(error, HeadError::HostAgain { at: 25 }, "{version} {second}");
+                assert_eq!(error, HeadError::DuplicateHost { at: 25 }, "{version} {second}");
             }
         }
     }
@@ -585,14 +585,19 @@ mod rfc9112_6_framing {
         for (version, fields, why, at) in [
             ("HTTP/1.1", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", FramingError::LengthAndCoding, 64),
             ("HTTP/1.1", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", FramingError::LengthAndCoding, 70),
-            ("HTTP/1.1", "Content-Length: 3\r\ncontent-length: 3\r\n", FramingError::LengthAgain, 61),
+            ("HTTP/1.1", "Content-Length: 3\r\ncontent-length: 3\r\n", FramingError::DuplicateLength, 61),
             ("HTTP/1.1", "Content-Length: 3, 3\r\n", FramingError::Length, 42),
             ("HTTP/1.1", "Transfer-Encoding: gzip, chunked\r\n", FramingError::Coding, 45),
             ("HTTP/1.1", "Transfer-Encoding: chunked, gzip\r\n", FramingError::CodingLast, 45),
             ("HTTP/1.1", "Transfer-Encoding: gzip\r\n", FramingError::CodingLast, 45),
             ("HTTP/1.1", "Transfer-Encoding:\r\n", FramingError::CodingLast, 44),
             ("HTTP/1.1", "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", FramingError::CodingLast, 73),
-            ("HTTP/1.1", "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n", FramingError::CodingAgain, 73),
+            (
+                "HTTP/1.1",
+                "Transfer-Encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+                FramingError::DuplicateCoding,
+                73,
+            ),
             ("HTTP/1.0", "Transfer-Encoding: chunked\r\n", FramingError::CodingInHttp10, 45),
         ] {
             let error = refused(post(version, fields));

@@ -6,7 +6,7 @@
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Context, task::Waker, time::Duration};
 
 use http_body::Body as _;
-use quintet_conn::{Conns, Deadlines, Wire};
+use quintet_conn::{Connections, Timeouts, Wire};
 use quintet_request::{Body, BodyError, Limits, Requests, Reuse, Unread};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split},
@@ -24,11 +24,11 @@ const UNREAD: u64 = 256 * 1024;
 fn pair(counted: bool) -> (DuplexStream, Requests<DuplexStream>) {
     let (client, server) = duplex(1000);
     let wire = if counted {
-        let (conns, sweeper) = Conns::new(Deadlines::none(), None, None);
+        let (connections, sweeper) = Connections::new(Timeouts::none(), None, None);
         tokio::spawn(sweeper);
-        let (link, wire) = conns.admit(server, "192.0.2.1:1".parse().unwrap()).split();
+        let (connection, wire) = connections.admit(server, "192.0.2.1:1".parse().unwrap());
         tokio::spawn(async move {
-            let _link = link;
+            let _connection = connection;
             std::future::pending::<()>().await;
         });
         wire
@@ -121,7 +121,7 @@ async fn a_body_dropped_while_it_is_polled_leaves_the_client_watched() {
     let (mut client, mut requests) = pair(true);
     client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n").await.unwrap();
     let mut request = requests.next().await.unwrap().unwrap();
-    let link = Arc::clone(request.link().unwrap());
+    let connection = Arc::clone(request.connection().unwrap());
     let mut body: Body = std::mem::take(request.body_mut());
     let watching = tokio::spawn(async move { poll_fn(|cx| requests.poll_watch(cx)).await });
     yield_now().await;
@@ -130,7 +130,7 @@ async fn a_body_dropped_while_it_is_polled_leaves_the_client_watched() {
     reading.abort();
     assert!(reading.await.unwrap_err().is_cancelled());
     drop(client);
-    timeout(Duration::from_secs(3600), link.cancelled()).await.expect("the client has left and was told of");
+    timeout(Duration::from_secs(3600), connection.disconnected()).await.expect("the client has left and was told of");
     watching.abort();
 }
 

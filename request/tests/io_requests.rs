@@ -77,13 +77,13 @@ async fn requests_follow_one_another_whatever_becomes_of_their_bodies() {
         assert_eq!(request.path(), "/chunked");
         match n {
             0 => drop(request),
-            1 => assert_eq!(request.collect(10).await.unwrap(), ""),
+            1 => assert_eq!(request.to_bytes(10).await.unwrap(), ""),
             _ => assert_eq!(request.body_mut().chunk().await.unwrap().unwrap(), "x"),
         }
         assert_eq!(requests.settle(1000).await.unwrap(), Reuse::Yes);
         let mut request = requests.next().await.unwrap().unwrap();
         assert_eq!((request.path(), requests.unread(1000)), ("/length", Unread::Nothing));
-        assert_eq!(request.collect(10).await.unwrap(), "12345");
+        assert_eq!(request.to_bytes(10).await.unwrap(), "12345");
         assert_eq!(requests.settle(1000).await.unwrap(), Reuse::Yes);
     }
     drop(client);
@@ -190,7 +190,7 @@ async fn what_ends_a_connection_says_what_to_answer() {
     let (client, mut requests) = pair();
     drop(client);
     assert!(matches!(requests.next().await, Ok(None)));
-    assert_eq!(RequestsError::Late.status(), Some(408));
+    assert_eq!(RequestsError::TimedOut.status(), Some(408));
 }
 
 #[tokio::test]
@@ -204,7 +204,7 @@ async fn waiting_for_a_request_can_be_given_up_at_any_byte() {
     }
     client.write_all(&request[head - 1..]).await.unwrap();
     let mut request = requests.next().await.unwrap().unwrap();
-    assert_eq!(request.collect(3).await.unwrap(), "abc");
+    assert_eq!(request.to_bytes(3).await.unwrap(), "abc");
 }
 
 /// Heads that are wrong and not whole: the status that they have at once when they come in one piece.

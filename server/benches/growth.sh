@@ -2,7 +2,7 @@
 # How the cost of a request grows: user instructions by callgrind, memory by the kernel's own count. Needs valgrind.
 #
 #     server/benches/growth.sh            # all tables as Markdown, about ten minutes
-#     server/benches/growth.sh routes     # one of: conns routes fields again bodies drip threads
+#     server/benches/growth.sh routes     # one of: connections routes fields again bodies drip threads
 #
 # Instructions are the difference of two runs that differ in their number of requests alone: starting up, connecting and
 # ending cancel out.
@@ -67,7 +67,7 @@ row() {
     echo
 }
 
-conns() {
+connections() {
     if [ "$(ulimit -n)" -lt 10200 ]; then
         echo "ten thousand connections need as many descriptors: ulimit -n 20000" >&2
         exit 1
@@ -75,7 +75,7 @@ conns() {
     row "active connections" "instructions a request"
     row "--:" "--:"
     for n in 64 1000 10000; do
-        cost=$(each 20000 60000 '' --conns $n)
+        cost=$(each 20000 60000 '' --connections $n)
         row $n "$cost"
     done
 }
@@ -127,7 +127,7 @@ drip() {
     # What the client sends: 50 bytes of request line and host, and 60 for each further field.
     for n in 4 16 64; do
         bytes=$((50 + 60 * (n - 1)))
-        cost=$(each 8 24 '' --conns 8 --fields $n --differ field --drip 1)
+        cost=$(each 8 24 '' --connections 8 --fields $n --differ field --drip 1)
         row $bytes $((cost / bytes))
     done
 }
@@ -136,14 +136,14 @@ threads() {
     row "threads" "instructions a request" "pipelined, sixteen"
     row "--:" "--:" "--:"
     for n in 1 2; do
-        single=$(each 20000 60000 "--threads $n" --conns 64)
-        pipelined=$(each 40000 200000 "--threads $n" --conns 64 --depth 16)
+        single=$(each 20000 60000 "--threads $n" --connections 64)
+        pipelined=$(each 40000 200000 "--threads $n" --connections 64 --depth 16)
         row $n "$single" "$pipelined"
     done
 }
 
 # Each table in a shell of its own, with which its servers end.
-for table in ${*:-conns routes fields again bodies drip threads}; do
+for table in ${*:-connections routes fields again bodies drip threads}; do
     echo
     ($table)
 done

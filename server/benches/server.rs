@@ -10,13 +10,13 @@
 //! | rival | what it does |
 //! |---|---|
 //! | bare tokio | looks for the end of each head and writes what is prepared: what a reply costs at the least |
-//! | hyper | its HTTP/1 connection with `pipeline_flush(true)`, without a timer, hence without deadlines |
+//! | hyper | its HTTP/1 connection with `pipeline_flush(true)`, without a timer, hence without timeouts |
 //! | axum | a `Router` on the same connection, which spends less than `axum::serve` and flushes a pipeline at once |
-//! | quintet | `Server::new(ServeMux)` with the limits and deadlines it comes with |
+//! | quintet | `Server::new(ServeMux)` with the limits and timeouts it comes with |
 //!
 //! All accept from the same listener, have the same routes and send the same bodies and types; the client does the same
-//! work for each and looks at every status. It sends one head again and again, as a benchmark does, which quintet reads by
-//! comparing; "a GET, unlike the last" has other fields each time.
+//! work for each and looks at every status. It sends one head again and again, as a benchmark does, which quintet reads
+//! by comparing; "a GET, unlike the last" has other fields each time.
 
 use std::{
     convert::Infallible,
@@ -40,7 +40,7 @@ use http_body_util::{Either, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use memchr::memmem;
-use quintet_server::{Body, Listener, Request, Response, ServeMux, Server, Stream, Tcp, TcpOptions};
+use quintet_server::{Body, Listener, Request, Response, ServeMux, Server, Stream, TcpListener, TcpOptions};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     net::TcpStream,
@@ -68,10 +68,10 @@ struct Loopback(SocketAddr);
 
 impl Medium for Loopback {
     const NAME: &'static str = "tcp";
-    type Listener = Tcp;
+    type Listener = TcpListener;
 
-    fn open() -> (Tcp, Self) {
-        let listener = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).expect("a free port");
+    fn open() -> (TcpListener, Self) {
+        let listener = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).expect("a free port");
         let addr = SocketAddr::from(([127, 0, 0, 1], listener.port()));
         (listener, Loopback(addr))
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::{Link, WireError};
+use quintet_conn::{Connection, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Handler, Response};
 use quintet_request::{Request, Requests};
@@ -17,14 +17,14 @@ use quintet_request::{Request, Requests};
 use crate::{config::Panicked, observe::discard, server::Shared};
 
 /// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
-/// the connection was cut.
+/// the connection was aborted.
 ///
-/// While the handler waits, what is to be sent is sent and the client is watched. If it goes away the request is
-/// [cancelled](quintet_request::Request::cancelled), and the handler goes on.
+/// While the handler waits, what is to be sent is sent and the client is watched. If it goes away
+/// [`Request::disconnected`](quintet_request::Request::disconnected) resolves, and the handler goes on.
 #[inline]
 pub(crate) async fn call<H: Handler, S: Stream>(
     server: &Shared<H>,
-    link: &Link,
+    connection: &Connection,
     request: Request,
     requests: &mut Requests<S>,
 ) -> Option<Response> {
@@ -33,14 +33,14 @@ pub(crate) async fn call<H: Handler, S: Stream>(
     }
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
         Ok(future) => future,
-        Err(payload) => return Some(panicked(server, link, payload)),
+        Err(payload) => return Some(panicked(server, connection, payload)),
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
-        Ok(Poll::Pending) => watch(link, requests, &mut client, cx).map(|()| None),
-        Err(payload) => Poll::Ready(Some(panicked(server, link, payload))),
+        Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| None),
+        Err(payload) => Poll::Ready(Some(panicked(server, connection, payload))),
     })
     .await
 }
@@ -51,32 +51,37 @@ enum Client {
     Gone,
 }
 
-/// Ready if the connection was cut.
+/// Ready if the connection was aborted.
 #[cold]
-fn watch<S: Stream>(link: &Link, requests: &mut Requests<S>, client: &mut Client, cx: &mut Context<'_>) -> Poll<()> {
+fn watch<S: Stream>(
+    connection: &Connection,
+    requests: &mut Requests<S>,
+    client: &mut Client,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
     if let Client::Here = client {
         match requests.poll_watch(cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(WireError::Cut) => return Poll::Ready(()),
+            Poll::Ready(WireError::Aborted) => return Poll::Ready(()),
             Poll::Ready(_) => {
                 *client = Client::Gone;
-                link.cancel();
+                connection.cancel();
             }
         }
     }
-    if link.conns().is_cut() { Poll::Ready(()) } else { Poll::Pending }
+    if connection.connections().is_aborted() { Poll::Ready(()) } else { Poll::Pending }
 }
 
 /// Reports a panic; the response to it.
 #[cold]
-pub(crate) fn panicked<H>(server: &Shared<H>, link: &Link, payload: Box<dyn Any + Send>) -> Response {
+pub(crate) fn panicked<H>(server: &Shared<H>, connection: &Connection, payload: Box<dyn Any + Send>) -> Response {
     let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (None, Some(text)) => text.as_str(),
         (None, None) => "not text",
     };
-    let request = Request::dropped_by_panic(link);
-    server.observer.panicked(&Panicked { link, message, request: request.as_deref() });
+    let request = Request::dropped_by_panic(connection);
+    server.observer.panicked(&Panicked { connection, message, request: request.as_deref() });
     discard(payload);
     Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error").with_header("connection", "close")
 }

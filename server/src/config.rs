@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use quintet_conn::{Deadlines, Link, State};
+use quintet_conn::{Connection, State, Timeouts};
 use quintet_listener::AcceptError;
 use quintet_mux::{FieldError, Response};
 use quintet_request::{Limits, RequestsError};
@@ -11,29 +11,29 @@ use quintet_request::{Limits, RequestsError};
 ///
 /// # Example
 /// ```
-/// use quintet_server::{Config, Deadlines, Limits, Server};
+/// use quintet_server::{Config, Limits, Server, Timeouts};
 /// use std::time::Duration;
 ///
 /// let config = Config {
 ///     limits: Limits { target: 2048, ..Limits::default() },
-///     deadlines: Deadlines { idle: Duration::from_secs(15), ..Deadlines::default() },
+///     timeouts: Timeouts { idle: Duration::from_secs(15), ..Timeouts::default() },
 ///     max_requests: 1000,
 ///     ..Config::default()
 /// };
-/// let server = Server::with(async |_| "hello\n", config);
+/// let server = Server::with_config(async |_| "hello\n", config);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     /// How much of a client's words is read: sizes and counts.
     pub limits: Limits,
     /// How long a client may take, in each way of being slow.
-    pub deadlines: Deadlines,
+    pub timeouts: Timeouts,
     /// A body that the handler left is read and thrown away up to this many bytes (256 KiB), so that the connection can
     /// be used again; if more is to come, the connection ends with the reply. Go: `maxPostHandlerReadBytes`.
-    pub unread: u64,
+    pub max_drain_bytes: u64,
     /// How many bytes of a client that is still sending are read and ignored after a final answer, so that the answer
-    /// arrives: 64 MiB, within [`Deadlines::linger`].
-    pub linger: u64,
+    /// arrives: 64 MiB, within [`Timeouts::linger`].
+    pub max_linger_bytes: u64,
     /// The most requests on one connection; the last reply says `Connection: close`. No limit by default.
     pub max_requests: u64,
     /// The greatest age of a connection; the reply after it says `Connection: close`. No limit by default.
@@ -49,9 +49,9 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             limits: Limits::default(),
-            deadlines: Deadlines::default(),
-            unread: 256 * 1024,
-            linger: 64 << 20,
+            timeouts: Timeouts::default(),
+            max_drain_bytes: 256 * 1024,
+            max_linger_bytes: 64 << 20,
             max_requests: u64::MAX,
             max_age: Duration::MAX,
             pass_options_star: false,
@@ -60,28 +60,28 @@ impl Default for Config {
     }
 }
 
-/// Functions that are told of what happens. Without one nothing happens, except that panics, accept errors and fields that
-/// cannot be sent are written to standard error, a line each.
+/// Functions that are told of what happens. Without one nothing happens, except that panics, accept errors and fields
+/// that cannot be sent are written to standard error, a line each.
 ///
 /// A hook only observes: a panic in one is caught and counted in
-/// [`Server::hook_failures`](crate::Server::hook_failures), and the server goes on as if the hook were not set. The same
-/// holds for a line that cannot be written. A hook runs in the task of the connection or of the accept loop, so one that
-/// blocks holds up whatever else that thread serves.
+/// [`Server::hook_failures`](crate::Server::hook_failures), and the server goes on as if the hook were not set. The
+/// same holds for a line that cannot be written. A hook runs in the task of the connection or of the accept loop, so
+/// one that blocks holds up whatever else that thread serves.
 #[derive(Clone, Default)]
 #[expect(clippy::type_complexity, reason = "a reader wants to see what a hook is given, not a name for it")]
 pub struct Hooks {
     /// A connection moved from a state to a state; a new one is moved from [`State::New`] to itself. Go:
     /// `Server.ConnState`.
-    pub state: Option<Arc<dyn Fn(&Link, State, State) + Send + Sync>>,
+    pub state: Option<Arc<dyn Fn(&Connection, State, State) + Send + Sync>>,
     /// A client was refused before a handler was asked. The reply that is returned, if any, is sent in place of the
     /// plain one, under the rules of a handler's reply: its status may be any final one, its body may be streamed, and
     /// a client that sent HEAD gets none. It cannot take the connection over, which closes.
     pub refused: Option<Arc<dyn Fn(&Refused<'_>) -> Option<Response> + Send + Sync>>,
-    /// A handler panicked, or what it took a connection over for; the client is answered 500 if it was not answered yet,
-    /// and the connection closes.
+    /// A handler panicked, or what it took a connection over for; the client is answered 500 if it was not answered
+    /// yet, and the connection closes.
     pub panicked: Option<Arc<dyn Fn(&Panicked<'_>) + Send + Sync>>,
     /// A handler's reply had a field that cannot be sent, and is sent as a 500.
-    pub field_error: Option<Arc<dyn Fn(&Link, &FieldError) + Send + Sync>>,
+    pub field_error: Option<Arc<dyn Fn(&Connection, &FieldError) + Send + Sync>>,
     /// A connection could not be accepted and will be tried again; at most once a second.
     pub accept_error: Option<Arc<dyn Fn(&AcceptError<'_>) + Send + Sync>>,
 }
@@ -91,7 +91,7 @@ pub struct Hooks {
 #[non_exhaustive]
 pub struct Refused<'a> {
     /// The connection.
-    pub link: &'a Link,
+    pub connection: &'a Connection,
     /// Why.
     pub error: &'a RequestsError,
     /// What it is answered: 400, 408, 414, 417, 431, 501 or 505.
@@ -103,7 +103,7 @@ pub struct Refused<'a> {
 #[non_exhaustive]
 pub struct Panicked<'a> {
     /// The connection.
-    pub link: &'a Link,
+    pub connection: &'a Connection,
     /// What was said: the payload, if it is text.
     pub message: &'a str,
     /// The method and the target of the request, unless the handler had dropped it before.

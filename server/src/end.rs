@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::{Link, State};
+use quintet_conn::{Connection, State};
 use quintet_listener::{Abortable, Stream};
 use quintet_mux::{Response, Upgrade, Upgraded};
 use quintet_request::{Requests, RequestsError};
@@ -21,37 +21,38 @@ use crate::{
     server::Shared,
 };
 
-/// Closes a connection after its last reply, in order: says that nothing more comes (FIN) and reads until the client says
-/// the same, for up to [`Deadlines::linger`](crate::Deadlines::linger) and [`Config::linger`](crate::Config::linger).
+/// Closes a connection after its last reply, in order: says that nothing more comes (FIN) and reads until the client
+/// says the same, for up to [`Timeouts::linger`](crate::Timeouts::linger) and
+/// [`Config::max_linger_bytes`](crate::Config::max_linger_bytes).
 ///
 /// What the client has still sent would otherwise make the kernel reset the connection, and a reset can take away the
 /// reply before the client has read it. It may be on its way however little was asked for: an empty line behind a body,
-/// the next request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it left
-/// a body unread (`closeWriteAndWait`).
+/// the next request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it
+/// left a body unread (`closeWriteAndWait`).
 pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>) {
     let wire = requests.reclaim();
     // A client that has sent all it will send cannot be answered by a reset.
     if wire.flush().await.is_ok() && !wire.is_ended() {
-        let _ = Box::pin(wire.linger(server.config.linger)).await;
+        let _ = Box::pin(wire.linger(server.config.max_linger_bytes)).await;
     }
 }
 
 /// Answers a client that is refused, and closes. Go: the error replies of `(*conn).serve`.
 pub(crate) async fn refuse<H, S: Stream>(
     server: &Shared<H>,
-    link: &Link,
+    connection: &Connection,
     mut requests: Requests<S>,
     error: RequestsError,
 ) {
     let Some(status) = error.status() else { return };
-    let own = server.observer.refused(&Refused { link, error: &error, status });
+    let own = server.observer.refused(&Refused { connection, error: &error, status });
     let mut response = own.unwrap_or_else(|| plain(status, &error));
     if response.take_upgrade().is_some() {
         response = plain(status, &error); // what follows is no request, and nothing else either
     }
     let exchange = Exchange::refused(requests.wire().input.filled());
-    if let Written::Begun(begun) = write(server, link, &mut requests, exchange, response) {
-        match finish(server, link, &mut requests, *begun).await {
+    if let Written::Begun(begun) = write(server, connection, &mut requests, exchange, response) {
+        match finish(server, connection, &mut requests, *begun).await {
             Ok(Replied::Done(_)) => {}
             Ok(Replied::Upgrade(_)) | Err(_) => return,
         }
@@ -65,7 +66,12 @@ fn plain(status: u16, error: &RequestsError) -> Response {
 }
 
 /// Hands a connection over, and keeps it counted until whoever has it is done. Go: `(*conn).hijackLocked`.
-pub(crate) async fn hijack<H, S: Stream>(server: &Shared<H>, link: &Link, requests: Requests<S>, upgrade: Upgrade) {
+pub(crate) async fn hijack<H, S: Stream>(
+    server: &Shared<H>,
+    connection: &Connection,
+    requests: Requests<S>,
+    upgrade: Upgrade,
+) {
     let mut wire = requests.into_wire();
     if wire.flush().await.is_err() {
         return;
@@ -75,18 +81,18 @@ pub(crate) async fn hijack<H, S: Stream>(server: &Shared<H>, link: &Link, reques
     if wire.check().is_err() {
         return;
     }
-    link.set_state(State::Hijacked);
+    connection.set_state(State::Hijacked);
     let (io, mut input, _) = wire.into_parts();
     let (io, handle) = Abortable::new(io);
     let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| other.as_mut().poll(cx))) {
-        Ok(Poll::Pending) if link.conns().is_cut() => {
+        Ok(Poll::Pending) if connection.connections().is_aborted() => {
             handle.abort(); // dropped in the middle of what it was saying
             Poll::Ready(())
         }
         Ok(polled) => polled,
         Err(payload) => {
-            panicked(server, link, payload);
+            panicked(server, connection, payload);
             Poll::Ready(())
         }
     })

@@ -6,8 +6,8 @@
 //! others run after [`REQUESTS`] requests, [`PIECES`] pieces of a body, or [`SPAN`] of time.
 //!
 //! Reading a clock for each request would cost more than the rule is worth: it is read after [`FIRST`] units without a
-//! wait, which few connections ever have, and then after every [`STEP`]. Where a turn was over by its time, each unit of
-//! the next ones is timed.
+//! wait, which few connections ever have, and then after every [`STEP`]. Where a turn was over by its time, each unit
+//! of the next ones is timed.
 
 use std::{
     future::poll_fn,

@@ -25,18 +25,18 @@ mod tower;
 pub use config::{Config, Hooks, Panicked, Refused};
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
 pub use observe::HookFailures;
-pub use server::{Report, ServeError, Server};
+pub use server::{ServeError, Server, ShutdownReport};
 pub use sniff::sniff;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, TowerHandler};
 
-pub use quintet_conn::{Counts, Deadlines, Link, State};
+pub use quintet_conn::{Connection, Counts, State, Timeouts};
 pub use quintet_listener::{
-    AcceptError, Addr, Class, Freed, Health, KeepAlive, Limit, Listener, Permits, Retry, Stream, Tcp, TcpOptions,
-    listen, reuse_port,
+    AcceptError, AcceptErrorKind, Addr, FdReleased, Health, KeepAlive, Limit, Listener, Permits, Retry, Stream,
+    TcpListener, TcpOptions, listen, reuse_port,
 };
 #[cfg(unix)]
-pub use quintet_listener::{Unix, UnixOptions};
+pub use quintet_listener::{UnixListener, UnixOptions};
 pub use quintet_mux::{
     Allow, BoxHandler, ContentType, CrossOrigin, CrossOriginProtection, FieldError, Handler, Html, InsertError,
     IntoHeaders, IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded, allow_query_semicolons, error, max_bytes,

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use quintet_conn::{Link, StateHook};
+use quintet_conn::{Connection, StateHook};
 use quintet_listener::AcceptError;
 use quintet_mux::{FieldError, Response};
 
@@ -50,8 +50,8 @@ impl Observer {
     pub(crate) fn state_hook(self: &Arc<Self>) -> Option<StateHook> {
         let hook = self.hooks.state.clone()?;
         let observer = Arc::clone(self);
-        Some(Box::new(move |link, from, to| {
-            observer.call(|| hook(link, from, to));
+        Some(Box::new(move |connection, from, to| {
+            observer.call(|| hook(connection, from, to));
         }))
     }
 
@@ -66,7 +66,7 @@ impl Observer {
             Some(hook) => drop(self.call(|| hook(panicked))),
             None => self.log(format_args!(
                 "panic serving {} ({}): {}",
-                panicked.link.peer(),
+                panicked.connection.peer_addr(),
                 panicked.request.unwrap_or("request dropped"),
                 panicked.message
             )),
@@ -74,10 +74,10 @@ impl Observer {
     }
 
     #[cold]
-    pub(crate) fn field_error(&self, link: &Link, error: &FieldError) {
+    pub(crate) fn field_error(&self, connection: &Connection, error: &FieldError) {
         match &self.hooks.field_error {
-            Some(hook) => drop(self.call(|| hook(link, error))),
-            None => self.log(format_args!("reply to {} is a 500: {error}", link.peer())),
+            Some(hook) => drop(self.call(|| hook(connection, error))),
+            None => self.log(format_args!("reply to {} is a 500: {error}", connection.peer_addr())),
         }
     }
 

@@ -9,7 +9,7 @@ use quintet_listener::{Listener, reuse_port};
 use quintet_mux::Handler;
 use tokio::runtime::Builder;
 
-use crate::server::{PATIENCE, ServeError, Server};
+use crate::server::{GRACE_PERIOD, ServeError, Server};
 
 impl<H: Handler> Server<H> {
     /// Serves an address with `threads` threads, each with a runtime and a listener of its own, until the server is
@@ -18,8 +18,8 @@ impl<H: Handler> Server<H> {
     ///
     /// # Errors
     /// [`ServeError::Closed`] if the server was shut down before, and then nothing is listened on;
-    /// [`ServeError::Listen`] if the address cannot be listened on; else the first error of a thread, at which the others
-    /// are shut down.
+    /// [`ServeError::Listen`] if the address cannot be listened on; else the first error of a thread, at which the
+    /// others are shut down.
     pub fn serve_per_core(&self, addr: &str, threads: NonZeroUsize) -> Result<(), ServeError> {
         let failed = |source| ServeError::Listen { addr: addr.to_owned(), source };
         self.shared.check_open()?;
@@ -62,7 +62,7 @@ impl<H: Handler> Server<H> {
             Ok(()) => self.drained().await,
             Err(ServeError::Closed) => {} // somebody shuts it down already, and knows how patient to be
             // Nobody wants to find out later that a part of the machine stands idle.
-            Err(_) => drop(self.shutdown(PATIENCE).await),
+            Err(_) => drop(self.shutdown(GRACE_PERIOD).await),
         }
         served
     }
@@ -92,7 +92,7 @@ fn together(ends: impl Iterator<Item = Result<(), ServeError>>) -> Result<(), Se
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quintet_listener::{Addr, Tcp, TcpOptions};
+    use quintet_listener::{Addr, TcpListener, TcpOptions};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpStream,
@@ -102,7 +102,7 @@ mod tests {
     enum Either {
         Panics,
         Broken,
-        Whole(Tcp),
+        Whole(TcpListener),
     }
 
     impl Listener for Either {
@@ -122,12 +122,12 @@ mod tests {
     #[test]
     fn who_comes_late_to_a_shutdown_does_not_hasten_it() {
         let server = Server::new(async |_| {
-            tokio::time::sleep(PATIENCE * 2).await;
+            tokio::time::sleep(GRACE_PERIOD * 2).await;
             "late\n"
         });
         let runtime = Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let listener = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
             let mut client = TcpStream::connect(listener.local_addr().unwrap().tcp().unwrap()).await.unwrap();
             let first = server.clone();
             tokio::spawn(async move { first.serve(listener).await });
@@ -136,9 +136,9 @@ mod tests {
                 tokio::task::yield_now().await;
             }
             let stopping = server.clone();
-            let shutdown = tokio::spawn(async move { stopping.shutdown(PATIENCE * 4).await });
+            let shutdown = tokio::spawn(async move { stopping.shutdown(GRACE_PERIOD * 4).await });
             tokio::task::yield_now().await;
-            let late = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+            let late = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
             assert!(matches!(server.serve_alone(late).await, Err(ServeError::Closed)));
             let mut reply = String::new();
             client.read_to_string(&mut reply).await.unwrap();

@@ -1,13 +1,13 @@
 //! Making room for new clients when descriptors or permits have run out.
 //!
 //! A client that has nothing to ask keeps a connection that another one waits for. So the connections that have been
-//! idle for longest are ended, over all accept loops (of the own alone if a `Limit` of its own is reached): each is first [retired](quintet_conn::Link::retire), in case a
-//! request is on its way, and closed after [`GRACE`] if none came. nginx does the same at `worker_connections`; Go lets
-//! the new client wait.
+//! idle for longest are ended, over all accept loops (of the own alone if a `Limit` of its own is reached): each is
+//! first [retired](quintet_conn::Connection::retire), in case a request is on its way, and closed after [`GRACE`] if
+//! none came. nginx does the same at `worker_connections`; Go lets the new client wait.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use quintet_conn::Conns;
+use quintet_conn::Connections;
 use quintet_listener::Pressure;
 use tokio::time::{Instant, sleep};
 
@@ -39,16 +39,16 @@ impl Batch {
 impl<H> Shared<H> {
     /// Ends the connections that have been idle for longest, as long as this pressure lasts and whenever it comes back.
     /// `own` are those of the listener under pressure.
-    pub(crate) async fn relieve(&self, pressure: Pressure, own: Arc<Conns>) -> Infallible {
+    pub(crate) async fn relieve(&self, pressure: Pressure, own: Arc<Connections>) -> Infallible {
         let mut batch = Batch::default();
         loop {
             pressure.raised().await;
             let own = pressure.is_own().then_some(&own);
             let idle = self.idlest(batch.next(Instant::now()), own);
-            idle.iter().for_each(|link| link.retire());
+            idle.iter().for_each(|connection| connection.retire());
             // Also if there is none: one may become idle, and this must not spin until then.
             sleep(GRACE).await;
-            idle.iter().for_each(|link| link.close_if_idle());
+            idle.iter().for_each(|connection| connection.close_if_idle());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, io};
 
 use http::StatusCode;
-use quintet_conn::{Link, WireError};
+use quintet_conn::{Connection, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Response, Upgrade};
 use quintet_request::{Body, Requests, Reuse, Unread};
@@ -57,20 +57,20 @@ enum Rest {
 #[inline]
 pub(crate) fn write<H, S: Stream>(
     server: &Shared<H>,
-    link: &Link,
+    connection: &Connection,
     requests: &mut Requests<S>,
     exchange: Exchange,
     mut response: Response,
 ) -> Written {
     if let Some(error) = response.field_error() {
-        server.observer.field_error(link, error);
+        server.observer.field_error(connection, error);
     }
-    let unread = requests.unread(server.config.unread);
+    let unread = requests.unread(server.config.max_drain_bytes);
     let upgrade = response.take_upgrade();
     if upgrade.is_some() || response.status() < StatusCode::OK {
         match takeover(&exchange, &response, upgrade) {
             Ok(upgrade) if unread == Unread::Nothing => {
-                return Written::Whole(hand_over(link, requests, &exchange, &response, upgrade));
+                return Written::Whole(hand_over(connection, requests, &exchange, &response, upgrade));
             }
             Ok(upgrade) => {
                 return Written::Begun(Box::new(Begun { exchange, unread, rest: Rest::HandOver(response, upgrade) }));
@@ -85,7 +85,7 @@ pub(crate) fn write<H, S: Stream>(
     let plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
     let waiting = {
         let mut wire = requests.wire();
-        encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &bytes);
+        encode::head(wire.output.tail(), &response, &exchange, &plan, connection.connections().unix(), &bytes);
         if plan.bodied {
             wire.output.push(bytes);
         }
@@ -105,7 +105,7 @@ pub(crate) fn write<H, S: Stream>(
 /// [`WireError`] if the client is gone, or the connection was aborted.
 pub(crate) async fn finish<H, S: Stream>(
     server: &Shared<H>,
-    link: &Link,
+    connection: &Connection,
     requests: &mut Requests<S>,
     mut begun: Begun,
 ) -> Result<Replied, WireError> {
@@ -113,17 +113,17 @@ pub(crate) async fn finish<H, S: Stream>(
         match begun.rest {
             Rest::End(plan) => break plan,
             Rest::HandOver(response, upgrade) => {
-                // What fits into the buffer was passed over when it was there at once. A lower limit for what comes later
-                // would make the answer depend on how the request arrived.
-                let limit = server.config.unread.max(server.config.limits.head as u64).max(BUFFERED);
+                // What fits into the buffer was passed over when it was there at once. A lower limit for what comes
+                // later would make the answer depend on how the request arrived.
+                let limit = server.config.max_drain_bytes.max(server.config.limits.head as u64).max(BUFFERED);
                 if requests.pass_body(limit).await? != Reuse::Unread {
-                    return Ok(hand_over(link, requests, &begun.exchange, &response, upgrade));
+                    return Ok(hand_over(connection, requests, &begun.exchange, &response, upgrade));
                 }
-                let _ = write(server, link, requests, begun.exchange, unended());
+                let _ = write(server, connection, requests, begun.exchange, unended());
                 return Ok(Replied::Done(Reuse::Unread));
             }
             Rest::All(response, body) => {
-                match stream(server, link, requests, begun.exchange, begun.unread, response, body).await? {
+                match stream(server, connection, requests, begun.exchange, begun.unread, response, body).await? {
                     Streamed::Whole(plan) => break plan,
                     Streamed::Broken(Length::Close) => {
                         // Only a reset tells the client that this end is not the body's.
@@ -131,7 +131,7 @@ pub(crate) async fn finish<H, S: Stream>(
                         return Err(io::Error::from(io::ErrorKind::ConnectionAborted).into());
                     }
                     Streamed::Broken(_) => return Ok(Replied::Done(Reuse::No)),
-                    Streamed::Failed(error) => match write(server, link, requests, begun.exchange, error) {
+                    Streamed::Failed(error) => match write(server, connection, requests, begun.exchange, error) {
                         Written::Whole(replied) => return Ok(replied),
                         Written::Begun(rest) => begun = *rest,
                     },
@@ -139,18 +139,18 @@ pub(crate) async fn finish<H, S: Stream>(
             }
         }
     };
-    poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await?;
+    poll_fn(|cx| requests.poll_flush(cx, server.config.max_drain_bytes)).await?;
     Ok(Replied::Done(match over(&begun.exchange, &plan, begun.unread) {
         Some(reuse) => reuse,
-        None => requests.settle(server.config.unread).await?,
+        None => requests.settle(server.config.max_drain_bytes).await?,
     }))
 }
 
 /// Whether another protocol may follow this response.
 ///
 /// # Errors
-/// What is answered instead; also to a status that is not final where nothing follows, which a client would take for the
-/// promise of another reply.
+/// What is answered instead; also to a status that is not final where nothing follows, which a client would take for
+/// the promise of another reply.
 #[cold]
 fn takeover(exchange: &Exchange, response: &Response, upgrade: Option<Upgrade>) -> Result<Upgrade, Response> {
     let Some(upgrade) = upgrade else {
@@ -160,11 +160,11 @@ fn takeover(exchange: &Exchange, response: &Response, upgrade: Option<Upgrade>) 
     exchange.takeover(response).map(|()| upgrade)
 }
 
-/// Writes the head after which another protocol follows. Nothing of the request is left on the wire: the next byte is the
-/// first of that protocol.
+/// Writes the head after which another protocol follows. Nothing of the request is left on the wire: the next byte is
+/// the first of that protocol.
 #[cold]
 fn hand_over<S: Stream>(
-    link: &Link,
+    connection: &Connection,
     requests: &mut Requests<S>,
     exchange: &Exchange,
     response: &Response,
@@ -172,7 +172,7 @@ fn hand_over<S: Stream>(
 ) -> Replied {
     let mut plan = exchange.plan(response, Some(0), Unread::Nothing);
     plan.hand_over();
-    encode::head(requests.wire().output.tail(), response, exchange, &plan, link.conns().unix(), &[]);
+    encode::head(requests.wire().output.tail(), response, exchange, &plan, connection.connections().unix(), &[]);
     Replied::Upgrade(upgrade)
 }
 

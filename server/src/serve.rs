@@ -2,7 +2,7 @@
 
 use std::{pin::pin, sync::Arc};
 
-use quintet_conn::Conn;
+use quintet_conn::{ConnGuard, Wire};
 use quintet_listener::{Listener, Stream};
 use quintet_mux::Handler;
 use quintet_request::{Requests, Reuse};
@@ -23,16 +23,16 @@ impl<H: Handler> Server<H> {
     /// Any number of listeners may be served at once. Accept errors that pass by themselves are waited for.
     ///
     /// # Errors
-    /// [`ServeError::Accept`] if nothing can be accepted any more; the connections of this listener are drained first, for
-    /// up to five seconds. [`ServeError::Closed`] if the server was shut down before.
+    /// [`ServeError::Accept`] if nothing can be accepted any more; the connections of this listener are drained first,
+    /// for up to five seconds. [`ServeError::Closed`] if the server was shut down before.
     ///
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         let (mut listener, mut door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
-        let conns = Arc::clone(&door.conns);
-        let relief = self.shared.relieve(door.pressure.clone(), Arc::clone(&conns));
-        let (mut stopping, mut relief) = (pin!(conns.stopping()), pin!(relief));
+        let connections = Arc::clone(&door.connections);
+        let relief = self.shared.relieve(door.pressure.clone(), Arc::clone(&connections));
+        let (mut stopping, mut relief) = (pin!(connections.stopping()), pin!(relief));
         loop {
             let accepted = select(listener.accept(), relief.as_mut());
             let (stream, peer) = match select(stopping.as_mut(), accepted).await {
@@ -44,27 +44,27 @@ impl<H: Handler> Server<H> {
                 }
                 Either::Second(Either::Second(never)) => match never {},
             };
-            let conn = conns.admit(stream, peer); //                     Go: newConn, setState(StateNew)
-            tokio::spawn(serve_conn(Arc::clone(&self.shared), conn)); // Go: go c.serve(connCtx)
+            let (guard, wire) = connections.admit(stream, peer); //      Go: newConn, setState(StateNew)
+            tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire)); // Go: go c.serve(connCtx)
         }
-        while let Some(conn) = door.admit_late(&mut listener).await {
-            tokio::spawn(serve_conn(Arc::clone(&self.shared), conn)); // who was connected already; Go resets them
+        // Those who were connected already; Go resets them.
+        while let Some((guard, wire)) = door.admit_late(&mut listener).await {
+            tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire));
         }
         Ok(())
     }
 }
 
-/// Serves one connection until it closes. Go: `(*conn).serve`.
-async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>) {
-    let (link, wire) = conn.split(); //                                  dropping `link` is Go's deferred block
-    let _freed = server.tell_freed();
+/// Serves one connection until it closes. Go: `(*conn).serve`, whose deferred block is the drop of `connection`.
+async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: ConnGuard, wire: Wire<S>) {
+    let _fd_released = server.notify_fd_released();
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     let (mut served, mut turn) = (0, Turn::of(REQUESTS));
     loop {
         let request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
             Ok(None) => return, //                                       closed, idle for too long, or stopping
-            Err(error) => return Box::pin(refuse(&server, &link, requests, error)).await,
+            Err(error) => return Box::pin(refuse(&server, &connection, requests, error)).await,
         };
         if requests.take_waited() {
             turn.begin();
@@ -73,18 +73,18 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
         }
         served += 1;
         let mut exchange = Exchange::begin(&request);
-        let Some(response) = call(&server, &link, request, &mut requests).await else { return }; // Go: ServeHTTP
-        if server.is_last(&link, served, requests.is_ahead()) {
+        let Some(response) = call(&server, &connection, request, &mut requests).await else { return }; // Go: ServeHTTP
+        if server.is_last(&connection, served, requests.is_ahead()) {
             exchange.close();
         }
-        let replied = match write(&server, &link, &mut requests, exchange, response) {
+        let replied = match write(&server, &connection, &mut requests, exchange, response) {
             Written::Whole(replied) => Ok(replied), //                   small: it goes with the next flush
-            Written::Begun(begun) => Box::pin(finish(&server, &link, &mut requests, *begun)).await,
+            Written::Begun(begun) => Box::pin(finish(&server, &connection, &mut requests, *begun)).await,
         };
         match replied {
-            Ok(Replied::Done(Reuse::Yes)) => link.reset_deadlines(), //  Go: finishRequest
+            Ok(Replied::Done(Reuse::Yes)) => connection.reset_deadlines(), //  Go: finishRequest
             Ok(Replied::Done(_)) => return close(&server, &mut requests).await,
-            Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&server, &link, requests, upgrade)).await,
+            Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&server, &connection, requests, upgrade)).await,
             Err(_) => return, //                                         the client is gone, or was told by a reset
         }
     }
@@ -93,11 +93,11 @@ async fn serve_conn<H: Handler, S: Stream>(server: Arc<Shared<H>>, conn: Conn<S>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use quintet_listener::SocketStream;
+    use quintet_listener::AnyStream;
     use quintet_mux::ServeMux;
     use quintet_request::Request;
 
-    fn size<H, S, F>(_: impl Fn(Arc<Shared<H>>, Conn<S>) -> F) -> usize {
+    fn size<H, S, F>(_: impl Fn(Arc<Shared<H>>, ConnGuard, Wire<S>) -> F) -> usize {
         size_of::<F>()
     }
 
@@ -108,9 +108,9 @@ mod tests {
             "hello\n"
         }
         fn single<H: Handler>(_: H) -> usize {
-            size(serve_conn::<H, SocketStream>)
+            size(serve_connection::<H, AnyStream>)
         }
-        let sizes = (single(hello), size(serve_conn::<ServeMux, SocketStream>));
+        let sizes = (single(hello), size(serve_connection::<ServeMux, AnyStream>));
         assert!(sizes.0 < 1024 && sizes.1 < 1024, "{sizes:?} bytes");
     }
 }

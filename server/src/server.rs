@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use quintet_conn::{Conn, Conns, Counts, Link};
-use quintet_listener::{Addr, Freed, Health, Listener, Pressure, Retry, Socket, listen};
+use quintet_conn::{ConnGuard, Connection, Connections, Counts, Wire};
+use quintet_listener::{Addr, AnyListener, FdReleased, Health, Listener, Pressure, Retry, listen};
 use quintet_mux::Handler;
 use quintet_request::Limits;
 use tokio::{sync::Notify, task::yield_now, time::timeout};
@@ -46,7 +46,7 @@ pub(crate) struct Shared<H> {
     pub(crate) limits: Arc<Limits>,
     pub(crate) observer: Arc<Observer>,
     /// Told when a descriptor came free, so that a listener that ran out of them tries again.
-    pub(crate) freed: Freed,
+    pub(crate) fd_released: FdReleased,
     doors: Mutex<Doors>,
     /// Rings when an accept loop ended.
     shut: Notify,
@@ -62,15 +62,15 @@ struct Doors {
 }
 
 struct Loop {
-    conns: Arc<Conns>,
+    connections: Arc<Connections>,
     health: Health,
     /// Whether it still accepts.
     open: bool,
 }
 
 impl Doors {
-    fn conns(&self) -> Vec<Arc<Conns>> {
-        self.loops.iter().map(|one| Arc::clone(&one.conns)).collect()
+    fn connections(&self) -> Vec<Arc<Connections>> {
+        self.loops.iter().map(|one| Arc::clone(&one.connections)).collect()
     }
 }
 
@@ -96,11 +96,11 @@ pub enum ServeError {
 
 /// How a shutdown went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct ShutdownReport {
     /// Connections that ended by themselves, and those whose last reply was sent whole: that only their client had not
     /// closed when the time was over is no loss.
     pub drained: usize,
-    /// Connections that were cut.
+    /// Connections that were aborted.
     pub aborted: usize,
 }
 
@@ -108,14 +108,14 @@ pub struct Report {
 const BACKLOG: usize = 4096;
 
 /// How long connections may go on when the accept loop of theirs, or of another thread, cannot.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// An accept loop that is open; dropping it closes it.
 pub(crate) struct Door<'a, H> {
     shared: &'a Shared<H>,
     /// How many connections were looked for after the stop.
     late: usize,
-    pub(crate) conns: Arc<Conns>,
+    pub(crate) connections: Arc<Connections>,
     /// Raised by the listener while clients wait because something has run out.
     pub(crate) pressure: Pressure,
 }
@@ -123,18 +123,18 @@ pub(crate) struct Door<'a, H> {
 impl<H: Handler> Server<H> {
     /// A server with the defaults of [`Config`].
     pub fn new(handler: H) -> Self {
-        Server::with(handler, Config::default())
+        Server::with_config(handler, Config::default())
     }
 
     /// A server with settings of one's own.
-    pub fn with(handler: H, config: Config) -> Self {
+    pub fn with_config(handler: H, config: Config) -> Self {
         Server {
             shared: Arc::new(Shared {
                 handler,
                 limits: Arc::new(config.limits),
                 observer: Observer::new(config.hooks.clone()),
                 config,
-                freed: Freed::new(),
+                fd_released: FdReleased::new(),
                 doors: Mutex::default(),
                 shut: Notify::new(),
             }),
@@ -153,51 +153,54 @@ impl<H: Handler> Server<H> {
         self.serve(self.shared.listen(addr)?).await
     }
 
-    /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this patience; a
-    /// second signal cuts everything off.
+    /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this grace period;
+    /// a second signal cuts everything off.
     ///
     /// # Errors
     /// [`ServeError`].
     ///
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on, and no signal is waited for.
-    pub async fn run(&self, addr: &str, patience: Duration) -> Result<Report, ServeError> {
-        self.serve_until_signal(self.shared.listen(addr)?, patience).await
+    pub async fn run(&self, addr: &str, grace_period: Duration) -> Result<ShutdownReport, ServeError> {
+        self.serve_until_signal(self.shared.listen(addr)?, grace_period).await
     }
 
     /// Shuts down: closes the listeners at once, then each connection as it finishes its request, and after
-    /// `patience` those that have not. Go: `Server.Shutdown`.
+    /// `grace_period` those that have not. Go: `Server.Shutdown`.
     ///
-    /// An idle connection is still read for a moment ([`quintet_conn::Deadlines::last_call`]), as a request may be on its
+    /// An idle connection is still read for a moment ([`quintet_conn::Timeouts::drain`]), as a request may be on its
     /// way. The last reply on each says `Connection: close`. Upgraded connections are told through
     /// [`Request::stopping`](quintet_request::Request::stopping).
     ///
     /// # Cancel safety
     /// Dropping the future leaves the server shutting down without a deadline.
-    pub async fn shutdown(&self, patience: Duration) -> Report {
-        let (conns, late) = self.shared.stop();
-        let before: usize = conns.iter().map(|conns| conns.counts().total()).sum();
+    pub async fn shutdown(&self, grace_period: Duration) -> ShutdownReport {
+        let (connections, late) = self.shared.stop();
+        let before: usize = connections.iter().map(|connections| connections.counts().total()).sum();
         let all = || before + self.shared.doors().late - late;
-        if timeout(patience, self.shared.all_gone(&conns)).await.is_ok() {
-            return Report { drained: all(), aborted: 0 };
+        if timeout(grace_period, self.shared.all_gone(&connections)).await.is_ok() {
+            return ShutdownReport { drained: all(), aborted: 0 };
         }
-        let aborted: usize = conns.iter().map(|conns| conns.counts().total().saturating_sub(conns.lingering())).sum();
-        self.cut(&conns).await;
-        Report { drained: all().saturating_sub(aborted), aborted }
+        let aborted: usize = connections
+            .iter()
+            .map(|connections| connections.counts().total().saturating_sub(connections.lingering()))
+            .sum();
+        self.abort(&connections).await;
+        ShutdownReport { drained: all().saturating_sub(aborted), aborted }
     }
 
     /// Cuts everything off at once: listeners, connections and the handlers at work on them. Go: `Server.Close`.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the server shutting down; once polled, everything is told to end.
-    pub async fn close(&self) -> Report {
+    pub async fn close(&self) -> ShutdownReport {
         self.shutdown(Duration::ZERO).await
     }
 
-    async fn cut(&self, conns: &[Arc<Conns>]) {
-        conns.iter().for_each(|conns| conns.cut());
-        // A task that is cut ends the next time it runs; one that never yields cannot be waited for.
-        let _ = timeout(Duration::from_millis(80), self.shared.all_gone(conns)).await;
+    async fn abort(&self, connections: &[Arc<Connections>]) {
+        connections.iter().for_each(|connections| connections.abort());
+        // A task that is aborted ends the next time it runs; one that never yields cannot be waited for.
+        let _ = timeout(Duration::from_millis(80), self.shared.all_gone(connections)).await;
     }
 
     /// Resolves when the server was told to shut down and every connection of it has ended, with or without time left.
@@ -206,8 +209,8 @@ impl<H: Handler> Server<H> {
     /// Nothing is lost.
     pub async fn drained(&self) {
         self.stopping().await;
-        let conns = self.shared.doors().conns();
-        self.shared.all_gone(&conns).await;
+        let connections = self.shared.doors().connections();
+        self.shared.all_gone(&connections).await;
     }
 
     /// Resolves when the server is told to shut down.
@@ -227,7 +230,7 @@ impl<H: Handler> Server<H> {
     /// How many connections stand where, now.
     pub fn counts(&self) -> Counts {
         let doors = self.shared.doors();
-        doors.loops.iter().fold(Counts::default(), |sum, one| sum + one.conns.counts())
+        doors.loops.iter().fold(Counts::default(), |sum, one| sum + one.connections.counts())
     }
 
     /// How accepting is going, for each listener.
@@ -248,24 +251,24 @@ impl<H: Handler> Shared<H> {
         let observer = Arc::clone(&self.observer);
         let pressure = Pressure::new();
         let mut listener =
-            Retry::new(listener).freed_by(&self.freed).on_error(move |error| observer.accept_error(error));
+            Retry::new(listener).wake_on(&self.fd_released).on_error(move |error| observer.accept_error(error));
         listener.set_pressure(&pressure);
-        let (conns, sweeper) = Conns::new(self.config.deadlines.clone(), local, self.observer.state_hook());
+        let (connections, sweeper) = Connections::new(self.config.timeouts.clone(), local, self.observer.state_hook());
         let mut doors = self.doors();
         if doors.stopping {
             return Err(ServeError::Closed);
         }
         // Loops that ended and whose connections are gone have nothing more to say.
-        doors.loops.retain(|one| one.open || one.conns.counts().total() > 0);
-        doors.loops.push(Loop { conns: Arc::clone(&conns), health: listener.health(), open: true });
+        doors.loops.retain(|one| one.open || one.connections.counts().total() > 0);
+        doors.loops.push(Loop { connections: Arc::clone(&connections), health: listener.health(), open: true });
         drop(doors);
         tokio::spawn(sweeper);
-        Ok((listener, Door { shared: self, late: 0, conns, pressure }))
+        Ok((listener, Door { shared: self, late: 0, connections, pressure }))
     }
 }
 
 impl<H> Shared<H> {
-    fn listen(&self, addr: &str) -> Result<Socket, ServeError> {
+    fn listen(&self, addr: &str) -> Result<AnyListener, ServeError> {
         self.check_open()?;
         listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })
     }
@@ -279,25 +282,25 @@ impl<H> Shared<H> {
     /// Whether the reply to a connection's `served`-th request is to be its last. While the server shuts down, requests
     /// that are already here (`ahead`) are answered first.
     #[inline]
-    pub(crate) fn is_last(&self, link: &Link, served: u64, ahead: bool) -> bool {
-        (link.is_stopping() && !ahead)
-            || link.is_retiring()
+    pub(crate) fn is_last(&self, connection: &Connection, served: u64, ahead: bool) -> bool {
+        (connection.is_stopping() && !ahead)
+            || connection.is_retiring()
             || served >= self.config.max_requests
-            || (self.config.max_age != Duration::MAX && link.age() >= self.config.max_age)
+            || (self.config.max_age != Duration::MAX && connection.age() >= self.config.max_age)
     }
 
     /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest.
-    pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Conns>>) -> Vec<Arc<Link>> {
-        let loops = of.map_or_else(|| self.doors().conns(), |own| vec![Arc::clone(own)]);
-        let mut idle: Vec<_> = loops.iter().flat_map(|conns| conns.idlest(n)).collect();
+    pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Connections>>) -> Vec<Arc<Connection>> {
+        let loops = of.map_or_else(|| self.doors().connections(), |own| vec![Arc::clone(own)]);
+        let mut idle: Vec<_> = loops.iter().flat_map(|connections| connections.idlest(n)).collect();
         idle.sort_by_key(|(since, _)| Reverse(*since));
         idle.truncate(n);
-        idle.into_iter().map(|(_, link)| link).collect()
+        idle.into_iter().map(|(_, connection)| connection).collect()
     }
 
     /// Dropped when a connection was closed.
-    pub(crate) fn tell_freed(&self) -> TellFreed<'_> {
-        TellFreed(&self.freed)
+    pub(crate) fn notify_fd_released(&self) -> NotifyFdReleased<'_> {
+        NotifyFdReleased(&self.fd_released)
     }
 
     fn doors(&self) -> MutexGuard<'_, Doors> {
@@ -305,19 +308,19 @@ impl<H> Shared<H> {
     }
 
     /// Everyone's connections, and how many were late so far.
-    pub(crate) fn stop(&self) -> (Vec<Arc<Conns>>, usize) {
-        let (conns, late) = {
+    pub(crate) fn stop(&self) -> (Vec<Arc<Connections>>, usize) {
+        let (connections, late) = {
             let mut doors = self.doors();
             doors.stopping = true;
-            (doors.conns(), doors.late)
+            (doors.connections(), doors.late)
         };
-        conns.iter().for_each(|conns| conns.stop());
+        connections.iter().for_each(|connections| connections.stop());
         self.shut.notify_waiters();
-        (conns, late)
+        (connections, late)
     }
 
     /// Resolves when every accept loop has ended, and then every one of these connections.
-    async fn all_gone(&self, conns: &[Arc<Conns>]) {
+    async fn all_gone(&self, connections: &[Arc<Connections>]) {
         loop {
             let bell = self.shut.notified();
             if self.doors().loops.iter().all(|one| !one.open) {
@@ -325,16 +328,16 @@ impl<H> Shared<H> {
             }
             bell.await;
         }
-        for conns in conns {
-            conns.empty().await;
+        for connections in connections {
+            connections.drained().await;
         }
     }
 }
 
 /// Tells the listeners that a descriptor came free.
-pub(crate) struct TellFreed<'a>(&'a Freed);
+pub(crate) struct NotifyFdReleased<'a>(&'a FdReleased);
 
-impl Drop for TellFreed<'_> {
+impl Drop for NotifyFdReleased<'_> {
     fn drop(&mut self) {
         self.0.notify();
     }
@@ -344,13 +347,13 @@ impl<H> Door<'_, H> {
     /// Nothing can be accepted any more: closes the listener, and answers those who are connected.
     pub(crate) async fn give_up<L: Listener>(&self, listener: Retry<L>) {
         drop(listener);
-        self.conns.stop();
-        let _ = timeout(PATIENCE, self.conns.empty()).await;
+        self.connections.stop();
+        let _ = timeout(GRACE_PERIOD, self.connections.drained()).await;
     }
 
     /// The next of those who were connected when the server was told to stop. They may have sent a request, and
     /// closing the listener would reset them.
-    pub(crate) async fn admit_late<L: Listener>(&mut self, listener: &mut L) -> Option<Conn<L::Stream>> {
+    pub(crate) async fn admit_late<L: Listener>(&mut self, listener: &mut L) -> Option<(ConnGuard, Wire<L::Stream>)> {
         if self.late == 0 {
             yield_now().await; // the runtime may not have heard of them yet
         }
@@ -360,14 +363,14 @@ impl<H> Door<'_, H> {
         }
         let (stream, peer) = at_once(listener.accept()).await?.ok()?;
         self.shared.doors().late += 1;
-        Some(self.conns.admit(stream, peer))
+        Some(self.connections.admit(stream, peer))
     }
 }
 
 impl<H> Drop for Door<'_, H> {
     fn drop(&mut self) {
         let mut doors = self.shared.doors();
-        if let Some(own) = doors.loops.iter_mut().find(|one| Arc::ptr_eq(&one.conns, &self.conns)) {
+        if let Some(own) = doors.loops.iter_mut().find(|one| Arc::ptr_eq(&one.connections, &self.connections)) {
             own.open = false;
         }
         drop(doors);

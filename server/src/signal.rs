@@ -11,11 +11,11 @@ use tokio::signal::windows;
 
 use crate::{
     select::{Either, select},
-    server::{Report, ServeError, Server},
+    server::{ServeError, Server, ShutdownReport},
 };
 
 impl<H: Handler> Server<H> {
-    /// Serves until SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this patience; a second signal cuts
+    /// Serves until SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period; a second signal cuts
     /// everything off.
     ///
     /// # Errors
@@ -23,47 +23,51 @@ impl<H: Handler> Server<H> {
     ///
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on, and are not waited for.
-    pub async fn serve_until_signal<L: Listener>(&self, listener: L, patience: Duration) -> Result<Report, ServeError> {
+    pub async fn serve_until_signal<L: Listener>(
+        &self,
+        listener: L,
+        grace_period: Duration,
+    ) -> Result<ShutdownReport, ServeError> {
         let mut signals = Signals::new();
         let mut serving = pin!(self.serve(listener));
         if let Either::First(ended) = select(serving.as_mut(), signals.next()).await {
             // Shut down from elsewhere: whoever did it has the report, and what is under way is finished here, too.
             ended?;
             self.drained().await;
-            return Ok(Report::default());
+            return Ok(ShutdownReport::default());
         }
         // The accept loop hears of it by itself, and may still have connections to accept.
         let closing = async {
             let _ = serving.await;
             pending::<Infallible>().await
         };
-        match select(self.drain(patience, &mut signals), closing).await {
+        match select(self.drain(grace_period, &mut signals), closing).await {
             Either::First(report) => Ok(report),
             Either::Second(never) => match never {},
         }
     }
 
-    /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this patience; a second signal cuts
+    /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period; a second signal cuts
     /// everything off. Serve in another task meanwhile, as many listeners as you like.
     ///
     /// # Cancel safety
     /// Dropped before a signal, nothing happened; afterwards the server goes on shutting down without a deadline.
-    pub async fn until_signal(&self, patience: Duration) -> Report {
+    pub async fn until_signal(&self, grace_period: Duration) -> ShutdownReport {
         let mut signals = Signals::new();
         signals.next().await;
-        self.drain(patience, &mut signals).await
+        self.drain(grace_period, &mut signals).await
     }
 
-    async fn drain(&self, patience: Duration, signals: &mut Signals) -> Report {
-        match select(self.shutdown(patience), signals.next()).await {
+    async fn drain(&self, grace_period: Duration, signals: &mut Signals) -> ShutdownReport {
+        match select(self.shutdown(grace_period), signals.next()).await {
             Either::First(report) => report,
             Either::Second(()) => self.close().await,
         }
     }
 }
 
-/// SIGTERM and Ctrl-C, from when this was made: a signal that comes between two waits is there at the second. Several of
-/// one kind that come before one of them was seen are one, as everywhere on Unix.
+/// SIGTERM and Ctrl-C, from when this was made: a signal that comes between two waits is there at the second. Several
+/// of one kind that come before one of them was seen are one, as everywhere on Unix.
 struct Signals {
     #[cfg(unix)]
     terminate: Option<unix::Signal>,

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame};
-use quintet_conn::{Link, Wire, WireError};
+use quintet_conn::{Connection, Wire, WireError};
 use quintet_listener::Stream;
 use quintet_mux::Response;
 use quintet_request::{Body, BodyError, Requests, Unread};
@@ -31,8 +31,8 @@ const EMPTY: usize = 32;
 pub(crate) enum Streamed {
     /// All of it is written.
     Whole(Plan),
-    /// It broke, and the client must be told by the end of the connection: no last chunk, fewer bytes than announced, or,
-    /// where the end of the connection is that of the body ([`Length::Close`]), a reset. What was written is sent.
+    /// It broke, and the client must be told by the end of the connection: no last chunk, fewer bytes than announced,
+    /// or, where the end of the connection is that of the body ([`Length::Close`]), a reset. What was written is sent.
     Broken(Length),
     /// It broke before anything of the reply was sent; nothing of it is left in the output, and this is to be answered.
     Failed(Response),
@@ -41,7 +41,7 @@ pub(crate) enum Streamed {
 /// Writes a response whose body is made as it is sent.
 pub(crate) async fn stream<H, S: Stream>(
     server: &Shared<H>,
-    link: &Link,
+    connection: &Connection,
     requests: &mut Requests<S>,
     exchange: Exchange,
     unread: Unread,
@@ -54,23 +54,23 @@ pub(crate) async fn stream<H, S: Stream>(
     if plan.described {
         first = match first_frame(requests, &mut body, encode::is_sniffed(&response)).await? {
             Ok(first) => first,
-            Err(failure) => return Ok(Streamed::Failed(failed(server, link, failure))),
+            Err(failure) => return Ok(Streamed::Failed(failed(server, connection, failure))),
         };
     }
     let look = first.data().cloned().unwrap_or_default();
     let mut written = Appended(0);
     written.append(requests, |wire| {
-        encode::head(wire.output.tail(), &response, &exchange, &plan, link.conns().unix(), &look);
+        encode::head(wire.output.tail(), &response, &exchange, &plan, connection.connections().unix(), &look);
     });
     if plan.bodied {
         if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length, &mut written).await? {
             if written.take_back(requests) {
-                return Ok(Streamed::Failed(failed(server, link, failure)));
+                return Ok(Streamed::Failed(failed(server, connection, failure)));
             }
             if let Failure::Panic(payload) = failure {
-                panicked(server, link, payload);
+                panicked(server, connection, payload);
             }
-            poll_fn(|cx| requests.poll_flush(cx, server.config.unread)).await?;
+            poll_fn(|cx| requests.poll_flush(cx, server.config.max_drain_bytes)).await?;
             return Ok(Streamed::Broken(plan.length));
         }
     }
@@ -110,9 +110,9 @@ enum Sent {
 }
 
 /// The reply to a request whose response cannot be made, if nothing of it was sent.
-fn failed<H>(server: &Shared<H>, link: &Link, failure: Failure) -> Response {
+fn failed<H>(server: &Shared<H>, connection: &Connection, failure: Failure) -> Response {
     match failure {
-        Failure::Panic(payload) => panicked(server, link, payload),
+        Failure::Panic(payload) => panicked(server, connection, payload),
         Failure::Error(error) => {
             let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Response::text(status, &error).with_header("connection", "close")
@@ -153,8 +153,8 @@ async fn first_frame<S: Stream>(
     .await
 }
 
-/// While a body is made: watches the client. One that has said its last (FIN) may still read, or be gone; it is believed
-/// for as long as a reply may stand still.
+/// While a body is made: watches the client. One that has said its last (FIN) may still read, or be gone; it is
+/// believed for as long as a reply may stand still.
 fn poll_doubt<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
     if let Poll::Ready(error) = requests.poll_watch(cx) {
         return Poll::Ready(error);
@@ -209,7 +209,7 @@ impl Sending<'_> {
     ) -> Poll<Result<Sent, WireError>> {
         let mut waiting = requests.wire().output.len();
         loop {
-            if waiting >= HIGH && requests.poll_flush(cx, server.config.unread)?.is_pending() {
+            if waiting >= HIGH && requests.poll_flush(cx, server.config.max_drain_bytes)?.is_pending() {
                 self.turn.begin();
                 return Poll::Pending;
             }

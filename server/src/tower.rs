@@ -1,7 +1,7 @@
 //! The bridge to `tower`: any service as a handler, any handler as a service.
 //!
-//! Both directions build an [`http::Request`] or read one, which costs more than a request otherwise does; it is the price
-//! of the ecosystem, paid only by those who cross here.
+//! Both directions build an [`http::Request`] or read one, which costs more than a request otherwise does; it is the
+//! price of the ecosystem, paid only by those who cross here.
 
 use std::{
     convert::Infallible,
@@ -20,13 +20,14 @@ use tower_service::Service;
 
 /// A `tower::Service` (an axum `Router`, say) as a [`Handler`].
 ///
-/// The service is cloned for each request, as `tower` wants it. Its error is answered with 500, and what it says is lost:
-/// a service that can fail turns its errors into responses itself.
+/// The service is cloned for each request, as `tower` wants it. Its error is answered with 500, and what it says is
+/// lost: a service that can fail turns its errors into responses itself.
 ///
-/// Whatever was attached to the request is among the extensions: those that were
-/// [set](Request::set_extension), the [`Matched`](quintet_request::Matched) pattern with the values of its wildcards, and
-/// the [`Arc<Link>`](quintet_conn::Link), which knows the client's address and whether it is still there. What axum does by means of hyper does not work: `ConnectInfo`, and `WebSocketUpgrade`, for which
-/// there is [`Response::upgrade`].
+/// Whatever was attached to the request is among the extensions: those that were [set](Request::set_extension), the
+/// [`Matched`](quintet_request::Matched) pattern with the values of its wildcards, and the
+/// [`Arc<Connection>`](quintet_conn::Connection), which knows the client's address and whether it is still there. What
+/// axum does by means of hyper does not work: `ConnectInfo`, and `WebSocketUpgrade`, for which there is
+/// [`Response::upgrade`].
 ///
 /// # Example
 /// ```no_run
@@ -71,9 +72,9 @@ where
 
 /// A [`Handler`] as a `tower::Service`.
 ///
-/// What layers outside of it attached to the extensions, the handler finds with [`Request::extension`]; a request that came
-/// through a [`TowerHandler`] also has its pattern, its values of wildcards, its connection and its target again. A request
-/// without a host, as tests make them, is one for `localhost`.
+/// What layers outside of it attached to the extensions, the handler finds with [`Request::extension`]; a request that
+/// came through a [`TowerHandler`] also has its pattern, its values of wildcards, its connection and its target again.
+/// A request without a host, as tests make them, is one for `localhost`.
 #[derive(Debug)]
 pub struct HandlerService<H>(Arc<H>);
 
@@ -132,7 +133,7 @@ mod tests {
         let response = service.call(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
-        assert_eq!(response.into_body().collect(100).await.unwrap(), "hello from /x");
+        assert_eq!(response.into_body().to_bytes(100).await.unwrap(), "hello from /x");
     }
 
     #[tokio::test]
@@ -151,7 +152,7 @@ mod tests {
         let request = http::Request::get("/x").body(Full::new(Bytes::new())).unwrap();
         let response = service.call(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.into_body().collect(100).await.unwrap(), "Some(\"localhost\")");
+        assert_eq!(response.into_body().to_bytes(100).await.unwrap(), "Some(\"localhost\")");
     }
 
     #[derive(Clone)]
@@ -187,7 +188,7 @@ mod tests {
         ] {
             let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
             let mut reply = mux.call(Request::parse(request.as_bytes()).unwrap()).await;
-            assert_eq!(reply.take_body().collect(1000).await.unwrap(), seen, "{target}");
+            assert_eq!(reply.take_body().to_bytes(1000).await.unwrap(), seen, "{target}");
         }
     }
 
@@ -211,7 +212,7 @@ mod tests {
         });
         let request = Request::parse(b"GET /files/a/%C3%A9 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         let mut reply = mux.call(request).await;
-        assert_eq!(reply.take_body().collect(100).await.unwrap(), "/files/{rest...} Some(\"a/\u{e9}\") ann");
+        assert_eq!(reply.take_body().to_bytes(100).await.unwrap(), "/files/{rest...} Some(\"a/\u{e9}\") ann");
     }
 
     /// Go's way to mount, with the slash in the prefix or without, or what is mounted at one path alone.
@@ -239,7 +240,7 @@ mod tests {
             let request = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
             let mut reply = mux.call(Request::parse(request.as_bytes()).unwrap()).await;
             assert_eq!(reply.status(), StatusCode::OK, "{target}");
-            assert_eq!(reply.take_body().collect(100).await.unwrap(), seen, "{target}");
+            assert_eq!(reply.take_body().to_bytes(100).await.unwrap(), seen, "{target}");
         }
     }
 }

@@ -21,7 +21,7 @@ async fn echo(request: Request) -> Response {
 }
 
 async fn count(mut request: Request) -> Result<String, BodyError> {
-    Ok(format!("{}\n", request.collect(u64::MAX).await?.len()))
+    Ok(format!("{}\n", request.to_bytes(u64::MAX).await?.len()))
 }
 
 fn start() -> (Server<ServeMux>, Dial) {
@@ -30,7 +30,7 @@ fn start() -> (Server<ServeMux>, Dial) {
     mux.handle("/echo", echo);
     mux.handle("/count", count);
     mux.handle("/ignore", async |_| "ignored\n");
-    mux.handle("/413", async |mut request: Request| request.collect(1024).await);
+    mux.handle("/413", async |mut request: Request| request.to_bytes(1024).await);
     mux.handle("/first", async |mut request: Request| {
         let first = request.body_mut().chunk().await?;
         Ok::<_, BodyError>(format!("{}\n", first.map_or(0, |first| first.len())))
@@ -254,7 +254,7 @@ mod unread {
     async fn who_uploads_ten_mebibytes_gets_his_413_although_nobody_reads_them() {
         bounded(async {
             let mux = ServeMux::new();
-            mux.handle("/413", async |mut request: Request| request.collect(1024).await);
+            mux.handle("/413", async |mut request: Request| request.to_bytes(1024).await);
             let server = support::server(mux);
             let (addr, _) = on_loopback(&server);
             let body = vec![b'x'; 10 << 20];
@@ -324,7 +324,7 @@ mod kept {
             let mut client = dial.connect();
             client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n").await;
             let body = given.recv().await.unwrap();
-            let waits = tokio::spawn(async move { body.collect(u64::MAX).await });
+            let waits = tokio::spawn(async move { body.to_bytes(u64::MAX).await });
             assert!(matches!(waits.await.unwrap(), Err(BodyError::AfterReply)));
         })
         .await;
@@ -372,7 +372,7 @@ mod kept {
             let mut client = dial.connect();
             client.send(with_length("/", b"abc")).await;
             assert_eq!(client.reply().await.text(), "given\n");
-            assert_eq!(given.recv().await.unwrap().collect(10).await.unwrap(), "abc");
+            assert_eq!(given.recv().await.unwrap().to_bytes(10).await.unwrap(), "abc");
         })
         .await;
     }
@@ -381,7 +381,7 @@ mod kept {
     async fn another_task_may_read_it_for_the_handler() {
         bounded(async {
             let dial = serve(async |request: Request| {
-                let reading = tokio::spawn(request.into_body().collect(u64::MAX));
+                let reading = tokio::spawn(request.into_body().to_bytes(u64::MAX));
                 Response::new(reading.await.expect("no panic").expect("a whole body"))
             });
             let mut client = dial.connect();
@@ -400,7 +400,7 @@ mod kept {
                 let body = request.into_body();
                 let handle = tokio::runtime::Handle::current();
                 let (tell, told) = oneshot::channel();
-                std::thread::spawn(move || tell.send(handle.block_on(body.collect(u64::MAX))));
+                std::thread::spawn(move || tell.send(handle.block_on(body.to_bytes(u64::MAX))));
                 Response::new(told.await.expect("no panic").expect("a whole body"))
             });
             let (addr, _) = on_loopback(&server);
@@ -566,7 +566,7 @@ mod expect {
                 let body = Body::writer(move |mut w| async move {
                     w.write("reply, ").await?;
                     w.flush().await?;
-                    let read = incoming.collect(10).await.map_err(std::io::Error::other)?;
+                    let read = incoming.to_bytes(10).await.map_err(std::io::Error::other)?;
                     w.write(read).await
                 });
                 Response::new(body).with_content_type("text/plain")
@@ -599,7 +599,7 @@ mod elsewhere {
                     if request.method() == "GET" {
                         return Response::new("second\n");
                     }
-                    tokio::spawn(request.into_body().collect(100));
+                    tokio::spawn(request.into_body().to_bytes(100));
                     Response::new(vec![b'x'; size])
                 });
                 let mut client = dial.connect_sized(1024);
@@ -718,7 +718,7 @@ mod broken {
             client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
             client.finish().await;
             let seen = told.recv().await.unwrap();
-            assert_eq!(seen, ["Ok(Some(b\"abc\"))", "Err(Early)", "Err(Early)", "Err(Early)"]);
+            assert_eq!(seen, ["Ok(Some(b\"abc\"))", "Err(UnexpectedEof)", "Err(UnexpectedEof)", "Err(UnexpectedEof)"]);
             assert_eq!(client.reply().await.status, 200);
         })
         .await;

@@ -118,7 +118,7 @@ fn mux() -> ServeMux {
     mux.handle("/large", async |_: Request| vec![b'x'; 1 << 20]);
     mux.handle("/echo", async |request: Request| Response::new(request.into_body()));
     mux.handle("/collect", async |mut request: Request| {
-        format!("{}", request.collect(u64::MAX).await.map_or(0, |body| body.len()))
+        format!("{}", request.to_bytes(u64::MAX).await.map_or(0, |body| body.len()))
     });
     mux.handle("/wait", async |_: Request| {
         sleep(Duration::from_secs(2)).await;
@@ -148,7 +148,7 @@ impl World {
                 said.fetch_add(1, SeqCst);
             }
         }));
-        let server = Server::with(mux(), config);
+        let server = Server::with_config(mux(), config);
         let serving = tokio::spawn({
             let server = server.clone();
             async move { server.serve(Scripted(script)).await }

@@ -1,7 +1,7 @@
 //! What the tables of `quintet-request` say of Go, and of us, against what both answered: `data/wire.jsonl`.
 //!
-//! A row of a table is prose; `CASES` says which recorded cases are examples of it. A row of which nothing was recorded is
-//! among `UNRECORDED`, with the place in Go's source that says so. A new row has to be in one of them.
+//! A row of a table is prose; `CASES` says which recorded cases are examples of it. A row of which nothing was recorded
+//! is among `UNRECORDED`, with the place in Go's source that says so. A new row has to be in one of them.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -148,8 +148,8 @@ fn said(cell: &str) -> Verdict {
     }
 }
 
-/// What was answered: the first refusal, if there is one. What a handler sees of a broken body counts for chunks alone: a
-/// body that is merely short is not refused.
+/// What was answered: the first refusal, if there is one. What a handler sees of a broken body counts for chunks alone:
+/// a body that is merely short is not refused.
 fn answered(outcome: &Value, chunks: bool) -> Verdict {
     let replies = outcome["replies"].as_array().expect("replies");
     assert!(!replies.is_empty(), "a case that shows something has a reply");

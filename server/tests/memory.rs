@@ -78,7 +78,7 @@ fn serve(crowd: usize, said: &'static [u8]) -> Runtime {
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
         let server = Server::new(async |mut request: Request| {
-            let length = request.collect(1 << 20).await.map(|body| body.len());
+            let length = request.to_bytes(1 << 20).await.map(|body| body.len());
             length.map(|length| format!("{length}\n"))
         });
         let serving = server.clone();

@@ -31,7 +31,7 @@ fn config() -> (Config, Told) {
 
 fn start(handler: impl Handler) -> (Server<impl Handler>, Dial, Told) {
     let (config, told) = config();
-    let server = Server::with(handler, config);
+    let server = Server::with_config(handler, config);
     let (dial, _) = in_memory(&server);
     (server, dial, told)
 }
@@ -207,7 +207,7 @@ async fn a_panicked_hook_that_panics_leaves_the_500() {
             "bomb" => std::panic::panic_any(Bomb),
             message => panic!("{message}, again"),
         }));
-        let server = Server::with(
+        let server = Server::with_config(
             async |request: Request| -> &'static str {
                 match request.path() {
                     "/bomb" => panic!("bomb"),
@@ -232,7 +232,7 @@ async fn a_state_hook_that_panics_is_counted() {
     bounded(async {
         let mut config = support::config();
         config.hooks.state = Some(Arc::new(|_, _, _| std::panic::panic_any(Bomb)));
-        let server = Server::with(async |_| "hello\n", config);
+        let server = Server::with_config(async |_| "hello\n", config);
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.text(), "hello\n");
@@ -387,7 +387,7 @@ async fn after_a_thousand_panics_everybody_else_is_still_served() {
         });
         mux.handle("/body", async |_| Response::new(Panics::after(&["one"])));
         let (config, hook) = config();
-        let server = Server::with(mux, config);
+        let server = Server::with_config(mux, config);
         let (addr, _) = on_loopback(&server);
         let mut good = dial(&addr).await;
         for n in 0..1000 {
@@ -426,7 +426,7 @@ async fn a_reply_with_a_field_that_cannot_be_sent_is_a_500_and_told() {
         let hook = Arc::clone(&told);
         let mut config = Config::default();
         config.hooks.field_error = Some(Arc::new(move |_, error| hook.lock().unwrap().push(error.to_string())));
-        let server = Server::with(mux, config);
+        let server = Server::with_config(mux, config);
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         for (path, status, body) in [

@@ -185,7 +185,7 @@ async fn a_request_in_packets_of_a_byte_is_answered_the_same() {
     bounded(async {
         let request = "POST /a?b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
         let (mut client, calls) = counted(async |mut request: Request| {
-            let body = request.collect(10).await.expect("a body");
+            let body = request.to_bytes(10).await.expect("a body");
             format!("{} {} {body:?}", request.method(), request.target().raw())
         });
         for byte in request.bytes() {
@@ -268,7 +268,7 @@ async fn a_client_that_asks_and_never_reads_is_stopped() {
 async fn a_request_behind_a_body_is_found() {
     bounded(async {
         let server = support::server(async |mut request: Request| {
-            let read = request.collect(1 << 20).await.expect("a body").len();
+            let read = request.to_bytes(1 << 20).await.expect("a body").len();
             format!("{} {read}", request.path())
         });
         let (dial, _) = in_memory(&server);

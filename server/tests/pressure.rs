@@ -91,7 +91,7 @@ fn server() -> Server<ServeMux> {
     });
     let mut config = support::config();
     config.hooks.accept_error = Some(Arc::new(|_| {}));
-    Server::with(mux, config)
+    Server::with_config(mux, config)
 }
 
 /// Served with room for two connections: out of permits, or out of descriptors.

@@ -56,7 +56,7 @@ fn child() {
     } else {
         Hooks::default()
     };
-    let server = SERVER.get_or_init(|| Server::with(mux, Config { hooks, ..Config::default() }));
+    let server = SERVER.get_or_init(|| Server::with_config(mux, Config { hooks, ..Config::default() }));
     let addr = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").to_string();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     if mode.contains("per_core") {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Body, Config, Report, Request, Response, ServeMux, Server, StatusCode, Upgraded};
+use quintet_server::{Body, Config, Request, Response, ServeMux, Server, ShutdownReport, StatusCode, Upgraded};
 use socket2::{Domain, Socket, Type};
 use support::{eventually, on_loopback};
 use tokio::{io::AsyncWriteExt, time::sleep};
@@ -21,7 +21,7 @@ const LARGE: usize = 20 << 20;
 fn mux() -> ServeMux {
     let mux = ServeMux::new();
     mux.handle("/large", async |mut request: Request| {
-        let _ = request.collect(u64::MAX).await;
+        let _ = request.to_bytes(u64::MAX).await;
         Response::new(vec![b'x'; LARGE]).with_content_type("application/octet-stream")
     });
     mux.handle("/fails", async |_: Request| {
@@ -129,7 +129,7 @@ async fn what_a_client_sends_behind_its_last_request_does_not_reset_the_reply() 
     let limits =
         [(1, "HTTP/1.1\r\nHost: a"), (u64::MAX, "HTTP/1.0"), (u64::MAX, "HTTP/1.1\r\nHost: a\r\nConnection: close")];
     for (max_requests, version) in limits {
-        let (addr, _) = on_loopback(&Server::with(mux(), Config { max_requests, ..Config::default() }));
+        let (addr, _) = on_loopback(&Server::with_config(mux(), Config { max_requests, ..Config::default() }));
         for behind in ["\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "x"] {
             let head = format!("POST /large {version}\r\nContent-Length: 20000\r\n\r\n");
             let (reply, end) = ask(&addr, &[head.as_bytes(), &[b'x'; 20_000], behind.as_bytes()]).await;
@@ -167,7 +167,7 @@ async fn a_reply_that_was_sent_whole_is_not_taken_away_by_a_cut() {
         sleep(Duration::from_millis(300)).await;
         let report = server.shutdown(Duration::from_millis(100)).await;
         // Nobody can know of an idle connection whether a request is on its way.
-        assert_eq!(report, Report { drained, aborted: 1 - drained }, "{connection}");
+        assert_eq!(report, ShutdownReport { drained, aborted: 1 - drained }, "{connection}");
         let reading = tokio::task::spawn_blocking(move || read(&mut client, Duration::ZERO));
         let (reply, end) = reading.await.unwrap();
         assert!(reply.len() > WHOLE, "{connection}: {} bytes", reply.len());
@@ -196,7 +196,7 @@ async fn a_takeover_that_panics_or_is_cut_ends_with_a_reset() {
     });
     let mut config = Config::default();
     config.hooks.panicked = Some(std::sync::Arc::new(|_| {}));
-    let server = Server::with(mux, config);
+    let server = Server::with_config(mux, config);
     let (addr, _) = on_loopback(&server);
     let connect = |host: &str| format!("CONNECT {host}:1 HTTP/1.1\r\nHost: {host}:1\r\n\r\n");
     assert_eq!(ask(&addr, &[connect("panics").as_bytes()]).await.1, End::Reset);

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_server::{Config, Limit, Listener, Request, Server, Tcp, TcpOptions};
+use quintet_server::{Config, Limit, Listener, Request, Server, TcpListener, TcpOptions};
 
 const ROLE: &str = "QUINTET_DESCRIPTORS_CHILD";
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -19,11 +19,11 @@ const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 fn serve(role: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
         println!("at {}", listener.local_addr().unwrap());
         let mut config = Config::default();
         config.hooks.accept_error = Some(Arc::new(|_| {}));
-        let server = Server::with(async |_: Request| "hello", config);
+        let server = Server::with_config(async |_: Request| "hello", config);
         match role {
             "permits" => server.serve(Limit::new(listener, 30)).await.unwrap(),
             _ => server.serve(listener).await.unwrap(),

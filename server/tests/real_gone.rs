@@ -28,7 +28,7 @@ fn waits_for_the_end() -> (Server<impl quintet_server::Handler>, mpsc::Unbounded
         async move {
             let say = |what| tell.send(what).expect("the test listens");
             say("begun");
-            request.cancelled().await;
+            request.disconnected().await;
             say("told");
             sleep(SECOND / 10).await;
             say("ended");
@@ -171,7 +171,7 @@ async fn a_handler_is_told_although_another_task_has_the_body() {
                         }
                         body
                     });
-                    request.cancelled().await;
+                    request.disconnected().await;
                     tell.send("told").expect("the test listens");
                     drop(reading.await);
                 }
@@ -205,7 +205,7 @@ async fn a_handler_that_gave_up_waiting_for_a_body_is_still_told() {
                 let waited = timeout(SECOND / 10, request.body_mut().chunk()).await;
                 assert!(waited.is_err(), "nothing came");
                 tell.send("begun").expect("the test listens");
-                request.cancelled().await;
+                request.disconnected().await;
                 tell.send("told").expect("the test listens");
             }
         });
@@ -232,7 +232,7 @@ async fn a_handler_whose_reader_task_was_aborted_is_still_told() {
                 reading.abort();
                 let _ = reading.await;
                 tell.send("begun").expect("the test listens");
-                request.cancelled().await;
+                request.disconnected().await;
                 tell.send("told").expect("the test listens");
             }
         });
@@ -254,9 +254,9 @@ async fn a_handler_that_reads_a_body_sees_that_its_client_is_gone() {
             let server = support::server(move |mut request: Request| {
                 let tell = tell.clone();
                 async move {
-                    let outcome = request.collect(u64::MAX).await;
-                    let cancelled = request.link().expect("a connection").is_cancelled();
-                    tell.send((outcome, cancelled)).expect("the test listens");
+                    let outcome = request.to_bytes(u64::MAX).await;
+                    let disconnected = request.connection().expect("a connection").is_disconnected();
+                    tell.send((outcome, disconnected)).expect("the test listens");
                 }
             });
             let (addr, _) = on_loopback(&server);
@@ -270,7 +270,7 @@ async fn a_handler_that_reads_a_body_sees_that_its_client_is_gone() {
             }
             let (outcome, _) = timeout(5 * SECOND, told.recv()).await.expect("it ends").unwrap();
             match outcome {
-                Err(BodyError::Early) => assert!(!with_reset),
+                Err(BodyError::UnexpectedEof) => assert!(!with_reset),
                 Err(BodyError::Io(error)) => {
                     assert!(with_reset);
                     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
@@ -328,7 +328,7 @@ async fn a_stream_whose_reader_resets_is_dropped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_asked_once_too_often_is_not_reset() {
     bounded(async {
-        let server = Server::with(
+        let server = Server::with_config(
             async |_| {
                 // Busy, so that nobody reads what comes meanwhile.
                 std::thread::sleep(SECOND / 20);
@@ -376,17 +376,17 @@ async fn the_end_of_a_connection_is_told_to_whoever_kept_its_link() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = support::server(move |request: Request| {
-            tell.send(Arc::clone(request.link().expect("a connection"))).expect("the test listens");
+            tell.send(Arc::clone(request.connection().expect("a connection"))).expect("the test listens");
             async {}
         });
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.status, 200);
-        let link = told.recv().await.unwrap();
-        assert!(!link.is_cancelled());
+        let connection = told.recv().await.unwrap();
+        assert!(!connection.is_disconnected());
         drop(client);
-        link.cancelled().await;
-        assert!(link.is_cancelled());
+        connection.disconnected().await;
+        assert!(connection.is_disconnected());
     })
     .await;
 }

@@ -11,12 +11,13 @@ use std::{
 };
 
 use quintet_server::{
-    Config, Handler, Report, Request, Response, ServeError, ServeMux, Server, handle, handle_func, listen_and_serve,
+    Config, Handler, Request, Response, ServeError, ServeMux, Server, ShutdownReport, handle, handle_func,
+    listen_and_serve,
 };
 use support::{Client, bounded, eventually, in_memory};
 use tokio::net::UnixStream;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// A path for a Unix socket, in a folder of its own that is removed with it.
 struct Folder(PathBuf);
@@ -54,13 +55,13 @@ async fn run_serves_an_address_until_a_shutdown() {
         let folder = Folder::new("run");
         let server = Server::new(async |_| "hello\n");
         let (own, addr) = (server.clone(), folder.addr());
-        let running = tokio::spawn(async move { own.run(&addr, PATIENCE).await });
+        let running = tokio::spawn(async move { own.run(&addr, GRACE_PERIOD).await });
         let mut client = dial(&folder.socket()).await;
         assert_eq!(client.fetch("/").await.text(), "hello\n");
         eventually("the others left", || server.counts().total() == 1).await;
-        assert_eq!(server.shutdown(PATIENCE).await, Report { drained: 1, aborted: 0 });
+        assert_eq!(server.shutdown(GRACE_PERIOD).await, ShutdownReport { drained: 1, aborted: 0 });
         // The one who shuts down has the report.
-        assert_eq!(running.await.expect("no panic").expect("served"), Report::default());
+        assert_eq!(running.await.expect("no panic").expect("served"), ShutdownReport::default());
         assert!(client.ends().await);
     })
     .await;
@@ -71,7 +72,7 @@ async fn run_and_listen_and_serve_say_which_address_cannot_be_listened_on() {
     bounded(async {
         let server = Server::new(async |_| "");
         let ends = [
-            server.run("unix:/no/such/folder/socket", PATIENCE).await.map(drop),
+            server.run("unix:/no/such/folder/socket", GRACE_PERIOD).await.map(drop),
             server.listen_and_serve("unix:/no/such/folder/socket").await,
             listen_and_serve("unix:/no/such/folder/socket", None).await,
         ];
@@ -96,10 +97,10 @@ async fn after_a_shutdown_nothing_is_listened_on() {
         // An address that cannot be listened on either is not what is wrong.
         for addr in [folder.addr().as_str(), "unix:/no/such/folder/socket", "no address"] {
             let server = Server::new(async |_| "");
-            assert_eq!(server.close().await, Report::default());
+            assert_eq!(server.close().await, ShutdownReport::default());
             let end = server.listen_and_serve(addr).await;
             assert!(matches!(end, Err(ServeError::Closed)), "{addr}: {end:?}");
-            let end = server.run(addr, PATIENCE).await;
+            let end = server.run(addr, GRACE_PERIOD).await;
             assert!(matches!(end, Err(ServeError::Closed)), "{addr}: {end:?}");
             let end = server.serve_per_core(addr, NonZeroUsize::MIN);
             assert!(matches!(end, Err(ServeError::Closed)), "{addr}: {end:?}");
@@ -118,7 +119,7 @@ async fn a_port_is_not_opened_after_a_shutdown() {
         let server = Server::new(async |_| "");
         server.close().await;
         assert!(matches!(server.listen_and_serve(&addr).await, Err(ServeError::Closed)));
-        assert!(matches!(server.run(&addr, PATIENCE).await, Err(ServeError::Closed)));
+        assert!(matches!(server.run(&addr, GRACE_PERIOD).await, Err(ServeError::Closed)));
         assert!(matches!(server.serve_per_core(&addr, NonZeroUsize::MIN), Err(ServeError::Closed)));
     })
     .await;
@@ -152,7 +153,7 @@ async fn options_star_is_answered_here_unless_it_is_passed_on() {
     bounded(async {
         for (pass_options_star, text) in [(false, ""), (true, "OPTIONS *")] {
             let handler = async |request: Request| format!("{} {}", request.method(), request.path());
-            let server = Server::with(handler, Config { pass_options_star, ..Config::default() });
+            let server = Server::with_config(handler, Config { pass_options_star, ..Config::default() });
             let (dial, _) = in_memory(&server);
             let mut client = dial.connect();
             client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").await;
@@ -184,7 +185,7 @@ async fn what_an_outer_handler_attaches_reaches_the_inner_one() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("GET /items/{id}", async |request: Request| {
-            assert!(request.peer().is_some() && request.link().is_some());
+            assert!(request.peer_addr().is_some() && request.connection().is_some());
             format!(
                 "{:?} {:?} {:?} {} {}\n",
                 request.extension::<User>(),

@@ -20,7 +20,7 @@ use tokio::{
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Long enough for everybody.
-const PATIENCE: Duration = Duration::from_secs(60);
+const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 /// Clients that use their connection again and again, and connect anew when they are told that it ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,7 +44,7 @@ async fn under_load_every_request_that_was_sent_before_the_stop_is_answered() {
                 .collect();
             sleep(SECOND / 10 + SECOND / 1000 * round).await;
             stopped.store(true, SeqCst);
-            let report = server.shutdown(PATIENCE).await;
+            let report = server.shutdown(GRACE_PERIOD).await;
             assert_eq!(report.aborted, 0);
             let mut answered = 0;
             for client in clients {

@@ -6,7 +6,7 @@ mod support;
 
 use std::{process::Command, time::Duration};
 
-use quintet_server::{Listener, Report, Request, Server, listen};
+use quintet_server::{Listener, Request, Server, ShutdownReport, listen};
 use support::{bounded, dial, eventually};
 use tokio::time::sleep;
 
@@ -19,10 +19,10 @@ fn signal(name: &str) {
 async fn the_first_signal_drains_and_the_second_cuts() {
     bounded(async {
         for (signals, report, answered) in [
-            (&["TERM"][..], Report { drained: 2, aborted: 0 }, true),
-            (&["INT"], Report { drained: 2, aborted: 0 }, true),
-            (&["TERM", "TERM"], Report { drained: 0, aborted: 2 }, false),
-            (&["INT", "TERM"], Report { drained: 0, aborted: 2 }, false),
+            (&["TERM"][..], ShutdownReport { drained: 2, aborted: 0 }, true),
+            (&["INT"], ShutdownReport { drained: 2, aborted: 0 }, true),
+            (&["TERM", "TERM"], ShutdownReport { drained: 0, aborted: 2 }, false),
+            (&["INT", "TERM"], ShutdownReport { drained: 0, aborted: 2 }, false),
         ] {
             let server = Server::new(async |request: Request| {
                 if request.path() == "/slow" {

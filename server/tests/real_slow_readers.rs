@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_server::{Config, Deadlines, Request, Response, Server};
+use quintet_server::{Config, Request, Response, Server, Timeouts};
 use socket2::{Domain, Socket, Type};
 use support::on_loopback;
 use tokio::time::sleep;
@@ -24,11 +24,11 @@ const KIB: usize = 1024;
 const LARGE: usize = 20 << 20;
 
 /// The defaults, so many times as fast.
-fn deadlines(times: u32) -> Deadlines {
-    let default = Deadlines::default();
-    Deadlines {
-        rate: default.rate * times,
-        grace: default.grace / times,
+fn timeouts(times: u32) -> Timeouts {
+    let default = Timeouts::default();
+    Timeouts {
+        min_rate: default.min_rate * times,
+        min_rate_grace: default.min_rate_grace / times,
         stall: default.stall / times,
         reply_stall: default.reply_stall / times,
         ..default
@@ -36,9 +36,9 @@ fn deadlines(times: u32) -> Deadlines {
 }
 
 fn serving(times: u32) -> (Server<impl quintet_server::Handler>, String) {
-    let config = Config { deadlines: deadlines(times), ..Config::default() };
+    let config = Config { timeouts: timeouts(times), ..Config::default() };
     let large = async |_: Request| Response::new(vec![b'x'; LARGE]).with_content_type("text/plain");
-    let server = Server::with(large, config);
+    let server = Server::with_config(large, config);
     let (addr, _) = on_loopback(&server);
     (server, addr)
 }

@@ -6,7 +6,7 @@ mod support;
 
 use std::{process::Command, time::Duration};
 
-use quintet_server::{Report, Server};
+use quintet_server::{Server, ShutdownReport};
 use support::{bounded, eventually, in_memory};
 use tokio::task::JoinHandle;
 
@@ -18,7 +18,7 @@ fn send(signals: &[&str]) {
 }
 
 /// A server with one request that is never answered, in the hands of [`Server::until_signal`].
-async fn at_work() -> (Server<impl quintet_server::Handler>, JoinHandle<Report>) {
+async fn at_work() -> (Server<impl quintet_server::Handler>, JoinHandle<ShutdownReport>) {
     let server = Server::new(async |_| {
         std::future::pending::<()>().await;
     });
@@ -41,14 +41,14 @@ async fn no_signal_is_lost_between_two_waits() {
             let (_server, waits) = at_work().await;
             // Both may be there before the first is seen.
             send(if round % 2 == 0 { &["TERM", "INT"] } else { &["INT", "TERM"] });
-            assert_eq!(waits.await.expect("no panic"), Report { drained: 0, aborted: 1 }, "round {round}");
+            assert_eq!(waits.await.expect("no panic"), ShutdownReport { drained: 0, aborted: 1 }, "round {round}");
         }
         for round in 0..50 {
             let (server, waits) = at_work().await;
             send(&["TERM"]);
             server.stopping().await;
             send(&["TERM"]); // the same once more, as soon as the first was seen
-            assert_eq!(waits.await.expect("no panic"), Report { drained: 0, aborted: 1 }, "round {round}");
+            assert_eq!(waits.await.expect("no panic"), ShutdownReport { drained: 0, aborted: 1 }, "round {round}");
         }
     })
     .await;

@@ -53,14 +53,14 @@ async fn the_hook_sees_every_refusal_and_may_replace_the_reply() {
         let told = Arc::clone(&seen);
         let hooks = Hooks {
             refused: Some(Arc::new(move |refused| {
-                let line = (refused.link.peer().to_string(), refused.status, refused.error.to_string());
+                let line = (refused.connection.peer_addr().to_string(), refused.status, refused.error.to_string());
                 told.lock().unwrap().push(line);
                 let teapot = Response::text(StatusCode::IM_A_TEAPOT, "no").with_header("x-own", "1");
                 (refused.status == 505).then_some(teapot)
             })),
             ..Hooks::default()
         };
-        let server = Server::with(async |_| "never", Config { hooks, ..support::config() });
+        let server = Server::with_config(async |_| "never", Config { hooks, ..support::config() });
         let (dial, _) = in_memory(&server);
         for (sent, status, _) in REFUSED {
             let mut client = dial.connect();
@@ -84,7 +84,7 @@ async fn the_hook_sees_every_refusal_and_may_replace_the_reply() {
 async fn a_refused_hook_that_panics_leaves_the_plain_refusal() {
     bounded(async {
         let hooks = Hooks { refused: Some(Arc::new(|_| panic!("as asked"))), ..Hooks::default() };
-        let server = Server::with(async |_| "never", Config { hooks, ..support::config() });
+        let server = Server::with_config(async |_| "never", Config { hooks, ..support::config() });
         let (dial, _) = in_memory(&server);
         for (sent, status, why) in REFUSED {
             let mut client = dial.connect();

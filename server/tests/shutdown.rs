@@ -12,7 +12,7 @@ use std::{
 };
 
 use quintet_server::{
-    Body, Config, Counts, Deadlines, Listener, Report, Request, Response, ServeError, ServeMux, Server, listen,
+    Body, Config, Counts, Listener, Request, Response, ServeError, ServeMux, Server, ShutdownReport, Timeouts, listen,
 };
 use support::{Client, Dial, Memory, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{
@@ -25,7 +25,7 @@ use tokio::{
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Long enough for everybody.
-const PATIENCE: Duration = Duration::from_secs(60);
+const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 struct Started {
     server: Server<ServeMux>,
@@ -36,9 +36,9 @@ struct Started {
 }
 
 impl Started {
-    fn shutdown(&self, patience: Duration) -> JoinHandle<Report> {
+    fn shutdown(&self, grace_period: Duration) -> JoinHandle<ShutdownReport> {
         let server = self.server.clone();
-        tokio::spawn(async move { server.shutdown(patience).await })
+        tokio::spawn(async move { server.shutdown(grace_period).await })
     }
 }
 
@@ -72,11 +72,11 @@ fn book(answer: &Arc<Notify>) -> ServeMux {
         }))
     });
     mux.handle("/count", async |mut request: Request| {
-        request.collect(1 << 20).await.map(|body| format!("{}\n", body.len()))
+        request.to_bytes(1 << 20).await.map(|body| format!("{}\n", body.len()))
     });
     mux.handle("/hijack", async |request: Request| {
-        let link = Arc::clone(request.link().expect("a connection"));
-        Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, move |_io| async move { link.stopping().await })
+        let connection = Arc::clone(request.connection().expect("a connection"));
+        Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, move |_io| async move { connection.stopping().await })
             .with_header("upgrade", "x")
     });
     mux
@@ -101,14 +101,14 @@ async fn the_listener_closes_at_once() {
         let mut busy = started.dial.connect();
         busy.get("/wait").await;
         settle().await;
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         tokio::task::yield_now().await;
         eventually("closed", || started.dial.is_shut()).await;
         assert!(started.serving.await.unwrap().is_ok());
         assert!(!shutdown.is_finished(), "one is still being served");
         started.answer.notify_one();
         assert!(busy.reply().await.is_last());
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 1, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 1, aborted: 0 });
     })
     .await;
 }
@@ -121,27 +121,27 @@ async fn nobody_can_connect_any_more() {
         let mut idle = dial(&addr).await;
         assert_eq!(idle.fetch("/").await.status, 200);
         let stopping = server.clone();
-        let shutdown = tokio::spawn(async move { stopping.shutdown(PATIENCE).await });
+        let shutdown = tokio::spawn(async move { stopping.shutdown(GRACE_PERIOD).await });
         assert!(serving.await.unwrap().is_ok());
         assert!(TcpStream::connect(&addr).await.is_err());
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 1, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 1, aborted: 0 });
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_its_last_call() {
+async fn an_idle_connection_is_closed_after_its_drain() {
     bounded(async {
         let started = start();
         let (mut idle, mut silent) = (started.dial.connect(), started.dial.connect());
         assert_eq!(idle.fetch("/").await.status, 200);
         settle().await;
         let since = Instant::now();
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         assert!(idle.ends().await && silent.ends().await);
         let took = since.elapsed();
         assert!((SECOND / 2..SECOND * 5 / 4).contains(&took), "{took:?}");
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 2, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 2, aborted: 0 });
     })
     .await;
 }
@@ -156,7 +156,7 @@ async fn a_request_that_was_on_its_way_is_answered() {
         }
         settle().await;
         before.get("/").await;
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         sleep(SECOND * 2 / 5).await;
         during.get("/").await;
         // The one that was sent before the stop may have been answered before it, too.
@@ -165,7 +165,7 @@ async fn a_request_that_was_on_its_way_is_answered() {
         let reply = during.reply().await;
         assert_eq!((reply.text(), reply.is_last()), ("hello\n", true));
         assert!(during.ends().await);
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 2, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 2, aborted: 0 });
     })
     .await;
 }
@@ -178,7 +178,7 @@ async fn requests_that_were_sent_ahead_are_all_answered() {
         client.send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n").await;
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(5)).await;
         settle().await;
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         settle().await;
         started.answer.notify_one();
         assert_eq!(client.reply().await.text(), "waited\n");
@@ -187,7 +187,7 @@ async fn requests_that_were_sent_ahead_are_all_answered() {
             assert_eq!((reply.text(), reply.is_last()), ("hello\n", n == 5), "reply {n}");
         }
         assert!(client.ends().await);
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 1, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 1, aborted: 0 });
     })
     .await;
 }
@@ -202,7 +202,7 @@ async fn a_head_that_was_half_read_is_served() {
             client.send("GET / HTTP/1.1\r\nHo").await;
         }
         settle().await;
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         sleep(5 * SECOND).await;
         for client in [&mut fresh, &mut used] {
             client.send("st: a\r\n\r\n").await;
@@ -210,7 +210,7 @@ async fn a_head_that_was_half_read_is_served() {
             assert_eq!((reply.text(), reply.is_last()), ("hello\n", true));
             assert!(client.ends().await);
         }
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 2, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 2, aborted: 0 });
     })
     .await;
 }
@@ -222,12 +222,12 @@ async fn a_body_that_was_half_read_is_served() {
         let mut client = started.dial.connect();
         client.send("POST /count HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc").await;
         settle().await;
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         sleep(2 * SECOND).await;
         client.send(vec![b'x'; 99_997]).await;
         let reply = client.reply().await;
         assert_eq!((reply.text(), reply.is_last()), ("100000\n", true));
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 1, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 1, aborted: 0 });
     })
     .await;
 }
@@ -239,13 +239,13 @@ async fn a_handler_at_work_finishes() {
         let mut client = started.dial.connect();
         client.get("/wait").await;
         settle().await;
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         sleep(30 * SECOND).await;
         started.answer.notify_one();
         let reply = client.reply().await;
         assert_eq!((reply.text(), reply.is_last()), ("waited\n", true));
         assert!(client.ends().await);
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 1, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 1, aborted: 0 });
     })
     .await;
 }
@@ -261,11 +261,11 @@ async fn a_handler_that_watches_can_end_what_would_never_end() {
         settle().await;
         assert_eq!(started.server.counts(), Counts { active: 1, hijacked: 1, ..Counts::default() });
         let since = Instant::now();
-        let shutdown = started.shutdown(PATIENCE);
+        let shutdown = started.shutdown(GRACE_PERIOD);
         assert_eq!(events.reply().await.text(), "open\nbye\n");
         assert!(hijacked.ends().await);
         assert!(events.ends().await);
-        assert_eq!(shutdown.await.unwrap(), Report { drained: 2, aborted: 0 });
+        assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 2, aborted: 0 });
         assert!(since.elapsed() < 2 * SECOND, "{:?}", since.elapsed());
     })
     .await;
@@ -287,7 +287,7 @@ async fn what_does_not_end_is_cut_at_the_deadline() {
         let report = shutdown.await.unwrap();
         let took = since.elapsed();
         assert!((5 * SECOND..=5 * SECOND + SECOND / 10).contains(&took), "{took:?}");
-        assert_eq!(report, Report { drained: 1, aborted: 3 });
+        assert_eq!(report, ShutdownReport { drained: 1, aborted: 3 });
         assert_eq!(started.server.counts(), Counts::default());
         assert!(endless.try_reply().await.is_none(), "it is not taken for whole");
         assert!(stuck.ends().await && idle.ends().await);
@@ -310,7 +310,7 @@ async fn what_does_not_end_is_cut_at_the_deadline_on_real_sockets() {
         let report = server.shutdown(SECOND / 2).await;
         let took = since.elapsed();
         assert!((SECOND / 2..SECOND * 7 / 10).contains(&took), "{took:?}");
-        assert_eq!(report, Report { drained: 0, aborted: 3 });
+        assert_eq!(report, ShutdownReport { drained: 0, aborted: 3 });
         assert_eq!(server.counts(), Counts::default());
     })
     .await;
@@ -344,7 +344,7 @@ async fn close_cuts_everything_at_once() {
         half.send("GET /").await;
         settle().await;
         let since = Instant::now();
-        assert_eq!(server.close().await, Report { drained: 0, aborted: 6 });
+        assert_eq!(server.close().await, ShutdownReport { drained: 0, aborted: 6 });
         assert!(since.elapsed() <= SECOND / 10, "{:?}", since.elapsed());
         assert_eq!((dropped.load(SeqCst), server.counts()), (5, Counts::default()));
         for client in &mut clients {
@@ -360,11 +360,11 @@ async fn close_cuts_everything_at_once() {
 async fn serving_after_the_end_is_refused() {
     bounded(async {
         let started = start();
-        assert_eq!(started.server.shutdown(PATIENCE).await, Report::default());
+        assert_eq!(started.server.shutdown(GRACE_PERIOD).await, ShutdownReport::default());
         let (listener, dial) = Memory::new();
         assert!(matches!(started.server.serve(listener).await, Err(ServeError::Closed)));
         assert!(dial.is_shut(), "the listener is closed");
-        assert_eq!(started.server.shutdown(PATIENCE).await, Report::default());
+        assert_eq!(started.server.shutdown(GRACE_PERIOD).await, ShutdownReport::default());
     })
     .await;
 }
@@ -373,7 +373,7 @@ async fn serving_after_the_end_is_refused() {
 async fn tcp_and_unix_are_served_together_and_end_together() {
     bounded(async {
         let path = std::env::temp_dir().join(format!("quintet-shutdown-{}.sock", std::process::id()));
-        let server = support::server(async |request: Request| format!("{}\n", request.link().is_some()));
+        let server = support::server(async |request: Request| format!("{}\n", request.connection().is_some()));
         let (tcp, unix) = (listen("127.0.0.1:0").unwrap(), listen(&format!("unix:{}", path.display())).unwrap());
         let addr = tcp.local_addr().unwrap().to_string();
         let (one, two) = (server.clone(), server.clone());
@@ -385,7 +385,7 @@ async fn tcp_and_unix_are_served_together_and_end_together() {
         assert_eq!(by_unix.fetch("/").await.text(), "true\n");
         eventually("both are counted", || server.counts() == Counts { idle: 2, ..Counts::default() }).await;
         assert_eq!(server.health().len(), 2);
-        assert_eq!(server.shutdown(PATIENCE).await, Report { drained: 2, aborted: 0 });
+        assert_eq!(server.shutdown(GRACE_PERIOD).await, ShutdownReport { drained: 2, aborted: 0 });
         for serving in serving {
             assert!(serving.await.unwrap().is_ok());
         }
@@ -410,7 +410,7 @@ async fn a_handler_may_shut_down_its_own_server() {
         let own = server.clone();
         let _ = stop.set(Box::new(move || {
             let (own, tell) = (own.clone(), tell.clone());
-            tokio::spawn(async move { tell.send(own.shutdown(PATIENCE).await) });
+            tokio::spawn(async move { tell.send(own.shutdown(GRACE_PERIOD).await) });
         }));
         let (dial, serving) = in_memory(&server);
         let mut client = dial.connect();
@@ -418,22 +418,22 @@ async fn a_handler_may_shut_down_its_own_server() {
         assert!(client.ends().await);
         assert!(serving.await.unwrap().is_ok());
         server.drained().await;
-        assert_eq!(told.recv().await, Some(Report { drained: 1, aborted: 0 }));
+        assert_eq!(told.recv().await, Some(ShutdownReport { drained: 1, aborted: 0 }));
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_last_call_idle_connections_close_at_once() {
+async fn without_a_drain_idle_connections_close_at_once() {
     bounded(async {
-        let deadlines = Deadlines { last_call: Duration::ZERO, ..Deadlines::default() };
-        let server = Server::with(async |_| "hello\n", Config { deadlines, ..support::config() });
+        let timeouts = Timeouts { drain: Duration::ZERO, ..Timeouts::default() };
+        let server = Server::with_config(async |_| "hello\n", Config { timeouts, ..support::config() });
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.status, 200);
         settle().await;
         let since = Instant::now();
-        assert_eq!(server.shutdown(PATIENCE).await, Report { drained: 1, aborted: 0 });
+        assert_eq!(server.shutdown(GRACE_PERIOD).await, ShutdownReport { drained: 1, aborted: 0 });
         assert!(since.elapsed() < SECOND * 3 / 4, "{:?}", since.elapsed());
     })
     .await;
@@ -450,14 +450,14 @@ async fn who_connected_but_was_not_accepted_yet_is_served() {
         for client in &mut clients {
             client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         }
-        let report = server.shutdown(PATIENCE).await;
+        let report = server.shutdown(GRACE_PERIOD).await;
         assert!(serving.await.unwrap().is_ok());
         for (n, client) in clients.iter_mut().enumerate() {
             let mut reply = String::new();
             client.read_to_string(&mut reply).unwrap_or_else(|error| panic!("client {n}: {error}"));
             assert!(reply.ends_with("hello\n"), "client {n}: {reply:?}");
         }
-        assert_eq!(report, Report { drained: 200, aborted: 0 });
+        assert_eq!(report, ShutdownReport { drained: 200, aborted: 0 });
     })
     .await;
 }

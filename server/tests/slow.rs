@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use quintet_server::{Body, BodyError, Config, Deadlines, Request, Response, ServeMux, Server, State};
+use quintet_server::{Body, BodyError, Config, Request, Response, ServeMux, Server, State, Timeouts};
 use support::{Client, Dial, bounded, in_memory};
 use tokio::{
     io::DuplexStream,
@@ -19,14 +19,14 @@ fn start(config: Config) -> (Server<ServeMux>, Dial) {
     let mux = ServeMux::new();
     mux.handle("/{$}", async |_| "hello\n");
     mux.handle("/collect", async |mut request: Request| {
-        let body = request.collect(u64::MAX).await?;
+        let body = request.to_bytes(u64::MAX).await?;
         Ok::<_, BodyError>(format!("{}\n", body.len()))
     });
     mux.handle("/ignore", async |_| "ignored\n");
     mux.handle("/large", async |_| vec![b'x'; 16 << 20]);
     mux.handle("/late", async |mut request: Request| {
         sleep(60 * SECOND).await;
-        let body = request.collect(u64::MAX).await?;
+        let body = request.to_bytes(u64::MAX).await?;
         Ok::<_, BodyError>(format!("{}\n", body.len()))
     });
     mux.handle("/ticks", async |_| {
@@ -40,7 +40,7 @@ fn start(config: Config) -> (Server<ServeMux>, Dial) {
         });
         Response::new(body).with_content_type("text/plain")
     });
-    let server = Server::with(mux, config);
+    let server = Server::with_config(mux, config);
     let (dial, _) = in_memory(&server);
     (server, dial)
 }
@@ -358,7 +358,7 @@ async fn a_reply_that_is_slow_by_itself_is_never_late() {
 #[tokio::test(start_paused = true)]
 async fn without_limits_everybody_may_wait_for_an_hour() {
     bounded(async {
-        let (server, dial) = start(Config { deadlines: Deadlines::none(), ..Config::default() });
+        let (server, dial) = start(Config { timeouts: Timeouts::none(), ..Config::default() });
         let (_silent, mut half, mut idle) = (dial.connect(), dial.connect(), dial.connect());
         let (mut body, mut reader) = (dial.connect(), dial.connect());
         half.send("GET / HT").await;
@@ -433,26 +433,26 @@ mod deadlines_of_a_handler {
             async move {
                 let limit =
                     request.path_value("s").and_then(|s| s.parse().ok()).map_or(Duration::MAX, Duration::from_secs);
-                request.link().expect("a connection").set_read_deadline(limit);
-                let outcome = request.collect(u64::MAX).await.map(|body| body.len());
+                request.connection().expect("a connection").set_read_deadline(limit);
+                let outcome = request.to_bytes(u64::MAX).await.map(|body| body.len());
                 tell.send(format!("{outcome:?}")).expect("the test listens");
                 "read\n"
             }
         });
         mux.handle("/write/{s}", async |request: Request| {
             let limit = request.path_value("s").and_then(|s| s.parse().ok()).map_or(Duration::MAX, Duration::from_secs);
-            request.link().expect("a connection").set_write_deadline(limit);
+            request.connection().expect("a connection").set_write_deadline(limit);
             vec![b'x'; 16 << 20]
         });
         mux.handle("/reads-then-writes", async |request: Request| {
-            request.link().expect("a connection").set_read_deadline(3600 * SECOND);
+            request.connection().expect("a connection").set_read_deadline(3600 * SECOND);
             vec![b'x'; 16 << 20]
         });
         mux.handle("/writes-then-reads", async |mut request: Request| {
-            request.link().expect("a connection").set_write_deadline(3600 * SECOND);
-            request.collect(u64::MAX).await.map(|_| "read\n")
+            request.connection().expect("a connection").set_write_deadline(3600 * SECOND);
+            request.to_bytes(u64::MAX).await.map(|_| "read\n")
         });
-        mux.handle("/plain", async |mut request: Request| request.collect(u64::MAX).await.map(|_| "read\n"));
+        mux.handle("/plain", async |mut request: Request| request.to_bytes(u64::MAX).await.map(|_| "read\n"));
         let server = Server::new(mux);
         let (dial, _) = in_memory(&server);
         (server, dial, told)
@@ -470,7 +470,7 @@ mod deadlines_of_a_handler {
                 let since = Instant::now();
                 assert_eq!(client.reply().await.text(), "read\n");
                 took(since, limit * SECOND);
-                assert_eq!(told.recv().await.as_deref(), Some("Err(Late)"));
+                assert_eq!(told.recv().await.as_deref(), Some("Err(TimedOut)"));
             }
             let mut client = dial.connect();
             client.send(format!("POST /read/never {BODY}")).await;

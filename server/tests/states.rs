@@ -51,7 +51,7 @@ impl Watched {
         let seen = Arc::clone(&moves);
         let mut config = support::config();
         config.hooks.state = Some(Arc::new(move |_, from, to| seen.lock().expect("no panic").push((from, to))));
-        let server = Server::with(mux, config);
+        let server = Server::with_config(mux, config);
         let (dial, _) = in_memory(&server);
         Watched { server, dial, moves, answer }
     }
@@ -235,12 +235,12 @@ async fn the_hook_knows_whose_connection_it_is() {
         let seen = Arc::<Mutex<Vec<_>>>::default();
         let hook = Arc::clone(&seen);
         let mut config = support::config();
-        config.hooks.state = Some(Arc::new(move |link, _, to| {
-            let ends = (link.peer().clone(), link.local().cloned(), link.state());
+        config.hooks.state = Some(Arc::new(move |connection, _, to| {
+            let ends = (connection.peer_addr().clone(), connection.local_addr().cloned(), connection.state());
             assert_eq!(ends.2, to, "the state is set before the hook is told");
             hook.lock().expect("no panic").push(ends);
         }));
-        let server = Server::with(async |_| "hello\n", config);
+        let server = Server::with_config(async |_| "hello\n", config);
         let (addr, _) = support::on_loopback(&server);
         let mut client = support::dial(&addr).await;
         assert_eq!(client.fetch("/").await.status, 200);

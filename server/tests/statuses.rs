@@ -320,7 +320,7 @@ async fn a_body_of_nothing_but_empty_pieces_holds_up_nobody_else() {
 /// Answers every refused client with this.
 fn refusing(answer: impl Fn() -> Response + Send + Sync + 'static) -> (Server<impl Handler>, Dial) {
     let hooks = Hooks { refused: Some(Arc::new(move |_| Some(answer()))), ..Hooks::default() };
-    let server = Server::with(async |_| "never", Config { hooks, ..Config::default() });
+    let server = Server::with_config(async |_| "never", Config { hooks, ..Config::default() });
     let (dial, _) = in_memory(&server);
     (server, dial)
 }

@@ -1,5 +1,5 @@
-//! Takeovers: every status, with and without a body before them, cut at every byte. The other protocol begins behind the
-//! request, and how the request arrived changes nothing.
+//! Takeovers: every status, with and without a body before them, cut at every byte. The other protocol begins behind
+//! the request, and how the request arrived changes nothing.
 
 mod support;
 
@@ -35,7 +35,7 @@ async fn take_over(mut request: Request) -> Response {
         path.trim_start_matches('/').get(..3).and_then(|digits| StatusCode::from_bytes(digits.as_bytes()).ok());
     let held = request.take_body();
     if path.contains("read") {
-        if let Err(error) = held.collect(1 << 20).await {
+        if let Err(error) = held.to_bytes(1 << 20).await {
             return Response::text(StatusCode::IM_A_TEAPOT, error);
         }
     } else if path.contains("held") {
@@ -48,9 +48,10 @@ async fn take_over(mut request: Request) -> Response {
     if path.contains("nameless") { response } else { response.with_header("upgrade", "shout") }
 }
 
-/// Everything that is answered to these pieces (each arrives before the next is sent) and the client's FIN, but for 100s.
+/// Everything that is answered to these pieces (each arrives before the next is sent) and the client's FIN, but for
+/// 100s.
 async fn answers(handler: impl Handler, config: Config, pieces: &[&[u8]]) -> String {
-    let server = Server::with(handler, config);
+    let server = Server::with_config(handler, config);
     let (dial, _) = in_memory(&server);
     let mut client = dial.connect_sized(1 << 20);
     for piece in pieces {
@@ -166,7 +167,7 @@ async fn a_takeover_means_the_same_however_its_request_is_split() {
 
 #[tokio::test(start_paused = true)]
 async fn a_takeover_means_the_same_where_no_unread_body_is_read() {
-    bounded(every_split(&Config { unread: 0, ..Config::default() }, "")).await;
+    bounded(every_split(&Config { max_drain_bytes: 0, ..Config::default() }, "")).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_server::{Body, BodyError, Counts, Report, Request, Response, ServeMux, Server, Upgraded};
+use quintet_server::{Body, BodyError, Counts, Request, Response, ServeMux, Server, ShutdownReport, Upgraded};
 use support::{Dial, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -199,7 +199,7 @@ async fn an_upgrade_before_the_body_was_read_is_refused() {
         client.send(format!("POST / HTTP/1.1\r\n{fields}\r\n")).await;
         assert_eq!(client.head().await.unwrap().0, 400);
         let mut body = given.recv().await.unwrap();
-        assert!(matches!(body.chunk().await, Err(BodyError::AfterReply | BodyError::Early)));
+        assert!(matches!(body.chunk().await, Err(BodyError::AfterReply | BodyError::UnexpectedEof)));
     })
     .await;
 }
@@ -207,15 +207,15 @@ async fn an_upgrade_before_the_body_was_read_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn close_cuts_it_and_a_shutdown_waits_for_it() {
     bounded(async {
-        for patience in [Duration::ZERO, 3 * SECOND] {
+        for grace_period in [Duration::ZERO, 3 * SECOND] {
             let (server, dial) = start();
             let mut client = dial.connect();
             client.send(UPGRADE).await;
             assert_eq!(client.head().await.unwrap().0, 101);
             let since = Instant::now();
-            assert_eq!(server.shutdown(patience).await, Report { drained: 0, aborted: 1 });
+            assert_eq!(server.shutdown(grace_period).await, ShutdownReport { drained: 0, aborted: 1 });
             let took = since.elapsed();
-            assert!((patience..=patience + SECOND / 10).contains(&took), "{took:?}");
+            assert!((grace_period..=grace_period + SECOND / 10).contains(&took), "{took:?}");
             assert!(client.ends().await);
             assert_eq!(server.counts(), Counts::default());
         }

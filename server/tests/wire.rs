@@ -207,7 +207,7 @@ fn book() -> ServeMux {
     mux.handle("POST /echo", async |request: Request| Response::new(request.into_body()));
     mux.handle("POST /limited", async |mut request: Request| {
         let limit = number(&request, "n");
-        request.collect(limit).await.map(|body| format!("{}\n", body.len()))
+        request.to_bytes(limit).await.map(|body| format!("{}\n", body.len()))
     });
     mux.handle("GET /bytes", async |request: Request| vec![b'x'; size(&request)]);
     mux.handle("GET /stream", async |request: Request| vec![b'x'; size(&request)]);

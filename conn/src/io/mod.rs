@@ -1,10 +1,10 @@
 //! What waits: the wire, and the connections under one clock.
 
-mod conns;
-mod link;
-mod patience;
+mod connection;
+mod connections;
+mod wait_state;
 mod wire;
 
-pub use conns::{Conn, Conns, Counts, StateHook, Sweeper, Tracked};
-pub use link::Link;
+pub use connection::Connection;
+pub use connections::{ConnGuard, Connections, Counts, StateHook, Sweeper};
 pub use wire::{Filled, Wire, WireError};

@@ -1,4 +1,4 @@
-//! The stream to one client with what was read and what is to be written, under its deadlines.
+//! The stream to one client with what was read and what is to be written, under its timeouts.
 
 use std::{
     future::{Future, poll_fn},
@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
-use super::{conns::Tracked, link::Link, patience::Patience};
+use super::{connection::Connection, connections::ConnGuard, wait_state::WaitState};
 use crate::{Buffer, Output, Phase};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
@@ -20,14 +20,14 @@ use crate::{Buffer, Output, Phase};
 /// Reading fills [`input`](Self::input); writing appends to [`output`](Self::output) and happens when flushed. A wire
 /// that waits gives back the memory it does not need, and so does one that fails.
 ///
-/// A wire is broken once its stream failed, its client did not take a reply in time, or it was cut: what was to be sent
-/// is thrown away, and sending fails from then on. After the last two it is [aborted](Self::abort), too, unless it was
-/// cut while nothing was half said: everything was sent, and a request or the client's end was waited for
-/// ([`Phase::Idle`], [`Phase::Head`], [`Phase::LastCall`], [`Phase::Linger`]). What was received stays in
+/// A wire is broken once its stream failed, its client did not take a reply in time, or it was aborted: what was to be
+/// sent is thrown away, and sending fails from then on. After the last two it is [aborted](Self::abort), too, unless it
+/// was cut while nothing was half said: everything was sent, and a request or the client's end was waited for
+/// ([`Phase::Idle`], [`Phase::Head`], [`Phase::Drain`], [`Phase::Linger`]). What was received stays in
 /// [`input`](Self::input).
 ///
-/// The deadlines are those of the [`Conns`](crate::Conns) that admitted it. A wire made by [`new`](Self::new) has
-/// none.
+/// The timeouts are those of the [`Connections`](crate::Connections) that admitted it. A wire made by
+/// [`new`](Self::new) has none.
 #[derive(Debug)]
 pub struct Wire<S> {
     io: S,
@@ -40,7 +40,7 @@ pub struct Wire<S> {
     unflushed: bool,
     /// Nothing can be sent any more; then it is `unflushed` as well, so that nobody takes it for idle.
     broken: bool,
-    patience: Patience,
+    wait_state: WaitState,
 }
 
 /// What came of reading.
@@ -58,13 +58,13 @@ pub enum Filled {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The client took longer than it may in this phase. For [`Phase::Idle`] and [`Phase::LastCall`] that is the usual
+    /// The client took longer than it may in this phase. For [`Phase::Idle`] and [`Phase::Drain`] that is the usual
     /// end of a connection.
     #[error("{}", late(*.0))]
-    Late(Phase),
+    TimedOut(Phase),
     /// The server closes every connection.
-    #[error("the connection was cut")]
-    Cut,
+    #[error("the connection was aborted")]
+    Aborted,
     /// The stream failed.
     #[error("the stream failed")]
     Io(#[from] io::Error),
@@ -73,7 +73,7 @@ pub enum WireError {
 fn late(phase: Phase) -> &'static str {
     match phase {
         Phase::Idle => "the connection was idle for as long as it may",
-        Phase::LastCall => "the server is stopping, and the client sent nothing more",
+        Phase::Drain => "the server is stopping, and the client sent nothing more",
         Phase::Head => "the client was too slow to finish a head",
         Phase::Body => "the client was too slow to send its body",
         Phase::Reply => "the client was too slow to take its reply",
@@ -82,7 +82,7 @@ fn late(phase: Phase) -> &'static str {
 }
 
 impl<S> Wire<S> {
-    /// A wire without deadlines, for a stream that nobody else counts.
+    /// A wire without timeouts, for a stream that nobody else counts.
     pub fn new(io: S) -> Self {
         Wire {
             io,
@@ -91,20 +91,20 @@ impl<S> Wire<S> {
             ended: false,
             unflushed: false,
             broken: false,
-            patience: Patience::new(None),
+            wait_state: WaitState::new(None),
         }
     }
 
-    pub(super) fn linked(io: S, link: Tracked) -> Self {
-        let mut wire = Wire { patience: Patience::new(Some(link)), ..Wire::new(io) };
+    pub(super) fn admitted(io: S, connection: ConnGuard) -> Self {
+        let mut wire = Wire { wait_state: WaitState::new(Some(connection)), ..Wire::new(io) };
         wire.enter(Phase::Head);
         wire
     }
 
     /// The connection's entry, if it has one.
     #[inline]
-    pub fn link(&self) -> Option<&Arc<Link>> {
-        self.patience.link()
+    pub fn connection(&self) -> Option<&Arc<Connection>> {
+        self.wait_state.connection()
     }
 
     /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
@@ -115,20 +115,20 @@ impl<S> Wire<S> {
     /// always begun the next when one is understood is late for all of them together.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
-        self.patience.enter(phase);
+        self.wait_state.enter(phase);
     }
 
     /// The client is not waited for (a handler is at work, what it sent was understood): no phase is under way, and no
     /// read is late.
     #[inline]
     pub fn rest(&mut self) {
-        self.patience.rest();
+        self.wait_state.rest();
     }
 
     /// As [`rest`](Self::rest) for the moment: a body goes on afterwards with what it has used up of its time. (The
     /// time of the other phases runs on.)
     pub fn pause(&mut self) {
-        self.patience.pause();
+        self.wait_state.pause();
     }
 
     /// Whether the client has sent all it will send (FIN).
@@ -159,7 +159,7 @@ impl<S: Stream> Wire<S> {
     /// same task cost a comparison.
     #[inline]
     pub fn attend(&mut self, cx: &Context<'_>) {
-        self.patience.attend(cx);
+        self.wait_state.attend(cx);
     }
 
     /// Makes the end of this connection a reset (RST) instead of an orderly close (FIN): the client cannot take what it
@@ -171,7 +171,7 @@ impl<S: Stream> Wire<S> {
     /// Pending, with the memory given back that the wait does not need; or the one that is over fails.
     fn wait_for_bytes<T>(&mut self) -> Poll<Result<T, WireError>> {
         self.relax();
-        match self.patience.wait_for_bytes(self.input.is_empty()) {
+        match self.wait_state.wait_for_bytes(self.input.is_empty()) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
         }
@@ -180,7 +180,7 @@ impl<S: Stream> Wire<S> {
     /// As [`wait_for_bytes`](Self::wait_for_bytes), for room to send into.
     fn wait_for_room<T>(&mut self) -> Poll<Result<T, WireError>> {
         self.relax();
-        match self.patience.wait_for_room() {
+        match self.wait_state.wait_for_room() {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
         }
@@ -188,20 +188,22 @@ impl<S: Stream> Wire<S> {
 
     /// The one way out for an error: gives back the memory and, if nothing can be sent any more, what was to be sent.
     ///
-    /// A handler may be at work for long after its client is gone, and a client may be gone in as many connections as it
-    /// likes: none of them keeps a block to read into or a reply that nobody will take.
+    /// A handler may be at work for long after its client is gone, and a client may be gone in as many connections as
+    /// it likes: none of them keeps a block to read into or a reply that nobody will take.
     #[cold]
     fn fail(&mut self, error: impl Into<WireError>) -> WireError {
         let error = error.into();
         match &error {
             // What the kernel still has to pass on is whole, and a reset would take it away from its client.
-            WireError::Cut if self.broken || (self.is_sent() && self.patience.is_between_replies()) => self.shatter(),
-            WireError::Late(Phase::Reply) | WireError::Cut => {
+            WireError::Aborted if self.broken || (self.is_sent() && self.wait_state.is_between_replies()) => {
+                self.shatter();
+            }
+            WireError::TimedOut(Phase::Reply) | WireError::Aborted => {
                 self.abort();
                 self.shatter();
             }
             WireError::Io(_) => self.shatter(),
-            WireError::Late(_) => {} // it can still be told so
+            WireError::TimedOut(_) => {} // it can still be told so
         }
         self.relax();
         error
@@ -222,17 +224,17 @@ impl<S: Stream> Wire<S> {
         self.attend(cx);
         if !self.is_sent() {
             // The client is not waited for while it is busy reading.
-            self.patience.wait_no_longer_for_bytes();
+            self.wait_state.wait_no_longer_for_bytes();
             ready!(self.poll_send(cx))?;
         }
         self.poll_fill(cx, limit)
     }
 
-    /// Reads once, unless `limit` bytes are waiting already. A task that was not [named](Self::attend) is not woken when
-    /// it is late.
+    /// Reads once, unless `limit` bytes are waiting already. A task that was not [named](Self::attend) is not woken
+    /// when it is late.
     ///
     /// # Errors
-    /// [`WireError::Late`] if the time of the phase is over, [`WireError::Io`] if the stream fails.
+    /// [`WireError::TimedOut`] if the time of the phase is over, [`WireError::Io`] if the stream fails.
     #[inline]
     pub fn poll_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         match self.poll_read(cx, limit) {
@@ -264,7 +266,7 @@ impl<S: Stream> Wire<S> {
             return Poll::Ready(Ok(Filled::End));
         }
         self.input.commit(n);
-        self.patience.arrived(n);
+        self.wait_state.arrived(n);
         Poll::Ready(Ok(Filled::Bytes(n)))
     }
 
@@ -272,7 +274,7 @@ impl<S: Stream> Wire<S> {
     /// was not [named](Self::attend) is not woken when it is late.
     ///
     /// # Errors
-    /// [`WireError::Late`] if the client does not take it, [`WireError::Io`] if the stream fails.
+    /// [`WireError::TimedOut`] if the client does not take it, [`WireError::Io`] if the stream fails.
     #[inline]
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
         if self.is_sent() { Poll::Ready(Ok(())) } else { self.poll_send(cx) }
@@ -304,7 +306,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(Filled::End))
             }
             Poll::Ready(Ok(n)) => {
-                self.patience.arrived(n);
+                self.wait_state.arrived(n);
                 Poll::Ready(Ok(Filled::Bytes(n)))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
@@ -327,7 +329,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::WriteZero)))),
                 Poll::Ready(Ok(n)) => {
                     self.output.advance(n);
-                    self.patience.taken(n);
+                    self.wait_state.taken(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
                 Poll::Pending => return self.wait_for_room(),
@@ -337,7 +339,7 @@ impl<S: Stream> Wire<S> {
         self.unflushed = flushed.is_pending();
         match flushed {
             Poll::Ready(Ok(())) => {
-                self.patience.taken(0);
+                self.wait_state.taken(0);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
@@ -350,8 +352,8 @@ impl<S: Stream> Wire<S> {
     /// nothing more (FIN) may still wait for its reply.
     ///
     /// # Errors
-    /// As [`poll_turn`](Self::poll_turn); nothing is late while a handler is at work, but the client may be gone. What it
-    /// had sent ahead is then thrown away: it cannot be answered any more.
+    /// As [`poll_turn`](Self::poll_turn); nothing is late while a handler is at work, but the client may be gone. What
+    /// it had sent ahead is then thrown away: it cannot be answered any more.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         let watched = self.poll_look(cx, limit);
         if watched.is_ready() && self.broken {
@@ -369,8 +371,8 @@ impl<S: Stream> Wire<S> {
             match self.poll_read(cx, limit) {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(Ok(Filled::End)) => {
-                    if let Some(link) = self.link() {
-                        link.cancel();
+                    if let Some(connection) = self.connection() {
+                        connection.cancel();
                     }
                     break;
                 }
@@ -380,23 +382,24 @@ impl<S: Stream> Wire<S> {
         }
         self.pause();
         self.relax();
-        match self.patience.wait() {
+        match self.wait_state.wait() {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
         }
     }
 
-    /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or be
-    /// gone altogether, which only sending would tell. It is believed for [`Deadlines::stall`](crate::Deadlines::stall),
-    /// or as long as the handler [said](Link::set_write_deadline), until [`trust`](Self::trust).
+    /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or
+    /// be gone altogether, which only sending would tell. It is believed for
+    /// [`Timeouts::stall`](crate::Timeouts::stall), or as long as the handler [said](Connection::set_write_deadline),
+    /// until [`trust`](Self::trust).
     ///
     /// # Errors
-    /// [`WireError::Late`] after that time, [`WireError::Cut`].
+    /// [`WireError::TimedOut`] after that time, [`WireError::Aborted`].
     pub fn doubt(&mut self) -> Result<(), WireError> {
         if !self.ended {
             return Ok(());
         }
-        match self.patience.doubt() {
+        match self.wait_state.doubt() {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fail(error)),
         }
@@ -405,16 +408,16 @@ impl<S: Stream> Wire<S> {
     /// Ends a [`doubt`](Self::doubt): there is something to send.
     #[inline]
     pub fn trust(&mut self) {
-        self.patience.trust();
+        self.wait_state.trust();
     }
 
-    /// Whether this wire is past its deadline or cut: for the owner, while the wire is lent to somebody else.
+    /// Whether this wire is past its deadline or aborted: for the owner, while the wire is lent to somebody else.
     ///
     /// # Errors
-    /// [`WireError::Late`] or [`WireError::Cut`].
+    /// [`WireError::TimedOut`] or [`WireError::Aborted`].
     pub fn check(&mut self) -> Result<(), WireError> {
-        self.patience.adopt_moved();
-        match self.patience.wait() {
+        self.wait_state.adopt_moved();
+        match self.wait_state.wait() {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fail(error)),
         }
@@ -456,11 +459,11 @@ impl<S: Stream> Wire<S> {
     pub async fn half_close(&mut self) -> Result<(), WireError> {
         self.flush().await?;
         poll_fn(|cx| {
-            // Shutting down a socket does not wait; a stream that does (TLS) has the reply's patience.
+            // Shutting down a socket does not wait; a stream that does (TLS) has the reply's wait_state.
             match Pin::new(&mut self.io).poll_shutdown(cx) {
                 // If it fails, nothing is lost by it (everything was sent), and it can be tried again.
                 Poll::Ready(done) => {
-                    self.patience.taken(0);
+                    self.wait_state.taken(0);
                     self.relax();
                     Poll::Ready(done.map_err(WireError::from))
                 }
@@ -483,8 +486,8 @@ impl<S: Stream> Wire<S> {
     /// What the client has still sent is thrown away in any case.
     pub async fn linger(&mut self, mut limit: u64) -> Result<(), WireError> {
         self.half_close().await?;
-        if let Some(link) = self.link() {
-            link.set_lingering();
+        if let Some(connection) = self.connection() {
+            connection.set_lingering();
         }
         self.rest();
         self.enter(Phase::Linger);

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_conn::{Conns, Deadlines, Link, StateHook, Tracked, Wire};
+use quintet_conn::{ConnGuard, Connection, Connections, StateHook, Timeouts, Wire};
 use quintet_listener::{Addr, Stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
@@ -246,34 +246,34 @@ pub fn addr() -> Addr {
 }
 
 /// Connections with a sweeper at work.
-pub fn conns(deadlines: Deadlines) -> Arc<Conns> {
-    hooked(deadlines, None)
+pub fn connections(timeouts: Timeouts) -> Arc<Connections> {
+    hooked(timeouts, None)
 }
 
 /// The same, with a hook.
-pub fn hooked(deadlines: Deadlines, hook: Option<StateHook>) -> Arc<Conns> {
-    let (conns, sweeper) = Conns::new(deadlines, None, hook);
+pub fn hooked(timeouts: Timeouts, hook: Option<StateHook>) -> Arc<Connections> {
+    let (connections, sweeper) = Connections::new(timeouts, None, hook);
     tokio::spawn(sweeper);
-    conns
+    connections
 }
 
 /// A connection whose client is the other end of a pipe of `size` bytes.
-pub fn piped(conns: &Arc<Conns>, size: usize) -> (Tracked, Wire<DuplexStream>, DuplexStream) {
+pub fn piped(connections: &Arc<Connections>, size: usize) -> (ConnGuard, Wire<DuplexStream>, DuplexStream) {
     let (ours, client) = tokio::io::duplex(size);
-    let (link, wire) = conns.admit(ours, addr()).split();
-    (link, wire, client)
+    let (connection, wire) = connections.admit(ours, addr());
+    (connection, wire, client)
 }
 
 /// A connection whose client is a script.
-pub fn scripted(conns: &Arc<Conns>) -> (Tracked, Wire<Script>, Peer) {
+pub fn scripted(connections: &Arc<Connections>) -> (ConnGuard, Wire<Script>, Peer) {
     let (script, peer) = Script::new();
-    let (link, wire) = conns.admit(script, addr()).split();
-    (link, wire, peer)
+    let (connection, wire) = connections.admit(script, addr());
+    (connection, wire, peer)
 }
 
 /// The limits of the documentation, at which a test can tell one from another.
-pub fn limits() -> Deadlines {
-    Deadlines::default()
+pub fn limits() -> Timeouts {
+    Timeouts::default()
 }
 
 /// Waits for what must end `limit` from now: not earlier, and at most half a second later.
@@ -311,7 +311,7 @@ pub fn poll_once<T>(bell: &Arc<Bell>, future: impl Future<Output = T>) -> Poll<T
     pin!(future).poll(&mut Context::from_waker(&Waker::from(Arc::clone(bell))))
 }
 
-/// The link alone, for a test that lets go of the connection.
-pub fn link_of(tracked: &Tracked) -> Arc<Link> {
+/// The connection alone, for a test that lets go of the connection.
+pub fn connection_of(tracked: &ConnGuard) -> Arc<Connection> {
     Arc::clone(tracked)
 }

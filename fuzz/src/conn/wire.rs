@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_conn::{Conns, Deadlines, Filled, Phase, Sweeper, Tracked, Wire, WireError};
+use quintet_conn::{ConnGuard, Connections, Filled, Phase, Sweeper, Timeouts, Wire, WireError};
 use tokio::time::Instant;
 
 use super::{bytes, orders, script::Script, size};
@@ -19,8 +19,8 @@ const LATE: u64 = 500;
 /// Nothing is lost, doubled or reordered; a waiting wire holds no memory that it does not need; no wait ends early, and
 /// none of a whole phase more than half a second late.
 ///
-/// The first byte says what stream it is, and whether timeouts are off: then everything must get through however long it
-/// takes. Then two bytes are an order and its size. The clock moves when it is told.
+/// The first byte says what stream it is, and whether timeouts are off: then everything must get through however long
+/// it takes. Then two bytes are an order and its size. The clock moves when it is told.
 pub fn wire(data: &[u8]) {
     let Some((kind, data)) = data.split_first() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -39,8 +39,8 @@ pub fn wire(data: &[u8]) {
 struct Model {
     script: Script,
     wire: Wire<Script>,
-    link: Tracked,
-    conns: Arc<Conns>,
+    connection: ConnGuard,
+    connections: Arc<Connections>,
     sweeper: Sweeper,
     start: Instant,
     sent: usize,
@@ -60,26 +60,26 @@ struct Model {
     /// Whether one of them may have begun since the sweeper looked.
     fresh: bool,
     over: bool,
-    /// Only a linger and a last call have limits.
+    /// Only a linger and a drain have limits.
     untimed: bool,
 }
 
-fn limits() -> Deadlines {
-    Deadlines {
-        head: Duration::from_millis(1_000),
+fn limits() -> Timeouts {
+    Timeouts {
+        read_header: Duration::from_millis(1_000),
         idle: Duration::from_millis(3_000),
-        rate: 240,
-        grace: Duration::from_millis(500),
+        min_rate: 240,
+        min_rate_grace: Duration::from_millis(500),
         stall: Duration::from_millis(2_000),
         reply_stall: Duration::from_millis(2_000),
         linger: Duration::from_millis(700),
-        last_call: Duration::from_millis(300),
+        drain: Duration::from_millis(300),
     }
 }
 
 /// The same for what has limits even when all timeouts are off.
-fn without_limits() -> Deadlines {
-    Deadlines { linger: limits().linger, last_call: limits().last_call, ..Deadlines::none() }
+fn without_limits() -> Timeouts {
+    Timeouts { linger: limits().linger, drain: limits().drain, ..Timeouts::none() }
 }
 
 fn limit(phase: Phase) -> u64 {
@@ -98,16 +98,16 @@ impl Model {
         script.peer().sip = (kind & 4 != 0).then_some(7 + usize::from(kind >> 3) * 301);
         script.peer().flushes = true;
         let untimed = kind & 0x80 != 0;
-        let deadlines = if untimed { without_limits() } else { limits() };
-        let (conns, sweeper) = Conns::new(deadlines, None, None);
+        let timeouts = if untimed { without_limits() } else { limits() };
+        let (connections, sweeper) = Connections::new(timeouts, None, None);
         let peer = "192.0.2.1:1".parse().expect("an address");
-        let (link, wire) = conns.admit(script.clone(), peer).split();
+        let (connection, wire) = connections.admit(script.clone(), peer);
         Model {
             script,
             wire,
-            link,
+            connection,
             sweeper,
-            conns,
+            connections,
             start: Instant::now(),
             sent: 0,
             consumed: 0,
@@ -159,7 +159,7 @@ impl Model {
                 }
             },
             14 => self.pass(u64::from(arg) * 20).await,
-            15 if arg >= 0xf0 => self.conns.stop(),
+            15 if arg >= 0xf0 => self.connections.stop(),
             15 => {
                 // The process stands still: nobody looks at the clock. A wait that was under way when somebody looked
                 // last is charged with all of it.
@@ -188,7 +188,7 @@ impl Model {
     fn look(&mut self) {
         assert!(poll(Pin::new(&mut self.sweeper)).is_pending());
         // The age of a connection is told as of the last look, or of its beginning.
-        let looked = u64::try_from(self.link.age().as_millis()).expect("a short test");
+        let looked = u64::try_from(self.connection.age().as_millis()).expect("a short test");
         self.fresh &= looked == self.looked;
         self.looked = looked;
     }
@@ -263,8 +263,8 @@ impl Model {
                     self.blocked = Some(self.now());
                     self.blocks += 1;
                 }
-                // A connection in which a wait of either direction began is charged with little of the gap. (A write that
-                // is continued may have begun another wait: something may have been taken.)
+                // A connection in which a wait of either direction began is charged with little of the gap. (A write
+                // that is continued may have begun another wait: something may have been taken.)
                 if !self.fresh {
                     self.stood += self.now() - self.looked;
                     self.fresh = true;
@@ -291,18 +291,18 @@ impl Model {
         if let Poll::Ready(Ok(_)) = polled {
             return;
         }
-        if self.conns.is_stopping()
+        if self.connections.is_stopping()
             && matches!(self.phase, Some(Phase::Idle | Phase::Head))
             && self.wire.input.is_empty()
         {
-            (self.phase, self.begun, self.stood) = (Some(Phase::LastCall), None, 0);
+            (self.phase, self.begun, self.stood) = (Some(Phase::Drain), None, 0);
         }
         let now = self.now();
         let begun = *self.begun.get_or_insert(now);
         match (polled, self.phase) {
             (Poll::Pending, Some(phase)) => {
                 self.waits_lightly();
-                let unlimited = self.untimed && !matches!(phase, Phase::Linger | Phase::LastCall);
+                let unlimited = self.untimed && !matches!(phase, Phase::Linger | Phase::Drain);
                 if phase != Phase::Body && phase != Phase::Reply && !unlimited {
                     let most = limit(phase) + LATE + self.stood;
                     // What the sweeper has not seen yet, it will.
@@ -317,14 +317,14 @@ impl Model {
 
     /// An end: it must be the clock's, and not early.
     fn late(&mut self, polled: Poll<Result<Filled, WireError>>) {
-        let Poll::Ready(Err(WireError::Late(phase))) = polled else { panic!("{polled:?}") };
+        let Poll::Ready(Err(WireError::TimedOut(phase))) = polled else { panic!("{polled:?}") };
         self.over = true;
-        assert!(!self.untimed || matches!(phase, Phase::Linger | Phase::LastCall), "{phase:?} has no limit");
+        assert!(!self.untimed || matches!(phase, Phase::Linger | Phase::Drain), "{phase:?} has no limit");
         let waited = |since: Option<u64>| self.now() - since.expect("nobody waited");
         if phase == Phase::Reply && self.phase != Some(phase) {
-            // What was taken before, and how fast, is `deadlines`' to say: a write that waited before may have used up the
-            // time of this one. The first has a grace.
-            let least = limits().grace.min(limits().stall);
+            // What was taken before, and how fast, is `timeouts`' to say: a write that waited before may have used up
+            // the time of this one. The first has a grace.
+            let least = limits().min_rate_grace.min(limits().stall);
             let graced = self.blocked.is_some_and(|since| self.now() > since) || least.is_zero();
             assert!(graced || self.blocks > 1 || self.blocks == 1 && self.blocked.is_none(), "late without a wait");
             return;

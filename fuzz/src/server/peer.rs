@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::Deadlines;
+use quintet_server::Timeouts;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
     task::{JoinHandle, yield_now},
@@ -71,7 +71,7 @@ const WORDS: [&str; 40] = [
 const SIZES: [usize; 8] = [1, 2, 7, 30, 100, 1000, 10_000, 100_000];
 const WAITS: [u64; 8] = [1, 100, 260, 1000, 5300, 11_000, 31_000, 80_000];
 const PIPES: [usize; 4] = [16, 300, 4096, 65_536];
-const PATIENCE: [u64; 4] = [0, 100, 5000, 100_000];
+const GRACE_PERIOD: [u64; 4] = [0, 100, 5000, 100_000];
 
 struct Peer {
     name: usize,
@@ -114,18 +114,18 @@ impl Peer {
 ///
 /// Two bytes are an order and its argument; the upper bits of the order say whose it is.
 pub fn scripted_peer(data: &[u8]) {
-    script(data, Deadlines::default());
+    script(data, Timeouts::default());
 }
 
-/// The same without a time limit: when the clients are gone, everything comes to rest by itself. What only a limit would
-/// end is a wake-up that was lost.
+/// The same without a time limit: when the clients are gone, everything comes to rest by itself. What only a limit
+/// would end is a wake-up that was lost.
 pub fn liveness(data: &[u8]) {
-    script(data, Deadlines::none());
+    script(data, Timeouts::none());
 }
 
-fn script(data: &[u8], deadlines: Deadlines) {
+fn script(data: &[u8], timeouts: Timeouts) {
     paused(async {
-        let world = World::with(deadlines);
+        let world = World::with(timeouts);
         let mut peers: Vec<Option<Peer>> = (0..4).map(|_| None).collect();
         let (mut names, mut shutdown) = (0, None);
         for pair in data.chunks_exact(2).take(200) {
@@ -158,7 +158,7 @@ fn script(data: &[u8], deadlines: Deadlines) {
                     part(&world, peers[place].take());
                 }
                 14 if arg % 16 == 0 && shutdown.is_none() => {
-                    shutdown = Some(stop(&world, PATIENCE[arg / 16 % PATIENCE.len()]));
+                    shutdown = Some(stop(&world, GRACE_PERIOD[arg / 16 % GRACE_PERIOD.len()]));
                 }
                 _ => {
                     for _ in 0..arg % 16 {
@@ -183,13 +183,13 @@ fn part(world: &World, peer: Option<Peer>) {
     check(&peer.heard, &calls, Ending::Anywhere);
 }
 
-fn stop(world: &World, patience: u64) -> JoinHandle<()> {
-    let (server, patience) = (world.server.clone(), Duration::from_millis(patience));
+fn stop(world: &World, grace_period: u64) -> JoinHandle<()> {
+    let (server, grace_period) = (world.server.clone(), Duration::from_millis(grace_period));
     tokio::spawn(async move {
         let since = Instant::now();
-        server.shutdown(patience).await;
+        server.shutdown(grace_period).await;
         let took = since.elapsed();
-        assert!(took <= patience + Duration::from_millis(100), "{took:?} instead of {patience:?}");
+        assert!(took <= grace_period + Duration::from_millis(100), "{took:?} instead of {grace_period:?}");
         assert_eq!(server.counts().total(), 0, "somebody is left after a shutdown");
     })
 }

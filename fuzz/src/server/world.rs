@@ -17,7 +17,7 @@ use std::{
 use http::StatusCode;
 use quintet_listener::{Addr, Listener, Stream, UnixName};
 use quintet_server::{
-    Body, BodyError, Config, Deadlines, Handler, IntoResponse, Request, Response, ServeError, Server, State, Upgraded,
+    Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, State, Timeouts, Upgraded,
     Version,
 };
 use tokio::{
@@ -96,33 +96,33 @@ fn count_panics() {
 
 impl World {
     pub(super) fn new() -> Self {
-        World::with(Deadlines::default())
+        World::with(Timeouts::default())
     }
 
-    pub(super) fn with(deadlines: Deadlines) -> Self {
+    pub(super) fn with(timeouts: Timeouts) -> Self {
         count_panics();
         let ledger = Arc::<Ledger>::default();
-        let mut config = Config { pass_options_star: true, deadlines, ..Config::default() };
+        let mut config = Config { pass_options_star: true, timeouts, ..Config::default() };
         let seats = Arc::clone(&ledger);
-        config.hooks.state = Some(Arc::new(move |link, from, to| {
+        config.hooks.state = Some(Arc::new(move |connection, from, to| {
             let mut seats = lock(&seats.seats);
             if (from, to) == (State::New, State::New) {
-                let before = seats.insert(link.seat(), to);
+                let before = seats.insert(connection.seat(), to);
                 // Whoever took a connection over leaves without a word.
                 assert!(matches!(before, None | Some(State::Hijacked)), "a seat is taken twice");
                 return;
             }
-            assert_eq!(seats.get(&link.seat()), Some(&from), "a connection was elsewhere");
+            assert_eq!(seats.get(&connection.seat()), Some(&from), "a connection was elsewhere");
             from.go(to).expect("a legal move");
             match to {
-                State::Closed => seats.remove(&link.seat()),
-                _ => seats.insert(link.seat(), to),
+                State::Closed => seats.remove(&connection.seat()),
+                _ => seats.insert(connection.seat(), to),
             };
         }));
         // A panic here is one that was asked for; any other is a finding.
         config.hooks.panicked =
             Some(Arc::new(|panicked| assert_eq!(panicked.message, AS_ASKED, "a panic nobody asked for")));
-        let server = Server::with(Book(Arc::clone(&ledger)), config);
+        let server = Server::with_config(Book(Arc::clone(&ledger)), config);
         let (dial, accept) = unbounded_channel();
         let own = server.clone();
         let serving = tokio::spawn(async move { own.serve(Memory(accept)).await });
@@ -267,7 +267,7 @@ async fn answer(ledger: &Arc<Ledger>, mut request: Request) -> Response {
     match request.path() {
         "/echo" => Response::new(request.into_body()),
         "/typed" => Response::new(request.into_body()).with_content_type("text/plain"),
-        "/collect" => request.collect(10_000).await.map(|body| body.len().to_string()).into_response(),
+        "/collect" => request.to_bytes(10_000).await.map(|body| body.len().to_string()).into_response(),
         "/first" => request.body_mut().chunk().await.map(|piece| format!("{piece:?}")).into_response(),
         "/keep" => {
             lock(&ledger.kept).push(request.into_body());
@@ -277,19 +277,19 @@ async fn answer(ledger: &Arc<Ledger>, mut request: Request) -> Response {
             let work = Work::new(ledger);
             tokio::spawn(async move {
                 let _work = work;
-                let _ = request.into_body().collect(10_000).await;
+                let _ = request.into_body().to_bytes(10_000).await;
             });
             "spawned".into_response()
         }
         "/spawned" => {
             let body = request.into_body();
-            let read = tokio::spawn(body.collect(10_000)).await.expect("no panic");
+            let read = tokio::spawn(body.to_bytes(10_000)).await.expect("no panic");
             read.map(Response::new).into_response()
         }
         "/impatient" => {
             let waited = timeout(second, request.body_mut().chunk()).await;
             // A client that sent much ahead and then vanished is not noticed while that is not read.
-            let _ = timeout(30 * second, request.cancelled()).await;
+            let _ = timeout(30 * second, request.disconnected()).await;
             format!("{waited:?}").into_response()
         }
         "/slow" => {
@@ -297,7 +297,7 @@ async fn answer(ledger: &Arc<Ledger>, mut request: Request) -> Response {
             "slow".into_response()
         }
         "/wait" => {
-            let _ = timeout(30 * second, request.cancelled()).await;
+            let _ = timeout(30 * second, request.disconnected()).await;
             "waited".into_response()
         }
         "/pieces" => pieces(ledger, second),
@@ -318,9 +318,9 @@ async fn answer(ledger: &Arc<Ledger>, mut request: Request) -> Response {
             resume_unwind(Box::new(AS_ASKED))
         }
         "/deadlines" => {
-            let link = request.link().expect("a connection");
-            link.set_read_deadline(2 * second);
-            link.set_write_deadline(3 * second);
+            let connection = request.connection().expect("a connection");
+            connection.set_read_deadline(2 * second);
+            connection.set_write_deadline(3 * second);
             Response::new(request.into_body())
         }
         path => path.to_owned().into_response(),

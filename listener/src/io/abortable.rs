@@ -1,7 +1,7 @@
 //! A stream that can be made to end with a reset by somebody who does not have it any more.
 //!
-//! A server that hands a connection over (an upgrade, a tunnel) cannot call [`Stream::abort`] afterwards. If whoever has
-//! it fails in the middle, dropping the stream would say that all was sent.
+//! A server that hands a connection over (an upgrade, a tunnel) cannot call [`Stream::abort`] afterwards. If whoever
+//! has it fails in the middle, dropping the stream would say that all was sent.
 
 use super::stream::pass_through;
 use crate::Stream;
@@ -14,8 +14,8 @@ use std::{
     thread,
 };
 
-/// A stream whose drop is a reset (RST) if its [`AbortHandle`] was used before or a panic drops it, and an orderly close
-/// (FIN) otherwise.
+/// A stream whose drop is a reset (RST) if its [`AbortHandle`] was used before or a panic drops it, and an orderly
+/// close (FIN) otherwise.
 ///
 /// ```
 /// # use quintet_listener::Abortable;

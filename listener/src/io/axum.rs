@@ -1,8 +1,11 @@
 //! In front of axum: its contract says that a listener must retry and log by itself, which is what this crate is.
 
 #[cfg(unix)]
-use crate::Unix;
-use crate::{Addr, Class, FreesOnDrop, Limit, Listener, Patience, Retry, Socket, Tcp, Verdict, classify};
+use crate::UnixListener;
+use crate::{
+    AcceptErrorKind, Addr, AnyListener, Limit, Listener, NotifyingStream, Retry, RetryDecision, RetryPolicy,
+    TcpListener, classify,
+};
 
 use std::{io, time::Duration};
 
@@ -19,14 +22,14 @@ const AFTER_FATAL: Duration = Duration::from_secs(1);
 ///
 /// A fatal error goes to [`Retry::on_error`], and the next attempt is made a second later.
 impl<L: Listener> AxumListener for Retry<L> {
-    type Io = FreesOnDrop<L::Stream>;
+    type Io = NotifyingStream<L::Stream>;
     type Addr = Addr;
 
     async fn accept(&mut self) -> (Self::Io, Addr) {
         loop {
             match Listener::accept(self).await {
-                Ok((stream, peer)) => return (self.freed().on_drop(stream), peer),
-                Err(error) => self.pause(&error, Class::Fatal, AFTER_FATAL),
+                Ok((stream, peer)) => return (self.fd_released().on_drop(stream), peer),
+                Err(error) => self.pause(&error, AcceptErrorKind::Fatal, AFTER_FATAL),
             }
         }
     }
@@ -55,18 +58,18 @@ macro_rules! retrying {
         }
     )*};
 }
-retrying!([L: Listener] Limit<L>, [] Socket, [] Tcp, #[cfg(unix)] [] Unix);
+retrying!([L: Listener] Limit<L>, [] AnyListener, [] TcpListener, #[cfg(unix)] [] UnixListener);
 
 /// Accepts, whatever it takes.
 async fn insist<L: Listener>(listener: &mut L) -> (L::Stream, Addr) {
-    let mut patience = Patience::new();
+    let mut policy = RetryPolicy::new();
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            Err(error) => match patience.failed(classify(&error)) {
-                Verdict::AtOnce => {}
-                Verdict::After(delay) => sleep(delay).await,
-                Verdict::Never => sleep(AFTER_FATAL).await,
+            Err(error) => match policy.failed(classify(&error)) {
+                RetryDecision::Now => {}
+                RetryDecision::After(delay) => sleep(delay).await,
+                RetryDecision::GiveUp => sleep(AFTER_FATAL).await,
             },
         }
     }
@@ -83,7 +86,7 @@ macro_rules! connected {
         }
     )*};
 }
-connected!([L: Listener] Retry<L>, [L: Listener] Limit<L>, [] Socket, [] Tcp, #[cfg(unix)] [] Unix);
+connected!([L: Listener] Retry<L>, [L: Listener] Limit<L>, [] AnyListener, [] TcpListener, #[cfg(unix)] [] UnixListener);
 
 #[cfg(test)]
 mod tests {
@@ -91,7 +94,7 @@ mod tests {
         super::script::{EBADF, EINTR, EMFILE, Script, Step::Accept, Step::Fail, every_failure},
         *,
     };
-    use crate::{Freed, TcpOptions};
+    use crate::{FdReleased, TcpOptions};
     use axum::{Router, extract::ConnectInfo, routing::get};
     use std::{
         future::IntoFuture,
@@ -109,14 +112,14 @@ mod tests {
         let log = lines.clone();
         let mut retry =
             Retry::new(Script::new([Fail(EBADF), Fail(EMFILE), Fail(EBADF), Accept])).on_error(move |error| {
-                log.lock().unwrap().push((error.class, error.delay, error.suppressed));
+                log.lock().unwrap().push((error.kind, error.delay, error.suppressed));
             });
         AxumListener::accept(&mut retry).await;
         assert_eq!(retry.get_ref().gaps(), [1000, 5, 1000]);
         let second = Duration::from_secs(1);
         assert_eq!(
             *lines.lock().unwrap(),
-            [(Class::Fatal, second, 0), (Class::Later, Duration::from_millis(5), 0)],
+            [(AcceptErrorKind::Fatal, second, 0), (AcceptErrorKind::Exhausted, Duration::from_millis(5), 0)],
             "and the third within the second is only counted"
         );
     }
@@ -127,7 +130,7 @@ mod tests {
             let script = || Script::new([failure; 70].into_iter().chain([Accept]));
             let mut retry = Retry::new(script());
             AxumListener::accept(&mut retry).await;
-            assert!(retry.health().report().is_well(), "{failure:?}");
+            assert!(retry.health().snapshot().is_well(), "{failure:?}");
             let mut limit = Limit::new(script(), 1);
             AxumListener::accept(&mut limit).await;
             for gaps in [retry.get_ref().gaps(), limit.get_ref().gaps()] {
@@ -142,7 +145,7 @@ mod tests {
             .on_error(|_| panic!("failed printing to stderr"));
         AxumListener::accept(&mut retry).await;
         assert_eq!(retry.get_ref().gaps(), [1000, 5]);
-        assert_eq!(retry.health().report().report_panics, 2);
+        assert_eq!(retry.health().snapshot().report_panics, 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -192,18 +195,18 @@ mod tests {
 
     #[tokio::test]
     async fn an_application_learns_who_its_client_is() {
-        let tcp = || Tcp::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
-        let at = |tcp: &Tcp| std::net::SocketAddr::from(([127, 0, 0, 1], tcp.port()));
+        let tcp = || TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap();
+        let at = |tcp: &TcpListener| std::net::SocketAddr::from(([127, 0, 0, 1], tcp.port()));
 
         let listener = tcp();
         let addr = at(&listener);
-        let freed = Freed::new();
-        let (reply, client) = greeting(Retry::new(Limit::new(listener, 2)).freed_by(&freed), addr).await;
+        let fd_released = FdReleased::new();
+        let (reply, client) = greeting(Retry::new(Limit::new(listener, 2)).wake_on(&fd_released), addr).await;
         assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with(&client), "{reply}");
 
         let listener = tcp();
         let addr = at(&listener);
-        let (reply, client) = greeting(Limit::new(Retry::new(Socket::from(listener)), 2), addr).await;
+        let (reply, client) = greeting(Limit::new(Retry::new(AnyListener::from(listener)), 2), addr).await;
         assert!(reply.ends_with(&client), "{reply}");
 
         let listener = tcp();

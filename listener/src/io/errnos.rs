@@ -10,7 +10,7 @@ use super::{
         every_failure,
     },
 };
-use crate::{Addr, Class, Limit, Listener, Permits, Retry, classify};
+use crate::{AcceptErrorKind, Addr, Limit, Listener, Permits, Retry, classify};
 
 use std::{
     io,
@@ -26,9 +26,9 @@ const IN_A_ROW: usize = 70;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// When an error was reported, and as what.
-type Reports = Arc<Mutex<Vec<(Instant, Class)>>>;
+type Reports = Arc<Mutex<Vec<(Instant, AcceptErrorKind)>>>;
 
-fn class_of(failure: Step) -> Class {
+fn kind_of(failure: Step) -> AcceptErrorKind {
     match failure {
         Accept => unreachable!("no failure"),
         Step::Fail(errno) => classify(&io::Error::from_raw_os_error(errno)),
@@ -43,7 +43,7 @@ async fn accept<L: Listener>(listener: &mut L, failure: Step) -> (L::Stream, usi
         match timeout(200 * SECOND, listener.accept()).await.unwrap_or_else(|_| panic!("{failure:?} ends accepting")) {
             Ok((stream, _)) => return (stream, fatal),
             Err(error) => {
-                assert_eq!(classify(&error), Class::Fatal, "{failure:?} surfaces");
+                assert_eq!(classify(&error), AcceptErrorKind::Fatal, "{failure:?} surfaces");
                 fatal += 1;
             }
         }
@@ -58,14 +58,14 @@ fn failing(failure: Step) -> Script {
 fn reporting<L: Listener>(listener: L) -> (Retry<L>, Reports) {
     let reports = Reports::default();
     let log = Arc::clone(&reports);
-    (Retry::new(listener).on_error(move |error| log.lock().unwrap().push((Instant::now(), error.class))), reports)
+    (Retry::new(listener).on_error(move |error| log.lock().unwrap().push((Instant::now(), error.kind))), reports)
 }
 
 fn assert_reports(failure: Step, reports: &Reports) {
     let reports = reports.lock().unwrap();
     assert!(reports.windows(2).all(|pair| pair[1].0 - pair[0].0 >= SECOND), "{failure:?}: {reports:?}");
     // Fatal errors go to the caller, and 64 errors about one client are only counted.
-    assert_eq!(reports.is_empty(), class_of(failure) == Class::Fatal, "{failure:?}: {reports:?}");
+    assert_eq!(reports.is_empty(), kind_of(failure) == AcceptErrorKind::Fatal, "{failure:?}: {reports:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,10 +75,10 @@ async fn after_every_errno_of_accept_the_next_client_is_served_and_nothing_is_he
         let (mut retry, reports) = reporting(Limit::shared(failing(failure), &permits));
         retry.set_pressure(&pressure);
         let (stream, fatal) = accept(&mut retry, failure).await;
-        assert_eq!(fatal, if class_of(failure) == Class::Fatal { IN_A_ROW } else { 0 }, "{failure:?}");
+        assert_eq!(fatal, if kind_of(failure) == AcceptErrorKind::Fatal { IN_A_ROW } else { 0 }, "{failure:?}");
         assert_eq!(permits.available(), 1, "{failure:?}");
-        assert!(!pressure.is_raised() && retry.freed().watching() == 0, "{failure:?}");
-        assert!(retry.health().report().is_well(), "{failure:?}");
+        assert!(!pressure.is_raised() && retry.fd_released().watching() == 0, "{failure:?}");
+        assert!(retry.health().snapshot().is_well(), "{failure:?}");
         let called = Instant::now();
         accept(&mut retry, failure).await;
         assert_eq!(called.elapsed(), Duration::ZERO, "{failure:?}");
@@ -93,11 +93,11 @@ async fn a_limit_around_the_retry_holds_nothing_after_any_errno_either() {
     for failure in every_failure() {
         let (pressure, permits) = (Pressure::new(), Permits::new(2));
         let (retry, reports) = reporting(failing(failure));
-        let freed = retry.freed();
+        let fd_released = retry.fd_released();
         let mut limit = Limit::shared(retry, &permits);
         limit.set_pressure(&pressure);
         let (stream, _) = accept(&mut limit, failure).await;
-        assert_eq!((permits.available(), freed.watching()), (1, 0), "{failure:?}");
+        assert_eq!((permits.available(), fd_released.watching()), (1, 0), "{failure:?}");
         assert!(!pressure.is_raised(), "{failure:?}");
         drop(stream);
         assert_eq!(permits.available(), 2, "{failure:?}");
@@ -147,7 +147,7 @@ async fn after_every_errno_of_joining_the_runtime_the_next_client_is_served() {
         retry.set_pressure(&pressure);
         accept(&mut retry, failure).await;
         accept(&mut retry, failure).await;
-        assert!(!pressure.is_raised() && retry.freed().watching() == 0, "{failure:?}");
+        assert!(!pressure.is_raised() && retry.fd_released().watching() == 0, "{failure:?}");
         assert_reports(failure, &reports);
     }
 }

@@ -1,6 +1,6 @@
 //! How accepting has been going, for whoever asks: a status page, a metric, an alarm.
 
-use crate::Class;
+use crate::AcceptErrorKind;
 
 use std::{
     io,
@@ -27,10 +27,10 @@ struct Shared {
     last: Mutex<Option<Failure>>,
 }
 
-/// The answer of [`Health::report`].
+/// The answer of [`Health::snapshot`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Report {
+pub struct HealthSnapshot {
     /// Connections accepted.
     pub accepted: u64,
     /// Errors that were about one client and retried at once.
@@ -47,7 +47,7 @@ pub struct Report {
     pub last: Option<Failure>,
 }
 
-impl Report {
+impl HealthSnapshot {
     /// Whether the last accept that was decided succeeded.
     pub fn is_well(&self) -> bool {
         self.delay.is_zero()
@@ -59,20 +59,20 @@ impl Report {
 #[non_exhaustive]
 pub struct Failure {
     /// What std calls it.
-    pub kind: io::ErrorKind,
+    pub io_kind: io::ErrorKind,
     /// What the system calls it, if it came from there.
     pub errno: Option<i32>,
     /// What followed from it.
-    pub class: Class,
+    pub kind: AcceptErrorKind,
     /// When.
     pub at: Instant,
 }
 
 impl Health {
     /// Everything at once. The numbers are read one after another while the loop goes on.
-    pub fn report(&self) -> Report {
+    pub fn snapshot(&self) -> HealthSnapshot {
         let shared = &*self.0;
-        Report {
+        HealthSnapshot {
             accepted: shared.accepted.load(Ordering::Relaxed),
             passing: shared.passing.load(Ordering::Relaxed),
             waited: shared.waited.load(Ordering::Relaxed),
@@ -97,17 +97,17 @@ impl Health {
         self.0.delay_ms.store(0, Ordering::Relaxed);
     }
 
-    /// An error for which nobody waits; `class` is `Now` or `Fatal`.
-    pub(super) fn failed(&self, error: &io::Error, class: Class, delay: Option<Duration>, at: Instant) {
-        add_one(match (class, delay) {
-            (Class::Fatal, _) => &self.0.fatal,
+    /// An error for which nobody waits; `kind` is `Transient` or `Fatal`.
+    pub(super) fn failed(&self, error: &io::Error, kind: AcceptErrorKind, delay: Option<Duration>, at: Instant) {
+        add_one(match (kind, delay) {
+            (AcceptErrorKind::Fatal, _) => &self.0.fatal,
             (_, Some(_)) => &self.0.waited,
             (_, None) => &self.0.passing,
         });
         if let Some(delay) = delay {
             self.0.delay_ms.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
-        let failure = Failure { kind: error.kind(), errno: error.raw_os_error(), class, at };
+        let failure = Failure { io_kind: error.kind(), errno: error.raw_os_error(), kind, at };
         *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
     }
 }

@@ -16,7 +16,8 @@ impl<B, R> Lazy<B, R> {
     /// The socket as the runtime knows it.
     ///
     /// `register` must leave the bound socket as it is (register a clone of it, for what the runtime refuses it
-    /// closes): registering may fail because there is no descriptor, memory or watch left, and the next call tries again.
+    /// closes): registering may fail because there is no descriptor, memory or watch left, and the next call tries
+    /// again.
     ///
     /// # Errors
     /// What `register` said.

@@ -120,7 +120,7 @@ impl<L: Listener> Limit<L> {
 }
 
 impl<L: Listener> Listener for Limit<L> {
-    type Stream = Permitted<L::Stream>;
+    type Stream = LimitedStream<L::Stream>;
 
     /// # Cancel safety
     /// Nothing is lost: the client that waits for a permit stays in the `Limit`. Only its place in the queue for
@@ -129,13 +129,13 @@ impl<L: Listener> Listener for Limit<L> {
         if self.waiting.is_none() {
             let (stream, peer) = self.listener.accept().await?;
             if let Some(permit) = self.permits.try_acquire() {
-                return Ok((Permitted { stream, permit }, peer));
+                return Ok((LimitedStream { stream, permit }, peer));
             }
             self.waiting = Some(Waiting { stream, peer, _pressure: self.permits.raise(&self.pressure) });
         }
         let permit = self.permits.acquire().await;
         let Waiting { stream, peer, _pressure } = self.waiting.take().expect("kept above, and taken only here");
-        Ok((Permitted { stream, permit }, peer))
+        Ok((LimitedStream { stream, permit }, peer))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
@@ -163,13 +163,13 @@ impl<L: Listener + fmt::Debug> fmt::Debug for Limit<L> {
 
 /// A stream with its permit.
 #[derive(Debug)]
-pub struct Permitted<S> {
+pub struct LimitedStream<S> {
     // Fields are dropped in this order: the descriptor is free before the next client is let in.
     stream: S,
     permit: Permit,
 }
 
-impl<S> Permitted<S> {
+impl<S> LimitedStream<S> {
     /// The stream itself.
     pub fn get_ref(&self) -> &S {
         &self.stream
@@ -186,7 +186,7 @@ impl<S> Permitted<S> {
     }
 }
 
-pass_through!(Permitted<S>, stream);
+pass_through!(LimitedStream<S>, stream);
 
 #[cfg(test)]
 mod tests {

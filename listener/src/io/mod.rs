@@ -1,11 +1,12 @@
 //! What waits: everything that needs a runtime.
 
 mod abortable;
+mod any_listener;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(test)]
 mod errnos;
-mod freed;
+mod fd_released;
 mod health;
 mod lazy;
 mod limit;
@@ -16,21 +17,20 @@ mod pressure;
 mod retry;
 #[cfg(test)]
 mod script;
-mod socket;
 mod stream;
 mod tcp;
 #[cfg(unix)]
 mod unix;
 
 pub use abortable::{AbortHandle, Abortable};
-pub use freed::{Freed, FreesOnDrop};
-pub use health::{Failure, Health, Report};
-pub use limit::{Limit, Permit, Permits, Permitted};
+pub use any_listener::{AnyListener, AnyStream, listen};
+pub use fd_released::{FdReleased, NotifyingStream};
+pub use health::{Failure, Health, HealthSnapshot};
+pub use limit::{Limit, LimitedStream, Permit, Permits};
 pub use listener::Listener;
 pub use pressure::{Pressure, PressureGuard};
 pub use retry::{AcceptError, Retry};
-pub use socket::{Socket, SocketStream, listen};
 pub use stream::Stream;
-pub use tcp::{KeepAlive, Tcp, TcpOptions, reuse_port};
+pub use tcp::{KeepAlive, TcpListener, TcpOptions, reuse_port};
 #[cfg(unix)]
-pub use unix::{Unix, UnixOptions};
+pub use unix::{UnixListener, UnixOptions};

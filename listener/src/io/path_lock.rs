@@ -31,7 +31,7 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 
 /// How long an owner may take, which has a handful of system calls to make.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -88,7 +88,7 @@ impl PathLock {
             if over() {
                 return Err(NotLocked::Held);
             }
-            if start.elapsed() >= PATIENCE {
+            if start.elapsed() >= TIMEOUT {
                 return Err(not_locked);
             }
             sleep(PAUSE);

@@ -3,10 +3,10 @@
 //! Every server writes this loop, and most write it wrong: they spin at EMFILE, sleep on through a shutdown, or stop
 //! for good at an error that was about one client.
 
-use super::freed::Watch;
+use super::fd_released::Watch;
 use crate::{
-    Addr, Class, Freed, Health, Listener, Patience, Pressure, PressureGuard, Throttle, Verdict, class::has_run_out,
-    classify,
+    AcceptErrorKind, Addr, FdReleased, Health, Listener, Pressure, PressureGuard, RetryDecision, RetryPolicy, Throttle,
+    accept_error_kind::has_run_out, classify,
 };
 
 use std::{
@@ -25,20 +25,21 @@ use tokio::time::{Instant, sleep_until};
 ///
 /// - An error about one client is followed by the next attempt at once.
 /// - When something has run out it waits: 5 ms, doubling, at most 1 s, forgotten at the first success. The wait ends
-///   early when a descriptor comes [free](Self::freed).
+///   early when a descriptor comes [free](Self::fd_released).
 /// - Everything else is given to the caller.
 ///
 /// # Spec
-/// Go: the loop of `(*Server).Serve` (server.go:3570-3601), whose sleep nothing ends early and whose log nothing limits.
+/// Go: the loop of `(*Server).Serve` (server.go:3570-3601), whose sleep nothing ends early and whose log nothing
+/// limits.
 pub struct Retry<L> {
     listener: L,
-    patience: Patience,
+    policy: RetryPolicy,
     /// When the next attempt may be made. Kept here and not in the future, so that a wait that was cancelled goes on
     /// where it was and the next accept does not become a hot loop.
     until: Option<Instant>,
     /// From the first error that is waited for to the next success.
     watch: Option<Watch>,
-    freed: Freed,
+    fd_released: FdReleased,
     pressure: Pressure,
     /// While something has run out: from the error that says so to the next attempt that does not.
     raised: Option<PressureGuard>,
@@ -59,7 +60,7 @@ pub struct AcceptError<'a> {
     /// What the listener said.
     pub error: &'a io::Error,
     /// What it was taken for.
-    pub class: Class,
+    pub kind: AcceptErrorKind,
     /// How long until the next attempt.
     pub delay: Duration,
     /// How many errors have not been reported since the last one that was.
@@ -84,10 +85,10 @@ impl<L> Retry<L> {
     pub fn new(listener: L) -> Retry<L> {
         Retry {
             listener,
-            patience: Patience::new(),
+            policy: RetryPolicy::new(),
             until: None,
             watch: None,
-            freed: Freed::new(),
+            fd_released: FdReleased::new(),
             pressure: Pressure::new(),
             raised: None,
             health: Health::default(),
@@ -109,15 +110,15 @@ impl<L> Retry<L> {
 
     /// Listens to a handle that others share, so that a descriptor freed anywhere in the process serves every listener.
     #[must_use]
-    pub fn freed_by(mut self, freed: &Freed) -> Retry<L> {
+    pub fn wake_on(mut self, fd_released: &FdReleased) -> Retry<L> {
         self.watch = None;
-        self.freed = freed.clone();
+        self.fd_released = fd_released.clone();
         self
     }
 
     /// The handle that ends a back-off early.
-    pub fn freed(&self) -> Freed {
-        self.freed.clone()
+    pub fn fd_released(&self) -> FdReleased {
+        self.fd_released.clone()
     }
 
     /// The handle that tells how it has been going.
@@ -139,8 +140,8 @@ impl<L> Retry<L> {
     async fn sit_out(&mut self) {
         let (Some(until), Some(watch)) = (self.until, &mut self.watch) else { return };
         {
-            let (mut sleep, mut freed) = (pin!(sleep_until(until)), pin!(watch.freed()));
-            poll_fn(|cx| match freed.as_mut().poll(cx) {
+            let (mut sleep, mut fd_released) = (pin!(sleep_until(until)), pin!(watch.fd_released()));
+            poll_fn(|cx| match fd_released.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(()),
                 Poll::Pending => sleep.as_mut().poll(cx),
             })
@@ -152,8 +153,8 @@ impl<L> Retry<L> {
 
     fn succeeded(&mut self) {
         self.health.succeeded();
-        if self.patience != Patience::new() {
-            self.patience.succeeded();
+        if self.policy != RetryPolicy::new() {
+            self.policy.succeeded();
             self.health.recovered();
             self.watch = None;
             self.raised = None;
@@ -165,18 +166,18 @@ impl<L> Retry<L> {
     /// # Errors
     /// The same error, if never.
     fn failed(&mut self, error: io::Error) -> io::Result<()> {
-        let (class, now) = (classify(&error), Instant::now());
-        match self.patience.failed(class) {
-            Verdict::AtOnce => self.health.failed(&error, class, None, now.into_std()),
-            Verdict::After(delay) => {
-                self.health.failed(&error, class, Some(delay), now.into_std());
+        let (kind, now) = (classify(&error), Instant::now());
+        match self.policy.failed(kind) {
+            RetryDecision::Now => self.health.failed(&error, kind, None, now.into_std()),
+            RetryDecision::After(delay) => {
+                self.health.failed(&error, kind, Some(delay), now.into_std());
                 if self.raised.is_none() && has_run_out(&error) {
                     self.raised = Some(self.pressure.raise());
                 }
-                self.pause(&error, class, delay);
+                self.pause(&error, kind, delay);
             }
-            Verdict::Never => {
-                self.health.failed(&error, class, None, now.into_std());
+            RetryDecision::GiveUp => {
+                self.health.failed(&error, kind, None, now.into_std());
                 return Err(error);
             }
         }
@@ -184,15 +185,15 @@ impl<L> Retry<L> {
     }
 
     /// Makes the next attempt wait, and says so.
-    pub(super) fn pause(&mut self, error: &io::Error, class: Class, delay: Duration) {
+    pub(super) fn pause(&mut self, error: &io::Error, kind: AcceptErrorKind, delay: Duration) {
         let now = Instant::now();
         self.until = Some(now + delay);
         if self.watch.is_none() {
-            self.watch = Some(self.freed.watch());
+            self.watch = Some(self.fd_released.watch());
         }
         let Some(on_error) = &mut self.on_error else { return };
         if let Some(suppressed) = self.throttle.admit(now.into_std()) {
-            if contain(|| on_error(&AcceptError { error, class, delay, suppressed })).is_err() {
+            if contain(|| on_error(&AcceptError { error, kind, delay, suppressed })).is_err() {
                 self.health.report_panicked();
             }
         }
@@ -203,7 +204,7 @@ impl<L: Listener> Listener for Retry<L> {
     type Stream = L::Stream;
 
     /// # Errors
-    /// Only those of class [`Fatal`](Class::Fatal).
+    /// Only those of kind [`Fatal`](AcceptErrorKind::Fatal).
     ///
     /// # Cancel safety
     /// Nothing is lost and nothing is hurried: a back-off that was cut short goes on in the next call.
@@ -266,10 +267,7 @@ async fn attempt<T>(accepting: impl Future<Output = T>, raised: &mut Option<Pres
 
 impl<L: fmt::Debug> fmt::Debug for Retry<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Retry")
-            .field("listener", &self.listener)
-            .field("patience", &self.patience)
-            .finish_non_exhaustive()
+        f.debug_struct("Retry").field("listener", &self.listener).field("policy", &self.policy).finish_non_exhaustive()
     }
 }
 
@@ -277,7 +275,7 @@ impl<L: fmt::Debug> fmt::Debug for Retry<L> {
 mod tests {
     use super::{
         super::{
-            Report,
+            HealthSnapshot,
             script::{EBADF, EINTR, EIO, EMFILE, Script, Step, Step::Accept, Step::Fail},
         },
         *,
@@ -336,10 +334,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_freed_descriptor_ends_the_wait_but_keeps_the_delay() {
         let mut retry = retry([Fail(EMFILE); 20]);
-        let freed = retry.freed();
+        let fd_released = retry.fd_released();
         let (_, ()) = tokio::join!(accept_for(&mut retry, millis(2500)), async {
             sleep(millis(400)).await; // in the wait of 320 ms that began at 315
-            freed.notify();
+            fd_released.notify();
         });
         assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 85, 640, 1000]);
     }
@@ -347,9 +345,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_was_freed_before_the_error_ends_no_wait() {
         let mut retry = retry([Fail(EMFILE), Accept, Fail(EMFILE), Accept]);
-        retry.freed().notify();
+        retry.fd_released().notify();
         retry.accept().await.unwrap();
-        retry.freed().notify();
+        retry.fd_released().notify();
         retry.accept().await.unwrap();
         assert_eq!(retry.get_ref().gaps(), [5, 0, 5]);
     }
@@ -357,10 +355,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_ended_an_earlier_wait_ends_no_later_one() {
         let mut retry = retry([Fail(EMFILE), Accept, Fail(EMFILE), Accept]);
-        let freed = retry.freed();
+        let fd_released = retry.fd_released();
         let (_, ()) = tokio::join!(retry.accept(), async {
             sleep(millis(2)).await;
-            freed.notify();
+            fd_released.notify();
         });
         retry.accept().await.unwrap();
         assert_eq!(retry.get_ref().gaps(), [2, 0, 5]);
@@ -370,19 +368,19 @@ mod tests {
     async fn what_was_freed_while_the_wait_was_cancelled_is_not_lost() {
         let mut retry = retry([Fail(EMFILE); 20]);
         accept_for(&mut retry, millis(1400)).await; // in the wait of 1 s that began at 1275
-        retry.freed().notify();
+        retry.fd_released().notify();
         accept_for(&mut retry, millis(1)).await;
         assert_eq!(retry.get_ref().gaps()[7..], [640, 125]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn listeners_that_share_a_handle_wake_together() {
-        let freed = Freed::new();
-        let mut one = retry([Fail(EMFILE); 20]).freed_by(&freed);
-        let mut two = retry([Fail(EMFILE); 20]).freed_by(&freed);
+        let fd_released = FdReleased::new();
+        let mut one = retry([Fail(EMFILE); 20]).wake_on(&fd_released);
+        let mut two = retry([Fail(EMFILE); 20]).wake_on(&fd_released);
         tokio::join!(accept_for(&mut one, millis(500)), accept_for(&mut two, millis(500)), async {
             sleep(millis(400)).await;
-            freed.notify();
+            fd_released.notify();
         });
         assert_eq!((one.get_ref().gaps()[6], two.get_ref().gaps()[6]), (85, 85));
     }
@@ -455,7 +453,7 @@ mod tests {
         let mut retry = retry([Fail(EBADF), Accept]);
         assert_eq!(retry.accept().await.unwrap_err().raw_os_error(), Some(EBADF));
         retry.accept().await.unwrap();
-        assert_eq!(retry.health().report().fatal, 1);
+        assert_eq!(retry.health().snapshot().fatal, 1);
     }
 
     #[tokio::test(start_paused = true)]
@@ -492,7 +490,7 @@ mod tests {
         });
         retry.accept().await.unwrap();
         assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-        let report = retry.health().report();
+        let report = retry.health().snapshot();
         assert_eq!((report.waited, report.report_panics, report.is_well()), (10, 2, true));
     }
 
@@ -512,20 +510,20 @@ mod tests {
         let start = Instant::now();
         let mut retry = retry([Accept, Fail(EINTR), Fail(EMFILE), Fail(EMFILE), Accept]);
         let health = retry.health();
-        assert_eq!(health.report(), Report::default());
-        assert!(health.report().is_well());
+        assert_eq!(health.snapshot(), HealthSnapshot::default());
+        assert!(health.snapshot().is_well());
 
         let _ = timeout(millis(10), async { while retry.accept().await.is_ok() {} }).await;
-        let report = health.report();
+        let report = health.snapshot();
         assert_eq!((report.accepted, report.passing, report.waited, report.fatal), (1, 1, 2, 0));
         assert_eq!((report.delay, report.is_well()), (millis(10), false));
         let last = report.last.unwrap();
-        assert_eq!((last.errno, last.class), (Some(EMFILE), Class::Later));
+        assert_eq!((last.errno, last.kind), (Some(EMFILE), AcceptErrorKind::Exhausted));
         assert_eq!(last.at, (start + millis(5)).into_std());
 
         retry.accept().await.unwrap();
         drop(retry);
-        let report = health.report();
+        let report = health.snapshot();
         assert_eq!((report.accepted, report.waited, report.delay), (2, 2, Duration::ZERO));
         assert_eq!(report.last, Some(last), "the last error is remembered after it has passed");
     }

@@ -102,5 +102,5 @@ pub(super) fn every_failure() -> impl Iterator<Item = Step> {
 pub(super) const EMFILE: i32 = 24;
 pub(super) const EBADF: i32 = 9;
 pub(super) const EIO: i32 = 5;
-/// One of class `Now` on every system of ours.
+/// One of kind `Transient` on every system of ours.
 pub(super) const EINTR: i32 = if cfg!(windows) { 10004 } else { 4 };

@@ -13,7 +13,7 @@ use std::{
 };
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// How a TCP listener is opened. The defaults are Go's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +83,8 @@ impl Default for KeepAlive {
 ///
 /// Binding needs no runtime; the first [`accept`](Listener::accept) joins the runtime it is called on and stays there.
 #[derive(Debug)]
-pub struct Tcp {
-    socket: Lazy<std::net::TcpListener, TcpListener>,
+pub struct TcpListener {
+    socket: Lazy<std::net::TcpListener, tokio::net::TcpListener>,
     local: SocketAddr,
     /// What accepted sockets do not inherit on this system.
     each: Each,
@@ -100,7 +100,7 @@ struct Each {
 /// On Linux an accepted socket inherits the options of its listener: two system calls less for each connection.
 const INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-impl Tcp {
+impl TcpListener {
     /// Opens a socket at `addr`: an [`Endpoint`], what one is written as, or a [`SocketAddr`].
     ///
     /// `:port` is IPv6 and IPv4 in one socket, or IPv4 alone where there is no IPv6. A host name is resolved here,
@@ -111,7 +111,7 @@ impl Tcp {
     ///
     /// # Spec
     /// Go: `net.Listen("tcp", addr)`.
-    pub fn bind<A>(addr: A, options: &TcpOptions) -> io::Result<Tcp>
+    pub fn bind<A>(addr: A, options: &TcpOptions) -> io::Result<TcpListener>
     where
         A: TryInto<Endpoint, Error: Into<EndpointError>>,
     {
@@ -135,11 +135,12 @@ impl Tcp {
     }
 }
 
-impl Listener for Tcp {
+impl Listener for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&mut self) -> io::Result<(TcpStream, Addr)> {
-        let (stream, peer) = self.socket.get(|bound| TcpListener::from_std(bound.try_clone()?))?.accept().await?;
+        let (stream, peer) =
+            self.socket.get(|bound| tokio::net::TcpListener::from_std(bound.try_clone()?))?.accept().await?;
         if !INHERITED {
             self.each.apply(&stream);
         }
@@ -165,8 +166,8 @@ impl Each {
 /// With port 0, the first finds a port and the others take the same.
 ///
 /// # Errors
-/// As [`Tcp::bind`]; `Unsupported` where there is no `SO_REUSEPORT`.
-pub fn reuse_port<A>(addr: A, n: usize) -> io::Result<Vec<Tcp>>
+/// As [`TcpListener::bind`]; `Unsupported` where there is no `SO_REUSEPORT`.
+pub fn reuse_port<A>(addr: A, n: usize) -> io::Result<Vec<TcpListener>>
 where
     A: TryInto<Endpoint, Error: Into<EndpointError>>,
 {
@@ -174,7 +175,7 @@ where
         return Ok(Vec::new());
     }
     let options = TcpOptions { reuse_port: true, ..TcpOptions::default() };
-    let first = Tcp::bind(addr, &options)?;
+    let first = TcpListener::bind(addr, &options)?;
     let local = first.local;
     let mut all = vec![first];
     for _ in 1..n {
@@ -184,7 +185,7 @@ where
 }
 
 /// The first of `addrs` that can be bound, IPv4 before IPv6.
-fn open_first(mut addrs: Vec<SocketAddr>, options: &TcpOptions) -> io::Result<Tcp> {
+fn open_first(mut addrs: Vec<SocketAddr>, options: &TcpOptions) -> io::Result<TcpListener> {
     addrs.sort_by_key(SocketAddr::is_ipv6);
     let mut failed = io::Error::new(io::ErrorKind::AddrNotAvailable, "the host name has no address");
     for addr in addrs {
@@ -196,7 +197,7 @@ fn open_first(mut addrs: Vec<SocketAddr>, options: &TcpOptions) -> io::Result<Tc
     Err(failed)
 }
 
-fn open(addr: SocketAddr, options: &TcpOptions) -> io::Result<Tcp> {
+fn open(addr: SocketAddr, options: &TcpOptions) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     if addr.is_ipv6() {
         socket.set_only_v6(options.only_v6)?;
@@ -223,7 +224,7 @@ fn open(addr: SocketAddr, options: &TcpOptions) -> io::Result<Tcp> {
     socket.listen(backlog(options.backlog))?;
     let socket = std::net::TcpListener::from(socket);
     let local = socket.local_addr()?;
-    Ok(Tcp { socket: Lazy::Bound(socket), local, each })
+    Ok(TcpListener { socket: Lazy::Bound(socket), local, each })
 }
 
 #[cfg(any(

@@ -22,7 +22,7 @@ use std::{
 };
 
 use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 
 /// How a Unix listener is opened. Fields may be added: write `..UnixOptions::default()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,8 +45,8 @@ pub struct UnixOptions {
 ///
 /// Binding needs no runtime; the first [`accept`](Listener::accept) joins the runtime it is called on and stays there.
 #[derive(Debug)]
-pub struct Unix {
-    socket: Lazy<std::os::unix::net::UnixListener, UnixListener>,
+pub struct UnixListener {
+    socket: Lazy<std::os::unix::net::UnixListener, tokio::net::UnixListener>,
     name: UnixName,
     /// The file we made, to tell it from one that has since taken its place.
     file: Option<File>,
@@ -60,7 +60,7 @@ struct File {
     inode: u64,
 }
 
-impl Unix {
+impl UnixListener {
     /// Listens at `path`, which may hold a socket that nobody answers on any more: that one is removed. With the
     /// default options.
     ///
@@ -73,21 +73,21 @@ impl Unix {
     /// # Errors
     /// `AddrInUse` if somebody answers there, another process is just binding it, or the file is no socket; else the
     /// system's.
-    pub fn bind(path: impl AsRef<Path>) -> io::Result<Unix> {
-        Unix::bind_with(path, &UnixOptions::default())
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
+        UnixListener::bind_with(path, &UnixOptions::default())
     }
 
     /// Listens at `path`, as [`bind`](Self::bind) does, with options.
     ///
     /// ```no_run
-    /// # use quintet_listener::{Unix, UnixOptions};
-    /// let unix = Unix::bind_with("/run/app/app.sock", &UnixOptions { mode: Some(0o660), ..UnixOptions::default() })?;
+    /// # use quintet_listener::{UnixListener, UnixOptions};
+    /// let unix = UnixListener::bind_with("/run/app/app.sock", &UnixOptions { mode: Some(0o660), ..UnixOptions::default() })?;
     /// # std::io::Result::Ok(())
     /// ```
     ///
     /// # Errors
     /// As [`bind`](Self::bind); `InvalidInput` if [`mode`](UnixOptions::mode) is above `0o777`.
-    pub fn bind_with(path: impl AsRef<Path>, options: &UnixOptions) -> io::Result<Unix> {
+    pub fn bind_with(path: impl AsRef<Path>, options: &UnixOptions) -> io::Result<UnixListener> {
         bind_path(path.as_ref(), options)
     }
 
@@ -95,14 +95,14 @@ impl Unix {
     ///
     /// # Errors
     /// As [`bind`](Self::bind); `InvalidInput` without a name.
-    pub fn bind_name(name: UnixName) -> io::Result<Unix> {
+    pub fn bind_name(name: UnixName) -> io::Result<UnixListener> {
         match name {
-            UnixName::Path(path) => Unix::bind(&path),
+            UnixName::Path(path) => UnixListener::bind(&path),
             UnixName::Abstract(bytes) => {
                 let address = [b"\0", bytes.as_slice()].concat();
                 let socket = bound(OsStr::from_bytes(&address).as_ref())?;
                 let socket = listening(socket, &UnixOptions::default())?;
-                Ok(Unix { socket: Lazy::Bound(socket), name: UnixName::Abstract(bytes), file: None })
+                Ok(UnixListener { socket: Lazy::Bound(socket), name: UnixName::Abstract(bytes), file: None })
             }
             UnixName::Unnamed => Err(io::Error::new(io::ErrorKind::InvalidInput, "a listener needs a name")),
         }
@@ -110,7 +110,7 @@ impl Unix {
 }
 
 /// Binds `path` as it was given, for the system takes no long ones, but remembers where that is.
-fn bind_path(path: &Path, options: &UnixOptions) -> io::Result<Unix> {
+fn bind_path(path: &Path, options: &UnixOptions) -> io::Result<UnixListener> {
     if options.mode.is_some_and(|mode| mode > 0o777) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the mode of a socket is at most 0o777"));
     }
@@ -144,7 +144,7 @@ fn bind_path(path: &Path, options: &UnixOptions) -> io::Result<Unix> {
     // Absolute, so that the file is still found if the process changes its folder.
     let path = std::path::absolute(path)?;
     let file = file.ok().map(|file| File { path: path.clone(), ..file });
-    Ok(Unix { socket: Lazy::Bound(socket), name: UnixName::Path(path), file })
+    Ok(UnixListener { socket: Lazy::Bound(socket), name: UnixName::Path(path), file })
 }
 
 fn bound(path: &Path) -> io::Result<Socket> {
@@ -209,18 +209,19 @@ impl File {
     }
 }
 
-impl Drop for Unix {
+impl Drop for UnixListener {
     // The socket is still open here, so its inode cannot have been given to another file.
     fn drop(&mut self) {
         let _ = self.file.take().map(|file| file.remove());
     }
 }
 
-impl Listener for Unix {
+impl Listener for UnixListener {
     type Stream = UnixStream;
 
     async fn accept(&mut self) -> io::Result<(UnixStream, Addr)> {
-        let (stream, peer) = self.socket.get(|bound| UnixListener::from_std(bound.try_clone()?))?.accept().await?;
+        let (stream, peer) =
+            self.socket.get(|bound| tokio::net::UnixListener::from_std(bound.try_clone()?))?.accept().await?;
         Ok((stream, peer.into()))
     }
 

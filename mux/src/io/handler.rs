@@ -54,8 +54,8 @@ pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
     ///
     /// # Cancel safety
-    /// The future is not dropped when the client goes away, only when the connection is cut; a handler that wants to
-    /// know waits for [`Request::cancelled`].
+    /// The future is not dropped when the client goes away, only when the connection is aborted; a handler that wants
+    /// to know waits for [`Request::disconnected`].
     fn call(&self, request: Request) -> impl Future<Output = Response> + Send;
 }
 

@@ -79,8 +79,8 @@ impl Response {
     ///
     /// The other protocol begins behind the request's body, however that arrived: what the handler left of it is read
     /// and thrown away first, within the limits for any body that is left. A body that has no end there (malformed, too
-    /// long, too slow) is refused with 400, and so is `CONNECT` with a body at all, since readers differ about whether it
-    /// belongs to the tunnel.
+    /// long, too slow) is refused with 400, and so is `CONNECT` with a body at all, since readers differ about whether
+    /// it belongs to the tunnel.
     pub fn upgrade<F>(status: StatusCode, then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -111,8 +111,8 @@ impl Response {
         self.content_type
     }
 
-    /// Says what the body is. Costs little, where a header costs a map. One that cannot be sent makes the reply a 500, as
-    /// in [`with_header`](Self::with_header).
+    /// Says what the body is. Costs little, where a header costs a map. One that cannot be sent makes the reply a 500,
+    /// as in [`with_header`](Self::with_header).
     #[must_use]
     #[inline]
     pub fn with_content_type(self, content_type: &'static str) -> Self {
@@ -135,8 +135,8 @@ impl Response {
         self
     }
 
-    /// Adds a field. Names and values are typed, or anything that converts: text, bytes, numbers. A `Content-Type` takes
-    /// the place of the one before, as a reply has one (RFC 9110 §5.3).
+    /// Adds a field. Names and values are typed, or anything that converts: text, bytes, numbers. A `Content-Type`
+    /// takes the place of the one before, as a reply has one (RFC 9110 §5.3).
     ///
     /// A name that is no token, or a value with a control, cannot be sent. The reply then becomes a 500, whatever is
     /// built upon it, and [`field_error`](Self::field_error) says why; a server reports that.
@@ -223,8 +223,8 @@ impl Response {
 
     /// Adds a cookie.
     ///
-    /// One that cannot be sent as given makes the reply a 500, as in [`with_header`](Self::with_header); what it is that
-    /// cannot be sent, [`SetCookie::encode`](quintet_request::SetCookie::encode) says before.
+    /// One that cannot be sent as given makes the reply a 500, as in [`with_header`](Self::with_header); what it is
+    /// that cannot be sent, [`SetCookie::encode`](quintet_request::SetCookie::encode) says before.
     #[must_use]
     pub fn with_cookie(self, cookie: &quintet_request::SetCookie) -> Self {
         match cookie.encode() {

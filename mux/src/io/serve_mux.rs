@@ -35,7 +35,7 @@ use crate::{Found, InsertError, Mux, Pattern, location::sendable};
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let request = Request::parse(b"GET /users/7 HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
 /// let mut reply = mux.call(request).await;
-/// assert_eq!(reply.take_body().collect(100).await.unwrap(), "user 7\n");
+/// assert_eq!(reply.take_body().to_bytes(100).await.unwrap(), "user 7\n");
 /// # });
 /// ```
 #[derive(Clone)]
@@ -125,8 +125,8 @@ impl ServeMux {
         let _ = self.0.not_found.set(BoxHandler::new(handler));
     }
 
-    /// Answers what a pattern matches but for its method, in place of a plain 405. The methods that would match are
-    /// in the request's extension [`Allow`]; a 405 without that field is sent with it (RFC 9110 §15.5.6). Only the first
+    /// Answers what a pattern matches but for its method, in place of a plain 405. The methods that would match are in
+    /// the request's extension [`Allow`]; a 405 without that field is sent with it (RFC 9110 §15.5.6). Only the first
     /// call counts.
     pub fn handle_method_not_allowed(&self, handler: impl Handler) {
         let _ = self.0.method_not_allowed.set(BoxHandler::new(handler));

@@ -25,8 +25,8 @@ pub(crate) fn matches(pattern: &Pattern, method: &str, host: &str, path: &str) -
         }
 }
 
-/// Whether a pattern is for this host, read off the pattern's text: nothing before the slash, the same name, or the same
-/// name and port.
+/// Whether a pattern is for this host, read off the pattern's text: nothing before the slash, the same name, or the
+/// same name and port.
 fn has_host(pattern: &Pattern, method: &str, host: &str) -> bool {
     let text = pattern.as_str().split('/').next().and_then(|start| start.rsplit([' ', '\t']).next()).unwrap_or("");
     let split = |host: &str| {
@@ -66,8 +66,8 @@ pub(crate) enum Answer {
     NotFound,
 }
 
-/// Go's rules from the request to the answer, step by step; but hosts are compared as names, and a `CONNECT` without a path
-/// is for the patterns of `CONNECT` alone.
+/// Go's rules from the request to the answer, step by step; but hosts are compared as names, and a `CONNECT` without a
+/// path is for the patterns of `CONNECT` alone.
 pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str) -> Answer {
     if method == "CONNECT" && path.is_empty() {
         let value = |n: usize| vec![Vec::new(); patterns[n].names().len()];

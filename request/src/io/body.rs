@@ -32,7 +32,7 @@ use crate::ChunkError;
 ///
 /// # futures(async {
 /// let body = Body::from("hello");
-/// assert_eq!(body.collect(1024).await?, "hello");
+/// assert_eq!(body.to_bytes(1024).await?, "hello");
 /// # Ok(()) });
 /// # fn futures(f: impl Future<Output = Result<(), quintet_request::BodyError>>) {
 /// #     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(f).unwrap();
@@ -58,10 +58,10 @@ enum Kind {
 pub enum BodyError {
     /// The client closed the connection in the middle of the body.
     #[error("the body ended early")]
-    Early,
+    UnexpectedEof,
     /// The client sent it too slowly.
     #[error("the body arrived too slowly")]
-    Late,
+    TimedOut,
     /// More than the caller was willing to take.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
@@ -92,8 +92,8 @@ impl BodyError {
     /// The status to answer: 400 if the client broke it, 408 if it was slow, 413 if it is too large, else 500.
     pub fn status(&self) -> u16 {
         match self {
-            BodyError::Early | BodyError::Io(_) => 400,
-            BodyError::Late => 408,
+            BodyError::UnexpectedEof | BodyError::Io(_) => 400,
+            BodyError::TimedOut => 408,
             BodyError::TooLarge { .. } => 413,
             BodyError::Chunk(error) => error.status(),
             BodyError::AfterReply | BodyError::Source(_) => 500,
@@ -103,8 +103,8 @@ impl BodyError {
     /// The same error once more: a body that failed keeps failing.
     pub(super) fn again(&self) -> Self {
         match self {
-            BodyError::Early => BodyError::Early,
-            BodyError::Late => BodyError::Late,
+            BodyError::UnexpectedEof => BodyError::UnexpectedEof,
+            BodyError::TimedOut => BodyError::TimedOut,
             BodyError::TooLarge { limit } => BodyError::TooLarge { limit: *limit },
             BodyError::Chunk(error) => BodyError::Chunk(*error),
             BodyError::AfterReply => BodyError::AfterReply,
@@ -117,9 +117,9 @@ impl BodyError {
 impl From<WireError> for BodyError {
     fn from(error: WireError) -> Self {
         match error {
-            WireError::Late(_) => BodyError::Late,
+            WireError::TimedOut(_) => BodyError::TimedOut,
             WireError::Io(error) => BodyError::Io(Arc::new(error)),
-            _ => BodyError::Early,
+            _ => BodyError::UnexpectedEof,
         }
     }
 }
@@ -155,7 +155,7 @@ impl Body {
     ///     w.write("two").await
     /// });
     /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-    /// assert_eq!(body.collect(100).await.unwrap(), "one, two");
+    /// assert_eq!(body.to_bytes(100).await.unwrap(), "one, two");
     /// # });
     /// ```
     pub fn writer<F, W>(write: W) -> Self
@@ -229,7 +229,7 @@ impl Body {
     ///
     /// # Spec
     /// Go: `io.ReadAll(http.MaxBytesReader(w, r.Body, limit))`.
-    pub async fn collect(mut self, limit: u64) -> Result<Bytes, BodyError> {
+    pub async fn to_bytes(mut self, limit: u64) -> Result<Bytes, BodyError> {
         if self.size_hint().lower() > limit {
             return Err(BodyError::TooLarge { limit });
         }
@@ -419,17 +419,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_of_any_origin_can_be_collected() {
-        assert_eq!(Body::empty().collect(0).await.unwrap(), "");
-        assert_eq!(Body::from("abc").collect(3).await.unwrap(), "abc");
-        assert_eq!(Body::new(Full::new(Bytes::from("abc"))).collect(3).await.unwrap(), "abc");
-        assert_eq!(Body::new(Pieces(vec![b"a", b"b", b"c"])).collect(3).await.unwrap(), "abc");
-        assert_eq!(Body::new(Pieces(vec![])).collect(0).await.unwrap(), "");
+        assert_eq!(Body::empty().to_bytes(0).await.unwrap(), "");
+        assert_eq!(Body::from("abc").to_bytes(3).await.unwrap(), "abc");
+        assert_eq!(Body::new(Full::new(Bytes::from("abc"))).to_bytes(3).await.unwrap(), "abc");
+        assert_eq!(Body::new(Pieces(vec![b"a", b"b", b"c"])).to_bytes(3).await.unwrap(), "abc");
+        assert_eq!(Body::new(Pieces(vec![])).to_bytes(0).await.unwrap(), "");
     }
 
     #[tokio::test]
     async fn a_body_larger_than_the_limit_is_413() {
         for body in [Body::from("abcd"), Body::new(Pieces(vec![b"abcd"])), Body::new(Pieces(vec![b"a", b"bc", b"d"]))] {
-            let error = body.collect(3).await.unwrap_err();
+            let error = body.to_bytes(3).await.unwrap_err();
             assert!(matches!(error, BodyError::TooLarge { limit: 3 }));
             assert_eq!(error.status(), 413);
         }
@@ -437,15 +437,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_error_of_a_source_is_the_error_of_the_body() {
-        let error = Body::new(Pieces(vec![b"a", b"!"])).collect(10).await.unwrap_err();
+        let error = Body::new(Pieces(vec![b"a", b"!"])).to_bytes(10).await.unwrap_err();
         assert_eq!(error.source().unwrap().to_string(), "broken");
         assert_eq!(error.status(), 500);
     }
 
     #[tokio::test]
     async fn wrapping_a_body_twice_keeps_its_error() {
-        let inner = Body::new(StreamBody::new(Once(Some(Err::<Frame<Bytes>, _>(BodyError::Early)))));
-        assert!(matches!(Body::new(inner).collect(10).await, Err(BodyError::Early)));
+        let inner = Body::new(StreamBody::new(Once(Some(Err::<Frame<Bytes>, _>(BodyError::UnexpectedEof)))));
+        assert!(matches!(Body::new(inner).to_bytes(10).await, Err(BodyError::UnexpectedEof)));
     }
 
     struct Once<T>(Option<T>);

@@ -7,7 +7,7 @@ use http::{
     request::Parts,
     uri::{Parts as UriParts, PathAndQuery},
 };
-use quintet_conn::Link;
+use quintet_conn::Connection;
 
 use super::{
     body::Body,
@@ -17,9 +17,9 @@ use super::{
 use crate::{Head, HeadError};
 
 impl Request {
-    /// The same request for the ecosystem: everything about it is built now, the header map included. Its extensions are
-    /// those that were [set](Self::set_extension), and besides them the connection, an `Arc<Link>`, and what the routers
-    /// found, a [`Matched`].
+    /// The same request for the ecosystem: everything about it is built now, the header map included. Its extensions
+    /// are those that were [set](Self::set_extension), and besides them the connection, an `Arc<Connection>`, and what
+    /// the routers found, a [`Matched`].
     ///
     /// `Request::try_from` is the way back. Nothing that was attached is lost on it, nor is a form that was read, the
     /// client's target where the path is another by now, or what was attached in between.
@@ -37,8 +37,8 @@ impl Request {
         parts.extensions = extensions;
         parts.extensions.insert(carried.matched.clone());
         parts.extensions.insert(carried);
-        if let Some(link) = self.link() {
-            parts.extensions.insert(Arc::<Link>::clone(link));
+        if let Some(connection) = self.connection() {
+            parts.extensions.insert(Arc::<Connection>::clone(connection));
         }
         Ok(http::Request::from_parts(parts, self.take_body()))
     }
@@ -78,7 +78,7 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
         let mut converted = Request::blank(0);
         *converted.head_mut() = (&parts).try_into()?;
         *converted.body_mut() = body.into();
-        converted.set_link(parts.extensions.remove::<Arc<Link>>());
+        converted.set_connection(parts.extensions.remove::<Arc<Connection>>());
         let carried = parts.extensions.remove::<Carried>();
         parts.extensions.remove::<Matched>();
         let written =
@@ -93,8 +93,8 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
     }
 }
 
-/// The head of a request whose client wrote another target than its URI says now. `None` if the URI has another authority,
-/// so that both could not be for the same host.
+/// The head of a request whose client wrote another target than its URI says now. `None` if the URI has another
+/// authority, so that both could not be for the same host.
 fn with_target(parts: &Parts, target: &str) -> Option<Head> {
     let sent = Uri::try_from(target).ok()?;
     if sent.authority() != parts.uri.authority() || sent.scheme() != parts.uri.scheme() {

@@ -186,7 +186,7 @@ impl<S: Stream> Lent<S> {
         };
         Poll::Ready(match filled {
             Filled::Bytes(_) => Ok(None),
-            Filled::End | Filled::Full => Err(BodyError::Early),
+            Filled::End | Filled::Full => Err(BodyError::UnexpectedEof),
         })
     }
 
@@ -197,8 +197,8 @@ impl<S: Stream> Lent<S> {
             return Poll::Ready(Err(error));
         }
         let filled = ready!(self.wire.poll_fill(cx, AHEAD))?;
-        if let (Filled::End, Some(link)) = (filled, self.wire.link()) {
-            link.cancel();
+        if let (Filled::End, Some(connection)) = (filled, self.wire.connection()) {
+            connection.cancel();
         }
         Poll::Ready(Ok(filled))
     }
@@ -252,8 +252,8 @@ impl<S: Stream> Lent<S> {
 }
 
 impl<S: Stream> LoanGuard<'_, Lent<S>> {
-    /// For the owner, while a handler is at work: sends what is to be sent, and looks whether the client is still there.
-    /// Ready only if the connection failed or was cut.
+    /// For the owner, while a handler is at work: sends what is to be sent, and looks whether the client is still
+    /// there. Ready only if the connection failed or was aborted.
     pub(super) fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
         if let Err(error) = self.wire.check() {
             return self.fails(error);
@@ -288,8 +288,8 @@ impl<S: Stream> LoanGuard<'_, Lent<S>> {
     #[cold]
     fn fails(&mut self, error: WireError) -> Poll<WireError> {
         let told = match error {
-            WireError::Late(phase) if phase != Phase::Reply => {
-                self.fail(BodyError::Late);
+            WireError::TimedOut(phase) if phase != Phase::Reply => {
+                self.fail(BodyError::TimedOut);
                 self.wire.pause();
                 Poll::Pending
             }
@@ -299,7 +299,11 @@ impl<S: Stream> LoanGuard<'_, Lent<S>> {
                 Poll::Ready(WireError::Io(kind.into()))
             }
             other => {
-                self.fail(if let WireError::Late(_) = other { BodyError::Late } else { BodyError::Early });
+                self.fail(if let WireError::TimedOut(_) = other {
+                    BodyError::TimedOut
+                } else {
+                    BodyError::UnexpectedEof
+                });
                 Poll::Ready(other)
             }
         };
@@ -363,7 +367,7 @@ mod tests {
     use super::*;
     use crate::{Body, Limits, Requests};
     use http_body::Body as _;
-    use quintet_conn::{Conns, Deadlines};
+    use quintet_conn::{Connections, Timeouts};
     use std::{
         collections::VecDeque,
         future::poll_fn,
@@ -474,10 +478,10 @@ mod tests {
                 if end == End::Malformed && kind != "chunked" {
                     continue;
                 }
-                let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+                let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
                 let sweeper = tokio::spawn(sweeper);
                 let script = Script::default();
-                let (_link, wire) = conns.admit(script.clone(), "192.0.2.1:1".parse().unwrap()).split();
+                let (_connection, wire) = connections.admit(script.clone(), "192.0.2.1:1".parse().unwrap());
                 let mut requests = Requests::new(wire, Arc::new(Limits::default()));
                 script.peer().reads.push_back(Ok(format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n").into()));
                 let mut request = requests.next().await.unwrap().unwrap();
@@ -511,7 +515,7 @@ mod tests {
                     requests.wire().output.push(vec![b'R'; 1 << 20].into());
                 }
                 if end == End::Cut {
-                    conns.cut();
+                    connections.abort();
                 }
                 for _ in 0..40 {
                     watch(&mut requests, &mut gone);

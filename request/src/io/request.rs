@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use http::Extensions;
-use quintet_conn::Link;
+use quintet_conn::Connection;
 use quintet_listener::Addr;
 
 use super::{
@@ -47,7 +47,7 @@ pub(super) struct Inner {
     pub(super) place: usize,
     pub(super) head: Head,
     body: Body,
-    link: Option<Arc<Link>>,
+    connection: Option<Arc<Connection>>,
     values: PathValues,
     rare: Option<Box<Rare>>,
 }
@@ -72,7 +72,7 @@ struct ReadForm {
 
 thread_local! {
     /// The request that a panic dropped last: whose it was, and its method and target.
-    static DROPPED: RefCell<Option<(Weak<Link>, String)>> = const { RefCell::new(None) };
+    static DROPPED: RefCell<Option<(Weak<Connection>, String)>> = const { RefCell::new(None) };
 }
 
 impl Request {
@@ -100,8 +100,8 @@ impl Request {
         &mut self.inner_mut().head
     }
 
-    pub(super) fn set_link(&mut self, link: Option<Arc<Link>>) {
-        self.inner_mut().link = link;
+    pub(super) fn set_connection(&mut self, connection: Option<Arc<Connection>>) {
+        self.inner_mut().connection = connection;
     }
 
     #[inline]
@@ -158,8 +158,9 @@ impl Request {
         }
     }
 
-    /// Replaces the path that handlers see from now on; the values of wildcards are forgotten, as they are parts of
-    /// the old path, but not those that [were set](Self::set_path_value). [`target`](Self::target) stays what the client said. Go: what `StripPrefix` does to its copy.
+    /// Replaces the path that handlers see from now on; the values of wildcards are forgotten, as they are parts of the
+    /// old path, but not those that [were set](Self::set_path_value). [`target`](Self::target) stays what the client
+    /// said. Go: what `StripPrefix` does to its copy.
     ///
     /// A path begins with a slash or is `*`: another one gets a slash, so that nothing of it is taken for a host. What
     /// has no place in the path of a target is escaped; escapes that are there stay.
@@ -227,8 +228,8 @@ impl Request {
     ///
     /// # Cancel safety
     /// None: what was read is lost with the future, and the body with it.
-    pub async fn collect(&mut self, limit: u64) -> Result<Bytes, BodyError> {
-        self.take_body().collect(limit).await
+    pub async fn to_bytes(&mut self, limit: u64) -> Result<Bytes, BodyError> {
+        self.take_body().to_bytes(limit).await
     }
 
     /// The pairs of the query and of an urlencoded body (of POST, PUT and PATCH, up to 10 MiB); those of the body
@@ -263,8 +264,8 @@ impl Request {
     /// The pairs of [`form`](Self::form) that can be read, and what is wrong with the first that cannot. Go:
     /// `Request.ParseForm`, which fills `Request.Form` and returns the error as well.
     ///
-    /// Mind that a pair which is left out does not hide one of the same name: where a name in the query must not stand in
-    /// for one in the body, refuse the form if there is an error.
+    /// Mind that a pair which is left out does not hide one of the same name: where a name in the query must not stand
+    /// in for one in the body, refuse the form if there is an error.
     ///
     /// # Errors
     /// [`FormReadError`] if the body could not be read.
@@ -276,9 +277,9 @@ impl Request {
         Ok((&form.pairs, form.body.or(form.query)))
     }
 
-    /// The first value of this name in the form, or nothing if there is none. A pair of the query that cannot be read is
-    /// as if it were not there; if the body could not be read, or one of its pairs, there is no form, so that the query
-    /// never stands in for it. Go: `Request.FormValue`, which lets it.
+    /// The first value of this name in the form, or nothing if there is none. A pair of the query that cannot be read
+    /// is as if it were not there; if the body could not be read, or one of its pairs, there is no form, so that the
+    /// query never stands in for it. Go: `Request.FormValue`, which lets it.
     ///
     /// # Cancel safety
     /// As [`form`](Self::form).
@@ -295,7 +296,7 @@ impl Request {
                 if std::mem::replace(&mut self.rare_mut().form_begun, true) {
                     return Err(FormReadError::Begun);
                 }
-                (form.pairs, form.body) = Form::parse_lossy(&self.collect(FORM).await?);
+                (form.pairs, form.body) = Form::parse_lossy(&self.to_bytes(FORM).await?);
             }
             let (query, error) = Form::parse_lossy(self.query().unwrap_or("").as_bytes());
             form.pairs.append(&query);
@@ -312,26 +313,26 @@ impl Request {
     }
 
     /// The connection this request came by, if it came by one.
-    pub fn link(&self) -> Option<&Arc<Link>> {
-        self.inner().link.as_ref()
+    pub fn connection(&self) -> Option<&Arc<Connection>> {
+        self.inner().connection.as_ref()
     }
 
     /// Where the client is. Go: `Request.RemoteAddr`.
-    pub fn peer(&self) -> Option<&Addr> {
-        self.link().map(|link| link.peer())
+    pub fn peer_addr(&self) -> Option<&Addr> {
+        self.connection().map(|connection| connection.peer_addr())
     }
 
     /// Resolves when the client has gone away, so that a handler may stop working for nobody. Nothing else stops it.
     /// Go: `Request.Context().Done()`.
     ///
-    /// A client that closed only its half (FIN) counts as gone, as in Go: the two look alike until something is sent. Such
-    /// a client may still read, and what the handler replies is sent.
+    /// A client that closed only its half (FIN) counts as gone, as in Go: the two look alike until something is sent.
+    /// Such a client may still read, and what the handler replies is sent.
     ///
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.
-    pub async fn cancelled(&self) {
-        match self.link() {
-            Some(link) => link.cancelled().await,
+    pub async fn disconnected(&self) {
+        match self.connection() {
+            Some(connection) => connection.disconnected().await,
             None => pending().await,
         }
     }
@@ -341,8 +342,8 @@ impl Request {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn stopping(&self) {
-        match self.link() {
-            Some(link) => link.stopping().await,
+        match self.connection() {
+            Some(connection) => connection.stopping().await,
             None => pending().await,
         }
     }
@@ -355,11 +356,11 @@ impl Request {
     /// The value of a wildcard, without percent escapes; bytes that are no UTF-8 are replaced. Go:
     /// `Request.PathValue`, which is empty where this is `None`.
     ///
-    /// **It is not a safe file name.** A path is cleaned before it is routed, but by its segments as they were sent, and a
-    /// value is decoded afterwards: `%2F` is a slash in it, and `%2e%2e` is `..`. With the pattern `/files/{path...}`,
-    /// the request `/files/%2e%2e/%2e%2e/etc/passwd` has the value `../../etc/passwd`; a single `{name}` can be `..` or
-    /// `../x`. Who opens files by it must refuse every `..` and every root, or open beneath a directory that the
-    /// system does not let it leave.
+    /// **It is not a safe file name.** A path is cleaned before it is routed, but by its segments as they were sent,
+    /// and a value is decoded afterwards: `%2F` is a slash in it, and `%2e%2e` is `..`. With the pattern
+    /// `/files/{path...}`, the request `/files/%2e%2e/%2e%2e/etc/passwd` has the value `../../etc/passwd`; a single
+    /// `{name}` can be `..` or `../x`. Who opens files by it must refuse every `..` and every root, or open beneath a
+    /// directory that the system does not let it leave.
     pub fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
         self.inner().values.get(name, self.path())
     }
@@ -390,9 +391,9 @@ impl Request {
 
     /// The method and the target of the request that was dropped last by a panic in this thread, if it came by this
     /// connection, once: for whoever catches the panic of a handler, which has taken its request along.
-    pub fn dropped_by_panic(link: &Link) -> Option<String> {
+    pub fn dropped_by_panic(connection: &Connection) -> Option<String> {
         let (whose, line) = DROPPED.take()?;
-        std::ptr::eq(whose.as_ptr(), link).then_some(line)
+        std::ptr::eq(whose.as_ptr(), connection).then_some(line)
     }
 
     /// A value that something before the handler attached, by its type.
@@ -472,13 +473,13 @@ impl FormReadError {
 impl Drop for Request {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let whose = self.link().map_or_else(Weak::new, Arc::downgrade);
+            let whose = self.connection().map_or_else(Weak::new, Arc::downgrade);
             let line = format!("{} {}", self.method(), self.target().raw());
             let _ = DROPPED.try_with(|dropped| dropped.replace(Some((whose, line))));
         }
         let Some(mut inner) = self.0.take() else { return };
         inner.body = Body::empty();
-        inner.link = None;
+        inner.connection = None;
         inner.rare = None;
         inner.values.end();
         pool::give(inner);

@@ -35,7 +35,7 @@ use crate::{Chunked, Framing, HeadError, Index, Limits, Scan};
 /// # use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// # let (stream, mut client) = tokio::io::duplex(1024);
 /// # client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await?;
-/// // In a server the wire is that of an admitted connection, which has deadlines.
+/// // In a server the wire is that of an admitted connection, which has timeouts.
 /// let mut requests = Requests::new(Wire::new(stream), Default::default());
 /// while let Some(request) = requests.next().await? {
 ///     requests.wire().output.extend(b"HTTP/1.1 204 No Content\r\n\r\n");
@@ -81,11 +81,11 @@ pub enum RequestsError {
     Head(#[from] HeadError),
     /// The head did not arrive in time. Answer 408 and close.
     #[error("the head arrived too slowly")]
-    Late,
+    TimedOut,
     /// The client closed the connection in the middle of a head. Answer 400 and close.
     #[error("the head ended early")]
-    Early,
-    /// The connection failed, or was cut: there is nobody to answer.
+    UnexpectedEof,
+    /// The connection failed, or was aborted: there is nobody to answer.
     #[error(transparent)]
     Wire(WireError),
 }
@@ -95,8 +95,8 @@ impl RequestsError {
     pub fn status(&self) -> Option<u16> {
         match self {
             RequestsError::Head(error) => Some(error.status()),
-            RequestsError::Late => Some(408),
-            RequestsError::Early => Some(400),
+            RequestsError::TimedOut => Some(408),
+            RequestsError::UnexpectedEof => Some(400),
             RequestsError::Wire(_) => None,
         }
     }
@@ -179,12 +179,12 @@ impl<S: Stream> Requests<S> {
         if bytes.is_empty() || !self.scan.look(bytes) {
             return Ok(None);
         }
-        let mut request = Request::blank(wire.link().map_or(0, |link| link.seat()));
+        let mut request = Request::blank(wire.connection().map_or(0, |connection| connection.seat()));
         let Some(len) = request.head_mut().parse(bytes, &self.limits)? else { return Ok(None) };
         wire.input.consume(len);
         wire.rest();
         self.scan.reset();
-        request.set_link(wire.link().cloned());
+        request.set_connection(wire.connection().cloned());
         self.keep_alive = request.head().keep_alive();
         match request.head().framing() {
             Framing::None | Framing::Length(0) => {}
@@ -252,8 +252,8 @@ impl<S: Stream> Requests<S> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
-    /// Whether the client was waited for since this was last asked. If not, nothing else of this thread ran meanwhile, and
-    /// a client that sends ahead may have to be made to wait for the others.
+    /// Whether the client was waited for since this was last asked. If not, nothing else of this thread ran meanwhile,
+    /// and a client that sends ahead may have to be made to wait for the others.
     #[inline]
     pub fn take_waited(&mut self) -> bool {
         std::mem::take(&mut self.waited)
@@ -275,15 +275,15 @@ impl<S: Stream> Requests<S> {
         };
         match turn {
             Ok(Filled::Bytes(_)) => {
-                if let Some(link) = wire.link() {
-                    link.set_state(State::Active);
+                if let Some(connection) = wire.connection() {
+                    connection.set_state(State::Active);
                 }
                 Poll::Ready(Ok(true))
             }
             Ok(Filled::End | Filled::Full) if silent => Poll::Ready(Ok(false)),
-            Ok(Filled::End | Filled::Full) => Poll::Ready(self.judge_last(RequestsError::Early)),
-            Err(WireError::Late(Phase::Idle | Phase::Head | Phase::LastCall)) if silent => Poll::Ready(Ok(false)),
-            Err(WireError::Late(Phase::Head)) => Poll::Ready(self.judge_last(RequestsError::Late)),
+            Ok(Filled::End | Filled::Full) => Poll::Ready(self.judge_last(RequestsError::UnexpectedEof)),
+            Err(WireError::TimedOut(Phase::Idle | Phase::Head | Phase::Drain)) if silent => Poll::Ready(Ok(false)),
+            Err(WireError::TimedOut(Phase::Head)) => Poll::Ready(self.judge_last(RequestsError::TimedOut)),
             Err(error) => Poll::Ready(Err(RequestsError::Wire(error))),
         }
     }
@@ -308,7 +308,7 @@ impl<S: Stream> Requests<S> {
     }
 
     /// While a handler is at work: sends what is to be sent, and looks whether the client is still there. Ready only
-    /// if the connection failed or was cut.
+    /// if the connection failed or was aborted.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
         match self.seat.as_mut().expect(SEATED) {
             Seat::Mine(wire) => match wire.poll_watch(cx, AHEAD) {
@@ -384,10 +384,10 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// Reads past what is left of the request's body, so that the next byte on the wire is the first behind the request:
-    /// before a reply after which another protocol follows. A client that waits for `100 Continue` is sent it first.
-    /// Otherwise as [`settle`](Self::settle), but before the reply; [`Reuse::Unread`] means that the body has no end
-    /// within `limit` bytes and the time of [`Phase::Linger`].
+    /// Reads past what is left of the request's body, so that the next byte on the wire is the first behind the
+    /// request: before a reply after which another protocol follows. A client that waits for `100 Continue` is sent it
+    /// first. Otherwise as [`settle`](Self::settle), but before the reply; [`Reuse::Unread`] means that the body has no
+    /// end within `limit` bytes and the time of [`Phase::Linger`].
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
@@ -396,7 +396,8 @@ impl<S: Stream> Requests<S> {
     /// None: as [`settle`](Self::settle).
     ///
     /// # Spec
-    /// RFC 9110 §7.8: the client sends its whole request before it uses the other protocol, and a 100 goes before a 101.
+    /// RFC 9110 §7.8: the client sends its whole request before it uses the other protocol, and a 100 goes before a
+    /// 101.
     pub async fn pass_body(&mut self, limit: u64) -> Result<Reuse, WireError> {
         if let Some(Seat::Lent(owner)) = &self.seat {
             owner.0.get().expect(OWNED).say_continue();
@@ -442,7 +443,7 @@ impl<S: Stream> Requests<S> {
             lent.wire.enter(Phase::Linger);
             match poll_fn(|cx| lent.poll_discard(cx, limit)).await {
                 Ok(Discarded::All) => Ok(self.in_step()),
-                Ok(Discarded::TooMuch) | Err(WireError::Late(Phase::Linger)) => Ok(Reuse::Unread),
+                Ok(Discarded::TooMuch) | Err(WireError::TimedOut(Phase::Linger)) => Ok(Reuse::Unread),
                 Err(error) => Err(error),
             }
         };
@@ -459,14 +460,14 @@ const OWNED: &str = "only the owner takes a loan back, and then it has no loan";
 /// connection that was used before is idle.
 #[inline]
 fn await_head<S: Stream>(wire: &mut Wire<S>, silent: bool) {
-    let phase = match wire.link() {
+    let phase = match wire.connection() {
         _ if !silent => Phase::Head,
-        Some(link) => {
+        Some(connection) => {
             if wire.input.is_empty() {
-                link.set_state(State::Idle); // Active since its first byte; New stays New
+                connection.set_state(State::Idle); // Active since its first byte; New stays New
             }
-            match link.state() {
-                _ if link.is_stopping() => Phase::LastCall,
+            match connection.state() {
+                _ if connection.is_stopping() => Phase::Drain,
                 State::New => Phase::Head,
                 _ => Phase::Idle,
             }

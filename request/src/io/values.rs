@@ -88,8 +88,8 @@ impl PathValues {
 }
 
 /// What the routers said of a request: the pattern that matched last, and the values of wildcards. It is among the
-/// extensions of the [`http::Request`] that [`Request::into_http`](super::Request::into_http) makes, for handlers on the
-/// other side, and comes back with it.
+/// extensions of the [`http::Request`] that [`Request::into_http`](super::Request::into_http) makes, for handlers on
+/// the other side, and comes back with it.
 ///
 /// ```
 /// use quintet_request::{Matched, Request};

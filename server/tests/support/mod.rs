@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_server::{Addr, Config, Deadlines, Handler, Listener, ServeError, Server, listen};
+use quintet_server::{Addr, Config, Handler, Listener, ServeError, Server, Timeouts, listen};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex},
     net::TcpStream,
@@ -41,13 +41,13 @@ pub fn without_timeouts() -> bool {
 
 /// The default settings, without time limits if [`without_timeouts`].
 pub fn config() -> Config {
-    let deadlines = if without_timeouts() { Deadlines::none() } else { Deadlines::default() };
-    Config { deadlines, ..Config::default() }
+    let timeouts = if without_timeouts() { Timeouts::none() } else { Timeouts::default() };
+    Config { timeouts, ..Config::default() }
 }
 
 /// A server with the default settings, as [`config`] has them.
 pub fn server<H: Handler>(handler: H) -> Server<H> {
-    Server::with(handler, config())
+    Server::with_config(handler, config())
 }
 
 /// A listener of streams in memory: whoever has the [`Dial`] connects.

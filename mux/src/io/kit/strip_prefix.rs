@@ -27,7 +27,7 @@ use crate::{Handler, Pattern, Response, strip_path_prefix};
 /// outer.handle("/api/", strip_prefix("/api", inner));
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// let request = Request::parse(b"GET /api/users/7 HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
-/// assert_eq!(outer.call(request).await.take_body().collect(10).await.unwrap(), "7");
+/// assert_eq!(outer.call(request).await.take_body().to_bytes(10).await.unwrap(), "7");
 /// # });
 /// ```
 pub fn strip_prefix(prefix: impl Into<String>, handler: impl Handler) -> impl Handler {

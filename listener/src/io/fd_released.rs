@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 ///
 /// Call [`notify`](Self::notify) after a connection was closed, or let [`on_drop`](Self::on_drop) do it.
 #[derive(Clone, Debug, Default)]
-pub struct Freed(Arc<Shared>);
+pub struct FdReleased(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -27,10 +27,10 @@ struct Shared {
     wake: Notify,
 }
 
-impl Freed {
+impl FdReleased {
     /// A handle of its own.
-    pub fn new() -> Freed {
-        Freed::default()
+    pub fn new() -> FdReleased {
+        FdReleased::default()
     }
 
     /// A descriptor of ours has been closed: whoever waits for one tries now.
@@ -49,8 +49,8 @@ impl Freed {
     }
 
     /// The stream, and a call of [`notify`](Self::notify) when it has been dropped.
-    pub fn on_drop<S>(&self, stream: S) -> FreesOnDrop<S> {
-        FreesOnDrop { stream, _notify: NotifyOnDrop(self.clone()) }
+    pub fn on_drop<S>(&self, stream: S) -> NotifyingStream<S> {
+        NotifyingStream { stream, _notify: NotifyOnDrop(self.clone()) }
     }
 
     /// How many wait for a descriptor.
@@ -62,14 +62,14 @@ impl Freed {
     /// Notices what comes free from now on.
     pub(super) fn watch(&self) -> Watch {
         self.0.watching.fetch_add(1, Ordering::Relaxed);
-        Watch { freed: self.clone(), seen: self.0.times.load(Ordering::Acquire) }
+        Watch { fd_released: self.clone(), seen: self.0.times.load(Ordering::Acquire) }
     }
 }
 
 /// Somebody who is out of descriptors, from the first error to the next success.
 #[derive(Debug)]
 pub(super) struct Watch {
-    freed: Freed,
+    fd_released: FdReleased,
     seen: u64,
 }
 
@@ -78,8 +78,8 @@ impl Watch {
     ///
     /// # Cancel safety
     /// Nothing is lost: what came free stays noticed until the next mark.
-    pub(super) async fn freed(&self) {
-        let shared = &*self.freed.0;
+    pub(super) async fn fd_released(&self) {
+        let shared = &*self.fd_released.0;
         // Before looking: from here on a call of `notify_waiters` is not missed.
         let woken = shared.wake.notified();
         if shared.times.load(Ordering::Acquire) == self.seen {
@@ -89,26 +89,26 @@ impl Watch {
 
     /// Everything up to now has been made use of.
     pub(super) fn mark(&mut self) {
-        self.seen = self.freed.0.times.load(Ordering::Acquire);
+        self.seen = self.fd_released.0.times.load(Ordering::Acquire);
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.freed.0.watching.fetch_sub(1, Ordering::Relaxed);
+        self.fd_released.0.watching.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A stream whose descriptor is reported as free when it is dropped. See [`Freed::on_drop`].
+/// A stream whose descriptor is reported as free when it is dropped. See [`FdReleased::on_drop`].
 #[derive(Debug)]
-pub struct FreesOnDrop<S> {
+pub struct NotifyingStream<S> {
     // Fields are dropped in this order: first closed, then reported.
     stream: S,
     _notify: NotifyOnDrop,
 }
 
 #[derive(Debug)]
-struct NotifyOnDrop(Freed);
+struct NotifyOnDrop(FdReleased);
 
 impl Drop for NotifyOnDrop {
     fn drop(&mut self) {
@@ -116,7 +116,7 @@ impl Drop for NotifyOnDrop {
     }
 }
 
-impl<S> FreesOnDrop<S> {
+impl<S> NotifyingStream<S> {
     /// The stream itself.
     pub fn get_ref(&self) -> &S {
         &self.stream
@@ -128,7 +128,7 @@ impl<S> FreesOnDrop<S> {
     }
 }
 
-pass_through!(FreesOnDrop<S>, stream);
+pass_through!(NotifyingStream<S>, stream);
 
 #[cfg(test)]
 mod tests {
@@ -137,15 +137,15 @@ mod tests {
     use tokio::time::timeout;
 
     async fn woken(watch: &Watch) -> bool {
-        timeout(Duration::from_millis(1), watch.freed()).await.is_ok()
+        timeout(Duration::from_millis(1), watch.fd_released()).await.is_ok()
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_came_free_before_the_wait_is_noticed() {
-        let freed = Freed::new();
-        let mut watch = freed.watch();
+        let fd_released = FdReleased::new();
+        let mut watch = fd_released.watch();
         assert!(!woken(&watch).await);
-        freed.clone().notify();
+        fd_released.clone().notify();
         assert!(woken(&watch).await);
         assert!(woken(&watch).await, "a wait that was cancelled or repeated must not lose it");
         watch.mark();
@@ -154,9 +154,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_ends_when_a_stream_is_dropped() {
-        let freed = Freed::new();
-        let watch = freed.watch();
-        let stream = freed.on_drop(tokio::io::duplex(1).0);
+        let fd_released = FdReleased::new();
+        let watch = fd_released.watch();
+        let stream = fd_released.on_drop(tokio::io::duplex(1).0);
         let wait = tokio::spawn(async move { woken(&watch).await });
         tokio::task::yield_now().await;
         drop(stream);
@@ -165,18 +165,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn several_watches_share_the_news() {
-        let freed = Freed::new();
-        let (one, two) = (freed.watch(), freed.watch());
-        freed.notify();
+        let fd_released = FdReleased::new();
+        let (one, two) = (fd_released.watch(), fd_released.watch());
+        fd_released.notify();
         assert!(woken(&one).await && woken(&two).await);
     }
 
     #[test]
     fn nothing_is_counted_while_nobody_watches() {
-        let freed = Freed::new();
-        freed.notify();
-        drop(freed.watch());
-        freed.notify();
-        assert_eq!(freed.0.times.load(Ordering::Relaxed), 0);
+        let fd_released = FdReleased::new();
+        fd_released.notify();
+        drop(fd_released.watch());
+        fd_released.notify();
+        assert_eq!(fd_released.0.times.load(Ordering::Relaxed), 0);
     }
 }

@@ -13,8 +13,8 @@ use std::{
 };
 
 use State::{Active, Closed, Hijacked, Idle, New};
-use common::{Bell, addr, conns, ends_after, hooked, limits, link_of, piped, poll_once, scripted};
-use quintet_conn::{Conns, Counts, Deadlines, Filled, Phase, State, StateHook, WireError};
+use common::{Bell, addr, connection_of, connections, ends_after, hooked, limits, piped, poll_once, scripted};
+use quintet_conn::{Connections, Counts, Filled, Phase, State, StateHook, Timeouts, WireError};
 use tokio::{
     io::AsyncWriteExt,
     task::yield_now,
@@ -43,10 +43,10 @@ mod states {
     /// What the hook sees of a connection that is told to go through these states and is then dropped.
     fn told(moves: &[State]) -> Vec<(State, State)> {
         let (seen, hook) = recorder();
-        let (conns, _sweeper) = Conns::new(limits(), None, hook);
-        let (link, wire, _peer) = scripted(&conns);
-        moves.iter().for_each(|to| link.set_state(*to));
-        drop((link, wire));
+        let (connections, _sweeper) = Connections::new(limits(), None, hook);
+        let (connection, wire, _peer) = scripted(&connections);
+        moves.iter().for_each(|to| connection.set_state(*to));
+        drop((connection, wire));
         let seen = seen.lock().unwrap();
         seen.clone()
     }
@@ -93,15 +93,19 @@ mod states {
     fn the_hook_learns_who_it_is_and_may_ask_for_the_counts() {
         let peers = Arc::new(Mutex::new(Vec::new()));
         let hook = Arc::clone(&peers);
-        let (conns, _sweeper) = Conns::new(
+        let (connections, _sweeper) = Connections::new(
             limits(),
             Some("127.0.0.1:80".parse().unwrap()),
-            Some(Box::new(move |link, _, _| {
-                hook.lock().unwrap().push((link.peer().to_string(), link.local().cloned(), link.conns().counts()));
+            Some(Box::new(move |connection, _, _| {
+                hook.lock().unwrap().push((
+                    connection.peer_addr().to_string(),
+                    connection.local_addr().cloned(),
+                    connection.connections().counts(),
+                ));
             })),
         );
-        let (link, _wire, _peer) = scripted(&conns);
-        link.set_state(Active);
+        let (connection, _wire, _peer) = scripted(&connections);
+        connection.set_state(Active);
         let local = Some("127.0.0.1:80".parse().unwrap());
         let peer = "192.0.2.1:54321".to_owned();
         let new = Counts { new: 1, ..Counts::default() };
@@ -112,13 +116,13 @@ mod states {
     #[tokio::test(start_paused = true)]
     async fn a_hook_that_panics_ends_nothing() {
         for at in [New, Active, Closed] {
-            let conns = hooked(limits(), Some(Box::new(move |_, _, to| assert!(to != at, "on purpose"))));
-            let (link, wire, peer) = scripted(&conns);
-            link.set_state(Active);
-            assert_eq!(conns.counts(), Counts { active: 1, ..Counts::default() });
-            drop((link, wire, peer));
-            timeout(secs(1), conns.empty()).await.expect("nobody is left");
-            assert_eq!(conns.counts(), Counts::default());
+            let connections = hooked(limits(), Some(Box::new(move |_, _, to| assert!(to != at, "on purpose"))));
+            let (connection, wire, peer) = scripted(&connections);
+            connection.set_state(Active);
+            assert_eq!(connections.counts(), Counts { active: 1, ..Counts::default() });
+            drop((connection, wire, peer));
+            timeout(secs(1), connections.drained()).await.expect("nobody is left");
+            assert_eq!(connections.counts(), Counts::default());
         }
     }
 }
@@ -128,46 +132,46 @@ mod counts {
 
     #[test]
     fn they_say_how_many_stand_where() {
-        let (conns, _sweeper) = Conns::new(limits(), None, None);
-        assert_eq!(conns.counts().total(), 0);
-        let admitted: Vec<_> = (0..10).map(|_| scripted(&conns)).collect();
-        for (link, _, _) in &admitted[1..] {
-            link.set_state(Active);
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        assert_eq!(connections.counts().total(), 0);
+        let admitted: Vec<_> = (0..10).map(|_| scripted(&connections)).collect();
+        for (connection, _, _) in &admitted[1..] {
+            connection.set_state(Active);
         }
-        for (link, _, _) in &admitted[3..] {
-            link.set_state(Idle);
+        for (connection, _, _) in &admitted[3..] {
+            connection.set_state(Idle);
         }
         admitted[1].0.set_state(Hijacked);
         let counts = Counts { new: 1, active: 1, idle: 7, hijacked: 1 };
-        assert_eq!(conns.counts(), counts);
+        assert_eq!(connections.counts(), counts);
         assert_eq!(counts.total(), 10);
         assert_eq!(counts + counts, Counts { new: 2, active: 2, idle: 14, hijacked: 2 });
         drop(admitted);
-        assert_eq!(conns.counts(), Counts::default());
+        assert_eq!(connections.counts(), Counts::default());
     }
 
     #[test]
     fn a_connection_counts_until_both_its_guard_and_its_wire_are_dropped() {
         for wire_first in [true, false] {
-            let (conns, _sweeper) = Conns::new(limits(), None, None);
-            let (link, wire, _peer) = scripted(&conns);
-            let known = link_of(&link);
-            let (mut link, mut wire) = (Some(link), Some(wire));
+            let (connections, _sweeper) = Connections::new(limits(), None, None);
+            let (connection, wire, _peer) = scripted(&connections);
+            let known = connection_of(&connection);
+            let (mut connection, mut wire) = (Some(connection), Some(wire));
             if wire_first {
                 drop(wire.take());
             } else {
-                drop(link.take());
+                drop(connection.take());
             }
-            assert_eq!((conns.counts().new, known.state(), known.is_cancelled()), (1, New, false));
-            drop((link, wire));
-            assert_eq!((conns.counts().total(), known.state(), known.is_cancelled()), (0, Closed, true));
+            assert_eq!((connections.counts().new, known.state(), known.is_disconnected()), (1, New, false));
+            drop((connection, wire));
+            assert_eq!((connections.counts().total(), known.state(), known.is_disconnected()), (0, Closed, true));
         }
     }
 
     #[test]
     fn seats_are_used_again_in_any_order() {
-        let (conns, _sweeper) = Conns::new(limits(), None, None);
-        let mut seated: Vec<_> = (0..8).map(|_| Some(scripted(&conns))).collect();
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let mut seated: Vec<_> = (0..8).map(|_| Some(scripted(&connections))).collect();
         for round in 0..1000_usize {
             let at = round * 5 % 8;
             seated[at] = match seated[at].take() {
@@ -175,9 +179,9 @@ mod counts {
                     drop(left);
                     None
                 }
-                None => Some(scripted(&conns)),
+                None => Some(scripted(&connections)),
             };
-            assert_eq!(conns.counts().total(), seated.iter().flatten().count());
+            assert_eq!(connections.counts().total(), seated.iter().flatten().count());
         }
     }
 }
@@ -189,9 +193,9 @@ mod sweeper {
     struct Sweeping(quintet_conn::Sweeper, Arc<Bell>);
 
     impl Sweeping {
-        fn new(deadlines: Deadlines) -> (Arc<Conns>, Self) {
-            let (conns, sweeper) = Conns::new(deadlines, None, None);
-            (conns, Sweeping(sweeper, Bell::new()))
+        fn new(timeouts: Timeouts) -> (Arc<Connections>, Self) {
+            let (connections, sweeper) = Connections::new(timeouts, None, None);
+            (connections, Sweeping(sweeper, Bell::new()))
         }
 
         fn sweep(&mut self) -> Poll<()> {
@@ -201,17 +205,17 @@ mod sweeper {
 
     #[tokio::test(start_paused = true)]
     async fn without_connections_it_has_no_timer() {
-        let (conns, mut sweeper) = Sweeping::new(limits());
+        let (connections, mut sweeper) = Sweeping::new(limits());
         assert!(sweeper.sweep().is_pending());
         advance(secs(3600)).await;
         assert_eq!(sweeper.1.rings(), 0);
 
-        let admitted = scripted(&conns);
+        let admitted = scripted(&connections);
         assert_eq!(sweeper.1.rings(), 1, "the first connection wakes it");
         assert!(sweeper.sweep().is_pending());
         advance(secs(1)).await;
         assert_eq!(sweeper.1.rings(), 2, "with a connection it has one timer");
-        let second = scripted(&conns);
+        let second = scripted(&connections);
         assert_eq!(sweeper.1.rings(), 2, "the second needs no other");
 
         drop((admitted, second));
@@ -225,9 +229,9 @@ mod sweeper {
     #[tokio::test(start_paused = true)]
     async fn a_connection_has_no_timer() {
         // With nobody sweeping, nothing ever wakes a task that waits in any phase: it set no timer.
-        let (conns, _sweeper) = Conns::new(limits(), None, None);
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
         for phase in Phase::ALL {
-            let (link, mut wire, peer) = scripted(&conns);
+            let (connection, mut wire, peer) = scripted(&connections);
             let bell = Bell::new();
             wire.enter(phase);
             assert!(poll_once(&bell, wire.turn(1024)).is_pending());
@@ -237,23 +241,23 @@ mod sweeper {
             assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
             advance(secs(24 * 3600)).await;
             assert_eq!(bell.rings(), 0, "{phase:?}");
-            drop(link);
+            drop(connection);
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_ends_with_the_connections() {
-        let (conns, sweeper) = Conns::new(limits(), None, None);
+        let (connections, sweeper) = Connections::new(limits(), None, None);
         let sweeping = tokio::spawn(sweeper);
         sleep(secs(1)).await;
-        drop(conns);
+        drop(connections);
         timeout(secs(1), sweeping).await.expect("it ends").unwrap();
 
         // While it is at work, too; the connections are held by their entries as well.
-        let (conns, sweeper) = Conns::new(limits(), None, None);
+        let (connections, sweeper) = Connections::new(limits(), None, None);
         let sweeping = tokio::spawn(sweeper);
-        let admitted = scripted(&conns);
-        drop(conns);
+        let admitted = scripted(&connections);
+        drop(connections);
         sleep(secs(1)).await;
         assert!(!sweeping.is_finished());
         drop(admitted);
@@ -262,8 +266,8 @@ mod sweeper {
 
     #[tokio::test(start_paused = true)]
     async fn only_the_late_are_woken() {
-        let conns = conns(limits());
-        let (_link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, _peer) = scripted(&connections);
         let bell = Bell::new();
         assert!(poll_once(&bell, wire.turn(1024)).is_pending());
         sleep(millis(9_990)).await;
@@ -274,12 +278,12 @@ mod sweeper {
 
     #[tokio::test(start_paused = true)]
     async fn who_was_told_is_not_woken_again() {
-        let conns = conns(limits());
-        let (_link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, _peer) = scripted(&connections);
         let bell = Bell::new();
         assert!(poll_once(&bell, wire.turn(1024)).is_pending());
         sleep(secs(11)).await;
-        assert!(matches!(poll_once(&bell, wire.turn(1024)), Poll::Ready(Err(WireError::Late(Phase::Head)))));
+        assert!(matches!(poll_once(&bell, wire.turn(1024)), Poll::Ready(Err(WireError::TimedOut(Phase::Head)))));
         let rings = bell.rings();
         sleep(secs(60)).await;
         assert_eq!(bell.rings(), rings);
@@ -288,8 +292,8 @@ mod sweeper {
     #[tokio::test(start_paused = true)]
     async fn a_stall_of_the_process_is_not_the_clients() {
         for stall in [millis(300), secs(5), secs(3600)] {
-            let (conns, mut sweeper) = Sweeping::new(Deadlines { head: secs(2), ..limits() });
-            let (_link, mut wire, _peer) = scripted(&conns);
+            let (connections, mut sweeper) = Sweeping::new(Timeouts { read_header: secs(2), ..limits() });
+            let (_connection, mut wire, _peer) = scripted(&connections);
             assert!(sweeper.sweep().is_pending());
             advance(stall).await; // nobody looks
             let bell = Bell::new();
@@ -305,21 +309,21 @@ mod sweeper {
 
     #[tokio::test(start_paused = true)]
     async fn an_hour_without_connections_does_not_make_the_next_one_late() {
-        let conns = conns(limits());
-        drop(scripted(&conns));
+        let connections = connections(limits());
+        drop(scripted(&connections));
         sleep(secs(3600)).await;
-        let (link, mut wire, _peer) = scripted(&conns);
-        assert_eq!(link.age(), Duration::ZERO);
+        let (connection, mut wire, _peer) = scripted(&connections);
+        assert_eq!(connection.age(), Duration::ZERO);
         assert!(ends_after(secs(10), wire.turn(1024)).await.is_err());
-        assert!(link.age() >= secs(10), "{:?}", link.age());
+        assert!(connection.age() >= secs(10), "{:?}", connection.age());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_wall_clock_is_that_of_the_system() {
-        let conns = conns(limits());
-        let _admitted = scripted(&conns);
+        let connections = connections(limits());
+        let _admitted = scripted(&connections);
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-        assert!(conns.unix().abs_diff(now) <= 1);
+        assert!(connections.unix().abs_diff(now) <= 1);
     }
 }
 
@@ -328,77 +332,77 @@ mod ends {
 
     #[tokio::test(start_paused = true)]
     async fn stop_wakes_whoever_waits_and_tells_everybody() {
-        let conns = conns(limits());
-        let (link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, _peer) = scripted(&connections);
         let (reading, handling, loitering) = (Bell::new(), Bell::new(), Bell::new());
         assert!(poll_once(&reading, wire.turn(1024)).is_pending());
-        let (mut handler, mut accept_loop) = (Box::pin(link.stopping()), Box::pin(conns.stopping()));
+        let (mut handler, mut accept_loop) = (Box::pin(connection.stopping()), Box::pin(connections.stopping()));
         assert!(poll_once(&handling, handler.as_mut()).is_pending());
         assert!(poll_once(&loitering, accept_loop.as_mut()).is_pending());
-        assert!(!conns.is_stopping());
+        assert!(!connections.is_stopping());
 
-        conns.stop();
+        connections.stop();
         assert_eq!((reading.rings(), handling.rings(), loitering.rings()), (1, 1, 1));
         assert!(poll_once(&handling, handler).is_ready());
         assert!(poll_once(&loitering, accept_loop).is_ready());
-        assert!(conns.is_stopping() && link.is_stopping() && !conns.is_cut());
+        assert!(connections.is_stopping() && connection.is_stopping() && !connections.is_aborted());
         // Once stopped, always.
-        conns.stopping().await;
-        link.stopping().await;
+        connections.stopping().await;
+        connection.stopping().await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_admitted_after_stop_has_its_last_call_at_once() {
-        let conns = conns(limits());
-        conns.stop();
-        let (_link, mut wire, _peer) = scripted(&conns);
+    async fn who_is_admitted_after_stop_has_its_drain_at_once() {
+        let connections = connections(limits());
+        connections.stop();
+        let (_connection, mut wire, _peer) = scripted(&connections);
         let ended = ends_after(millis(500), wire.turn(1024)).await;
-        assert!(matches!(ended, Err(WireError::Late(Phase::LastCall))), "{ended:?}");
+        assert!(matches!(ended, Err(WireError::TimedOut(Phase::Drain))), "{ended:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn cut_ends_every_wait_at_once() {
-        let conns = conns(limits());
+        let connections = connections(limits());
         let mut waiting = Vec::new();
         for phase in Phase::ALL {
-            let (link, mut wire, _client) = piped(&conns, 1024);
+            let (connection, mut wire, _client) = piped(&connections, 1024);
             waiting.push(tokio::spawn(async move {
-                let _both = (link, _client);
+                let _both = (connection, _client);
                 wire.enter(phase);
                 wire.turn(1024).await
             }));
         }
-        let (link, mut wire, peer) = scripted(&conns);
+        let (connection, mut wire, peer) = scripted(&connections);
         waiting.push(tokio::spawn(async move {
-            let _link = link;
+            let _connection = connection;
             peer.deaf();
             wire.output.extend(b"x");
             wire.flush().await.map(|()| Filled::Full)
         }));
-        let (link, mut wire, peer) = scripted(&conns);
+        let (connection, mut wire, peer) = scripted(&connections);
         waiting.push(tokio::spawn(async move {
-            let _both = (link, peer);
+            let _both = (connection, peer);
             poll_fn(|cx| wire.poll_watch(cx, 1024)).await
         }));
         sleep(millis(100)).await;
         let cutting = Instant::now();
-        conns.cut();
+        connections.abort();
         for task in waiting {
-            assert!(matches!(task.await.unwrap(), Err(WireError::Cut)));
+            assert!(matches!(task.await.unwrap(), Err(WireError::Aborted)));
         }
-        conns.empty().await;
+        connections.drained().await;
         assert_eq!(cutting.elapsed(), Duration::ZERO);
-        assert!(conns.is_cut() && conns.is_stopping());
+        assert!(connections.is_aborted() && connections.is_stopping());
     }
 
     #[tokio::test(start_paused = true)]
     async fn cut_ends_a_linger_too() {
-        let conns = conns(limits());
-        let (_link, mut wire, _client) = piped(&conns, 1024);
-        let cutting = Arc::clone(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, _client) = piped(&connections, 1024);
+        let cutting = Arc::clone(&connections);
         tokio::spawn(async move {
             sleep(secs(1)).await;
-            cutting.cut();
+            cutting.abort();
         });
         let start = Instant::now();
         wire.linger(u64::MAX).await.unwrap();
@@ -407,10 +411,10 @@ mod ends {
 
     #[tokio::test(start_paused = true)]
     async fn empty_resolves_with_the_last_one() {
-        let conns = conns(limits());
-        conns.empty().await;
-        let admitted: Vec<_> = (0..3).map(|_| scripted(&conns)).collect();
-        let mut empty = pin!(conns.empty());
+        let connections = connections(limits());
+        connections.drained().await;
+        let admitted: Vec<_> = (0..3).map(|_| scripted(&connections)).collect();
+        let mut empty = pin!(connections.drained());
         let bell = Bell::new();
         for (n, left) in admitted.into_iter().enumerate() {
             assert!(poll_once(&bell, empty.as_mut()).is_pending(), "{n} have left");
@@ -424,24 +428,24 @@ mod ends {
     async fn nobody_sleeps_through_the_end() {
         // Real threads: stop, cut and the departures race with tasks that are about to wait.
         for round in 0..200 {
-            let conns = conns(limits());
+            let connections = connections(limits());
             for n in 0..8 {
-                let (link, mut wire, client) = piped(&conns, 64);
+                let (connection, mut wire, client) = piped(&connections, 64);
                 tokio::spawn(async move {
-                    let _both = (link, client);
+                    let _both = (connection, client);
                     for _ in 0..n {
                         yield_now().await;
                     }
                     let _ = wire.turn(1024).await;
                 });
             }
-            let stopping = Arc::clone(&conns);
+            let stopping = Arc::clone(&connections);
             let told = tokio::spawn(async move { stopping.stopping().await });
             for _ in 0..round % 7 {
                 yield_now().await;
             }
-            conns.cut();
-            timeout(secs(20), conns.empty()).await.expect("every wait was cut");
+            connections.abort();
+            timeout(secs(20), connections.drained()).await.expect("every wait was aborted");
             timeout(secs(20), told).await.expect("the bell rang").unwrap();
         }
     }
@@ -452,21 +456,21 @@ mod retire {
 
     #[tokio::test(start_paused = true)]
     async fn close_if_idle_ends_the_wait_for_a_first_byte_at_once() {
-        for phase in [Phase::Idle, Phase::Head, Phase::LastCall] {
+        for phase in [Phase::Idle, Phase::Head, Phase::Drain] {
             for told in [true, false] {
-                let conns = conns(limits());
-                let (link, mut wire, _peer) = scripted(&conns);
+                let connections = connections(limits());
+                let (connection, mut wire, _peer) = scripted(&connections);
                 let bell = Bell::new();
                 wire.enter(phase);
                 if told {
                     assert!(poll_once(&bell, wire.turn(1024)).is_pending());
                 }
-                link.close_if_idle();
-                link.close_if_idle();
+                connection.close_if_idle();
+                connection.close_if_idle();
                 assert_eq!(bell.rings(), usize::from(told), "{phase:?}: woken once if it waits");
                 let ended = poll_once(&bell, wire.turn(1024));
-                assert!(matches!(ended, Poll::Ready(Err(WireError::Late(Phase::LastCall)))), "{phase:?}: {ended:?}");
-                assert!(link.is_retiring());
+                assert!(matches!(ended, Poll::Ready(Err(WireError::TimedOut(Phase::Drain)))), "{phase:?}: {ended:?}");
+                assert!(connection.is_retiring());
                 let rings = bell.rings();
                 sleep(secs(200)).await;
                 assert_eq!(bell.rings(), rings, "it was told and is not late once more");
@@ -478,16 +482,16 @@ mod retire {
     async fn close_if_idle_loses_no_request_that_has_begun() {
         // The first byte is here, whether or not it was read when the connection was to end.
         for read in [true, false] {
-            let conns = conns(limits());
-            let (link, mut wire, peer) = scripted(&conns);
+            let connections = connections(limits());
+            let (connection, mut wire, peer) = scripted(&connections);
             wire.enter(Phase::Idle);
             assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
             peer.sends(*b"G");
             if read {
                 assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
-                link.close_if_idle();
+                connection.close_if_idle();
             } else {
-                link.close_if_idle();
+                connection.close_if_idle();
                 assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
             }
             wire.enter(Phase::Head);
@@ -499,10 +503,10 @@ mod retire {
 
     #[tokio::test(start_paused = true)]
     async fn close_if_idle_waits_for_a_body_and_for_the_reply() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Body);
-        link.close_if_idle();
+        connection.close_if_idle();
         assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
         peer.sends(*b"body");
         assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4));
@@ -510,31 +514,31 @@ mod retire {
         wire.output.extend(b"the last reply");
         wire.rest();
         wire.enter(Phase::Idle);
-        assert!(matches!(wire.turn(1024).await, Err(WireError::Late(Phase::LastCall))));
+        assert!(matches!(wire.turn(1024).await, Err(WireError::TimedOut(Phase::Drain))));
         assert_eq!(peer.written(), b"the last reply");
     }
 
     #[tokio::test(start_paused = true)]
     async fn retire_alone_ends_no_wait() {
-        let conns = conns(limits());
-        let (link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, _peer) = scripted(&connections);
         wire.enter(Phase::Idle);
-        assert!(!link.is_retiring());
-        link.retire();
-        link.retire();
-        assert!(link.is_retiring());
-        assert!(matches!(ends_after(secs(75), wire.turn(1024)).await, Err(WireError::Late(Phase::Idle))));
-        link.close_if_idle();
-        link.retire();
-        assert!(matches!(wire.turn(1024).await, Err(WireError::Late(Phase::LastCall))), "retiring takes nothing back");
+        assert!(!connection.is_retiring());
+        connection.retire();
+        connection.retire();
+        assert!(connection.is_retiring());
+        assert!(matches!(ends_after(secs(75), wire.turn(1024)).await, Err(WireError::TimedOut(Phase::Idle))));
+        connection.close_if_idle();
+        connection.retire();
+        assert!(matches!(wire.turn(1024).await, Err(WireError::TimedOut(Phase::Drain))), "retiring takes nothing back");
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_idlest_are_the_longest_idle_first() {
-        let conns = conns(limits());
-        let admitted: Vec<_> = (0..10).map(|_| scripted(&conns)).collect();
-        assert!(conns.idlest(10).is_empty(), "new ones are not idle");
-        admitted.iter().for_each(|(link, ..)| link.set_state(Active));
+        let connections = connections(limits());
+        let admitted: Vec<_> = (0..10).map(|_| scripted(&connections)).collect();
+        assert!(connections.idlest(10).is_empty(), "new ones are not idle");
+        admitted.iter().for_each(|(connection, ..)| connection.set_state(Active));
         let order = [3, 9, 0, 4, 1, 8];
         for n in order {
             admitted[n].0.set_state(Idle);
@@ -544,12 +548,13 @@ mod retire {
         admitted[3].0.set_state(Active);
         admitted[3].0.set_state(Idle);
         admitted[4].0.retire();
-        let seats = |n| -> Vec<usize> { conns.idlest(n).iter().map(|(_, link)| link.seat()).collect() };
+        let seats =
+            |n| -> Vec<usize> { connections.idlest(n).iter().map(|(_, connection)| connection.seat()).collect() };
         let expected: Vec<usize> = [9, 0, 1, 8, 3].iter().map(|n| admitted[*n].0.seat()).collect();
         for n in 0..=6 {
             assert_eq!(seats(n), expected[..n.min(5)], "the first {n}");
         }
-        for ((idle, _), exact) in conns.idlest(5).iter().zip([5, 4, 2, 1, 0]) {
+        for ((idle, _), exact) in connections.idlest(5).iter().zip([5, 4, 2, 1, 0]) {
             assert!(idle.abs_diff(secs(exact)) <= millis(250), "{idle:?} instead of {exact} s");
         }
     }
@@ -559,8 +564,8 @@ mod retire {
     async fn cut_resets_only_who_may_have_heard_half_of_a_reply() {
         for phase in Phase::ALL.into_iter().map(Some).chain([None]) {
             for unsent in [false, true] {
-                let conns = conns(limits());
-                let (link, mut wire, peer) = scripted(&conns);
+                let connections = connections(limits());
+                let (connection, mut wire, peer) = scripted(&connections);
                 wire.rest();
                 wire.output.extend(b"a reply");
                 wire.flush().await.unwrap();
@@ -571,37 +576,37 @@ mod retire {
                     peer.deaf();
                     wire.output.extend(b"another reply");
                 }
-                conns.cut();
+                connections.abort();
                 for _ in 0..2 {
                     assert!(wire.turn(1024).await.is_err());
                 }
-                let between = [Phase::Idle, Phase::Head, Phase::LastCall, Phase::Linger];
+                let between = [Phase::Idle, Phase::Head, Phase::Drain, Phase::Linger];
                 let whole = !unsent && phase.is_some_and(|phase| between.contains(&phase));
                 assert_eq!(peer.is_aborted(), !whole, "{phase:?}, unsent: {unsent}");
-                assert!(!link.is_lingering());
+                assert!(!connection.is_lingering());
             }
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn cut_does_not_reset_a_client_that_was_told_the_end() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
-        let cutting = Arc::clone(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
+        let cutting = Arc::clone(&connections);
         tokio::spawn(async move {
             sleep(secs(1)).await;
             assert_eq!((cutting.lingering(), cutting.counts().total()), (1, 1));
-            cutting.cut();
+            cutting.abort();
         });
         wire.output.extend(b"a reply");
         wire.linger(u64::MAX).await.unwrap();
-        assert!(link.is_lingering() && !peer.is_aborted());
+        assert!(connection.is_lingering() && !peer.is_aborted());
     }
 
     #[tokio::test(start_paused = true)]
     async fn abort_reaches_the_stream() {
-        let conns = conns(limits());
-        let (_link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, peer) = scripted(&connections);
         assert!(!peer.is_aborted());
         wire.abort();
         assert!(peer.is_aborted());
@@ -613,39 +618,39 @@ mod gone {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_the_client_is_told_once_and_for_all() {
-        let conns = conns(limits());
-        let (link, mut wire, client) = piped(&conns, 1024);
+        let connections = connections(limits());
+        let (connection, mut wire, client) = piped(&connections, 1024);
         wire.rest();
-        let known = link_of(&link);
-        let handler = tokio::spawn(async move { known.cancelled().await });
+        let known = connection_of(&connection);
+        let handler = tokio::spawn(async move { known.disconnected().await });
         yield_now().await;
-        assert!(!link.is_cancelled());
+        assert!(!connection.is_disconnected());
         drop(client);
         let watched = timeout(secs(1), poll_fn(|cx| wire.poll_watch(cx, 1024))).await;
         assert!(watched.is_err(), "a client that closed its half may still read: {watched:?}");
         timeout(secs(1), handler).await.expect("told").unwrap();
-        link.cancelled().await;
+        connection.disconnected().await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_the_connection_is_told_too() {
-        let conns = conns(limits());
-        let (link, wire, _peer) = scripted(&conns);
-        let known = link_of(&link);
-        let handler = tokio::spawn(async move { known.cancelled().await });
+        let connections = connections(limits());
+        let (connection, wire, _peer) = scripted(&connections);
+        let known = connection_of(&connection);
+        let handler = tokio::spawn(async move { known.disconnected().await });
         yield_now().await;
-        drop((link, wire));
+        drop((connection, wire));
         timeout(secs(1), handler).await.expect("told").unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_entry_that_somebody_keeps_does_not_keep_the_task() {
-        let conns = conns(limits());
-        let (link, mut wire, peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
         assert!(poll_once(&bell, wire.turn(1024)).is_pending());
-        let kept = link_of(&link);
-        drop((link, wire, peer));
+        let kept = connection_of(&connection);
+        drop((connection, wire, peer));
         assert_eq!(Arc::strong_count(&bell), 1);
         assert_eq!(kept.state(), Closed);
     }
@@ -656,32 +661,32 @@ mod tasks {
 
     #[tokio::test(start_paused = true)]
     async fn a_wire_that_moves_to_another_task_is_woken_there() {
-        let conns = conns(limits());
-        let (_link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, _peer) = scripted(&connections);
         let first = Bell::new();
         assert!(poll_once(&first, wire.turn(1024)).is_pending());
         let moved = tokio::spawn(async move { wire.turn(1024).await });
         let ended = timeout(secs(60), moved).await.expect("woken").unwrap();
-        assert!(matches!(ended, Err(WireError::Late(Phase::Head))), "{ended:?}");
+        assert!(matches!(ended, Err(WireError::TimedOut(Phase::Head))), "{ended:?}");
         assert_eq!(first.rings(), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_last_of_many_tasks_is_the_one() {
-        let conns = conns(limits());
-        let (_link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, _peer) = scripted(&connections);
         let bells = [Bell::new(), Bell::new()];
         for bell in [&bells[0], &bells[1], &bells[0], &bells[1]] {
             assert!(poll_once(bell, wire.turn(1024)).is_pending());
         }
-        conns.stop();
+        connections.stop();
         assert_eq!([bells[0].rings(), bells[1].rings()], [0, 1]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_task_without_a_name_is_one_as_well() {
-        let conns = conns(limits());
-        let (_link, mut wire, _peer) = scripted(&conns);
+        let connections = connections(limits());
+        let (_connection, mut wire, _peer) = scripted(&connections);
         let cx = &mut Context::from_waker(Waker::noop());
         assert!(pin!(wire.turn(1024)).poll(cx).is_pending());
         sleep(secs(11)).await;
@@ -690,12 +695,12 @@ mod tasks {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_begins_where_it_was_accepted() {
-        let (conns, _sweeper) = Conns::new(limits(), Some(addr()), None);
-        let (link, wire, mut client) = piped(&conns, 64);
-        assert_eq!((link.peer(), link.local()), (&addr(), Some(&addr())));
-        assert!(Arc::ptr_eq(link.conns(), &conns));
-        assert_eq!(wire.link().map(Arc::as_ptr), Some(Arc::as_ptr(&link)));
-        assert_eq!(conns.deadlines(), &limits());
+        let (connections, _sweeper) = Connections::new(limits(), Some(addr()), None);
+        let (connection, wire, mut client) = piped(&connections, 64);
+        assert_eq!((connection.peer_addr(), connection.local_addr()), (&addr(), Some(&addr())));
+        assert!(Arc::ptr_eq(connection.connections(), &connections));
+        assert_eq!(wire.connection().map(Arc::as_ptr), Some(Arc::as_ptr(&connection)));
+        assert_eq!(connections.timeouts(), &limits());
         client.write_all(b"x").await.unwrap();
     }
 }

@@ -1,6 +1,6 @@
-//! The connections of one accept loop: their clock, their deadlines, their states, and their end.
+//! The connections of one accept loop: their clock, their timeouts, their states, and their end.
 //!
-//! Nobody sets a timer for a request. A connection that waits stores when its patience ends, which is one store to
+//! Nobody sets a timer for a request. A connection that waits stores when its wait ends, which is one store to
 //! memory; one task, the sweeper, looks at all of them five times a second and wakes those that are late. The same
 //! task moves the clocks, so that asking for the time is one load.
 //!
@@ -8,7 +8,7 @@
 //! way at the last look has lasted the whole gap, and is charged with it. A wait that began in the gap did so nobody
 //! knows when, perhaps just now, with a clock as old as the gap; it is charged with no more than a usual one. So no
 //! deadline is ever early, and who keeps a thread busy lengthens other clients' time by one gap and not by all of them.
-//! As both kinds of wait exist at the same time, each connection has a clock of its own ([`Link::now`]).
+//! As both kinds of wait exist at the same time, each connection has a clock of its own ([`Connection::now`]).
 //!
 //! ```text
 //!  looks       │    │    │                         │    │    │     every 200 ms, unless the thread is busy
@@ -34,10 +34,10 @@ use std::{
 use quintet_listener::{Addr, Stream};
 use tokio::{sync::Notify, time::Instant};
 
-use super::{link::Link, wire::Wire};
+use super::{connection::Connection, wire::Wire};
 use crate::{
-    Deadlines, State,
-    deadlines::{Limits, NEVER, millis},
+    State, Timeouts,
+    timeouts::{NEVER, PhaseLimits, millis},
 };
 
 /// How often the sweeper looks.
@@ -46,8 +46,8 @@ const TICK: Duration = Duration::from_millis(200);
 pub(super) const STEP: u64 = 250;
 /// Added to every limit: a clock that was right a step ago must not make a deadline early.
 ///
-/// It is then late by at most this and a tick, less than half a second, if the sweeper looks in time. (Added to the limits, and not to the deadline
-/// of each wait: a client that sends a byte in every wait would never come to its end.)
+/// It is then late by at most this and a tick, less than half a second, if the sweeper looks in time. (Added to the
+/// limits, and not to the deadline of each wait: a client that sends a byte in every wait would never come to its end.)
 const SLACK: Duration = Duration::from_millis(STEP + 1);
 
 /// How many times the time of day is asked for between two looks before an answer may be older than the question.
@@ -60,27 +60,27 @@ thread_local! {
 
 /// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
 /// both are [`State::New`]. A hook that panics is not heard; the connection goes on. Go: `Server.ConnState`.
-pub type StateHook = Box<dyn Fn(&Link, State, State) + Send + Sync>;
+pub type StateHook = Box<dyn Fn(&Connection, State, State) + Send + Sync>;
 
 /// The connections of one accept loop.
 ///
 /// Their limits hold only while their [`Sweeper`] runs: spawn it.
 ///
 /// ```
-/// use quintet_conn::{Conns, Deadlines, State};
+/// use quintet_conn::{Connections, State, Timeouts};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let (conns, sweeper) = Conns::new(Deadlines::default(), None, None);
+/// let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
 /// tokio::spawn(sweeper);
 /// let (stream, _client) = tokio::io::duplex(1024); // or whatever a listener accepted
-/// let (link, wire) = conns.admit(stream, "192.0.2.1:54321".parse()?).split();
-/// assert_eq!((link.state(), conns.counts().new), (State::New, 1));
-/// drop((link, wire));
-/// assert_eq!(conns.counts().total(), 0);
+/// let (connection, wire) = connections.admit(stream, "192.0.2.1:54321".parse()?);
+/// assert_eq!((connection.state(), connections.counts().new), (State::New, 1));
+/// drop((connection, wire));
+/// assert_eq!(connections.counts().total(), 0);
 /// # Ok(()) }
 /// ```
-pub struct Conns {
+pub struct Connections {
     epoch: Instant,
     /// Milliseconds since the beginning, at the last look or admission.
     now: AtomicU64,
@@ -88,15 +88,15 @@ pub struct Conns {
     unix: AtomicU64,
     /// How many have asked for it since the sweeper did, up to [`EXACT`].
     asked: AtomicU32,
-    deadlines: Deadlines,
-    /// The deadlines by this clock.
-    coarse: Deadlines,
-    limits: Limits,
+    timeouts: Timeouts,
+    /// The timeouts by this clock.
+    coarse: Timeouts,
+    limits: PhaseLimits,
     local: Option<Addr>,
     hook: Option<StateHook>,
     seats: Mutex<Seats>,
     stopping: AtomicBool,
-    cut: AtomicBool,
+    aborted: AtomicBool,
     stop_bell: Notify,
     /// Rings at every departure while somebody waits for the last one.
     left_bell: Notify,
@@ -104,10 +104,10 @@ pub struct Conns {
     broom: Arc<Notify>,
 }
 
-/// The links by seat; a seat is used again.
+/// The connections by seat; a seat is used again.
 #[derive(Default)]
 struct Seats {
-    links: Vec<Option<Arc<Link>>>,
+    connections: Vec<Option<Arc<Connection>>>,
     free: Vec<usize>,
     taken: usize,
     /// When the sweeper looked last, in milliseconds since the beginning.
@@ -146,52 +146,53 @@ impl std::ops::Add for Counts {
     }
 }
 
-impl Conns {
+impl Connections {
     /// No connections yet, and the task to spawn for all that will be. `local` is where they will be accepted, `hook`
     /// sees every move of a state.
-    pub fn new(deadlines: Deadlines, local: Option<Addr>, hook: Option<StateHook>) -> (Arc<Self>, Sweeper) {
-        let coarse = deadlines.longer(SLACK);
-        let conns = Arc::new(Conns {
+    pub fn new(timeouts: Timeouts, local: Option<Addr>, hook: Option<StateHook>) -> (Arc<Self>, Sweeper) {
+        let coarse = timeouts.longer(SLACK);
+        let connections = Arc::new(Connections {
             epoch: Instant::now(),
             now: AtomicU64::new(0),
             unix: AtomicU64::new(0),
             asked: AtomicU32::new(0),
-            limits: Limits::new(&coarse),
+            limits: PhaseLimits::new(&coarse),
             coarse,
-            deadlines,
+            timeouts,
             local,
             hook,
             seats: Mutex::default(),
             stopping: AtomicBool::new(false),
-            cut: AtomicBool::new(false),
+            aborted: AtomicBool::new(false),
             stop_bell: Notify::new(),
             left_bell: Notify::new(),
             broom: Arc::default(),
         });
-        let sweeper = Sweeper(Box::pin(sweep(Arc::downgrade(&conns), Arc::clone(&conns.broom))));
-        (conns, sweeper)
+        let sweeper = Sweeper(Box::pin(sweep(Arc::downgrade(&connections), Arc::clone(&connections.broom))));
+        (connections, sweeper)
     }
 
     /// Takes in a connection just accepted: it stands at [`State::New`] and its first head is awaited from now on.
-    pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> Conn<S> {
-        let link = {
+    pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> (ConnGuard, Wire<S>) {
+        let connection = {
             let mut seats = self.seats();
             self.read_clocks();
-            let seat = seats.free.pop().unwrap_or(seats.links.len());
-            let link = Arc::new(Link::new(peer, Arc::clone(self), seat));
-            if seat == seats.links.len() {
-                seats.links.push(Some(Arc::clone(&link)));
+            let seat = seats.free.pop().unwrap_or(seats.connections.len());
+            let connection = Arc::new(Connection::new(peer, Arc::clone(self), seat));
+            if seat == seats.connections.len() {
+                seats.connections.push(Some(Arc::clone(&connection)));
             } else {
-                seats.links[seat] = Some(Arc::clone(&link));
+                seats.connections[seat] = Some(Arc::clone(&connection));
             }
             seats.taken += 1;
             if seats.taken == 1 {
                 self.broom.notify_one();
             }
-            Tracked::new(link)
+            ConnGuard::new(connection)
         };
-        self.tell(&link, State::New, State::New);
-        Conn { wire: Wire::linked(stream, Tracked::new(Arc::clone(&link))), link }
+        self.tell(&connection, State::New, State::New);
+        let wire = Wire::admitted(stream, ConnGuard::new(Arc::clone(&connection)));
+        (connection, wire)
     }
 
     /// Tells every connection that this is the end: idle ones close, the others finish what they are doing.
@@ -202,8 +203,8 @@ impl Conns {
     }
 
     /// Cuts every connection off at once.
-    pub fn cut(&self) {
-        self.cut.store(true, SeqCst);
+    pub fn abort(&self) {
+        self.aborted.store(true, SeqCst);
         self.stop();
     }
 
@@ -213,10 +214,10 @@ impl Conns {
         self.stopping.load(Relaxed)
     }
 
-    /// Whether [`cut`](Self::cut) was called.
+    /// Whether [`abort`](Self::abort) was called.
     #[inline]
-    pub fn is_cut(&self) -> bool {
-        self.cut.load(Relaxed)
+    pub fn is_aborted(&self) -> bool {
+        self.aborted.load(Relaxed)
     }
 
     /// Resolves when [`stop`](Self::stop) is called.
@@ -234,7 +235,7 @@ impl Conns {
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub async fn empty(&self) {
+    pub async fn drained(&self) {
         loop {
             let bell = self.left_bell.notified();
             if self.seats().taken == 0 {
@@ -247,8 +248,8 @@ impl Conns {
     /// How many connections stand where, now.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for link in self.seats().links.iter().flatten() {
-            match link.state() {
+        for connection in self.seats().connections.iter().flatten() {
+            match connection.state() {
                 State::New => counts.new += 1,
                 State::Active => counts.active += 1,
                 State::Idle => counts.idle += 1,
@@ -259,61 +260,61 @@ impl Conns {
         counts
     }
 
-    /// How many connections [linger](Link::is_lingering), of all that are counted.
+    /// How many connections [linger](Connection::is_lingering), of all that are counted.
     pub fn lingering(&self) -> usize {
-        self.seats().links.iter().flatten().filter(|link| link.is_lingering()).count()
+        self.seats().connections.iter().flatten().filter(|connection| connection.is_lingering()).count()
     }
 
-    /// At most `n` connections in [`State::Idle`] that are not [retiring](Link::retire), the longest idle first, each
-    /// with how long it has been idle, to about a quarter of a second.
-    pub fn idlest(&self, n: usize) -> Vec<(Duration, Arc<Link>)> {
+    /// At most `n` connections in [`State::Idle`] that are not [retiring](Connection::retire), the longest idle first,
+    /// each with how long it has been idle, to about a quarter of a second.
+    pub fn idlest(&self, n: usize) -> Vec<(Duration, Arc<Connection>)> {
         if n == 0 {
             return Vec::new();
         }
         let seats = self.seats();
         // The n that are longest idle so far, the shortest of them on top: nothing is collected that is not returned.
         let mut longest = BinaryHeap::new();
-        for link in seats.links.iter().flatten() {
-            if link.state() != State::Idle || link.is_retiring() {
+        for connection in seats.connections.iter().flatten() {
+            if connection.state() != State::Idle || connection.is_retiring() {
                 continue;
             }
-            let since = link.idle_since();
+            let since = connection.idle_since();
             if longest.len() == n {
                 if longest.peek().is_some_and(|(shortest, _)| *shortest <= since) {
                     continue;
                 }
                 longest.pop();
             }
-            longest.push((since, link.seat()));
+            longest.push((since, connection.seat()));
         }
         let now = self.now();
         let idle = longest.into_sorted_vec().into_iter().filter_map(|(since, seat)| {
-            let link = seats.links.get(seat)?.as_ref()?;
-            Some((Duration::from_millis(now.saturating_sub(since)), Arc::clone(link)))
+            let connection = seats.connections.get(seat)?.as_ref()?;
+            Some((Duration::from_millis(now.saturating_sub(since)), Arc::clone(connection)))
         });
         idle.collect()
     }
 
     /// Where these connections were accepted.
-    pub fn local(&self) -> Option<&Addr> {
+    pub fn local_addr(&self) -> Option<&Addr> {
         self.local.as_ref()
     }
 
     /// The limits of these connections.
     #[inline]
-    pub fn deadlines(&self) -> &Deadlines {
-        &self.deadlines
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.timeouts
     }
 
     /// The limits by the clocks of the connections.
     #[inline]
-    pub(super) fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &PhaseLimits {
         &self.limits
     }
 
     /// The same, for what must move.
     #[inline]
-    pub(super) fn coarse(&self) -> &Deadlines {
+    pub(super) fn coarse(&self) -> &Timeouts {
         &self.coarse
     }
 
@@ -349,9 +350,9 @@ impl Conns {
 
     /// Tells the hook. It only looks on: if it panics, neither the connection nor the accept loop ends with it.
     #[inline]
-    pub(super) fn tell(&self, link: &Link, from: State, to: State) {
+    pub(super) fn tell(&self, connection: &Connection, from: State, to: State) {
         if let Some(hook) = &self.hook {
-            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(link, from, to))) {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(connection, from, to))) {
                 // What was thrown may panic as well when it is dropped.
                 if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                     std::mem::forget(another);
@@ -381,22 +382,27 @@ impl Conns {
         let elapsed = self.read_clocks();
         self.asked.store(0, Relaxed);
         let gap = elapsed.saturating_sub(std::mem::replace(&mut seats.looked, elapsed));
-        seats.links.iter().flatten().filter(|link| link.advance(gap)).for_each(|link| link.wake());
+        seats
+            .connections
+            .iter()
+            .flatten()
+            .filter(|connection| connection.advance(gap))
+            .for_each(|connection| connection.wake());
         seats.taken == 0
     }
 
     fn wake_all(&self) {
-        for link in self.seats().links.iter().flatten() {
-            link.wake();
+        for connection in self.seats().connections.iter().flatten() {
+            connection.wake();
         }
     }
 
     fn leave(&self, seat: usize) {
         let mut seats = self.seats();
-        seats.links[seat] = None;
+        seats.connections[seat] = None;
         seats.taken -= 1;
         if seats.taken == 0 {
-            (seats.links, seats.free) = (Vec::new(), Vec::new());
+            (seats.connections, seats.free) = (Vec::new(), Vec::new());
         } else {
             seats.free.push(seat);
         }
@@ -409,53 +415,39 @@ impl Conns {
     }
 }
 
-impl fmt::Debug for Conns {
+impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conns").field("counts", &self.counts()).field("stopping", &self.is_stopping()).finish()
+        f.debug_struct("Connections").field("counts", &self.counts()).field("stopping", &self.is_stopping()).finish()
     }
 }
 
-impl Drop for Conns {
+impl Drop for Connections {
     fn drop(&mut self) {
         self.broom.notify_one();
-    }
-}
-
-/// A connection as accepted: the wire to the client, and its entry among the [`Conns`].
-#[derive(Debug)]
-pub struct Conn<S> {
-    wire: Wire<S>,
-    link: Tracked,
-}
-
-impl<S> Conn<S> {
-    /// The entry and the wire. The connection is counted, and its deadlines hold, until both are dropped.
-    pub fn split(self) -> (Tracked, Wire<S>) {
-        (self.link, self.wire)
     }
 }
 
 /// Keeps a connection counted, together with its [`Wire`]: dropping the last of the two is the connection's end. The
 /// state becomes [`State::Closed`] and whoever waits for the client is told. Go: the deferred block of `conn.serve`.
 #[derive(Debug)]
-pub struct Tracked(Arc<Link>);
+pub struct ConnGuard(Arc<Connection>);
 
-impl Tracked {
-    fn new(link: Arc<Link>) -> Self {
-        link.holders.fetch_add(1, Relaxed);
-        Tracked(link)
+impl ConnGuard {
+    fn new(connection: Arc<Connection>) -> Self {
+        connection.holders.fetch_add(1, Relaxed);
+        ConnGuard(connection)
     }
 }
 
-impl std::ops::Deref for Tracked {
-    type Target = Arc<Link>;
+impl std::ops::Deref for ConnGuard {
+    type Target = Arc<Connection>;
     #[inline]
-    fn deref(&self) -> &Arc<Link> {
+    fn deref(&self) -> &Arc<Connection> {
         &self.0
     }
 }
 
-impl Drop for Tracked {
+impl Drop for ConnGuard {
     fn drop(&mut self) {
         // As in `Arc`: whatever the other one did is done before the end.
         if self.0.holders.fetch_sub(1, AcqRel) > 1 {
@@ -464,16 +456,16 @@ impl Drop for Tracked {
         self.0.set_state(State::Closed);
         self.0.cancel();
         self.0.dismiss();
-        self.0.conns.leave(self.0.seat());
+        self.0.connections.leave(self.0.seat());
     }
 }
 
 /// The task of all connections of one accept loop: it moves their clocks and wakes those that are late. Spawn it; it
-/// ends when nobody holds these [`Conns`] any more.
+/// ends when nobody holds these [`Connections`] any more.
 ///
 /// # Cancel safety
 /// Dropping it stops the clocks: nobody is late from then on.
-#[must_use = "without its sweeper no connection has deadlines: spawn it"]
+#[must_use = "without its sweeper no connection has timeouts: spawn it"]
 pub struct Sweeper(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Future for Sweeper {
@@ -489,9 +481,9 @@ impl fmt::Debug for Sweeper {
     }
 }
 
-async fn sweep(conns: Weak<Conns>, broom: Arc<Notify>) {
+async fn sweep(connections: Weak<Connections>, broom: Arc<Notify>) {
     loop {
-        let Some(alive) = conns.upgrade() else { return };
+        let Some(alive) = connections.upgrade() else { return };
         let empty = alive.look();
         drop(alive);
         if empty {

@@ -1,8 +1,8 @@
 //! A listener of the kind its address asks for: TCP or Unix.
 
 #[cfg(unix)]
-use crate::Unix;
-use crate::{Addr, Endpoint, Listener, Stream, Tcp, TcpOptions};
+use crate::UnixListener;
+use crate::{Addr, Endpoint, Listener, Stream, TcpListener, TcpOptions};
 
 use std::{
     io::{self, IoSlice},
@@ -25,66 +25,66 @@ use tokio::net::UnixStream;
 ///
 /// # Spec
 /// Go: `net.Listen`.
-pub fn listen(addr: &str) -> io::Result<Socket> {
+pub fn listen(addr: &str) -> io::Result<AnyListener> {
     match addr.parse().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))? {
         #[cfg(unix)]
-        Endpoint::Unix(name) => Unix::bind_name(name).map(Socket::Unix),
+        Endpoint::Unix(name) => UnixListener::bind_name(name).map(AnyListener::Unix),
         #[cfg(not(unix))]
         Endpoint::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
-        endpoint => Tcp::bind(endpoint, &TcpOptions::default()).map(Socket::Tcp),
+        endpoint => TcpListener::bind(endpoint, &TcpOptions::default()).map(AnyListener::Tcp),
     }
 }
 
 /// A listener of either kind. See [`listen`].
 #[derive(Debug)]
-pub enum Socket {
+pub enum AnyListener {
     /// `host:port`
-    Tcp(Tcp),
+    Tcp(TcpListener),
     /// `unix:/path`
     #[cfg(unix)]
-    Unix(Unix),
+    Unix(UnixListener),
 }
 
 /// A connection of either kind.
 #[derive(Debug)]
-pub enum SocketStream {
-    /// From [`Socket::Tcp`].
+pub enum AnyStream {
+    /// From [`AnyListener::Tcp`].
     Tcp(TcpStream),
-    /// From [`Socket::Unix`].
+    /// From [`AnyListener::Unix`].
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
-impl Listener for Socket {
-    type Stream = SocketStream;
+impl Listener for AnyListener {
+    type Stream = AnyStream;
 
-    async fn accept(&mut self) -> io::Result<(SocketStream, Addr)> {
+    async fn accept(&mut self) -> io::Result<(AnyStream, Addr)> {
         match self {
-            Socket::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| (SocketStream::Tcp(stream), peer)),
+            AnyListener::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| (AnyStream::Tcp(stream), peer)),
             #[cfg(unix)]
-            Socket::Unix(unix) => unix.accept().await.map(|(stream, peer)| (SocketStream::Unix(stream), peer)),
+            AnyListener::Unix(unix) => unix.accept().await.map(|(stream, peer)| (AnyStream::Unix(stream), peer)),
         }
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
         match self {
-            Socket::Tcp(tcp) => tcp.local_addr(),
+            AnyListener::Tcp(tcp) => tcp.local_addr(),
             #[cfg(unix)]
-            Socket::Unix(unix) => unix.local_addr(),
+            AnyListener::Unix(unix) => unix.local_addr(),
         }
     }
 }
 
-impl From<Tcp> for Socket {
-    fn from(tcp: Tcp) -> Socket {
-        Socket::Tcp(tcp)
+impl From<TcpListener> for AnyListener {
+    fn from(tcp: TcpListener) -> AnyListener {
+        AnyListener::Tcp(tcp)
     }
 }
 
 #[cfg(unix)]
-impl From<Unix> for Socket {
-    fn from(unix: Unix) -> Socket {
-        Socket::Unix(unix)
+impl From<UnixListener> for AnyListener {
+    fn from(unix: UnixListener) -> AnyListener {
+        AnyListener::Unix(unix)
     }
 }
 
@@ -92,14 +92,14 @@ impl From<Unix> for Socket {
 macro_rules! either {
     ($socket:expr, $stream:ident => $call:expr) => {
         match $socket {
-            SocketStream::Tcp($stream) => $call,
+            AnyStream::Tcp($stream) => $call,
             #[cfg(unix)]
-            SocketStream::Unix($stream) => $call,
+            AnyStream::Unix($stream) => $call,
         }
     };
 }
 
-impl Stream for SocketStream {
+impl Stream for AnyStream {
     fn local_addr(&self) -> Option<Addr> {
         either!(self, stream => Stream::local_addr(stream))
     }
@@ -109,13 +109,13 @@ impl Stream for SocketStream {
     }
 }
 
-impl AsyncRead for SocketStream {
+impl AsyncRead for AnyStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         either!(&mut *self, stream => Pin::new(stream).poll_read(cx, buffer))
     }
 }
 
-impl AsyncWrite for SocketStream {
+impl AsyncWrite for AnyStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(&mut *self, stream => Pin::new(stream).poll_write(cx, bytes))
     }

@@ -26,38 +26,38 @@ pub enum Phase {
     Reply,
     /// The rest of what a client sends although its answer is final.
     Linger,
-    /// A request that may be on its way although the server is shutting down.
-    LastCall,
+    /// A request that may be on its way although the server is shutting down: idle connections are drained.
+    Drain,
 }
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Reply, Phase::Linger, Phase::LastCall];
+    pub const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Reply, Phase::Linger, Phase::Drain];
 }
 
 /// The time limits of a connection. [`Duration::MAX`] turns one off.
 ///
 /// # Example
 /// ```
-/// use quintet_conn::Deadlines;
+/// use quintet_conn::Timeouts;
 /// use std::time::Duration;
 ///
-/// let patient = Deadlines { idle: Duration::from_secs(300), ..Deadlines::default() };
-/// assert_eq!(patient.head, Duration::from_secs(10));
+/// let patient = Timeouts { idle: Duration::from_secs(300), ..Timeouts::default() };
+/// assert_eq!(patient.read_header, Duration::from_secs(10));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deadlines {
+pub struct Timeouts {
     /// A head must have arrived within this time of its first byte (of the connection's beginning for the first):
     /// 10 s. Go: `Server.ReadHeaderTimeout`, by default none.
-    pub head: Duration,
+    pub read_header: Duration,
     /// How long a connection may wait between requests: 75 s. Go: `Server.IdleTimeout`, by default none.
     pub idle: Duration,
     /// The least rate at which a body arrives and a reply is taken, in bytes per second: 240. Zero turns it off.
-    pub rate: u32,
-    /// How long a body or a reply may be slower than [`rate`](Self::rate) at its beginning: 5 s.
-    pub grace: Duration,
-    /// How long a body may stand still altogether, and how long a client that sends nothing more (FIN) is believed to wait
-    /// for a reply of which there is nothing to send: 30 s.
+    pub min_rate: u32,
+    /// How long a body or a reply may be slower than [`min_rate`](Self::min_rate) at its beginning: 5 s.
+    pub min_rate_grace: Duration,
+    /// How long a body may stand still altogether, and how long a client that sends nothing more (FIN) is believed to
+    /// wait for a reply of which there is nothing to send: 30 s.
     pub stall: Duration,
     /// How long a reply may stand still altogether: 60 s. nginx: `send_timeout`.
     ///
@@ -70,62 +70,62 @@ pub struct Deadlines {
     pub linger: Duration,
     /// How long an idle connection is still read when the server shuts down, for a request that may be on its way:
     /// 500 ms. Go closes at once and loses it.
-    pub last_call: Duration,
+    pub drain: Duration,
 }
 
-impl Default for Deadlines {
+impl Default for Timeouts {
     fn default() -> Self {
-        Deadlines {
-            head: Duration::from_secs(10),
+        Timeouts {
+            read_header: Duration::from_secs(10),
             idle: Duration::from_secs(75),
-            rate: 240,
-            grace: Duration::from_secs(5),
+            min_rate: 240,
+            min_rate_grace: Duration::from_secs(5),
             stall: Duration::from_secs(30),
             reply_stall: Duration::from_secs(60),
             linger: Duration::from_secs(2),
-            last_call: Duration::from_millis(500),
+            drain: Duration::from_millis(500),
         }
     }
 }
 
-impl Deadlines {
+impl Timeouts {
     /// No limits while the server runs, as Go's zero `Server`.
     pub fn none() -> Self {
         let never = Duration::MAX;
-        Deadlines {
-            head: never,
+        Timeouts {
+            read_header: never,
             idle: never,
-            rate: 0,
-            grace: never,
+            min_rate: 0,
+            min_rate_grace: never,
             stall: never,
             reply_stall: never,
-            ..Deadlines::default()
+            ..Timeouts::default()
         }
     }
 
     /// The same limits, each so much longer (rates stay): for a clock that may be so much behind.
     #[cfg(feature = "tokio")]
     pub(crate) fn longer(&self, by: Duration) -> Self {
-        Deadlines {
-            head: self.head.saturating_add(by),
+        Timeouts {
+            read_header: self.read_header.saturating_add(by),
             idle: self.idle.saturating_add(by),
-            rate: self.rate,
-            grace: self.grace.saturating_add(by),
+            min_rate: self.min_rate,
+            min_rate_grace: self.min_rate_grace.saturating_add(by),
             stall: self.stall.saturating_add(by),
             reply_stall: self.reply_stall.saturating_add(by),
             linger: self.linger.saturating_add(by),
-            last_call: self.last_call.saturating_add(by),
+            drain: self.drain.saturating_add(by),
         }
     }
 
     /// When a phase that began at `now` ends at the latest, if it is one that must end: for a phase that must move
-    /// ([`Phase::Body`], [`Phase::Reply`]) see [`Pace`].
+    /// ([`Phase::Body`], [`Phase::Reply`]) see [`MinRate`].
     pub fn end(&self, phase: Phase, now: u64) -> u64 {
         let limit = match phase {
             Phase::Idle => self.idle,
-            Phase::Head => self.head,
+            Phase::Head => self.read_header,
             Phase::Linger => self.linger,
-            Phase::LastCall => self.last_call,
+            Phase::Drain => self.drain,
             Phase::Body => self.stall,
             Phase::Reply => self.reply_stall,
         };
@@ -133,18 +133,18 @@ impl Deadlines {
     }
 }
 
-/// How long each phase may last, in milliseconds: [`Deadlines`] made ready, since a duration costs a division.
+/// How long each phase may last, in milliseconds: [`Timeouts`] made ready, since a duration costs a division.
 #[derive(Debug)]
 #[cfg(feature = "tokio")]
-pub(crate) struct Limits([u64; Phase::ALL.len()]);
+pub(crate) struct PhaseLimits([u64; Phase::ALL.len()]);
 
 #[cfg(feature = "tokio")]
-impl Limits {
-    pub(crate) fn new(deadlines: &Deadlines) -> Self {
-        Limits(Phase::ALL.map(|phase| deadlines.end(phase, 0)))
+impl PhaseLimits {
+    pub(crate) fn new(timeouts: &Timeouts) -> Self {
+        PhaseLimits(Phase::ALL.map(|phase| timeouts.end(phase, 0)))
     }
 
-    /// As [`Deadlines::end`].
+    /// As [`Timeouts::end`].
     #[inline]
     pub(crate) fn end(&self, phase: Phase, now: u64) -> u64 {
         now.saturating_add(self.0[phase as usize])
@@ -153,26 +153,26 @@ impl Limits {
 
 /// How a body or a reply moves: how much so far, and how long the other side was waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pace {
+pub struct MinRate {
     moved: u64,
     waited: u64,
     since: Option<u64>,
 }
 
-impl Pace {
+impl MinRate {
     /// Begins, or goes on, to wait for the client, which sends a body or takes a reply.
     ///
-    /// Returns the deadline of this wait: the earlier of standing still for [`Deadlines::stall`]
-    /// (for [`Phase::Reply`], [`Deadlines::reply_stall`]) and falling behind
-    /// [`Deadlines::rate`]. At the deadline itself it is late.
-    pub fn wait(&mut self, now: u64, phase: Phase, limits: &Deadlines) -> u64 {
+    /// Returns the deadline of this wait: the earlier of standing still for [`Timeouts::stall`]
+    /// (for [`Phase::Reply`], [`Timeouts::reply_stall`]) and falling behind
+    /// [`Timeouts::min_rate`]. At the deadline itself it is late.
+    pub fn wait(&mut self, now: u64, phase: Phase, limits: &Timeouts) -> u64 {
         let since = *self.since.get_or_insert(now);
         let still = limits.end(phase, since);
-        if limits.rate == 0 {
+        if limits.min_rate == 0 {
             return still;
         }
-        let earned = self.moved.saturating_mul(1000).div_ceil(u64::from(limits.rate));
-        let allowed = millis(limits.grace).saturating_add(earned);
+        let earned = self.moved.saturating_mul(1000).div_ceil(u64::from(limits.min_rate));
+        let allowed = millis(limits.min_rate_grace).saturating_add(earned);
         still.min(since.saturating_add(allowed.saturating_sub(self.waited)))
     }
 
@@ -221,54 +221,57 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_the_documentation() {
-        let limits = Deadlines::default();
+        let limits = Timeouts::default();
         assert_eq!(limits.end(Phase::Head, 1_000), 11_000);
         assert_eq!(limits.end(Phase::Idle, 0), 75_000);
         assert_eq!(limits.end(Phase::Linger, 0), 2_000);
         assert_eq!(limits.end(Phase::Reply, 0), 60_000);
-        assert_eq!((limits.rate, limits.grace, limits.stall), (240, Duration::from_secs(5), Duration::from_secs(30)));
+        assert_eq!(
+            (limits.min_rate, limits.min_rate_grace, limits.stall),
+            (240, Duration::from_secs(5), Duration::from_secs(30))
+        );
     }
 
     #[test]
     fn without_limits_nothing_ends() {
-        let limits = Deadlines::none();
+        let limits = Timeouts::none();
         assert_eq!(limits.end(Phase::Head, 5), NEVER);
         assert_eq!(limits.end(Phase::Idle, 5), NEVER);
-        assert_eq!(Pace::default().wait(5, Phase::Body, &limits), NEVER);
+        assert_eq!(MinRate::default().wait(5, Phase::Body, &limits), NEVER);
     }
 
     #[test]
     fn a_dribbled_body_falls_behind_its_rate() {
         // One byte a second against 240: the grace of 5 s is used up after five waits of a second.
-        let limits = Deadlines::default();
-        let (mut pace, mut now) = (Pace::default(), 0);
+        let limits = Timeouts::default();
+        let (mut meter, mut now) = (MinRate::default(), 0);
         while now < 60_000 {
-            let deadline = pace.wait(now, Phase::Body, &limits);
+            let deadline = meter.wait(now, Phase::Body, &limits);
             if deadline < now + 1000 {
                 assert!((5_000..5_100).contains(&deadline), "{deadline}");
                 return;
             }
             now += 1000;
-            pace.moved(1, now);
+            meter.moved(1, now);
         }
         panic!("a minute is not late");
     }
 
     #[test]
-    fn what_arrived_quickly_earns_patience_but_not_for_ever() {
-        let limits = Deadlines::default();
-        let mut pace = Pace::default();
-        pace.moved(10 << 20, 0);
-        assert_eq!(pace.wait(0, Phase::Body, &limits), 30_000);
+    fn what_arrived_quickly_earns_time_but_not_for_ever() {
+        let limits = Timeouts::default();
+        let mut meter = MinRate::default();
+        meter.moved(10 << 20, 0);
+        assert_eq!(meter.wait(0, Phase::Body, &limits), 30_000);
     }
 
     #[test]
     fn the_time_of_a_handler_does_not_count() {
-        let limits = Deadlines::default();
-        let mut pace = Pace::default();
-        assert_eq!(pace.wait(0, Phase::Body, &limits), 5_000);
-        pace.pause(1_000);
-        assert_eq!(pace.wait(60_000, Phase::Body, &limits), 64_000);
+        let limits = Timeouts::default();
+        let mut meter = MinRate::default();
+        assert_eq!(meter.wait(0, Phase::Body, &limits), 5_000);
+        meter.pause(1_000);
+        assert_eq!(meter.wait(60_000, Phase::Body, &limits), 64_000);
     }
 
     proptest! {
@@ -277,13 +280,13 @@ mod tests {
             rate in 1..10_000_u32,
             gaps in proptest::collection::vec(1..20_000_u64, 1..50),
         ) {
-            let limits = Deadlines { rate, ..Deadlines::default() };
-            let (mut pace, mut now) = (Pace::default(), 0);
+            let limits = Timeouts { min_rate: rate, ..Timeouts::default() };
+            let (mut meter, mut now) = (MinRate::default(), 0);
             for gap in gaps {
-                let deadline = pace.wait(now, Phase::Body, &limits);
+                let deadline = meter.wait(now, Phase::Body, &limits);
                 // The definition, computed another way: late at the first moment when waited > grace + moved / rate.
-                let earned = (pace.moved * 1000).div_ceil(u64::from(rate));
-                let by_rate = (now + 5_000 + earned).checked_sub(pace.waited).expect("was in time so far");
+                let earned = (meter.moved * 1000).div_ceil(u64::from(rate));
+                let by_rate = (now + 5_000 + earned).checked_sub(meter.waited).expect("was in time so far");
                 prop_assert_eq!(deadline, by_rate.min(now + 30_000));
                 if now + gap > deadline {
                     return Ok(());
@@ -291,9 +294,9 @@ mod tests {
                 now += gap;
                 // Exactly the rate, rounded up.
                 let due = (gap * u64::from(rate)).div_ceil(1000);
-                pace.moved(usize::try_from(due).unwrap(), now);
-                prop_assert!(pace.wait(now, Phase::Body, &limits) >= now + 4_999, "a client at the rate keeps its grace");
-                pace.pause(now);
+                meter.moved(usize::try_from(due).unwrap(), now);
+                prop_assert!(meter.wait(now, Phase::Body, &limits) >= now + 4_999, "a client at the rate keeps its grace");
+                meter.pause(now);
             }
         }
     }

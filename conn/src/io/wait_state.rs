@@ -6,16 +6,16 @@
 use std::{sync::Arc, task::Context};
 
 use super::{
-    conns::{STEP, Tracked},
-    link::Link,
+    connection::Connection,
+    connections::{ConnGuard, STEP},
     wire::WireError,
 };
-use crate::{Pace, Phase, deadlines::NEVER};
+use crate::{MinRate, Phase, timeouts::NEVER};
 
 /// How long the client of one wire is still waited for.
 #[derive(Debug)]
-pub(super) struct Patience {
-    link: Option<Tracked>,
+pub(super) struct WaitState {
+    connection: Option<ConnGuard>,
     phase: Option<Phase>,
     /// [`UNBEGUN`] until the client was first waited for in this phase.
     phase_end: u64,
@@ -23,8 +23,8 @@ pub(super) struct Patience {
     read_by: u64,
     /// The same of the present wait for room.
     write_by: u64,
-    read_pace: Pace,
-    write_pace: Pace,
+    read_meter: MinRate,
+    write_meter: MinRate,
     /// The task that is woken when the client is late, by the address of its waker.
     task: usize,
 }
@@ -34,23 +34,23 @@ const UNBEGUN: u64 = 0;
 /// The address of no waker.
 const NO_TASK: usize = usize::MAX;
 
-impl Patience {
-    pub(super) fn new(link: Option<Tracked>) -> Self {
-        Patience {
-            link,
+impl WaitState {
+    pub(super) fn new(connection: Option<ConnGuard>) -> Self {
+        WaitState {
+            connection,
             phase: None,
             phase_end: NEVER,
             read_by: NEVER,
             write_by: NEVER,
-            read_pace: Pace::default(),
-            write_pace: Pace::default(),
+            read_meter: MinRate::default(),
+            write_meter: MinRate::default(),
             task: NO_TASK,
         }
     }
 
     #[inline]
-    pub(super) fn link(&self) -> Option<&Arc<Link>> {
-        self.link.as_deref()
+    pub(super) fn connection(&self) -> Option<&Arc<Connection>> {
+        self.connection.as_deref()
     }
 
     /// See [`Wire::attend`](super::Wire::attend).
@@ -60,8 +60,8 @@ impl Patience {
         let task = cx.waker().data().addr();
         if self.task != task {
             self.task = task;
-            if let Some(link) = &self.link {
-                link.attend(cx.waker());
+            if let Some(connection) = &self.connection {
+                connection.attend(cx.waker());
             }
         }
     }
@@ -74,7 +74,7 @@ impl Patience {
             self.phase_end = UNBEGUN;
             self.read_by = NEVER;
             if phase == Phase::Body {
-                self.read_pace = Pace::default();
+                self.read_meter = MinRate::default();
             }
         }
     }
@@ -88,13 +88,13 @@ impl Patience {
 
     /// See [`Wire::pause`](super::Wire::pause).
     pub(super) fn pause(&mut self) {
-        self.read_pace.pause(self.now());
+        self.read_meter.pause(self.now());
         self.read_by = NEVER;
     }
 
     /// Whether no handler is at work: a request is waited for, or the client's end.
     pub(super) fn is_between_replies(&self) -> bool {
-        matches!(self.phase, Some(Phase::Idle | Phase::Head | Phase::LastCall | Phase::Linger))
+        matches!(self.phase, Some(Phase::Idle | Phase::Head | Phase::Drain | Phase::Linger))
     }
 
     /// Bytes are no longer waited for, at least for now.
@@ -105,13 +105,13 @@ impl Patience {
 
     /// This many bytes arrived: a wait for them, if there was one, is over.
     ///
-    /// If its end has passed long ago and was not told, this process stood still and not the client, which has used up no
-    /// more of its time than the wait could last. (Not if it has just passed: who moves a byte between the end of each
-    /// wait and the sweeper's look would never be late.)
+    /// If its end has passed long ago and was not told, this process stood still and not the client, which has used up
+    /// no more of its time than the wait could last. (Not if it has just passed: who moves a byte between the end of
+    /// each wait and the sweeper's look would never be late.)
     #[inline]
     pub(super) fn arrived(&mut self, n: usize) {
         if self.phase == Some(Phase::Body) {
-            self.read_pace.moved(n, self.now().min(self.read_by.saturating_add(STEP)));
+            self.read_meter.moved(n, self.now().min(self.read_by.saturating_add(STEP)));
         }
         self.read_by = NEVER;
     }
@@ -119,40 +119,40 @@ impl Patience {
     /// The client took this many bytes: a wait for room, if there was one, is over.
     #[inline]
     pub(super) fn taken(&mut self, n: usize) {
-        if self.write_pace.is_waiting() {
-            self.write_pace.moved(n, self.now().min(self.write_by.saturating_add(STEP)));
+        if self.write_meter.is_waiting() {
+            self.write_meter.moved(n, self.now().min(self.write_by.saturating_add(STEP)));
             self.write_by = NEVER;
         } else {
-            self.write_pace.count(n);
+            self.write_meter.count(n);
         }
     }
 
     /// Begins, or goes on, to wait for bytes. `silent` says that nothing is here that was not understood.
     #[inline]
     pub(super) fn wait_for_bytes(&mut self, silent: bool) -> Result<(), WireError> {
-        let Some(link) = &self.link else { return Ok(()) };
-        let conns = &link.conns;
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let connections = &connection.connections;
         self.read_by = match self.phase {
             None => NEVER,
-            Some(Phase::Body) => match link.moved_read() {
+            Some(Phase::Body) => match connection.moved_read() {
                 Some(read_by) => read_by,
-                None => self.read_pace.wait(clock(link, &self.read_pace), Phase::Body, conns.coarse()),
+                None => self.read_meter.wait(clock(connection, &self.read_meter), Phase::Body, connections.coarse()),
             },
-            Some(Phase::Idle | Phase::Head | Phase::LastCall) if silent && link.is_leaving() => {
+            Some(Phase::Idle | Phase::Head | Phase::Drain) if silent && connection.is_leaving() => {
                 self.read_by = NEVER;
-                link.set_deadline(self.write_by);
-                return Err(WireError::Late(Phase::LastCall));
+                connection.set_deadline(self.write_by);
+                return Err(WireError::TimedOut(Phase::Drain));
             }
             Some(phase) => {
-                if conns.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && silent {
-                    self.phase = Some(Phase::LastCall);
-                    self.phase_end = link.end(Phase::LastCall);
+                if connections.is_stopping() && matches!(phase, Phase::Idle | Phase::Head) && silent {
+                    self.phase = Some(Phase::Drain);
+                    self.phase_end = connection.end(Phase::Drain);
                 } else if self.phase_end == UNBEGUN {
-                    self.phase_end = link.end(phase);
-                    // Whatever was replied is sent, unless somebody waits for it still: the next reply has a pace of
+                    self.phase_end = connection.end(phase);
+                    // Whatever was replied is sent, unless somebody waits for it still: the next reply has a meter of
                     // its own.
-                    if !self.write_pace.is_waiting() {
-                        self.write_pace = Pace::default();
+                    if !self.write_meter.is_waiting() {
+                        self.write_meter = MinRate::default();
                     }
                 }
                 self.phase_end
@@ -163,23 +163,27 @@ impl Patience {
 
     /// Begins, or goes on, to wait for room.
     pub(super) fn wait_for_room(&mut self) -> Result<(), WireError> {
-        let Some(link) = &self.link else { return Ok(()) };
-        self.write_by = match link.moved_write() {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        self.write_by = match connection.moved_write() {
             Some(write_by) => write_by,
-            None => self.write_pace.wait(clock(link, &self.write_pace), Phase::Reply, link.conns.coarse()),
+            None => self.write_meter.wait(
+                clock(connection, &self.write_meter),
+                Phase::Reply,
+                connection.connections.coarse(),
+            ),
         };
         self.wait()
     }
 
     /// See [`Wire::doubt`](super::Wire::doubt), of a client that has said its last.
     pub(super) fn doubt(&mut self) -> Result<(), WireError> {
-        let Some(link) = &self.link else { return Ok(()) };
+        let Some(connection) = &self.connection else { return Ok(()) };
         if self.phase != Some(Phase::Reply) {
             self.phase = Some(Phase::Reply);
             // Nothing stands still on its way to the client: this is silence, as that of a body.
-            self.phase_end = link.end(Phase::Body);
+            self.phase_end = connection.end(Phase::Body);
         }
-        self.read_by = link.moved_write().unwrap_or(self.phase_end);
+        self.read_by = connection.moved_write().unwrap_or(self.phase_end);
         self.wait()
     }
 
@@ -193,25 +197,27 @@ impl Patience {
 
     /// A handler moved a deadline of a wait that is under way, and whoever waits has not looked since.
     pub(super) fn adopt_moved(&mut self) {
-        let Some(link) = &self.link else { return };
-        if let (Some(Phase::Body), Some(read_by)) = (self.phase, link.moved_read().filter(|_| self.read_by != NEVER)) {
+        let Some(connection) = &self.connection else { return };
+        if let (Some(Phase::Body), Some(read_by)) =
+            (self.phase, connection.moved_read().filter(|_| self.read_by != NEVER))
+        {
             self.read_by = read_by;
         }
-        if let Some(write_by) = link.moved_write().filter(|_| self.write_by != NEVER) {
+        if let Some(write_by) = connection.moved_write().filter(|_| self.write_by != NEVER) {
             self.write_by = write_by;
         }
     }
 
-    /// Stores until when this wait may last; an error if that is over already, or the connection was cut.
+    /// Stores until when this wait may last; an error if that is over already, or the connection was aborted.
     #[inline]
     pub(super) fn wait(&mut self) -> Result<(), WireError> {
-        let Some(link) = &self.link else { return Ok(()) };
+        let Some(connection) = &self.connection else { return Ok(()) };
         let deadline = self.read_by.min(self.write_by);
-        link.set_deadline(deadline);
-        if link.conns.is_cut() {
-            return Err(WireError::Cut);
+        connection.set_deadline(deadline);
+        if connection.connections.is_aborted() {
+            return Err(WireError::Aborted);
         }
-        if deadline > link.now() {
+        if deadline > connection.now() {
             return Ok(());
         }
         Err(self.late())
@@ -220,32 +226,32 @@ impl Patience {
     /// The wait that is over is told once; what follows (the answer that says so) has a time of its own.
     #[cold]
     fn late(&mut self) -> WireError {
-        if let Some(link) = &self.link {
-            link.set_deadline(NEVER);
+        if let Some(connection) = &self.connection {
+            connection.set_deadline(NEVER);
         }
         if self.write_by < self.read_by {
             self.write_by = NEVER;
-            return WireError::Late(Phase::Reply);
+            return WireError::TimedOut(Phase::Reply);
         }
         self.read_by = NEVER;
-        WireError::Late(self.phase.unwrap_or(Phase::Head))
+        WireError::TimedOut(self.phase.unwrap_or(Phase::Head))
     }
 
     fn now(&self) -> u64 {
-        self.link.as_ref().map_or(0, |link| link.now())
+        self.connection.as_ref().map_or(0, |connection| connection.now())
     }
 }
 
-impl Drop for Patience {
+impl Drop for WaitState {
     fn drop(&mut self) {
         // The entry may live on, and nobody waits for this client any more.
-        if let Some(link) = &self.link {
-            link.set_deadline(NEVER);
+        if let Some(connection) = &self.connection {
+            connection.set_deadline(NEVER);
         }
     }
 }
 
 /// The time at which a wait begins, or goes on.
-fn clock(link: &Link, pace: &Pace) -> u64 {
-    if pace.is_waiting() { link.now() } else { link.begin() }
+fn clock(connection: &Connection, meter: &MinRate) -> u64 {
+    if meter.is_waiting() { connection.now() } else { connection.begin() }
 }

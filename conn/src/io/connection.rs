@@ -14,8 +14,8 @@ use std::{
 use quintet_listener::Addr;
 use tokio::sync::Notify;
 
-use super::conns::{Conns, STEP};
-use crate::{Phase, State, deadlines::NEVER};
+use super::connections::{Connections, STEP};
+use crate::{Phase, State, timeouts::NEVER};
 
 /// No deadline of a handler's own: any other is later than the clock's beginning.
 const UNMOVED: u64 = 0;
@@ -32,9 +32,9 @@ const LEAVES: u8 = 2;
 const LINGERS: u8 = 3;
 
 /// One connection as everyone else sees it; shared by the task that serves it, its requests and the sweeper.
-pub struct Link {
+pub struct Connection {
     peer: Addr,
-    pub(super) conns: Arc<Conns>,
+    pub(super) connections: Arc<Connections>,
     /// In four bytes, as all that is not asked for with every wait: an idle connection holds little else than this.
     seat: u32,
     /// In [`QUARTERS`], rounded up.
@@ -42,7 +42,7 @@ pub struct Link {
     /// The connection's clock: milliseconds that were charged to it, times two, and [`FRESH`]. In one word, so that a
     /// wait begins either before a look or after it, and never with the time of one and the charge of the other.
     clock: AtomicU64,
-    /// How many [`Tracked`](super::Tracked) there are.
+    /// How many [`ConnGuard`](super::ConnGuard) there are.
     pub(super) holders: AtomicU8,
     state: AtomicU8,
     /// [`STAYS`], [`RETIRES`], [`LEAVES`] or [`LINGERS`]; it only grows.
@@ -69,12 +69,12 @@ fn quarters(millis: u64) -> u32 {
     (millis >> QUARTERS) as u32
 }
 
-impl Link {
-    pub(super) fn new(peer: Addr, conns: Arc<Conns>, seat: usize) -> Self {
-        Link {
+impl Connection {
+    pub(super) fn new(peer: Addr, connections: Arc<Connections>, seat: usize) -> Self {
+        Connection {
             peer,
-            accepted: quarters(conns.now().saturating_add((1 << QUARTERS) - 1)),
-            conns,
+            accepted: quarters(connections.now().saturating_add((1 << QUARTERS) - 1)),
+            connections,
             seat: u32::try_from(seat).expect("fewer than 2^32 connections at once"),
             clock: AtomicU64::new(0),
             holders: AtomicU8::new(0),
@@ -91,7 +91,7 @@ impl Link {
     }
 
     /// Where the client is. Go: `Request.RemoteAddr`.
-    pub fn peer(&self) -> &Addr {
+    pub fn peer_addr(&self) -> &Addr {
         &self.peer
     }
 
@@ -103,13 +103,13 @@ impl Link {
 
     /// The connections this one is among.
     #[inline]
-    pub fn conns(&self) -> &Arc<Conns> {
-        &self.conns
+    pub fn connections(&self) -> &Arc<Connections> {
+        &self.connections
     }
 
     /// Where the connection was accepted. Go: `LocalAddrContextKey`.
-    pub fn local(&self) -> Option<&Addr> {
-        self.conns.local()
+    pub fn local_addr(&self) -> Option<&Addr> {
+        self.connections.local_addr()
     }
 
     /// Where the connection stands.
@@ -119,27 +119,27 @@ impl Link {
 
     /// How long ago the connection was accepted, to about a quarter of a second.
     pub fn age(&self) -> Duration {
-        Duration::from_millis(self.conns.now().saturating_sub(u64::from(self.accepted) << QUARTERS))
+        Duration::from_millis(self.connections.now().saturating_sub(u64::from(self.accepted) << QUARTERS))
     }
 
     /// Whether the client has gone away.
-    pub fn is_cancelled(&self) -> bool {
+    pub fn is_disconnected(&self) -> bool {
         self.gone.load(Relaxed)
     }
 
-    /// Resolves when the client has gone away: it closed the connection or its half of it (FIN), reset it, was cut, or is
-    /// late. A client that closed only its half may still read.
+    /// Resolves when the client has gone away: it closed the connection or its half of it (FIN), reset it, was aborted,
+    /// or is late. A client that closed only its half may still read.
     ///
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.
-    pub async fn cancelled(&self) {
+    pub async fn disconnected(&self) {
         let bell = self.gone_bell.notified();
-        if !self.is_cancelled() {
+        if !self.is_disconnected() {
             bell.await;
         }
     }
 
-    /// The client has gone away; whoever waits in [`cancelled`](Self::cancelled) is told.
+    /// The client has gone away; whoever waits in [`disconnected`](Self::disconnected) is told.
     pub fn cancel(&self) {
         if !self.gone.swap(true, Relaxed) {
             self.gone_bell.notify_waiters();
@@ -149,7 +149,7 @@ impl Link {
     /// Whether the connections of this one's accept loop are to come to an end.
     #[inline]
     pub fn is_stopping(&self) -> bool {
-        self.conns.is_stopping()
+        self.connections.is_stopping()
     }
 
     /// Resolves when the connections of this one's accept loop are to come to an end, for handlers that would
@@ -158,7 +158,7 @@ impl Link {
     /// # Cancel safety
     /// Nothing is lost: what stops does not go on again.
     pub async fn stopping(&self) {
-        self.conns.stopping().await;
+        self.connections.stopping().await;
     }
 
     /// Retires the connection: the reply under way, or else the next one, is to be its last. Whoever replies must ask
@@ -174,8 +174,9 @@ impl Link {
     }
 
     /// [Retires](Self::retire) the connection, and ends it now if it is still waiting for the first byte of a request:
-    /// that wait fails with [`WireError::Late`](super::WireError::Late) of [`Phase::LastCall`](crate::Phase::LastCall).
-    /// A request whose first byte was received is answered. Go: `closeIdleConns`, without its race.
+    /// that wait fails with [`WireError::TimedOut`](super::WireError::TimedOut) of
+    /// [`Phase::Drain`](crate::Phase::Drain). A request whose first byte was received is answered. Go:
+    /// `closeIdleConns`, without its race.
     pub fn close_if_idle(&self) {
         if self.retires.fetch_max(LEAVES, SeqCst) < LEAVES {
             self.wake();
@@ -217,7 +218,7 @@ impl Link {
     }
 
     fn move_deadline(&self, which: &AtomicU64, after: Duration) {
-        which.store(self.begin().saturating_add(Conns::longer(after)), Relaxed);
+        which.store(self.begin().saturating_add(Connections::longer(after)), Relaxed);
         // Who waits already has stored an older one.
         self.wake();
     }
@@ -250,14 +251,14 @@ impl Link {
         let from = self.state();
         if from.go(to).is_ok() {
             if to == State::Idle {
-                self.idle_since.store(quarters(self.conns.now()), Relaxed);
+                self.idle_since.store(quarters(self.connections.now()), Relaxed);
             }
             self.state.store(to as u8, Relaxed);
-            self.conns.tell(self, from, to);
+            self.connections.tell(self, from, to);
         }
     }
 
-    /// The task to wake when the deadline passed, when stopping or when cut: the one that owns the connection.
+    /// The task to wake when the deadline passed, when stopping or when aborted: the one that owns the connection.
     pub fn attend(&self, task: &Waker) {
         let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
@@ -288,13 +289,13 @@ impl Link {
         self.clock.load(Relaxed) / 2
     }
 
-    /// The same, for a wait that begins now: it will be charged with little of the time since the last look, in which it
-    /// was not under way yet.
+    /// The same, for a wait that begins now: it will be charged with little of the time since the last look, in which
+    /// it was not under way yet.
     #[inline]
     pub(super) fn begin(&self) -> u64 {
         let mut clock = self.clock.load(Relaxed);
-        // Many waits begin between two looks at a busy connection; only the first costs more than a load. If the next look
-        // comes between that load and the end of this function, it finds the clock fresh, too, and charges little.
+        // Many waits begin between two looks at a busy connection; only the first costs more than a load. If the next
+        // look comes between that load and the end of this function, it finds the clock fresh, too, and charges little.
         if clock & FRESH == 0 {
             clock = self.clock.fetch_or(FRESH, Relaxed);
         }
@@ -304,14 +305,14 @@ impl Link {
     /// When a phase that begins now ends.
     #[inline]
     pub(super) fn end(&self, phase: Phase) -> u64 {
-        self.conns.limits().end(phase, self.begin())
+        self.connections.limits().end(phase, self.begin())
     }
 
     /// The sweeper looks, `gap` milliseconds after it did the last time; whether the connection is late. One at a time.
     pub(super) fn advance(&self, gap: u64) -> bool {
         let clock = if gap <= STEP {
-            // A wait that begins meanwhile may not be noted as fresh: it is charged with all of the gap to the next look,
-            // and it did begin before this one.
+            // A wait that begins meanwhile may not be noted as fresh: it is charged with all of the gap to the next
+            // look, and it did begin before this one.
             let clock = (self.now() + gap) * 2;
             self.clock.store(clock, Relaxed);
             clock
@@ -325,8 +326,8 @@ impl Link {
     }
 }
 
-impl fmt::Debug for Link {
+impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Link").field("peer", &self.peer).field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Connection").field("peer", &self.peer).field("state", &self.state()).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,109 @@
+//! What an accept loop does after an error: at once again, later again, or never.
+//!
+//! [`classify`](crate::classify) judges one error; this judges the errors in a row. A `Transient` that comes 64 times
+//! without a success in between was not about one client, and trying at once for ever would be spinning.
+
+use crate::{AcceptErrorKind, Backoff};
+
+use std::time::Duration;
+
+/// The errors since the last success, and what follows from them.
+///
+/// ```
+/// # use quintet_listener::{AcceptErrorKind, RetryDecision, RetryPolicy};
+/// # use std::time::Duration;
+/// let mut policy = RetryPolicy::new();
+/// assert_eq!(policy.failed(AcceptErrorKind::Transient), RetryDecision::Now);
+/// assert_eq!(policy.failed(AcceptErrorKind::Exhausted), RetryDecision::After(Duration::from_millis(5)));
+/// assert_eq!(policy.failed(AcceptErrorKind::Exhausted), RetryDecision::After(Duration::from_millis(10)));
+/// policy.succeeded();
+/// assert_eq!(policy.failed(AcceptErrorKind::Fatal), RetryDecision::GiveUp);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetryPolicy {
+    backoff: Backoff,
+    /// Errors of kind `Transient` since the last success.
+    passing: u32,
+}
+
+/// When to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryDecision {
+    /// Without waiting.
+    Now,
+    /// After this long: the [`Backoff`]'s next delay.
+    After(Duration),
+    /// Not at all: give the error to the caller.
+    GiveUp,
+}
+
+impl RetryPolicy {
+    /// So many errors of kind [`Transient`](AcceptErrorKind::Transient) in a row are believed; further ones back off.
+    pub const BELIEVED: u32 = 64;
+
+    /// No error yet.
+    pub const fn new() -> RetryPolicy {
+        RetryPolicy { backoff: Backoff::new(), passing: 0 }
+    }
+
+    /// An accept failed with an error of this kind.
+    pub fn failed(&mut self, kind: AcceptErrorKind) -> RetryDecision {
+        match kind {
+            AcceptErrorKind::Transient if self.passing < Self::BELIEVED => {
+                self.passing += 1;
+                RetryDecision::Now
+            }
+            AcceptErrorKind::Transient | AcceptErrorKind::Exhausted => RetryDecision::After(self.backoff.next()),
+            AcceptErrorKind::Fatal => RetryDecision::GiveUp,
+        }
+    }
+
+    /// An accept succeeded: everything before is forgotten.
+    pub const fn succeeded(&mut self) {
+        *self = RetryPolicy::new();
+    }
+
+    /// The delay in force, zero if the last accept succeeded or nothing had to wait since.
+    pub const fn delay(&self) -> Duration {
+        self.backoff.delay()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(ms: u64) -> RetryDecision {
+        RetryDecision::After(Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn a_passing_error_is_believed_64_times_in_a_row() {
+        let mut policy = RetryPolicy::new();
+        for _ in 0..RetryPolicy::BELIEVED {
+            assert_eq!(policy.failed(AcceptErrorKind::Transient), RetryDecision::Now);
+        }
+        assert_eq!(policy.failed(AcceptErrorKind::Transient), after(5));
+        assert_eq!(policy.failed(AcceptErrorKind::Transient), after(10));
+        policy.succeeded();
+        assert_eq!(policy.failed(AcceptErrorKind::Transient), RetryDecision::Now);
+    }
+
+    #[test]
+    fn a_passing_error_does_not_shorten_the_delay() {
+        let mut policy = RetryPolicy::new();
+        assert_eq!(policy.failed(AcceptErrorKind::Exhausted), after(5));
+        assert_eq!(policy.failed(AcceptErrorKind::Transient), RetryDecision::Now);
+        assert_eq!(policy.failed(AcceptErrorKind::Exhausted), after(10));
+        assert_eq!(policy.delay(), Duration::from_millis(10));
+    }
+
+    #[test]
+    fn a_fatal_error_is_never_retried_and_changes_nothing() {
+        let mut policy = RetryPolicy::new();
+        policy.failed(AcceptErrorKind::Exhausted);
+        let before = policy;
+        assert_eq!(policy.failed(AcceptErrorKind::Fatal), RetryDecision::GiveUp);
+        assert_eq!(policy, before);
+    }
+}
