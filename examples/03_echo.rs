@@ -24,7 +24,7 @@ async fn echo<S: Stream>(connection: ConnGuard, mut wire: Wire<S>) -> Result<&'s
             let (input, output) = (&mut wire.input, &mut wire.output);
             output.extend(&input.filled()[..=end]);
             input.consume(end + 1);
-            wire.rest(); // the next line has a time of its own
+            wire.clear_phase(); // the next line has a time of its own
         }
         if wire.input.is_empty() {
             if connection.is_stopping() {
@@ -37,7 +37,7 @@ async fn echo<S: Stream>(connection: ConnGuard, mut wire: Wire<S>) -> Result<&'s
             wire.enter(Phase::Head);
         }
         // Flush before you wait: everything is sent, then something is read.
-        match wire.turn(LINE).await? {
+        match wire.flush_and_fill(LINE).await? {
             Filled::Bytes(_) => connection.set_state(State::Active),
             Filled::End => return Ok("said everything"),
             Filled::Full => {

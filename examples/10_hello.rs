@@ -1,4 +1,4 @@
-//! The book's server: a page that greets, prints what a form says, and counts your visits.
+//! The example server of the tutorial: a page that greets, prints what a form says, and counts your visits.
 //!
 //! You learn: how little a whole server needs, and what a handler can ask of its request.
 //!

@@ -68,12 +68,12 @@ async fn wired<S: Stream>(rounds: u64, (server, mut client): (S, S)) -> Duration
     for _ in 0..rounds {
         client.write_all(REQUEST).await.expect("a peer");
         wire.enter(Phase::Idle);
-        wire.turn(64 * 1024).await.expect("a peer");
+        wire.flush_and_fill(64 * 1024).await.expect("a peer");
         connection.set_state(State::Active);
         wire.enter(Phase::Head);
         assert_eq!(wire.input.len(), REQUEST.len());
         wire.input.consume(REQUEST.len());
-        wire.rest();
+        wire.clear_phase();
         wire.output.extend(REPLY);
         wire.flush().await.expect("a peer");
         connection.set_state(State::Idle);
@@ -121,7 +121,7 @@ fn large(c: &mut Criterion) {
             })
         });
     });
-    group.bench_function("wire, lent", |b| {
+    group.bench_function("wire, uncopied", |b| {
         b.iter_custom(|n| {
             runtime.block_on(async {
                 let (server, client) = tcp().await;
@@ -143,14 +143,14 @@ fn large(c: &mut Criterion) {
 
 fn buffers(c: &mut Criterion) {
     let mut group = c.benchmark_group("bytes");
-    group.bench_function("fill, consume, relax: buffer", |b| {
+    group.bench_function("fill, consume, release: buffer", |b| {
         let mut buffer = Buffer::new();
         b.iter(|| {
             buffer.spare(64 * 1024)[..REQUEST.len()].copy_from_slice(black_box(REQUEST));
             buffer.commit(REQUEST.len());
             black_box(buffer.filled());
             buffer.consume(REQUEST.len());
-            buffer.relax();
+            buffer.release_memory();
         });
     });
     group.bench_function("fill, consume: a vector that is kept", |b| {
@@ -167,7 +167,7 @@ fn buffers(c: &mut Criterion) {
             (0..16).for_each(|_| output.extend(black_box(REPLY)));
             black_box(output.first());
             output.advance(output.len());
-            output.relax();
+            output.release_memory();
         });
     });
     group.bench_function("sixteen replies: a vector that is kept", |b| {
@@ -208,7 +208,7 @@ fn decisions(c: &mut Criterion) {
 }
 
 /// What is done once for a connection, with many others there.
-fn seats(c: &mut Criterion) {
+fn slots(c: &mut Criterion) {
     let runtime = runtime();
     let _inside = runtime.enter();
     let mut group = c.benchmark_group("admit and leave");
@@ -227,5 +227,5 @@ fn peer() -> Addr {
     std::net::SocketAddr::from(([192, 0, 2, 1], 1)).into()
 }
 
-criterion_group!(benches, turns, large, buffers, decisions, seats);
+criterion_group!(benches, turns, large, buffers, decisions, slots);
 criterion_main!(benches);

@@ -1,8 +1,8 @@
 //! Bytes received and not yet understood.
 //!
 //! A buffer owns memory only while there is something in it or something is being read: it borrows a block from the
-//! thread to read into ([`Buffer::spare`]) and gives it back when nothing is left ([`Buffer::relax`]). A leftover (the
-//! first half of a head) moves into memory of its own that is at most 4 KiB larger than what it holds.
+//! thread to read into ([`Buffer::spare`]) and gives it back when nothing is left ([`Buffer::release_memory`]). A
+//! leftover (the first half of a head) moves into memory of its own that is at most 4 KiB larger than what it holds.
 //!
 //! ```text
 //!        ┌───────────┬──────────────────┬───────────────┐
@@ -18,7 +18,7 @@ use crate::pool::{self, BLOCK};
 /// How much a buffer's own memory grows at a time, in bytes.
 const STEP: usize = 4 * 1024;
 /// From this size on, in bytes, what is [taken out](Buffer::split_to) is not copied.
-const LENT: usize = 24 * 1024;
+const MIN_SHARED_BLOCK_BYTES: usize = 24 * 1024;
 
 /// Bytes received and not yet understood: filled at one end, consumed at the other.
 ///
@@ -120,13 +120,13 @@ impl Buffer {
     /// If there are fewer.
     pub fn split_to(&mut self, n: usize) -> Bytes {
         assert!(n <= self.len(), "took out more than there was");
-        if n < LENT || 2 * n < self.mem.len() && self.mem.len() > BLOCK {
+        if n < MIN_SHARED_BLOCK_BYTES || 2 * n < self.mem.len() && self.mem.len() > BLOCK {
             let bytes = Bytes::copy_from_slice(&self.filled()[..n]);
             self.consume(n);
             return bytes;
         }
         let start = self.start;
-        let block = Bytes::from_owner(pool::Lent(std::mem::take(&mut self.mem)));
+        let block = Bytes::from_owner(pool::PooledBlock(std::mem::take(&mut self.mem)));
         let behind = block.slice(start + n..self.end);
         (self.start, self.end) = (0, 0);
         self.extend(&behind);
@@ -148,7 +148,7 @@ impl Buffer {
     /// Before a wait: gives back the memory that the wait does not need.
     ///
     /// An empty buffer holds nothing afterwards; a leftover holds its bytes and at most 4 KiB more.
-    pub fn relax(&mut self) {
+    pub fn release_memory(&mut self) {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
             pool::give_block(std::mem::take(&mut self.mem));
@@ -164,7 +164,7 @@ impl Buffer {
     pub fn take(&mut self) -> Vec<u8> {
         let bytes = self.filled().to_vec();
         self.consume(bytes.len());
-        self.relax();
+        self.release_memory();
         bytes
     }
 
@@ -200,7 +200,7 @@ mod tests {
         buffer.extend(b"GET");
         assert_eq!(buffer.capacity(), BLOCK);
         buffer.consume(3);
-        buffer.relax();
+        buffer.release_memory();
         assert_eq!(buffer.capacity(), 0);
     }
 
@@ -209,7 +209,7 @@ mod tests {
         for len in [1, 4095, 4096, 4097, 30_000] {
             let mut buffer = Buffer::new();
             buffer.extend(&vec![b'x'; len]);
-            buffer.relax();
+            buffer.release_memory();
             assert_eq!(buffer.len(), len);
             assert!(buffer.capacity() <= len + STEP, "{len} bytes hold {}", buffer.capacity());
         }
@@ -222,7 +222,7 @@ mod tests {
         for byte in std::iter::repeat_n(b'x', 60_000) {
             let before = buffer.capacity();
             buffer.extend(&[byte]);
-            buffer.relax();
+            buffer.release_memory();
             moves += usize::from(buffer.capacity() != before);
             assert!(buffer.capacity() <= buffer.len() + STEP);
         }
@@ -254,13 +254,13 @@ mod tests {
 
     #[test]
     fn what_is_taken_out_holds_little_more_than_it_is() {
-        for len in [1, LENT - 1, LENT, BLOCK, 3 * BLOCK] {
+        for len in [1, MIN_SHARED_BLOCK_BYTES - 1, MIN_SHARED_BLOCK_BYTES, BLOCK, 3 * BLOCK] {
             let mut buffer = Buffer::new();
             buffer.extend(&vec![b'x'; len]);
             let held = buffer.capacity();
-            let lent = buffer.filled().as_ptr() == buffer.split_to(len).as_ptr();
-            assert_eq!(lent, len >= LENT, "{len}");
-            assert!(!lent || held <= 3 * len, "{held} for {len}");
+            let shared = buffer.filled().as_ptr() == buffer.split_to(len).as_ptr();
+            assert_eq!(shared, len >= MIN_SHARED_BLOCK_BYTES, "{len}");
+            assert!(!shared || held <= 3 * len, "{held} for {len}");
         }
     }
 
@@ -310,7 +310,7 @@ mod tests {
                         let n = n.min(model.len());
                         prop_assert_eq!(&buffer.split_to(n)[..], &model.drain(..n).collect::<Vec<_>>()[..]);
                     }
-                    Op::Relax => buffer.relax(),
+                    Op::Relax => buffer.release_memory(),
                     Op::Take => prop_assert_eq!(buffer.take(), std::mem::take(&mut model)),
                 }
                 prop_assert_eq!(buffer.filled(), &model[..]);

@@ -1,4 +1,4 @@
-//! Bytes to be sent: many small pieces gathered into one write, large ones lent as they are.
+//! Bytes to be sent: many small pieces gathered into one write, large ones passed on without copying.
 //!
 //! Heads and small bodies are copied one behind the other, so that sixteen pipelined replies leave in one system call.
 //! A large piece is not copied: it is remembered together with the place where it belongs, and the write gathers both
@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 use crate::pool;
 
-/// From this size on, in bytes, a piece is lent instead of copied.
-const LARGE: usize = 8 * 1024;
+/// From this size on, in bytes, a piece is passed on instead of copied.
+const MIN_SHARED_BYTES: usize = 8 * 1024;
 /// How many pieces one gathered write names at most.
 const SLICES: usize = 16;
 /// From this many bytes on, what was sent is removed from before what was not.
@@ -41,7 +41,7 @@ pub struct Output {
     /// Large pieces, each with its place: the length of `small` when it was pushed.
     large: VecDeque<(usize, Bytes)>,
     /// Bytes in `large`.
-    lent: usize,
+    uncopied: usize,
 }
 
 impl Output {
@@ -53,13 +53,13 @@ impl Output {
     /// How many bytes are yet to be sent.
     #[inline]
     pub fn len(&self) -> usize {
-        self.small.len() - self.sent + self.lent
+        self.small.len() - self.sent + self.uncopied
     }
 
     /// Whether everything was sent.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.small.len() == self.sent && self.lent == 0
+        self.small.len() == self.sent && self.uncopied == 0
     }
 
     /// Bytes of memory held for small pieces, used or not.
@@ -84,10 +84,10 @@ impl Output {
 
     /// Appends these bytes: a copy if they are few, else the bytes themselves.
     pub fn push(&mut self, bytes: Bytes) {
-        if bytes.len() < LARGE {
+        if bytes.len() < MIN_SHARED_BYTES {
             self.extend(&bytes);
         } else {
-            self.lent += bytes.len();
+            self.uncopied += bytes.len();
             self.large.push_back((self.small.len(), bytes));
         }
     }
@@ -143,13 +143,13 @@ impl Output {
             n -= before;
             if n < bytes.len() {
                 // `split_to` keeps the rest without copying; with n = 0 it changes nothing.
-                self.lent -= n;
+                self.uncopied -= n;
                 drop(bytes.split_to(n));
                 self.compact();
                 return;
             }
             n -= bytes.len();
-            self.lent -= bytes.len();
+            self.uncopied -= bytes.len();
             self.large.pop_front();
         }
         self.sent += n;
@@ -173,7 +173,7 @@ impl Output {
             let Some((_, bytes)) = self.large.back_mut().filter(|_| extra > 0) else { return };
             let large = bytes.len().min(extra);
             bytes.truncate(bytes.len() - large);
-            self.lent -= large;
+            self.uncopied -= large;
             extra -= large;
             if bytes.is_empty() {
                 self.large.pop_back();
@@ -193,7 +193,7 @@ impl Output {
 
     /// Before a wait: gives back the memory of what was sent. A client that does not read holds at most twice what it
     /// has not read, and 4 KiB.
-    pub fn relax(&mut self) {
+    pub fn release_memory(&mut self) {
         let left = self.small.len() - self.sent;
         if self.is_empty() && self.small.capacity() > 0 {
             self.sent = 0;
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_large_piece_keeps_its_place_and_its_memory() {
-        let large = Bytes::from(vec![b'x'; LARGE]);
+        let large = Bytes::from(vec![b'x'; MIN_SHARED_BYTES]);
         let mut output = Output::new();
         output.extend(b"head");
         output.push(large.clone());
@@ -246,7 +246,7 @@ mod tests {
             assert_eq!(slices.len(), 3);
             assert_eq!(slices[1].as_ptr(), large.as_ptr());
         });
-        output.advance(4 + LARGE + 1);
+        output.advance(4 + MIN_SHARED_BYTES + 1);
         assert_eq!(output.first(), b"ail");
     }
 
@@ -254,24 +254,24 @@ mod tests {
     fn nothing_to_send_holds_no_memory() {
         let mut output = Output::new();
         output.extend(b"x");
-        output.push(Bytes::from(vec![b'x'; LARGE]));
-        output.advance(1 + LARGE);
-        output.relax();
+        output.push(Bytes::from(vec![b'x'; MIN_SHARED_BYTES]));
+        output.advance(1 + MIN_SHARED_BYTES);
+        output.release_memory();
         assert_eq!(output.small.capacity() + output.large.capacity(), 0);
     }
 
     #[test]
     fn what_waits_to_be_read_holds_little_more_than_itself() {
-        let large = Bytes::from(vec![b'x'; LARGE]);
+        let large = Bytes::from(vec![b'x'; MIN_SHARED_BYTES]);
         for left in [1, 100, 5000, 50_000] {
             let mut output = Output::new();
             output.extend(&vec![b'x'; 100_000 - left]);
             output.push(large.clone());
             output.extend(&vec![b'y'; left]);
-            output.advance(100_000 - left + LARGE / 2);
-            output.relax();
+            output.advance(100_000 - left + MIN_SHARED_BYTES / 2);
+            output.release_memory();
             assert!(output.capacity() <= 2 * left + DEAD, "{} for {left}", output.capacity());
-            let expected = [&large[LARGE / 2..], &vec![b'y'; left]].concat();
+            let expected = [&large[MIN_SHARED_BYTES / 2..], &vec![b'y'; left]].concat();
             assert_eq!(gathered(&output), expected);
         }
     }
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn a_client_that_is_always_behind_does_not_make_it_grow() {
         let mut output = Output::new();
-        let large = Bytes::from(vec![b'x'; LARGE]);
+        let large = Bytes::from(vec![b'x'; MIN_SHARED_BYTES]);
         output.extend(b"head");
         for round in 0..10_000 {
             output.extend(&[b'x'; 100]);
@@ -310,7 +310,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_sends_what_was_appended_in_order(
-            pieces in proptest::collection::vec((any::<u8>(), prop_oneof![0..20_usize, LARGE - 1..LARGE + 2]), 0..40),
+            pieces in proptest::collection::vec((any::<u8>(), prop_oneof![0..20_usize, MIN_SHARED_BYTES - 1..MIN_SHARED_BYTES + 2]), 0..40),
             steps in proptest::collection::vec(1..20_000_usize, 0..60),
         ) {
             let (mut output, mut model) = (Output::new(), Vec::new());

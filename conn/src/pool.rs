@@ -8,9 +8,9 @@ use std::cell::RefCell;
 /// The size of a block to read into, in bytes: a body of 64 KiB and its head arrive in one read.
 pub const BLOCK: usize = 72 * 1024;
 /// A vector that grew larger than this, in bytes, is not kept.
-const LARGE: usize = 128 * 1024;
+const MAX_POOLED_VECTOR_BYTES: usize = 128 * 1024;
 /// How many blocks and vectors a thread keeps; more than that goes back to the allocator.
-const KEPT: usize = 8;
+const MAX_POOLED_PER_THREAD: usize = 8;
 
 thread_local! {
     static BLOCKS: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
@@ -31,22 +31,22 @@ pub(crate) fn give_block(block: Box<[u8]>) {
     // A thread that is being torn down has no pool any more: the block is then freed like any other.
     let _ = BLOCKS.try_with(|blocks| {
         let mut blocks = blocks.borrow_mut();
-        if blocks.len() < KEPT {
+        if blocks.len() < MAX_POOLED_PER_THREAD {
             blocks.push(block);
         }
     });
 }
 
 /// A block that somebody reads from; it goes back to a pool when nobody does.
-pub(crate) struct Lent(pub(crate) Box<[u8]>);
+pub(crate) struct PooledBlock(pub(crate) Box<[u8]>);
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for PooledBlock {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl Drop for Lent {
+impl Drop for PooledBlock {
     fn drop(&mut self) {
         give_block(std::mem::take(&mut self.0));
     }
@@ -58,15 +58,15 @@ pub(crate) fn take_vector() -> Vec<u8> {
     kept.unwrap_or_else(|| Vec::with_capacity(4 * 1024))
 }
 
-/// Gives a vector back; one that grew past [`LARGE`] is freed instead.
+/// Gives a vector back; one that grew past [`MAX_POOLED_VECTOR_BYTES`] is freed instead.
 pub(crate) fn give_vector(mut vector: Vec<u8>) {
-    if vector.capacity() == 0 || vector.capacity() > LARGE {
+    if vector.capacity() == 0 || vector.capacity() > MAX_POOLED_VECTOR_BYTES {
         return;
     }
     vector.clear();
     let _ = VECTORS.try_with(|vectors| {
         let mut vectors = vectors.borrow_mut();
-        if vectors.len() < KEPT {
+        if vectors.len() < MAX_POOLED_PER_THREAD {
             vectors.push(vector);
         }
     });
@@ -87,9 +87,9 @@ mod tests {
 
     #[test]
     fn a_thread_keeps_only_a_few_blocks() {
-        let blocks: Vec<_> = (0..2 * KEPT).map(|_| take_block()).collect();
+        let blocks: Vec<_> = (0..2 * MAX_POOLED_PER_THREAD).map(|_| take_block()).collect();
         blocks.into_iter().for_each(give_block);
-        assert_eq!(BLOCKS.with(|blocks| blocks.borrow().len()), KEPT);
+        assert_eq!(BLOCKS.with(|blocks| blocks.borrow().len()), MAX_POOLED_PER_THREAD);
     }
 
     #[test]
@@ -97,7 +97,7 @@ mod tests {
         while VECTORS.with(|vectors| !vectors.borrow().is_empty()) {
             take_vector();
         }
-        give_vector(Vec::with_capacity(LARGE + 1));
+        give_vector(Vec::with_capacity(MAX_POOLED_VECTOR_BYTES + 1));
         assert!(VECTORS.with(|vectors| vectors.borrow().is_empty()));
     }
 }

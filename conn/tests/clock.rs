@@ -46,8 +46,8 @@ impl Busy {
         assert!(poll_once(&self.bell, Pin::new(&mut self.sweeper)).is_pending());
     }
 
-    fn turn(&mut self) -> Poll<Result<Filled, WireError>> {
-        poll_once(&self.bell, self.wire.turn(1 << 20))
+    fn flush_and_fill(&mut self) -> Poll<Result<Filled, WireError>> {
+        poll_once(&self.bell, self.wire.flush_and_fill(1 << 20))
     }
 
     fn elapsed(&self) -> Duration {
@@ -87,7 +87,7 @@ async fn a_wait_on_a_busy_thread_ends_at_most_one_gap_later() {
         for (phase, limit) in [(Phase::Idle, secs(75)), (Phase::Head, secs(10)), (Phase::Linger, secs(2))] {
             let mut busy = Busy::new(limits());
             busy.wire.enter(phase);
-            let (took, error) = busy.ends(gap, |busy| over(busy.turn())).await;
+            let (took, error) = busy.ends(gap, |busy| over(busy.flush_and_fill())).await;
             assert!(matches!(error, WireError::TimedOut(late) if late == phase), "{error:?}");
             // The first gap is charged with 250 ms, and the last look comes up to a gap late.
             assert!(took >= limit && took <= limit + 2 * gap + millis(500), "{phase:?} took {took:?} with {gap:?}");
@@ -103,7 +103,7 @@ async fn a_head_dribbled_on_a_busy_thread_is_charged_with_all_of_it() {
             .ends(gap, |busy| {
                 busy.wire.enter(Phase::Head);
                 busy.peer.sends(*b"x");
-                while let Poll::Ready(outcome) = busy.turn() {
+                while let Poll::Ready(outcome) = busy.flush_and_fill() {
                     if let Err(error) = outcome {
                         return Some(error);
                     }
@@ -121,7 +121,7 @@ async fn a_head_dribbled_on_a_busy_thread_is_charged_with_all_of_it() {
 async fn a_reader_that_stalls_on_a_busy_thread_ends_at_most_one_gap_later() {
     for gap in GAPS {
         let mut busy = Busy::new(limits());
-        busy.wire.rest();
+        busy.wire.clear_phase();
         busy.peer.deaf();
         busy.wire.output.extend(b"a reply");
         let (took, error) =
@@ -147,7 +147,7 @@ async fn a_wait_that_begins_after_a_blocked_thread_is_not_ended_early() {
             let mut busy = Busy::new(timeouts);
             busy.wire.enter(phase);
             advance(blocked).await; // nobody looks
-            let (took, error) = busy.ends(millis(10), |busy| over(busy.turn())).await;
+            let (took, error) = busy.ends(millis(10), |busy| over(busy.flush_and_fill())).await;
             assert!(matches!(error, WireError::TimedOut(late) if late == phase), "{error:?}");
             assert!(took >= secs(2) && took <= millis(2500), "{phase:?} took {took:?} after {blocked:?}");
         }
@@ -158,12 +158,12 @@ async fn a_wait_that_begins_after_a_blocked_thread_is_not_ended_early() {
 async fn a_handlers_deadline_set_after_a_blocked_thread_is_not_early() {
     let mut busy = Busy::new(limits());
     busy.wire.enter(Phase::Body);
-    assert!(busy.turn().is_pending());
+    assert!(busy.flush_and_fill().is_pending());
     busy.busy(millis(200)).await;
     // The wait is an old one, and the deadline a new one.
     advance(secs(20)).await;
     busy.connection.set_read_deadline(secs(2));
-    let (took, error) = busy.ends(millis(10), |busy| over(busy.turn())).await;
+    let (took, error) = busy.ends(millis(10), |busy| over(busy.flush_and_fill())).await;
     assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
     assert!(took >= secs(2) && took <= millis(2500), "{took:?}");
 }
@@ -176,7 +176,7 @@ async fn a_long_stall_of_the_process_ends_no_body_or_reply_that_moves() {
         busy.wire.enter(Phase::Body);
         for second in 0..120 {
             let gap = if second == 5 { stall } else { secs(1) };
-            assert!(over(busy.turn()).is_none(), "second {second}, stall of {stall:?}");
+            assert!(over(busy.flush_and_fill()).is_none(), "second {second}, stall of {stall:?}");
             for _ in 0..5 {
                 busy.busy(gap / 5).await;
             }
@@ -184,14 +184,14 @@ async fn a_long_stall_of_the_process_ends_no_body_or_reply_that_moves() {
                 busy.busy(stall).await;
             }
             busy.peer.sends(vec![b'x'; usize::try_from(gap.as_secs() * 1000).unwrap().min(65_536)]);
-            while let Poll::Ready(read) = busy.turn() {
+            while let Poll::Ready(read) = busy.flush_and_fill() {
                 assert!(read.is_ok(), "{read:?} in second {second}, stall of {stall:?}");
                 busy.wire.input.consume(busy.wire.input.len());
             }
         }
         // A download by a client that takes 1,000 B/s.
         let mut busy = Busy::new(limits());
-        busy.wire.rest();
+        busy.wire.clear_phase();
         busy.peer.deaf();
         busy.wire.output.push(vec![0; 10 << 20].into());
         for second in 0..120 {
@@ -209,11 +209,11 @@ async fn a_long_stall_of_the_process_ends_no_body_or_reply_that_moves() {
 async fn a_wait_under_way_is_charged_with_the_whole_stall() {
     let mut busy = Busy::new(limits());
     busy.wire.enter(Phase::Idle);
-    assert!(busy.turn().is_pending());
+    assert!(busy.flush_and_fill().is_pending());
     busy.busy(millis(200)).await;
-    assert!(busy.turn().is_pending());
+    assert!(busy.flush_and_fill().is_pending());
     busy.busy(secs(80)).await;
-    assert!(matches!(busy.turn(), Poll::Ready(Err(WireError::TimedOut(Phase::Idle)))));
+    assert!(matches!(busy.flush_and_fill(), Poll::Ready(Err(WireError::TimedOut(Phase::Idle)))));
     assert_eq!(busy.elapsed(), millis(80_200));
     assert!(busy.connection.age() >= secs(80), "{:?}", busy.connection.age());
     assert_eq!(busy.connections.counts().new, 1);
@@ -222,11 +222,11 @@ async fn a_wait_under_way_is_charged_with_the_whole_stall() {
 #[tokio::test(start_paused = true)]
 async fn what_was_sent_while_the_thread_was_blocked_is_read_before_anything_is_late() {
     let mut busy = Busy::new(limits());
-    assert!(busy.turn().is_pending());
+    assert!(busy.flush_and_fill().is_pending());
     busy.busy(millis(200)).await;
     busy.peer.sends(*b"GET / HTTP/1.1\r\n\r\n");
     busy.busy(secs(60)).await;
-    assert!(matches!(busy.turn(), Poll::Ready(Ok(Filled::Bytes(18)))));
+    assert!(matches!(busy.flush_and_fill(), Poll::Ready(Ok(Filled::Bytes(18)))));
 }
 
 #[derive(Clone, Debug)]
@@ -284,10 +284,10 @@ proptest! {
                     }
                     Op::Send => drop(busy.peer.sends(*b"x")),
                     Op::Rest => {
-                        busy.wire.rest();
+                        busy.wire.clear_phase();
                         (phase, begun, first) = (None, None, None);
                     }
-                    Op::Turn => match busy.turn() {
+                    Op::Turn => match busy.flush_and_fill() {
                         Poll::Pending => {
                             let Some(phase) = phase else { continue };
                             let begun = *begun.get_or_insert(busy.elapsed());

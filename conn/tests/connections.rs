@@ -171,17 +171,17 @@ mod counts {
     #[test]
     fn seats_are_used_again_in_any_order() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
-        let mut seated: Vec<_> = (0..8).map(|_| Some(scripted(&connections))).collect();
+        let mut placed: Vec<_> = (0..8).map(|_| Some(scripted(&connections))).collect();
         for round in 0..1000_usize {
             let at = round * 5 % 8;
-            seated[at] = match seated[at].take() {
+            placed[at] = match placed[at].take() {
                 Some(left) => {
                     drop(left);
                     None
                 }
                 None => Some(scripted(&connections)),
             };
-            assert_eq!(connections.counts().total(), seated.iter().flatten().count());
+            assert_eq!(connections.counts().total(), placed.iter().flatten().count());
         }
     }
 }
@@ -234,7 +234,7 @@ mod sweeper {
             let (connection, mut wire, peer) = scripted(&connections);
             let bell = Bell::new();
             wire.enter(phase);
-            assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+            assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
             peer.deaf();
             wire.output.extend(b"x");
             assert!(poll_once(&bell, wire.flush()).is_pending());
@@ -269,7 +269,7 @@ mod sweeper {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let bell = Bell::new();
-        assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+        assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
         sleep(millis(9_990)).await;
         assert_eq!(bell.rings(), 0);
         sleep(millis(510)).await;
@@ -281,9 +281,12 @@ mod sweeper {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let bell = Bell::new();
-        assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+        assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
         sleep(secs(11)).await;
-        assert!(matches!(poll_once(&bell, wire.turn(1024)), Poll::Ready(Err(WireError::TimedOut(Phase::Head)))));
+        assert!(matches!(
+            poll_once(&bell, wire.flush_and_fill(1024)),
+            Poll::Ready(Err(WireError::TimedOut(Phase::Head)))
+        ));
         let rings = bell.rings();
         sleep(secs(60)).await;
         assert_eq!(bell.rings(), rings);
@@ -298,7 +301,7 @@ mod sweeper {
             advance(stall).await; // nobody looks
             let bell = Bell::new();
             let start = Instant::now();
-            while poll_once(&bell, wire.turn(1024)).is_pending() {
+            while poll_once(&bell, wire.flush_and_fill(1024)).is_pending() {
                 assert!(sweeper.sweep().is_pending());
                 advance(millis(10)).await;
             }
@@ -314,7 +317,7 @@ mod sweeper {
         sleep(secs(3600)).await;
         let (connection, mut wire, _peer) = scripted(&connections);
         assert_eq!(connection.age(), Duration::ZERO);
-        assert!(ends_after(secs(10), wire.turn(1024)).await.is_err());
+        assert!(ends_after(secs(10), wire.flush_and_fill(1024)).await.is_err());
         assert!(connection.age() >= secs(10), "{:?}", connection.age());
     }
 
@@ -335,7 +338,7 @@ mod ends {
         let connections = connections(limits());
         let (connection, mut wire, _peer) = scripted(&connections);
         let (reading, handling, loitering) = (Bell::new(), Bell::new(), Bell::new());
-        assert!(poll_once(&reading, wire.turn(1024)).is_pending());
+        assert!(poll_once(&reading, wire.flush_and_fill(1024)).is_pending());
         let (mut handler, mut accept_loop) = (Box::pin(connection.stopping()), Box::pin(connections.stopping()));
         assert!(poll_once(&handling, handler.as_mut()).is_pending());
         assert!(poll_once(&loitering, accept_loop.as_mut()).is_pending());
@@ -356,7 +359,7 @@ mod ends {
         let connections = connections(limits());
         connections.stop();
         let (_connection, mut wire, _peer) = scripted(&connections);
-        let ended = ends_after(millis(500), wire.turn(1024)).await;
+        let ended = ends_after(millis(500), wire.flush_and_fill(1024)).await;
         assert!(matches!(ended, Err(WireError::TimedOut(Phase::Drain))), "{ended:?}");
     }
 
@@ -369,7 +372,7 @@ mod ends {
             waiting.push(tokio::spawn(async move {
                 let _both = (connection, _client);
                 wire.enter(phase);
-                wire.turn(1024).await
+                wire.flush_and_fill(1024).await
             }));
         }
         let (connection, mut wire, peer) = scripted(&connections);
@@ -436,7 +439,7 @@ mod ends {
                     for _ in 0..n {
                         yield_now().await;
                     }
-                    let _ = wire.turn(1024).await;
+                    let _ = wire.flush_and_fill(1024).await;
                 });
             }
             let stopping = Arc::clone(&connections);
@@ -463,12 +466,12 @@ mod retire {
                 let bell = Bell::new();
                 wire.enter(phase);
                 if told {
-                    assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+                    assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
                 }
                 connection.close_if_idle();
                 connection.close_if_idle();
                 assert_eq!(bell.rings(), usize::from(told), "{phase:?}: woken once if it waits");
-                let ended = poll_once(&bell, wire.turn(1024));
+                let ended = poll_once(&bell, wire.flush_and_fill(1024));
                 assert!(matches!(ended, Poll::Ready(Err(WireError::TimedOut(Phase::Drain)))), "{phase:?}: {ended:?}");
                 assert!(connection.is_retiring());
                 let rings = bell.rings();
@@ -485,19 +488,19 @@ mod retire {
             let connections = connections(limits());
             let (connection, mut wire, peer) = scripted(&connections);
             wire.enter(Phase::Idle);
-            assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+            assert!(poll_once(&Bell::new(), wire.flush_and_fill(1024)).is_pending());
             peer.sends(*b"G");
             if read {
-                assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+                assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
                 connection.close_if_idle();
             } else {
                 connection.close_if_idle();
-                assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+                assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
             }
             wire.enter(Phase::Head);
-            assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+            assert!(poll_once(&Bell::new(), wire.flush_and_fill(1024)).is_pending());
             peer.sends(*b"ET");
-            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(2));
+            assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(2));
         }
     }
 
@@ -507,14 +510,14 @@ mod retire {
         let (connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Body);
         connection.close_if_idle();
-        assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+        assert!(poll_once(&Bell::new(), wire.flush_and_fill(1024)).is_pending());
         peer.sends(*b"body");
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(4));
         wire.input.consume(4);
         wire.output.extend(b"the last reply");
-        wire.rest();
+        wire.clear_phase();
         wire.enter(Phase::Idle);
-        assert!(matches!(wire.turn(1024).await, Err(WireError::TimedOut(Phase::Drain))));
+        assert!(matches!(wire.flush_and_fill(1024).await, Err(WireError::TimedOut(Phase::Drain))));
         assert_eq!(peer.written(), b"the last reply");
     }
 
@@ -527,10 +530,13 @@ mod retire {
         connection.retire();
         connection.retire();
         assert!(connection.is_retiring());
-        assert!(matches!(ends_after(secs(75), wire.turn(1024)).await, Err(WireError::TimedOut(Phase::Idle))));
+        assert!(matches!(ends_after(secs(75), wire.flush_and_fill(1024)).await, Err(WireError::TimedOut(Phase::Idle))));
         connection.close_if_idle();
         connection.retire();
-        assert!(matches!(wire.turn(1024).await, Err(WireError::TimedOut(Phase::Drain))), "retiring takes nothing back");
+        assert!(
+            matches!(wire.flush_and_fill(1024).await, Err(WireError::TimedOut(Phase::Drain))),
+            "retiring takes nothing back"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -548,11 +554,11 @@ mod retire {
         admitted[3].0.set_state(Active);
         admitted[3].0.set_state(Idle);
         admitted[4].0.retire();
-        let seats =
-            |n| -> Vec<usize> { connections.idlest(n).iter().map(|(_, connection)| connection.seat()).collect() };
-        let expected: Vec<usize> = [9, 0, 1, 8, 3].iter().map(|n| admitted[*n].0.seat()).collect();
+        let slots =
+            |n| -> Vec<usize> { connections.idlest(n).iter().map(|(_, connection)| connection.slot()).collect() };
+        let expected: Vec<usize> = [9, 0, 1, 8, 3].iter().map(|n| admitted[*n].0.slot()).collect();
         for n in 0..=6 {
-            assert_eq!(seats(n), expected[..n.min(5)], "the first {n}");
+            assert_eq!(slots(n), expected[..n.min(5)], "the first {n}");
         }
         for ((idle, _), exact) in connections.idlest(5).iter().zip([5, 4, 2, 1, 0]) {
             assert!(idle.abs_diff(secs(exact)) <= millis(250), "{idle:?} instead of {exact} s");
@@ -566,7 +572,7 @@ mod retire {
             for unsent in [false, true] {
                 let connections = connections(limits());
                 let (connection, mut wire, peer) = scripted(&connections);
-                wire.rest();
+                wire.clear_phase();
                 wire.output.extend(b"a reply");
                 wire.flush().await.unwrap();
                 if let Some(phase) = phase {
@@ -578,7 +584,7 @@ mod retire {
                 }
                 connections.abort();
                 for _ in 0..2 {
-                    assert!(wire.turn(1024).await.is_err());
+                    assert!(wire.flush_and_fill(1024).await.is_err());
                 }
                 let between = [Phase::Idle, Phase::Head, Phase::Drain, Phase::Linger];
                 let whole = !unsent && phase.is_some_and(|phase| between.contains(&phase));
@@ -620,7 +626,7 @@ mod gone {
     async fn whoever_waits_for_the_client_is_told_once_and_for_all() {
         let connections = connections(limits());
         let (connection, mut wire, client) = piped(&connections, 1024);
-        wire.rest();
+        wire.clear_phase();
         let known = connection_of(&connection);
         let handler = tokio::spawn(async move { known.disconnected().await });
         yield_now().await;
@@ -648,7 +654,7 @@ mod gone {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
-        assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+        assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
         let kept = connection_of(&connection);
         drop((connection, wire, peer));
         assert_eq!(Arc::strong_count(&bell), 1);
@@ -664,8 +670,8 @@ mod tasks {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let first = Bell::new();
-        assert!(poll_once(&first, wire.turn(1024)).is_pending());
-        let moved = tokio::spawn(async move { wire.turn(1024).await });
+        assert!(poll_once(&first, wire.flush_and_fill(1024)).is_pending());
+        let moved = tokio::spawn(async move { wire.flush_and_fill(1024).await });
         let ended = timeout(secs(60), moved).await.expect("woken").unwrap();
         assert!(matches!(ended, Err(WireError::TimedOut(Phase::Head))), "{ended:?}");
         assert_eq!(first.rings(), 0);
@@ -677,7 +683,7 @@ mod tasks {
         let (_connection, mut wire, _peer) = scripted(&connections);
         let bells = [Bell::new(), Bell::new()];
         for bell in [&bells[0], &bells[1], &bells[0], &bells[1]] {
-            assert!(poll_once(bell, wire.turn(1024)).is_pending());
+            assert!(poll_once(bell, wire.flush_and_fill(1024)).is_pending());
         }
         connections.stop();
         assert_eq!([bells[0].rings(), bells[1].rings()], [0, 1]);
@@ -688,9 +694,9 @@ mod tasks {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let cx = &mut Context::from_waker(Waker::noop());
-        assert!(pin!(wire.turn(1024)).poll(cx).is_pending());
+        assert!(pin!(wire.flush_and_fill(1024)).poll(cx).is_pending());
         sleep(secs(11)).await;
-        assert!(pin!(wire.turn(1024)).poll(cx).is_ready());
+        assert!(pin!(wire.flush_and_fill(1024)).poll(cx).is_ready());
     }
 
     #[tokio::test(start_paused = true)]

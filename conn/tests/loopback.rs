@@ -40,7 +40,7 @@ async fn a_reply_reaches_a_client_that_is_still_sending() {
     let connections = connections(limits());
     let (connection, mut wire, client) = connected(&connections).await;
     let client = tokio::spawn(upload_then_read(client));
-    wire.turn(1024).await.unwrap();
+    wire.flush_and_fill(1024).await.unwrap();
     // Refused at the first bytes.
     wire.output.extend(b"HTTP/1.1 413 Content Too Large\r\n\r\n");
     timeout(TIMEOUT, wire.linger(16 << 20)).await.unwrap().unwrap();
@@ -55,7 +55,7 @@ async fn without_linger_the_reply_is_lost() {
     let connections = connections(limits());
     let (connection, mut wire, client) = connected(&connections).await;
     let client = tokio::spawn(upload_then_read(client));
-    wire.turn(1024).await.unwrap();
+    wire.flush_and_fill(1024).await.unwrap();
     wire.output.extend(b"HTTP/1.1 413 Content Too Large\r\n\r\n");
     wire.flush().await.unwrap();
     drop((wire, connection));
@@ -87,7 +87,7 @@ async fn a_client_that_never_reads_is_stopped_by_the_kernel() {
     });
     let (mut most, start) = (0, Instant::now());
     let outcome = loop {
-        match wire.turn(1024).await {
+        match wire.flush_and_fill(1024).await {
             Ok(_) => {
                 let n = wire.input.len();
                 wire.input.consume(n);
@@ -109,8 +109,8 @@ async fn a_reset_while_a_handler_works_is_noticed() {
     let connections = connections(limits());
     let (_connection, mut wire, mut client) = connected(&connections).await;
     client.write_all(b"GET").await.unwrap();
-    wire.turn(1024).await.unwrap();
-    wire.rest();
+    wire.flush_and_fill(1024).await.unwrap();
+    wire.clear_phase();
     wire.output.extend(b"unread");
     wire.flush().await.unwrap();
     let watching = std::future::poll_fn(|cx| wire.poll_watch(cx, 1024));

@@ -121,7 +121,7 @@ impl Model {
             Op::Write(step) => drop(self.peer.writes([step]).clone()),
             Op::Flush(step) => drop(self.peer.flushes([step]).clone()),
             Op::Turn(limit) => {
-                let polled = poll_once(&self.bell, self.wire.turn(limit));
+                let polled = poll_once(&self.bell, self.wire.flush_and_fill(limit));
                 self.filled(before, limit, &polled);
                 if polled.is_ready() {
                     assert!(self.wire.output.is_empty(), "nothing is awaited before everything is sent");
@@ -165,7 +165,7 @@ impl Model {
                 self.wire.output.push(Bytes::from(bytes));
             }
             Op::Enter(phase) => self.wire.enter(phase),
-            Op::Rest => self.wire.rest(),
+            Op::Rest => self.wire.clear_phase(),
             Op::Move(state) => {
                 if let Some(connection) = &self.connection {
                     connection.set_state(state);
@@ -199,7 +199,7 @@ impl Model {
         for _ in 0..10_000 {
             let n = self.wire.input.len();
             self.consume(n);
-            let polled = poll_once(&self.bell, self.wire.turn(usize::MAX));
+            let polled = poll_once(&self.bell, self.wire.flush_and_fill(usize::MAX));
             assert!(!matches!(polled, Poll::Ready(Err(_))));
             if self.consumed == self.sent && polled.is_pending() && self.wire.output.is_empty() {
                 break;
@@ -209,7 +209,7 @@ impl Model {
         assert_eq!(self.consumed, self.sent, "everything arrived");
         let expected: Vec<u8> = (0..self.appended).map(byte).collect();
         assert!(self.peer.written() == expected, "everything was sent, in order");
-        let _ = poll_once(&self.bell, self.wire.turn(usize::MAX));
+        let _ = poll_once(&self.bell, self.wire.flush_and_fill(usize::MAX));
         assert_eq!((self.wire.input.capacity(), self.wire.output.capacity()), (0, 0));
     }
 }

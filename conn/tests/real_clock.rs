@@ -75,7 +75,7 @@ async fn a_thread_blocked_again_and_again_lengthens_nobodys_time() {
     });
     let (_connection, mut wire, _client) = piped(&connections, 64);
     let start = Instant::now();
-    let ended = wire.turn(1024).await;
+    let ended = wire.flush_and_fill(1024).await;
     let took = start.elapsed();
     blocks.abort();
     assert!(matches!(ended, Err(WireError::TimedOut(Phase::Head))), "{ended:?}");

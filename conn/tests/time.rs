@@ -31,7 +31,7 @@ fn offsets() -> impl Iterator<Item = Duration> {
 async fn read_on<S: Stream>(wire: &mut Wire<S>) -> (usize, WireError) {
     let mut read = 0;
     loop {
-        match wire.turn(1 << 20).await {
+        match wire.flush_and_fill(1 << 20).await {
             Ok(Filled::Bytes(n)) => {
                 wire.input.consume(n);
                 read += n;
@@ -58,7 +58,7 @@ mod head {
             let connections = connections(limits());
             let (connection, mut wire, _client) = piped(&connections, 1024);
             sleep(offset).await;
-            assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+            assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
             assert_eq!(connection.state(), State::New);
         }
     }
@@ -80,11 +80,11 @@ mod head {
             loop {
                 while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
                     wire.input.consume(end + 1);
-                    wire.rest();
+                    wire.clear_phase();
                     lines += 1;
                 }
                 wire.enter(Phase::Head);
-                if let Err(error) = wire.turn(1024).await {
+                if let Err(error) = wire.flush_and_fill(1024).await {
                     return (lines, error);
                 }
             }
@@ -105,12 +105,12 @@ mod head {
                     sleep(millis(700)).await;
                 }
             });
-            wire.turn(1024).await.unwrap();
-            wire.rest();
+            wire.flush_and_fill(1024).await.unwrap();
+            wire.clear_phase();
             let (read, error) = ends_after(secs(10), async {
                 loop {
                     wire.enter(Phase::Head);
-                    match wire.turn(1024).await {
+                    match wire.flush_and_fill(1024).await {
                         Ok(_) => {}
                         Err(error) => return (wire.input.len(), error),
                     }
@@ -134,9 +134,9 @@ mod head {
                 client.write_all(b"G").await.unwrap();
                 sleep(secs(3600)).await;
             });
-            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+            assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
             wire.enter(Phase::Head);
-            assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+            assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
         }
     }
 
@@ -144,7 +144,7 @@ mod head {
     async fn the_answer_to_a_late_head_has_the_patience_of_a_reply() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
-        assert_late(Phase::Head, wire.turn(1024).await);
+        assert_late(Phase::Head, wire.flush_and_fill(1024).await);
         peer.deaf();
         wire.output.extend(b"HTTP/1.1 408 Request Timeout\r\n\r\n");
         assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
@@ -154,10 +154,10 @@ mod head {
     async fn what_arrived_in_time_is_read_even_if_nobody_looked_in_time() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
-        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        assert!(common::poll_once(&common::Bell::new(), wire.flush_and_fill(1024)).is_pending());
         client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
         sleep(secs(20)).await;
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(18));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(18));
     }
 }
 
@@ -171,7 +171,7 @@ mod idle {
             let (_connection, mut wire, _client) = piped(&connections, 1024);
             sleep(offset).await;
             wire.enter(Phase::Idle);
-            assert_late(Phase::Idle, ends_after(secs(75), wire.turn(1024)).await);
+            assert_late(Phase::Idle, ends_after(secs(75), wire.flush_and_fill(1024)).await);
         }
     }
 
@@ -186,7 +186,7 @@ mod idle {
             sleep(secs(4)).await;
             peer.writes([Step::Take(5)]);
         });
-        assert_late(Phase::Idle, ends_after(secs(7), wire.turn(1024)).await);
+        assert_late(Phase::Idle, ends_after(secs(7), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -198,7 +198,7 @@ mod idle {
             sleep(secs(7 * 24 * 3600)).await;
             client.write_all(b"x").await.unwrap();
         });
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -210,7 +210,7 @@ mod idle {
             sleep(secs(3600)).await;
             client.write_all(b"x").await.unwrap();
         });
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
     }
 }
 
@@ -251,7 +251,7 @@ mod body {
             }
         });
         let mut read = 0;
-        while let Filled::Bytes(n) = wire.turn(1024).await.unwrap() {
+        while let Filled::Bytes(n) = wire.flush_and_fill(1024).await.unwrap() {
             read += n;
             wire.input.consume(n);
         }
@@ -278,13 +278,13 @@ mod body {
         let (_connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
         let bell = common::Bell::new();
-        assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
+        assert!(common::poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
         sleep(secs(2)).await;
         // The handler does something else for a minute, and watches meanwhile.
         let watching = poll_fn(|cx| wire.poll_watch(cx, 1024));
         assert!(timeout(secs(60), watching).await.is_err());
         // Two of its five seconds are used up.
-        assert_late(Phase::Body, ends_after(secs(3), wire.turn(1024)).await);
+        assert_late(Phase::Body, ends_after(secs(3), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -293,11 +293,11 @@ mod body {
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         for _ in 0..3 {
             wire.enter(Phase::Body);
-            let waiting = timeout(secs(4), wire.turn(1024)).await;
+            let waiting = timeout(secs(4), wire.flush_and_fill(1024)).await;
             assert!(waiting.is_err(), "{waiting:?}");
             client.write_all(b"x").await.unwrap();
-            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
-            wire.rest();
+            assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
+            wire.clear_phase();
         }
     }
 }
@@ -390,7 +390,7 @@ mod reply {
         assert!(common::poll_once(&bell, wire.flush()).is_pending());
         assert!(common::poll_once(&bell, poll_fn(|cx| wire.poll_fill(cx, 1024))).is_pending());
         peer.writes([Step::Take(1)]);
-        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+        assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -400,9 +400,9 @@ mod reply {
         wire.output.push(vec![0; 1 << 20].into());
         wire.enter(Phase::Idle);
         peer.sends(*b"x").reads([Step::Later]);
-        wire.turn(1024).await.unwrap();
-        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
-        wire.rest();
+        wire.flush_and_fill(1024).await.unwrap();
+        assert!(common::poll_once(&common::Bell::new(), wire.flush_and_fill(1024)).is_pending());
+        wire.clear_phase();
         peer.deaf();
         wire.output.extend(b"the next reply");
         assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
@@ -455,7 +455,7 @@ mod linger {
         peer.sends(vec![b'x'; 100_000]).sends(*b"more");
         ends_after(Duration::ZERO, wire.linger(100_000)).await.unwrap();
         assert!(wire.input.is_empty());
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4), "no more than the limit was read");
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(4), "no more than the limit was read");
     }
 
     #[tokio::test(start_paused = true)]
@@ -496,7 +496,7 @@ mod drain {
             wire.enter(phase);
             sleep(offset).await;
             stop_soon(&connections);
-            assert_late(Phase::Drain, ends_after(millis(1500), wire.turn(1024)).await);
+            assert_late(Phase::Drain, ends_after(millis(1500), wire.flush_and_fill(1024)).await);
         }
     }
 
@@ -511,10 +511,10 @@ mod drain {
             client.write_all(b"GET").await.unwrap();
             sleep(secs(3600)).await;
         });
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(3));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(3));
         // It has begun: from here on it has the time of any head.
         wire.enter(Phase::Head);
-        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+        assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -523,7 +523,7 @@ mod drain {
         let (_connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
         stop_soon(&connections);
-        assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
+        assert_late(Phase::Body, ends_after(secs(5), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -538,7 +538,7 @@ mod drain {
             sleep(secs(3)).await;
             peer.writes([Step::Take(3)]);
         });
-        assert_late(Phase::Drain, ends_after(millis(3500), wire.turn(1024)).await);
+        assert_late(Phase::Drain, ends_after(millis(3500), wire.flush_and_fill(1024)).await);
     }
 }
 
@@ -553,7 +553,7 @@ mod moved {
             sleep(offset).await;
             wire.enter(Phase::Body);
             connection.set_read_deadline(after);
-            assert_late(Phase::Body, ends_after(after, wire.turn(1024)).await);
+            assert_late(Phase::Body, ends_after(after, wire.flush_and_fill(1024)).await);
         }
     }
 
@@ -582,7 +582,7 @@ mod moved {
         let (connection, mut wire, _client) = piped(&connections, 1024);
         connection.set_write_deadline(Duration::MAX);
         wire.enter(Phase::Body);
-        assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
+        assert_late(Phase::Body, ends_after(secs(5), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -595,7 +595,7 @@ mod moved {
             sleep(secs(3600)).await;
             client.write_all(b"x").await.unwrap();
         });
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -619,7 +619,7 @@ mod moved {
         wire.enter(Phase::Body);
         let bell = common::Bell::new();
         // Somebody else waits for the body; the owner only checks when it is woken.
-        assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
+        assert!(common::poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
         connection.set_read_deadline(secs(1));
         assert_eq!(bell.rings(), 1);
         let start = Instant::now();
@@ -638,7 +638,7 @@ mod moved {
         connection.set_write_deadline(Duration::MAX);
         connection.reset_deadlines();
         wire.enter(Phase::Body);
-        assert_late(Phase::Body, ends_after(secs(5), wire.turn(1024)).await);
+        assert_late(Phase::Body, ends_after(secs(5), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
@@ -646,18 +646,20 @@ mod moved {
         let connections = connections(limits());
         let (connection, mut wire, _client) = piped(&connections, 1024);
         connection.set_read_deadline(Duration::MAX);
-        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+        assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
     }
 }
 
-mod doubt {
+mod half_closed_timeout {
     use super::*;
 
     /// What the server does while a reply is made piece by piece.
     async fn make_nothing<S: Stream>(wire: &mut Wire<S>) -> Result<(), WireError> {
         poll_fn(|cx| match wire.poll_watch(cx, 1024) {
             Poll::Ready(ended) => Poll::Ready(ended.map(drop)),
-            Poll::Pending => wire.doubt().map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending),
+            Poll::Pending => {
+                wire.start_half_closed_timeout().map_or_else(|error| Poll::Ready(Err(error)), |()| Poll::Pending)
+            }
         })
         .await
     }
@@ -667,7 +669,7 @@ mod doubt {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, peer) = scripted(&connections);
-            wire.rest();
+            wire.clear_phase();
             peer.reads([Step::End]);
             sleep(offset).await;
             // Again and again, if there is something to send from time to time.
@@ -675,7 +677,7 @@ mod doubt {
                 let made = timeout(secs(29), make_nothing(&mut wire)).await;
                 assert!(made.is_err(), "{made:?}");
                 wire.output.extend(b"a piece");
-                wire.trust();
+                wire.clear_half_closed_timeout();
                 wire.flush().await.unwrap();
             }
             assert_late(Phase::Reply, ends_after(secs(30), make_nothing(&mut wire)).await);
@@ -686,7 +688,7 @@ mod doubt {
     async fn a_client_that_may_still_speak_is_not_doubted() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         assert!(timeout(secs(3600), make_nothing(&mut wire)).await.is_err());
     }
 
@@ -694,7 +696,7 @@ mod doubt {
     async fn a_handler_may_believe_it_for_longer() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         peer.reads([Step::End]);
         connection.set_write_deadline(secs(300));
         assert_late(Phase::Reply, ends_after(secs(300), make_nothing(&mut wire)).await);
@@ -714,26 +716,26 @@ mod liveness {
             let bell = Bell::new();
             wire.enter(phase);
             if phase != Phase::Linger && phase != Phase::Drain {
-                assert!(timeout(secs(24 * 3600), wire.turn(1024)).await.is_err(), "{phase:?} has no limit");
+                assert!(timeout(secs(24 * 3600), wire.flush_and_fill(1024)).await.is_err(), "{phase:?} has no limit");
             }
             // Bytes.
-            assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+            assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
             let rings = bell.rings();
             peer.sends(*b"x");
             assert!(bell.rings() > rings, "{phase:?}: bytes came and nobody was woken");
-            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+            assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
             wire.input.consume(1);
             // Room.
             peer.writes([Step::Take(3)]).deaf();
             wire.output.extend(b"reply");
-            assert!(poll_once(&bell, wire.turn(1024)).is_pending());
+            assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
             let rings = bell.rings();
             peer.writes([Step::Take(2)]);
             assert!(bell.rings() > rings, "{phase:?}: room came and nobody was woken");
             wire.flush().await.unwrap();
             assert_eq!(peer.written(), b"reply");
             // While a handler is at work: bytes, and then the end of the client's half.
-            wire.rest();
+            wire.clear_phase();
             let mut watched = || poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024)));
             assert!(watched().is_pending());
             let rings = bell.rings();
@@ -757,7 +759,7 @@ mod liveness {
                 sleep(secs(1)).await;
                 stopping.stop();
             });
-            assert_late(Phase::Drain, ends_after(millis(1500), wire.turn(1024)).await);
+            assert_late(Phase::Drain, ends_after(millis(1500), wire.flush_and_fill(1024)).await);
 
             let connections = common::connections(Timeouts::none());
             let (connection, mut wire, _peer) = scripted(&connections);
@@ -768,7 +770,7 @@ mod liveness {
                 idle.close_if_idle();
             });
             let start = Instant::now();
-            assert_late(Phase::Drain, timeout(secs(60), wire.turn(1024)).await.unwrap());
+            assert_late(Phase::Drain, timeout(secs(60), wire.flush_and_fill(1024)).await.unwrap());
             assert_eq!(start.elapsed(), secs(1));
         }
         for phase in Phase::ALL {
@@ -805,7 +807,7 @@ mod liveness {
         let connections = connections(limits());
         let (connection, mut wire, _peer) = scripted(&connections);
         drop(connection);
-        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+        assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
         assert_eq!(connections.counts().new, 1);
         let connection = Arc::clone(wire.connection().unwrap());
         drop(wire);
@@ -817,11 +819,11 @@ mod liveness {
         // And if nothing but the wire was ever kept.
         let (script, _peer) = common::Script::new();
         let (_, mut wire) = connections.admit(script, common::addr());
-        assert_late(Phase::Head, ends_after(secs(10), wire.turn(1024)).await);
+        assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
     }
 }
 
-mod rest {
+mod clear_phase {
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -829,8 +831,8 @@ mod rest {
         let connections = connections(limits());
         let (_connection, mut wire, _client) = piped(&connections, 1024);
         let bell = common::Bell::new();
-        assert!(common::poll_once(&bell, wire.turn(1024)).is_pending());
-        wire.rest();
+        assert!(common::poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
+        wire.clear_phase();
         let watching = poll_fn(|cx| wire.poll_watch(cx, 1024));
         assert!(timeout(secs(3600), watching).await.is_err());
     }
@@ -840,8 +842,8 @@ mod rest {
         let connections = connections(Timeouts { idle: secs(2), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
-        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
-        wire.rest();
+        assert!(common::poll_once(&common::Bell::new(), wire.flush_and_fill(1024)).is_pending());
+        wire.clear_phase();
         peer.deaf();
         wire.output.extend(b"x");
         assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
@@ -852,7 +854,7 @@ mod rest {
         let connections = connections(Timeouts { idle: secs(2), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
-        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        assert!(common::poll_once(&common::Bell::new(), wire.flush_and_fill(1024)).is_pending());
         wire.enter(Phase::Linger);
         peer.deaf();
         wire.output.extend(b"x");
@@ -864,18 +866,18 @@ mod rest {
         let connections = connections(Timeouts { idle: secs(2), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
-        assert!(common::poll_once(&common::Bell::new(), wire.turn(1024)).is_pending());
+        assert!(common::poll_once(&common::Bell::new(), wire.flush_and_fill(1024)).is_pending());
         // Something to say to an idle client, which is slow to take it.
         peer.deaf();
         wire.output.extend(b"x");
-        assert_late(Phase::Reply, ends_after(secs(5), wire.turn(1024)).await);
+        assert_late(Phase::Reply, ends_after(secs(5), wire.flush_and_fill(1024)).await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stalled_reader_is_late_even_while_a_handler_works() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         peer.deaf();
         wire.output.extend(b"an earlier reply");
         assert_late(Phase::Reply, ends_after(secs(5), poll_fn(|cx| wire.poll_watch(cx, 1024))).await);

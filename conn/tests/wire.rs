@@ -22,11 +22,11 @@ mod reading {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"hel").reads([Step::Later]).sends(*b"lo").reads([Step::End]);
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(3));
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(2));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(3));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(2));
         assert_eq!(wire.input.filled(), b"hello");
         assert!(!wire.is_ended());
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::End);
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::End);
         assert!(wire.is_ended());
         assert_eq!(wire.input.filled(), b"hello");
     }
@@ -37,7 +37,7 @@ mod reading {
         let mut wire = Wire::new(script);
         peer.reads([Step::End]).sends(*b"a ghost");
         for _ in 0..3 {
-            assert_eq!(wire.turn(1024).await.unwrap(), Filled::End);
+            assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::End);
         }
         let mut into = BytesMut::new();
         assert_eq!(poll_fn(|cx| wire.poll_fill_into(cx, &mut into, 10)).await.unwrap(), Filled::End);
@@ -49,11 +49,11 @@ mod reading {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(vec![b'x'; 1000]);
-        assert_eq!(wire.turn(600).await.unwrap(), Filled::Bytes(600));
-        assert_eq!(wire.turn(600).await.unwrap(), Filled::Full);
+        assert_eq!(wire.flush_and_fill(600).await.unwrap(), Filled::Bytes(600));
+        assert_eq!(wire.flush_and_fill(600).await.unwrap(), Filled::Full);
         wire.input.consume(100);
-        assert_eq!(wire.turn(600).await.unwrap(), Filled::Bytes(100));
-        assert_eq!(wire.turn(0).await.unwrap(), Filled::Full);
+        assert_eq!(wire.flush_and_fill(600).await.unwrap(), Filled::Bytes(100));
+        assert_eq!(wire.flush_and_fill(0).await.unwrap(), Filled::Full);
     }
 
     #[tokio::test]
@@ -61,8 +61,8 @@ mod reading {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"x").reads([Step::Error(io::ErrorKind::ConnectionReset)]);
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
-        let error = wire.turn(1024).await.unwrap_err();
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
+        let error = wire.flush_and_fill(1024).await.unwrap_err();
         assert!(matches!(&error, WireError::Io(error) if error.kind() == io::ErrorKind::ConnectionReset), "{error:?}");
         assert_eq!(wire.input.filled(), b"x");
     }
@@ -88,7 +88,7 @@ mod reading {
         peer.sends(*b"x");
         let mut into = BytesMut::new();
         assert_eq!(poll_fn(|cx| wire.poll_fill_into(cx, &mut into, 0)).await.unwrap(), Filled::Full);
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(1));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
     }
 
     #[tokio::test]
@@ -98,13 +98,13 @@ mod reading {
         wire.output.extend(&[b'o'; 40]);
         let mut received = vec![0; 40];
         for at in 0..40 {
-            assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+            assert!(poll_once(&Bell::new(), wire.flush_and_fill(1024)).is_pending());
             client.read_exact(&mut received[at..=at]).await.unwrap();
         }
         assert_eq!(received, [b'o'; 40]);
-        assert!(poll_once(&Bell::new(), wire.turn(1024)).is_pending());
+        assert!(poll_once(&Bell::new(), wire.flush_and_fill(1024)).is_pending());
         client.write_all(b"hello").await.unwrap();
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(5));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(5));
     }
 
     #[tokio::test]
@@ -112,7 +112,7 @@ mod reading {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"leftover").sends(*b"later");
-        wire.turn(1024).await.unwrap();
+        wire.flush_and_fill(1024).await.unwrap();
         wire.output.extend(b"unsent");
         let (mut stream, mut input, output) = wire.into_parts();
         assert_eq!((input.take(), output.len()), (b"leftover".to_vec(), 6));
@@ -203,7 +203,7 @@ mod writing {
             let error = wire.flush().await.unwrap_err();
             assert!(matches!(&error, WireError::Io(error) if error.kind() == io::ErrorKind::BrokenPipe), "{error:?}");
             assert!(wire.output.is_empty() && wire.output.capacity() == 0);
-            assert!(matches!(wire.turn(1024).await, Err(WireError::Io(_))));
+            assert!(matches!(wire.flush_and_fill(1024).await, Err(WireError::Io(_))));
         }
         assert_eq!(peer.written(), b"he");
     }
@@ -238,7 +238,7 @@ mod writing {
         let mut wire = Wire::new(script);
         peer.sends(*b"next").writes([Step::Take(3), Step::Later]);
         wire.output.extend(b"reply");
-        assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4));
+        assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(4));
         assert_eq!(peer.written(), b"reply");
     }
 
@@ -249,7 +249,7 @@ mod writing {
         wire.output.extend(b"reply");
         let closing = tokio::spawn(async move {
             wire.half_close().await.unwrap();
-            assert_eq!(wire.turn(1024).await.unwrap(), Filled::Bytes(4));
+            assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(4));
             wire.input.take()
         });
         let mut reply = Vec::new();
@@ -278,7 +278,7 @@ mod watching {
     async fn it_sends_and_reads_ahead_while_a_handler_works() {
         let connections = connections(limits());
         let (connection, mut wire, mut client) = piped(&connections, 1024);
-        wire.rest();
+        wire.clear_phase();
         wire.output.extend(b"an earlier reply");
         client.write_all(b"the next request").await.unwrap();
         let watching = poll_fn(|cx| wire.poll_watch(cx, 1024));
@@ -294,7 +294,7 @@ mod watching {
     async fn it_reads_no_further_ahead_than_the_limit() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         for _ in 0..100 {
             peer.sends(vec![b'x'; 1000]);
         }
@@ -310,7 +310,7 @@ mod watching {
     async fn a_client_that_is_done_sending_may_still_read() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         peer.reads([Step::End]);
         let bell = Bell::new();
         assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
@@ -324,7 +324,7 @@ mod watching {
     async fn a_reset_ends_it() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         peer.reads([Step::Error(io::ErrorKind::ConnectionReset)]);
         let watched = poll_once(&Bell::new(), poll_fn(|cx| wire.poll_watch(cx, 1024)));
         assert!(matches!(watched, Poll::Ready(Err(WireError::Io(_)))), "{watched:?}");
@@ -339,13 +339,13 @@ mod memory {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
-        assert!(poll_once(&bell, wire.turn(1 << 20)).is_pending());
+        assert!(poll_once(&bell, wire.flush_and_fill(1 << 20)).is_pending());
         assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0));
         for size in [1, 100, BLOCK - 1, BLOCK, BLOCK + 1, 1 << 20] {
             // A body, and as much in reply; then it waits.
             peer.sends(vec![b'x'; size]);
             let mut read = 0;
-            while let Poll::Ready(Ok(Filled::Bytes(n))) = poll_once(&bell, wire.turn(1 << 20)) {
+            while let Poll::Ready(Ok(Filled::Bytes(n))) = poll_once(&bell, wire.flush_and_fill(1 << 20)) {
                 read += n;
             }
             assert_eq!(read, size);
@@ -354,9 +354,9 @@ mod memory {
             wire.output.extend(&bytes[..size.min(1000)]);
             wire.output.push(bytes.into());
             wire.enter(Phase::Idle);
-            assert!(poll_once(&bell, wire.turn(1 << 20)).is_pending());
+            assert!(poll_once(&bell, wire.flush_and_fill(1 << 20)).is_pending());
             assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0), "after {size} bytes");
-            wire.rest();
+            wire.clear_phase();
             assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1 << 20))).is_pending());
             assert_eq!((wire.input.capacity(), wire.output.capacity()), (0, 0), "watching after {size} bytes");
         }
@@ -371,7 +371,7 @@ mod memory {
         for piece in [1, 1, 1, 4093, 1, 4095, 1, 100, 8000, 20_000, 28_000].into_iter().cycle().take(22) {
             peer.sends(vec![b'x'; piece]);
             sent += piece;
-            while poll_once(&bell, wire.turn(1 << 20)).is_ready() {}
+            while poll_once(&bell, wire.flush_and_fill(1 << 20)).is_ready() {}
             assert_eq!(wire.input.len(), sent);
             assert!(wire.input.capacity() <= sent + 4096, "{} for {sent}", wire.input.capacity());
         }
@@ -408,7 +408,7 @@ mod memory {
         /// One poll; `None` while it waits.
         fn poll(self, wire: &mut Wire<Script>, bell: &std::sync::Arc<Bell>) -> Option<Result<(), WireError>> {
             let polled = match self {
-                Call::Turn => poll_once(bell, wire.turn(1 << 20)).map_ok(drop),
+                Call::Turn => poll_once(bell, wire.flush_and_fill(1 << 20)).map_ok(drop),
                 Call::Fill => poll_once(bell, poll_fn(|cx| wire.poll_fill(cx, 1 << 20))).map_ok(drop),
                 Call::FillInto => {
                     let mut into = BytesMut::new();
@@ -439,12 +439,12 @@ mod memory {
                     let bell = Bell::new();
                     // Traffic before: memory was taken for either direction.
                     peer.sends(vec![b'x'; 60_000]);
-                    wire.turn(1 << 20).await.unwrap();
+                    wire.flush_and_fill(1 << 20).await.unwrap();
                     wire.input.consume(60_000);
                     if let Some(phase) = phase {
                         wire.enter(phase);
                     } else {
-                        wire.rest();
+                        wire.clear_phase();
                     }
                     wire.output.extend(&[b'y'; 90_000]);
                     wire.output.push(vec![b'z'; 1 << 20].into());
@@ -495,7 +495,7 @@ mod memory {
     async fn what_was_sent_ahead_by_a_client_that_reset_is_thrown_away_while_a_handler_works() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         peer.sends(vec![b'x'; 50_000]);
         let bell = Bell::new();
         assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).is_pending());
@@ -509,7 +509,7 @@ mod memory {
     async fn what_was_sent_ahead_before_a_fin_stays_while_a_handler_works() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
-        wire.rest();
+        wire.clear_phase();
         peer.sends(vec![b'x'; 50_000]).reads([Step::End]);
         assert!(poll_once(&Bell::new(), poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).is_pending());
         assert!(connection.is_disconnected());
@@ -523,8 +523,8 @@ mod memory {
             let connections = connections(limits());
             let (_connection, mut wire, peer) = scripted(&connections);
             peer.sends(*b"GET / HT").reads([end]);
-            wire.turn(1 << 20).await.unwrap();
-            let _ = wire.turn(1 << 20).await;
+            wire.flush_and_fill(1 << 20).await.unwrap();
+            let _ = wire.flush_and_fill(1 << 20).await;
             assert_eq!(wire.input.filled(), b"GET / HT");
             assert!(held(&wire) <= 4096, "{}", held(&wire));
         }
@@ -543,7 +543,7 @@ mod memory {
         });
         // A reply of 1000 bytes for each byte of request, flushed before the next is read.
         let outcome = loop {
-            match wire.turn(1024).await {
+            match wire.flush_and_fill(1024).await {
                 Ok(_) => {
                     let n = wire.input.len();
                     wire.input.consume(n);

@@ -79,7 +79,7 @@ pub fn buffer(data: &[u8]) {
                 assert_eq!(buffer.spare(n.min(model.len())).len(), 0, "room past the limit");
             }
             4 => {
-                buffer.relax();
+                buffer.release_memory();
                 let most = if model.is_empty() { 0 } else { model.len() + 4096 };
                 assert!(buffer.capacity() <= most, "{} for {} bytes", buffer.capacity(), model.len());
             }
@@ -116,7 +116,7 @@ pub fn output(data: &[u8]) {
                 model.drain(..n);
             }
             _ => {
-                output.relax();
+                output.release_memory();
                 let most = if model.is_empty() { 0 } else { 2 * model.len() + 4096 };
                 assert!(output.capacity() <= most, "{} for {} bytes", output.capacity(), model.len());
             }

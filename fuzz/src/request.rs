@@ -17,7 +17,7 @@ use quintet_request::{
 /// The targets of this layer.
 pub const TARGETS: &[crate::Target] = &[
     ("head", head),
-    ("head_again", head_again),
+    ("head_cache", head_cache),
     ("head_splits", head_splits),
     ("framing", framing),
     ("chunked", chunked),
@@ -43,21 +43,21 @@ fn split_first(data: &[u8]) -> (u8, &[u8]) {
     data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
 }
 
-/// A head at the start of some bytes: the fast reader and the book agree, what is decided depends on nothing that
+/// A head at the start of some bytes: the fast and the reference parser agree, what is decided depends on nothing that
 /// follows, and what is accepted can be taken apart, printed and read again.
 pub fn head(data: &[u8]) {
     let (seed, data) = split_first(data);
     let limits = limits(seed);
-    let (mut fast, mut book) = (Index::default(), Index::default());
+    let (mut fast, mut reference) = (Index::default(), Index::default());
     let parsed = fast.parse(data, &limits);
-    assert_eq!(parsed, book.parse_by_the_book(data, &limits));
+    assert_eq!(parsed, reference.parse_reference(data, &limits));
 
     let mut longer = data.to_vec();
     longer.extend_from_slice(b"\r\n\r\nGET / HTTP/1.1\r\n\n:");
     match parsed {
         Ok(None) => assert!(data.len() < limits.head),
         Ok(Some(len)) => {
-            assert_eq!(fast, book);
+            assert_eq!(fast, reference);
             assert_eq!((len, len <= data.len()), (fast.len(), true));
             assert_eq!(parse(&longer, &limits), Ok(Some(fast.clone())));
             accepted_head(HeadRef::new(data, &fast), &limits);
@@ -116,7 +116,7 @@ fn accepted_head(head: HeadRef<'_>, limits: &Limits) {
 }
 
 /// One head after the other, separated by NUL, into the same memory: what was read before changes nothing.
-pub fn head_again(data: &[u8]) {
+pub fn head_cache(data: &[u8]) {
     let (seed, data) = split_first(data);
     let mut used = Head::default();
     for (i, bytes) in data.split(|&byte| byte == 0).enumerate() {
@@ -310,7 +310,7 @@ pub fn target(data: &[u8]) {
 pub fn form(data: &[u8]) {
     let (lossy, error) = Form::parse_lossy(data);
     let pairs = data.split(|&byte| byte == b'&');
-    if pairs.clone().count() <= Form::MOST {
+    if pairs.clone().count() <= Form::MAX_PAIRS {
         let (mut alone, mut wrong) = (Form::default(), 0);
         for pair in pairs {
             match Form::parse(pair) {

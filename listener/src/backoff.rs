@@ -31,7 +31,7 @@ impl Backoff {
     /// The delay after the first error: 5 ms.
     pub const FIRST: Duration = Duration::from_millis(5);
     /// No delay is longer: 1 s.
-    pub const MOST: Duration = Duration::from_secs(1);
+    pub const MAX_DELAY: Duration = Duration::from_secs(1);
 
     /// No error yet.
     pub const fn new() -> Backoff {
@@ -41,7 +41,7 @@ impl Backoff {
     /// One more error in a row: how long to wait before the next attempt.
     #[expect(clippy::should_implement_trait, reason = "as an endless iterator it would make every caller unwrap")]
     pub fn next(&mut self) -> Duration {
-        self.delay = if self.delay.is_zero() { Self::FIRST } else { (self.delay * 2).min(Self::MOST) };
+        self.delay = if self.delay.is_zero() { Self::FIRST } else { (self.delay * 2).min(Self::MAX_DELAY) };
         self.delay
     }
 

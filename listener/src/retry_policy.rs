@@ -39,7 +39,7 @@ pub enum RetryDecision {
 
 impl RetryPolicy {
     /// So many errors of kind [`Transient`](AcceptErrorKind::Transient) in a row are believed; further ones back off.
-    pub const BELIEVED: u32 = 64;
+    pub const MAX_TRANSIENT_IN_A_ROW: u32 = 64;
 
     /// No error yet.
     pub const fn new() -> RetryPolicy {
@@ -49,7 +49,7 @@ impl RetryPolicy {
     /// An accept failed with an error of this kind.
     pub fn failed(&mut self, kind: AcceptErrorKind) -> RetryDecision {
         match kind {
-            AcceptErrorKind::Transient if self.passing < Self::BELIEVED => {
+            AcceptErrorKind::Transient if self.passing < Self::MAX_TRANSIENT_IN_A_ROW => {
                 self.passing += 1;
                 RetryDecision::Now
             }
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn a_passing_error_is_believed_64_times_in_a_row() {
         let mut policy = RetryPolicy::new();
-        for _ in 0..RetryPolicy::BELIEVED {
+        for _ in 0..RetryPolicy::MAX_TRANSIENT_IN_A_ROW {
             assert_eq!(policy.failed(AcceptErrorKind::Transient), RetryDecision::Now);
         }
         assert_eq!(policy.failed(AcceptErrorKind::Transient), after(5));

@@ -32,7 +32,7 @@ pub(crate) fn is_clean(path: &str) -> bool {
 /// What one pass over a path tells.
 pub(crate) struct Scan {
     /// Where the first slashes are.
-    first: [u32; KEPT],
+    first: [u32; MAX_NOTED_SEGMENTS],
     /// How many there are.
     pub(crate) slashes: usize,
     /// Whether the path is in its clean form.
@@ -45,7 +45,7 @@ impl Scan {
     /// Reads a path of less than 4 GiB, eight bytes at a time.
     pub(crate) fn new(path: &str) -> Self {
         let bytes = path.as_bytes();
-        let mut first = [0; KEPT];
+        let mut first = [0; MAX_NOTED_SEGMENTS];
         let (mut slashes, mut at, mut after_slash, mut doubts, mut escapes) = (0, 0, 0, 0, 0);
         let mut read = |word: u64| {
             let dots = slashes_and_dots(word);
@@ -122,7 +122,7 @@ pub(crate) fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
 
 /// The highest bit of every byte that is zero.
 fn zeros(word: u64) -> u64 {
-    !(((word & LOW) + LOW) | word) & HIGH
+    !(((word & LOW_BITS) + LOW_BITS) | word) & HIGH_BITS
 }
 
 /// `/` is `.` with the lowest bit set.
@@ -136,18 +136,18 @@ fn slashes_of(slashes_and_dots: u64, word: u64) -> u64 {
 
 /// Every `%`, and all that is not below `{`: both braces, rarely anything else.
 fn escapes_and_more(word: u64) -> u64 {
-    zeros(word ^ each(b'%')) | (((word & LOW) + each(0x80 - b'{')) | word) & HIGH
+    zeros(word ^ each(b'%')) | (((word & LOW_BITS) + each(0x80 - b'{')) | word) & HIGH_BITS
 }
 
 const fn each(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-const LOW: u64 = each(0x7f);
-const HIGH: u64 = each(0x80);
+const LOW_BITS: u64 = each(0x7f);
+const HIGH_BITS: u64 = each(0x80);
 
 /// How many slashes are remembered; those of longer paths are searched for.
-const KEPT: usize = 16;
+const MAX_NOTED_SEGMENTS: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use crate::{
     clean::{Scan, clean_path},
     escape, host,
     matches::is_tunnel,
-    mux::{Mux, Route, Site},
+    mux::{HostRoutes, Mux, Route},
     pattern::Pattern,
     tree::{Hit, Wanted},
     values::{self, Values},
@@ -68,13 +68,13 @@ pub struct Lookup<'a, T> {
 #[derive(Clone, Copy, Default)]
 struct Own<'m> {
     /// The patterns of its host and port, if it is a `CONNECT`.
-    port: Option<&'m Site>,
+    port: Option<&'m HostRoutes>,
     /// The patterns of its host.
-    host: Option<&'m Site>,
+    host: Option<&'m HostRoutes>,
 }
 
 impl<'m> Own<'m> {
-    fn first(self) -> Option<&'m Site> {
+    fn first(self) -> Option<&'m HostRoutes> {
         self.port.or(self.host)
     }
 }
@@ -162,20 +162,20 @@ impl<T> Mux<T> {
     }
 
     /// The patterns of this host, if it has any.
-    fn host_site(&self, host: &str) -> Option<&Site> {
+    fn host_site(&self, host: &str) -> Option<&HostRoutes> {
         if self.hosts.is_empty() {
             return None;
         }
         // What is found is spelled canonically, as nothing else is in there.
         match self.hosts.get(host) {
             None if !host::is_canonical(host) => self.hosts.get(&*host::canonical_host(host)),
-            site => site,
+            host_routes => host_routes,
         }
     }
 
     /// The patterns of this host and port, if there are any.
     #[cold]
-    fn port_site(&self, host: &str) -> Option<&Site> {
+    fn port_site(&self, host: &str) -> Option<&HostRoutes> {
         let (name, port) = host::read(host);
         self.ports.get(format!("{name}:{}", port?).as_str())
     }
@@ -212,7 +212,7 @@ impl<T> Mux<T> {
         // Where something is found, what comes after is not asked, also not about a slash.
         let mut seen = [own.port, own.host, Some(&self.any_host)];
         for place in 0..seen.len() {
-            if seen[place].is_some_and(|site| site.index.visit(path, scan, &mut take).is_break()) {
+            if seen[place].is_some_and(|host_routes| host_routes.index.visit(path, scan, &mut take).is_break()) {
                 seen[place + 1..].fill(None);
                 break;
             }
@@ -226,7 +226,7 @@ impl<T> Mux<T> {
         {
             return found;
         }
-        seen.into_iter().flatten().find_map(|site| slashed(site, wanted, path, scan)).unwrap_or(found)
+        seen.into_iter().flatten().find_map(|host_routes| slashed(host_routes, wanted, path, scan)).unwrap_or(found)
     }
 
     /// The redirect for a path that had to be cleaned.
@@ -244,14 +244,14 @@ impl<T> Mux<T> {
     #[cold]
     fn not_found<'m>(&'m self, own: Own<'m>, (path, scan): (&str, &Scan)) -> Found<'m, T> {
         let mut methods = Vec::new();
-        for site in [own.port, own.host, Some(&self.any_host)].into_iter().flatten() {
+        for host_routes in [own.port, own.host, Some(&self.any_host)].into_iter().flatten() {
             let mut note = |hit: Hit<'m>| {
                 methods.extend(hit.leaf.methods().map(|method| self.methods.name(method)));
                 ControlFlow::Continue(())
             };
-            let _ = site.index.visit(path, scan, &mut note);
+            let _ = host_routes.index.visit(path, scan, &mut note);
             if !path.ends_with('/') {
-                let _ = site.index.visit_with_slash(path, scan, &mut note);
+                let _ = host_routes.index.visit_with_slash(path, scan, &mut note);
             }
         }
         if methods.is_empty() {
@@ -268,9 +268,9 @@ impl<T> Mux<T> {
 
 /// The route of this host that matches the path with a slash, and not only as part of a rest.
 #[cold]
-fn slashed<'m>(site: &'m Site, wanted: Wanted, path: &str, scan: &Scan) -> Option<Outcome<'m>> {
+fn slashed<'m>(host_routes: &'m HostRoutes, wanted: Wanted, path: &str, scan: &Scan) -> Option<Outcome<'m>> {
     let mut found = None;
-    let _ = site.index.visit_with_slash(path, scan, &mut |hit: Hit<'m>| match hit.leaf.route(wanted) {
+    let _ = host_routes.index.visit_with_slash(path, scan, &mut |hit: Hit<'m>| match hit.leaf.route(wanted) {
         Some(route) => {
             found = Some(Outcome::Slash(route));
             ControlFlow::Break(())

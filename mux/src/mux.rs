@@ -19,16 +19,16 @@ use crate::{
 pub struct Mux<T> {
     pub(crate) routes: Vec<Route<T>>,
     pub(crate) methods: Methods,
-    pub(crate) any_host: Site,
+    pub(crate) any_host: HostRoutes,
     /// By the canonical spelling of a host.
-    pub(crate) hosts: Map<Box<str>, Site>,
+    pub(crate) hosts: Map<Box<str>, HostRoutes>,
     /// By the canonical spelling of a host and the port of a `CONNECT`.
-    pub(crate) ports: Map<Box<str>, Site>,
+    pub(crate) ports: Map<Box<str>, HostRoutes>,
 }
 
 /// The patterns of one host.
 #[derive(Clone, Default)]
-pub(crate) struct Site {
+pub(crate) struct HostRoutes {
     pub(crate) index: Index,
     registry: Registry,
 }
@@ -54,7 +54,7 @@ impl<T> Mux<T> {
     #[must_use]
     pub fn new() -> Self {
         let (hosts, ports) = (Map::default(), Map::default());
-        Self { routes: Vec::new(), methods: Methods::default(), any_host: Site::default(), hosts, ports }
+        Self { routes: Vec::new(), methods: Methods::default(), any_host: HostRoutes::default(), hosts, ports }
     }
 
     /// Adds a pattern, parsed or as text.
@@ -72,18 +72,18 @@ impl<T> Mux<T> {
     }
 
     fn insert_at(&mut self, pattern: Pattern, value: T, at: &'static Location<'static>) -> Result<(), InsertError> {
-        let site = match (pattern.host(), pattern.port()) {
+        let host_routes = match (pattern.host(), pattern.port()) {
             (Some(host), Some(_)) => self.ports.entry(host.into()).or_default(),
             (Some(host), None) => self.hosts.entry(host.into()).or_default(),
             (None, _) => &mut self.any_host,
         };
-        if let Some(old) = site.registry.conflict(&pattern) {
+        if let Some(old) = host_routes.registry.conflict(&pattern) {
             let old = &self.routes[old as usize];
             return Err(InsertError::Conflict(Box::new(Conflict::new((&pattern, at), (&old.pattern, old.at)))));
         }
         let number = u32::try_from(self.routes.len()).expect("fewer than 2^32 routes");
-        site.registry.add(&pattern, number);
-        site.index.add(&pattern, self.methods.add(pattern.method().unwrap_or("")), number);
+        host_routes.registry.add(&pattern, number);
+        host_routes.index.add(&pattern, self.methods.add(pattern.method().unwrap_or("")), number);
         let (clean, rest) = (pattern.is_clean(), pattern.named_rest());
         self.routes.push(Route { pattern, value, at, clean, rest });
         Ok(())

@@ -49,8 +49,8 @@ fn heads(c: &mut Criterion) {
         group.bench_function("httparse", |b| b.iter(|| bare(black_box(head.as_bytes()))));
         let mut index = Index::default();
         group.bench_function("quintet", |b| b.iter(|| index.parse(black_box(head.as_bytes()), &limits)));
-        group.bench_function("quintet by the book", |b| {
-            b.iter(|| index.parse_by_the_book(black_box(head.as_bytes()), &limits));
+        group.bench_function("quintet, the reference parser", |b| {
+            b.iter(|| index.parse_reference(black_box(head.as_bytes()), &limits));
         });
         group.finish();
     }

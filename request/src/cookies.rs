@@ -42,7 +42,7 @@ enum Source<'a> {
 
 impl<'a> Cookies<'a> {
     /// The most pairs that are read. Go: `httpcookiemaxnum`.
-    pub const MOST: usize = 3_000;
+    pub const MAX_COOKIES: usize = 3_000;
 
     /// The cookies in the value of one `Cookie` field.
     pub fn parse(value: &'a [u8]) -> Self {
@@ -56,7 +56,7 @@ impl<'a> Cookies<'a> {
 
     fn counted(source: Source<'a>) -> Self {
         let pairs: usize = source.lines().map(|line| 1 + line.iter().filter(|&&byte| byte == b';').count()).sum();
-        Self(if pairs > Self::MOST { Source::Nothing } else { source })
+        Self(if pairs > Self::MAX_COOKIES { Source::Nothing } else { source })
     }
 
     /// The value of the first cookie with this name. Names are case-sensitive. Go: `Request.Cookie`.
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn too_many_cookies_are_none() {
-        let value = vec!["a=1"; Cookies::MOST].join(";");
+        let value = vec!["a=1"; Cookies::MAX_COOKIES].join(";");
         assert_eq!(Cookies::parse(value.as_bytes()).iter().count(), 3_000);
         assert_eq!(Cookies::parse(format!("{value};").as_bytes()).iter().count(), 0);
     }

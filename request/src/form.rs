@@ -67,7 +67,7 @@ impl FormError {
 
 impl Form {
     /// The most pairs that are read. Go: `urlmaxqueryparams`.
-    pub const MOST: usize = 10_000;
+    pub const MAX_PAIRS: usize = 10_000;
 
     /// Reads a query or the body of a form.
     ///
@@ -81,7 +81,7 @@ impl Form {
     /// # Spec
     /// URL Standard §5.1. Go: `url.ParseQuery`, which has no notion of UTF-8.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {
-        Self::parse_at_most(bytes, Self::MOST)
+        Self::parse_at_most(bytes, Self::MAX_PAIRS)
     }
 
     /// The same with another limit on the number of pairs.
@@ -96,13 +96,13 @@ impl Form {
     }
 
     /// Every pair that can be read, and what was wrong with the first that cannot: one with a `;` or a `%` that is not
-    /// escaped, or that is not UTF-8. Such a pair is left out as a whole. Of more than [`MOST`](Self::MOST) pairs none
-    /// is read.
+    /// escaped, or that is not UTF-8. Such a pair is left out as a whole. Of more than [`MAX_PAIRS`](Self::MAX_PAIRS)
+    /// pairs none is read.
     ///
     /// # Spec
     /// Go: `url.ParseQuery`, which returns both in the same way.
     pub fn parse_lossy(bytes: &[u8]) -> (Self, Option<FormError>) {
-        Self::read(bytes, Self::MOST)
+        Self::read(bytes, Self::MAX_PAIRS)
     }
 
     /// The pairs that can be read, and the first error.
@@ -321,14 +321,14 @@ mod tests {
             assert_eq!((form.iter().collect::<Vec<_>>(), first), (pairs.to_vec(), error), "{text}");
             assert_eq!(Form::parse(text.as_bytes()).err(), error, "{text}");
         }
-        let (form, error) = Form::parse_lossy(vec!["a"; Form::MOST + 1].join("&").as_bytes());
-        assert_eq!((form.len(), error), (0, Some(FormError::TooMany { most: Form::MOST })));
+        let (form, error) = Form::parse_lossy(vec!["a"; Form::MAX_PAIRS + 1].join("&").as_bytes());
+        assert_eq!((form.len(), error), (0, Some(FormError::TooMany { most: Form::MAX_PAIRS })));
     }
 
     #[test]
     fn one_pair_too_many_is_refused() {
-        let text = vec!["a"; Form::MOST].join("&");
-        assert_eq!(Form::parse(text.as_bytes()).unwrap().len(), Form::MOST);
+        let text = vec!["a"; Form::MAX_PAIRS].join("&");
+        assert_eq!(Form::parse(text.as_bytes()).unwrap().len(), Form::MAX_PAIRS);
         let error = Form::parse(format!("{text}&").as_bytes()).unwrap_err();
         assert_eq!(error, FormError::TooMany { most: 10_000 });
         assert_eq!(Form::parse_at_most(b"a&b", 1).unwrap_err(), FormError::TooMany { most: 1 });

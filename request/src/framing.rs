@@ -160,13 +160,13 @@ fn ends_chunked(codings: &[u8]) -> bool {
 
 /// A decimal number without sign, up to 2⁶³ − 1: what Go takes, and what fits every signed offset downstream.
 fn number(digits: &[u8]) -> Option<u64> {
-    const MOST: u64 = i64::MAX as u64;
+    const MAX_LENGTH: u64 = i64::MAX as u64;
     if digits.is_empty() {
         return None;
     }
     digits.iter().try_fold(0_u64, |number, &digit| {
         let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit).filter(|&number| number <= MOST)
+        number.checked_mul(10)?.checked_add(digit).filter(|&number| number <= MAX_LENGTH)
     })
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version, again::Luck, index::Field};
+use crate::{
+    BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version, head_cache::HitTracker, index::Field,
+};
 
 /// A head, borrowed: a few references, so it is copied like one.
 ///
@@ -171,7 +173,7 @@ impl<'a> HeadRef<'a> {
     /// A copy with memory of its own.
     pub fn to_owned(self) -> Head {
         let target = self.target().raw().to_owned();
-        Head { bytes: self.as_bytes().to_vec(), index: self.index.clone(), target, luck: Luck::default() }
+        Head { bytes: self.as_bytes().to_vec(), index: self.index.clone(), target, hits: HitTracker::default() }
     }
 
     #[inline]
@@ -205,7 +207,7 @@ pub struct Head {
     pub(crate) bytes: Vec<u8>,
     pub(crate) index: Index,
     pub(crate) target: String,
-    pub(crate) luck: Luck,
+    pub(crate) hits: HitTracker,
 }
 
 impl Head {
@@ -215,9 +217,9 @@ impl Head {
     /// # Errors
     /// As [`Index::parse`].
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
-        if self.luck.is_tried() {
-            let again = self.parse_again(bytes, limits);
-            self.luck.note(again.is_some());
+        if self.hits.is_tried() {
+            let again = self.parse_cached(bytes, limits);
+            self.hits.note(again.is_some());
             if again.is_some() {
                 return Ok(again);
             }

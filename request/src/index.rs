@@ -88,13 +88,13 @@ pub struct Index {
     pub(crate) host: Option<Span>,
     pub(crate) len: u32,
     pub(crate) version: Version,
-    pub(crate) wishes: Wishes,
+    pub(crate) options: ConnectionOptions,
     pub(crate) framing: Framing,
 }
 
 /// What the client asks of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wishes {
+pub(crate) struct ConnectionOptions {
     pub(crate) keep_alive: bool,
     pub(crate) expects_continue: bool,
     pub(crate) upgrade: bool,
@@ -128,20 +128,20 @@ impl Index {
     /// HTTP/1.1 says yes, and HTTP/1.0 only with `Connection: keep-alive` (RFC 9112 §9.3).
     #[inline]
     pub fn keep_alive(&self) -> bool {
-        self.wishes.keep_alive
+        self.options.keep_alive
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body: it says so, speaks HTTP/1.1, and has
     /// a body to send (RFC 9110 §10.1.1).
     #[inline]
     pub fn expects_continue(&self) -> bool {
-        self.wishes.expects_continue
+        self.options.expects_continue
     }
 
     /// Whether the client offers to speak another protocol from here on: an `Upgrade` field that `Connection`
     /// names, in HTTP/1.1 (RFC 9110 §7.8).
     pub fn wants_upgrade(&self) -> bool {
-        self.wishes.upgrade
+        self.options.upgrade
     }
 
     /// Forgets everything and keeps the memory.

@@ -2,27 +2,27 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod again;
 mod auth;
 mod authority;
-mod book;
 mod byte;
 mod chunked;
 mod convert;
 mod cookies;
 mod error;
-mod facts;
 mod field;
 mod form;
 mod framing;
 mod head;
+mod head_cache;
 mod index;
 #[cfg(feature = "io")]
 mod io;
 mod limits;
 mod parse;
 mod percent;
+mod reference;
 mod scan;
+mod semantics;
 mod set_cookie;
 mod target;
 mod trailers;
@@ -45,8 +45,8 @@ pub use trailers::is_forbidden_trailer;
 
 #[cfg(feature = "io")]
 pub use io::{
-    Body, BodyError, FormReadError, Matched, PathValues, Request, Requests, RequestsError, Reuse, Route, Unread,
-    WireGuard, Writer,
+    Body, BodyError, FormReadError, Matched, MatchedPattern, PathValues, Request, Requests, RequestsError, Reuse,
+    Unread, WireGuard, Writer,
 };
 
 #[cfg(feature = "io")]

@@ -67,9 +67,10 @@
 use std::mem::MaybeUninit;
 
 use crate::{
-    HeadError, Limits, Span, Version, book,
-    facts::Facts,
+    HeadError, Limits, Span, Version,
     index::{Field, Index},
+    reference,
+    semantics::Semantics,
     target::Layout,
 };
 
@@ -125,7 +126,7 @@ impl Index {
             keep(target);
             return Ok(Some(len));
         }
-        let parsed = self.parse_by_the_book(bytes, limits);
+        let parsed = self.parse_reference(bytes, limits);
         if let Ok(Some(_)) = parsed {
             keep(std::str::from_utf8(self.target.of(bytes)).unwrap_or_default());
         }
@@ -138,15 +139,15 @@ impl Index {
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn parse_by_the_book(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
+    pub fn parse_reference(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
         let window = window(bytes, limits);
-        match book::read(window, limits, self)? {
+        match reference::read(window, limits, self)? {
             None if window.len() >= most(limits) => Err(HeadError::TooLong { at: Span::offset(window.len()) }),
             parsed => Ok(parsed),
         }
     }
 
-    /// The length and the target of a head that is certainly fine. None says nothing: the book decides.
+    /// The length and the target of a head that is certainly fine. `None`: undecided; the reference parser decides.
     ///
     /// httparse finds the words of the request line and of each field and knows their bytes. It is content with bare
     /// LF, any number of empty lines, any target, no Host or two; all that is looked at here, in steps per field
@@ -183,18 +184,18 @@ impl Index {
         // A line that ends with CRLF: no value has a CR in it, so the byte before the LF before a name tells. The
         // same for the empty line, which the last line's end precedes.
         let mut fine = head.ends_with(b"\r\n\r\n");
-        let mut facts = Facts::default();
+        let mut semantics = Semantics::default();
         for field in &self.fields {
             let [before, _, first] = *head.get((field.name.start as usize).wrapping_sub(2)..)?.first_chunk()?;
             fine &= before == b'\r';
-            if Facts::may_decide(field.name.len, first) {
-                facts.note(head, *field).ok()?;
+            if Semantics::may_decide(field.name.len, first) {
+                semantics.note(head, *field).ok()?;
             }
         }
         if !fine || head.len() > limits.field && self.has_long_field(head.len(), limits.field) {
             return None;
         }
-        facts.decide(head, self).ok().map(|()| (head.len(), target))
+        semantics.decide(head, self).ok().map(|()| (head.len(), target))
     }
 
     /// Whether a field line, with the whitespace at its end, is longer than `limit` bytes.

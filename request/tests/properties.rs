@@ -134,7 +134,7 @@ proptest! {
     #[test]
     fn splitting_and_what_follows_change_nothing(bytes in almost()) {
         // The assertions are in these two: a refused prefix stays refused with the same error, nothing past the end is
-        // consumed, and the book agrees.
+        // consumed, and the reference parser agrees.
         let _ = every_way(&bytes, &Limits::default());
         let small = Limits { head: 60, fields: 2, field: 20, target: 6, method: 4, ..Limits::default() };
         let _ = every_way(&bytes, &small);

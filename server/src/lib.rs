@@ -2,23 +2,23 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod call;
+mod close;
 mod config;
 mod default_mux;
+mod dispatch;
 mod encode;
-mod end;
 mod exchange;
 mod fair;
 mod observe;
 mod per_core;
 mod relief;
-mod reply;
+mod respond;
 mod select;
 mod serve;
 mod server;
 mod signal;
 mod sniff;
-mod stream;
+mod stream_body;
 #[cfg(feature = "tower")]
 mod tower;
 

@@ -16,7 +16,7 @@ use crate::server::Shared;
 /// How long a connection is still read after it was chosen, for a request that may be on its way.
 pub(crate) const GRACE: Duration = Duration::from_millis(50);
 /// The most connections that are ended at once.
-const MOST: usize = 32;
+const MAX_BATCH: usize = 32;
 /// A pressure that comes back within this time of the last relief asks for twice as many.
 const SOON: Duration = Duration::from_secs(1);
 
@@ -30,7 +30,7 @@ struct Batch {
 impl Batch {
     fn next(&mut self, now: Instant) -> usize {
         let soon = self.last.is_some_and(|last| now.duration_since(last) < SOON);
-        self.size = if soon { (self.size * 2).min(MOST) } else { 1 };
+        self.size = if soon { (self.size * 2).min(MAX_BATCH) } else { 1 };
         self.last = Some(now);
         self.size
     }

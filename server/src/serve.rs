@@ -8,11 +8,11 @@ use quintet_mux::Handler;
 use quintet_request::{Requests, Reuse};
 
 use crate::{
-    call::call,
-    end::{close, hijack, refuse},
+    close::{close, hijack, refuse},
+    dispatch::dispatch,
     exchange::Exchange,
     fair::{REQUESTS, Turn, give_way},
-    reply::{Replied, Written, finish, write},
+    respond::{Replied, Written, finish, write},
     select::{Either, select},
     server::{ServeError, Server, Shared},
 };
@@ -29,9 +29,9 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
-        let (mut listener, mut door) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
-        let connections = Arc::clone(&door.connections);
-        let relief = self.shared.relieve(door.pressure.clone(), Arc::clone(&connections));
+        let (mut listener, mut accept_loop) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
+        let connections = Arc::clone(&accept_loop.connections);
+        let relief = self.shared.relieve(accept_loop.pressure.clone(), Arc::clone(&connections));
         let (mut stopping, mut relief) = (pin!(connections.stopping()), pin!(relief));
         loop {
             let accepted = select(listener.accept(), relief.as_mut());
@@ -39,7 +39,7 @@ impl<H: Handler> Server<H> {
                 Either::First(()) => break, //                           Go: ErrServerClosed
                 Either::Second(Either::First(Ok(accepted))) => accepted,
                 Either::Second(Either::First(Err(error))) => {
-                    door.give_up(listener).await;
+                    accept_loop.give_up(listener).await;
                     return Err(ServeError::Accept(error));
                 }
                 Either::Second(Either::Second(never)) => match never {},
@@ -48,7 +48,7 @@ impl<H: Handler> Server<H> {
             tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire)); // Go: go c.serve(connCtx)
         }
         // Those who were connected already; Go resets them.
-        while let Some((guard, wire)) = door.admit_late(&mut listener).await {
+        while let Some((guard, wire)) = accept_loop.admit_late(&mut listener).await {
             tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire));
         }
         Ok(())
@@ -73,7 +73,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         }
         served += 1;
         let mut exchange = Exchange::begin(&request);
-        let Some(response) = call(&server, &connection, request, &mut requests).await else { return }; // Go: ServeHTTP
+        let Some(response) = dispatch(&server, &connection, request, &mut requests).await else { return }; // Go: ServeHTTP
         if server.is_last(&connection, served, requests.is_ahead()) {
             exchange.close();
         }

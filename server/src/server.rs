@@ -47,14 +47,14 @@ pub(crate) struct Shared<H> {
     pub(crate) observer: Arc<Observer>,
     /// Told when a descriptor came free, so that a listener that ran out of them tries again.
     pub(crate) fd_released: FdReleased,
-    doors: Mutex<Doors>,
-    /// Rings when an accept loop ended.
+    accept_loops: Mutex<AcceptLoops>,
+    /// Notified when an accept loop ended.
     shut: Notify,
 }
 
 /// The accept loops, open or draining.
 #[derive(Default)]
-struct Doors {
+struct AcceptLoops {
     stopping: bool,
     /// Connections accepted after the stop, which had connected before it.
     late: usize,
@@ -68,7 +68,7 @@ struct Loop {
     open: bool,
 }
 
-impl Doors {
+impl AcceptLoops {
     fn connections(&self) -> Vec<Arc<Connections>> {
         self.loops.iter().map(|one| Arc::clone(&one.connections)).collect()
     }
@@ -111,7 +111,7 @@ const BACKLOG: usize = 4096;
 pub(crate) const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
 /// An accept loop that is open; dropping it closes it.
-pub(crate) struct Door<'a, H> {
+pub(crate) struct AcceptLoopGuard<'a, H> {
     shared: &'a Shared<H>,
     /// How many connections were looked for after the stop.
     late: usize,
@@ -135,7 +135,7 @@ impl<H: Handler> Server<H> {
                 observer: Observer::new(config.hooks.clone()),
                 config,
                 fd_released: FdReleased::new(),
-                doors: Mutex::default(),
+                accept_loops: Mutex::default(),
                 shut: Notify::new(),
             }),
         }
@@ -177,7 +177,7 @@ impl<H: Handler> Server<H> {
     pub async fn shutdown(&self, grace_period: Duration) -> ShutdownReport {
         let (connections, late) = self.shared.stop();
         let before: usize = connections.iter().map(|connections| connections.counts().total()).sum();
-        let all = || before + self.shared.doors().late - late;
+        let all = || before + self.shared.accept_loops().late - late;
         if timeout(grace_period, self.shared.all_gone(&connections)).await.is_ok() {
             return ShutdownReport { drained: all(), aborted: 0 };
         }
@@ -209,7 +209,7 @@ impl<H: Handler> Server<H> {
     /// Nothing is lost.
     pub async fn drained(&self) {
         self.stopping().await;
-        let connections = self.shared.doors().connections();
+        let connections = self.shared.accept_loops().connections();
         self.shared.all_gone(&connections).await;
     }
 
@@ -219,23 +219,23 @@ impl<H: Handler> Server<H> {
     /// Nothing is lost.
     pub async fn stopping(&self) {
         loop {
-            let bell = self.shared.shut.notified();
-            if self.shared.doors().stopping {
+            let notified = self.shared.shut.notified();
+            if self.shared.accept_loops().stopping {
                 return;
             }
-            bell.await;
+            notified.await;
         }
     }
 
     /// How many connections stand where, now.
     pub fn counts(&self) -> Counts {
-        let doors = self.shared.doors();
-        doors.loops.iter().fold(Counts::default(), |sum, one| sum + one.connections.counts())
+        let accept_loops = self.shared.accept_loops();
+        accept_loops.loops.iter().fold(Counts::default(), |sum, one| sum + one.connections.counts())
     }
 
     /// How accepting is going, for each listener.
     pub fn health(&self) -> Vec<Health> {
-        self.shared.doors().loops.iter().map(|one| one.health.clone()).collect()
+        self.shared.accept_loops().loops.iter().map(|one| one.health.clone()).collect()
     }
 
     /// The handler.
@@ -246,7 +246,7 @@ impl<H: Handler> Server<H> {
 
 impl<H: Handler> Shared<H> {
     /// Opens an accept loop: the listener as it is served, and the connections to come.
-    pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, Door<'_, H>), ServeError> {
+    pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, AcceptLoopGuard<'_, H>), ServeError> {
         let local: Option<Addr> = listener.local_addr().ok();
         let observer = Arc::clone(&self.observer);
         let pressure = Pressure::new();
@@ -254,16 +254,16 @@ impl<H: Handler> Shared<H> {
             Retry::new(listener).wake_on(&self.fd_released).on_error(move |error| observer.accept_error(error));
         listener.set_pressure(&pressure);
         let (connections, sweeper) = Connections::new(self.config.timeouts.clone(), local, self.observer.state_hook());
-        let mut doors = self.doors();
-        if doors.stopping {
+        let mut accept_loops = self.accept_loops();
+        if accept_loops.stopping {
             return Err(ServeError::Closed);
         }
         // Loops that ended and whose connections are gone have nothing more to say.
-        doors.loops.retain(|one| one.open || one.connections.counts().total() > 0);
-        doors.loops.push(Loop { connections: Arc::clone(&connections), health: listener.health(), open: true });
-        drop(doors);
+        accept_loops.loops.retain(|one| one.open || one.connections.counts().total() > 0);
+        accept_loops.loops.push(Loop { connections: Arc::clone(&connections), health: listener.health(), open: true });
+        drop(accept_loops);
         tokio::spawn(sweeper);
-        Ok((listener, Door { shared: self, late: 0, connections, pressure }))
+        Ok((listener, AcceptLoopGuard { shared: self, late: 0, connections, pressure }))
     }
 }
 
@@ -276,7 +276,7 @@ impl<H> Shared<H> {
     /// Before an address is listened on: after a shutdown it is not opened even for a moment, and a Unix socket's file
     /// is not replaced. Go: `Server.ListenAndServe`, which asks `shuttingDown` first.
     pub(crate) fn check_open(&self) -> Result<(), ServeError> {
-        if self.doors().stopping { Err(ServeError::Closed) } else { Ok(()) }
+        if self.accept_loops().stopping { Err(ServeError::Closed) } else { Ok(()) }
     }
 
     /// Whether the reply to a connection's `served`-th request is to be its last. While the server shuts down, requests
@@ -291,7 +291,7 @@ impl<H> Shared<H> {
 
     /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest.
     pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Connections>>) -> Vec<Arc<Connection>> {
-        let loops = of.map_or_else(|| self.doors().connections(), |own| vec![Arc::clone(own)]);
+        let loops = of.map_or_else(|| self.accept_loops().connections(), |own| vec![Arc::clone(own)]);
         let mut idle: Vec<_> = loops.iter().flat_map(|connections| connections.idlest(n)).collect();
         idle.sort_by_key(|(since, _)| Reverse(*since));
         idle.truncate(n);
@@ -303,16 +303,16 @@ impl<H> Shared<H> {
         NotifyFdReleased(&self.fd_released)
     }
 
-    fn doors(&self) -> MutexGuard<'_, Doors> {
-        self.doors.lock().unwrap_or_else(PoisonError::into_inner)
+    fn accept_loops(&self) -> MutexGuard<'_, AcceptLoops> {
+        self.accept_loops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Everyone's connections, and how many were late so far.
     pub(crate) fn stop(&self) -> (Vec<Arc<Connections>>, usize) {
         let (connections, late) = {
-            let mut doors = self.doors();
-            doors.stopping = true;
-            (doors.connections(), doors.late)
+            let mut accept_loops = self.accept_loops();
+            accept_loops.stopping = true;
+            (accept_loops.connections(), accept_loops.late)
         };
         connections.iter().for_each(|connections| connections.stop());
         self.shut.notify_waiters();
@@ -322,11 +322,11 @@ impl<H> Shared<H> {
     /// Resolves when every accept loop has ended, and then every one of these connections.
     async fn all_gone(&self, connections: &[Arc<Connections>]) {
         loop {
-            let bell = self.shut.notified();
-            if self.doors().loops.iter().all(|one| !one.open) {
+            let notified = self.shut.notified();
+            if self.accept_loops().loops.iter().all(|one| !one.open) {
                 break;
             }
-            bell.await;
+            notified.await;
         }
         for connections in connections {
             connections.drained().await;
@@ -343,7 +343,7 @@ impl Drop for NotifyFdReleased<'_> {
     }
 }
 
-impl<H> Door<'_, H> {
+impl<H> AcceptLoopGuard<'_, H> {
     /// Nothing can be accepted any more: closes the listener, and answers those who are connected.
     pub(crate) async fn give_up<L: Listener>(&self, listener: Retry<L>) {
         drop(listener);
@@ -362,18 +362,18 @@ impl<H> Door<'_, H> {
             return None;
         }
         let (stream, peer) = at_once(listener.accept()).await?.ok()?;
-        self.shared.doors().late += 1;
+        self.shared.accept_loops().late += 1;
         Some(self.connections.admit(stream, peer))
     }
 }
 
-impl<H> Drop for Door<'_, H> {
+impl<H> Drop for AcceptLoopGuard<'_, H> {
     fn drop(&mut self) {
-        let mut doors = self.shared.doors();
-        if let Some(own) = doors.loops.iter_mut().find(|one| Arc::ptr_eq(&one.connections, &self.connections)) {
+        let mut accept_loops = self.shared.accept_loops();
+        if let Some(own) = accept_loops.loops.iter_mut().find(|one| Arc::ptr_eq(&one.connections, &self.connections)) {
             own.open = false;
         }
-        drop(doors);
+        drop(accept_loops);
         self.shared.shut.notify_waiters();
     }
 }

@@ -348,9 +348,9 @@ mod kept {
     #[tokio::test(start_paused = true)]
     async fn a_body_whose_connection_was_cut_fails() {
         bounded(async {
-            static KEPT: Mutex<Option<Body>> = Mutex::new(None);
+            static HELD: Mutex<Option<Body>> = Mutex::new(None);
             let server = support::server(async |mut request: Request| {
-                *KEPT.lock().unwrap() = Some(request.take_body());
+                *HELD.lock().unwrap() = Some(request.take_body());
                 std::future::pending::<()>().await;
             });
             let (dial, _) = in_memory(&server);
@@ -359,7 +359,7 @@ mod kept {
             sleep(SECOND).await;
             server.close().await;
             assert!(client.ends().await, "the socket is closed");
-            let mut body = KEPT.lock().unwrap().take().unwrap();
+            let mut body = HELD.lock().unwrap().take().unwrap();
             assert!(matches!(body.chunk().await, Err(BodyError::AfterReply)));
         })
         .await;

@@ -117,8 +117,8 @@ async fn a_form_arrives_in_pieces_as_in_one() {
 #[tokio::test(start_paused = true)]
 async fn a_form_of_more_than_10_mib_is_413() {
     bounded(async {
-        const MOST: usize = 10 << 20;
-        for (len, status) in [(MOST, 200), (MOST + 1, 413)] {
+        const MAX_FORM_BYTES: usize = 10 << 20;
+        for (len, status) in [(MAX_FORM_BYTES, 200), (MAX_FORM_BYTES + 1, 413)] {
             let mut client = connect();
             let fields = format!("Host: a\r\nContent-Type: {URLENCODED}\r\nContent-Length: {len}\r\n");
             client.send(format!("POST / HTTP/1.1\r\n{fields}\r\n")).await;

@@ -16,13 +16,13 @@ use socket2::{Domain, Socket, Type};
 use support::{eventually, on_loopback};
 use tokio::{io::AsyncWriteExt, time::sleep};
 
-const LARGE: usize = 20 << 20;
+const REPLY_BYTES: usize = 20 << 20;
 
 fn mux() -> ServeMux {
     let mux = ServeMux::new();
     mux.handle("/large", async |mut request: Request| {
         let _ = request.to_bytes(u64::MAX).await;
-        Response::new(vec![b'x'; LARGE]).with_content_type("application/octet-stream")
+        Response::new(vec![b'x'; REPLY_BYTES]).with_content_type("application/octet-stream")
     });
     mux.handle("/fails", async |_: Request| {
         let body = Body::writer(|mut w| async move {
@@ -133,7 +133,7 @@ async fn what_a_client_sends_behind_its_last_request_does_not_reset_the_reply() 
         for behind in ["\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "x"] {
             let head = format!("POST /large {version}\r\nContent-Length: 20000\r\n\r\n");
             let (reply, end) = ask(&addr, &[head.as_bytes(), &[b'x'; 20_000], behind.as_bytes()]).await;
-            assert!(reply.len() > LARGE, "{} bytes, {version:?}, {behind:?}", reply.len());
+            assert!(reply.len() > REPLY_BYTES, "{} bytes, {version:?}, {behind:?}", reply.len());
             assert_eq!(end, End::InOrder, "{version:?}, {behind:?}");
         }
     }
@@ -150,7 +150,7 @@ async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the
         server.shutdown(Duration::from_secs(20)).await
     };
     let ((reply, end), report) = tokio::join!(asked, stopped);
-    assert!(reply.len() > LARGE, "{} bytes", reply.len());
+    assert!(reply.len() > REPLY_BYTES, "{} bytes", reply.len());
     assert_eq!((end, report.aborted), (End::InOrder, 0));
 }
 

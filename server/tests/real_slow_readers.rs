@@ -21,7 +21,7 @@ use support::on_loopback;
 use tokio::time::sleep;
 
 const KIB: usize = 1024;
-const LARGE: usize = 20 << 20;
+const REPLY_BYTES: usize = 20 << 20;
 
 /// The defaults, so many times as fast.
 fn timeouts(times: u32) -> Timeouts {
@@ -37,7 +37,7 @@ fn timeouts(times: u32) -> Timeouts {
 
 fn serving(times: u32) -> (Server<impl quintet_server::Handler>, String) {
     let config = Config { timeouts: timeouts(times), ..Config::default() };
-    let large = async |_: Request| Response::new(vec![b'x'; LARGE]).with_content_type("text/plain");
+    let large = async |_: Request| Response::new(vec![b'x'; REPLY_BYTES]).with_content_type("text/plain");
     let server = Server::with_config(large, config);
     let (addr, _) = on_loopback(&server);
     (server, addr)

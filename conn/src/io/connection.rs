@@ -36,7 +36,7 @@ pub struct Connection {
     peer: Addr,
     pub(super) connections: Arc<Connections>,
     /// In four bytes, as all that is not asked for with every wait: an idle connection holds little else than this.
-    seat: u32,
+    slot: u32,
     /// In [`QUARTERS`], rounded up.
     accepted: u32,
     /// The connection's clock: milliseconds that were charged to it, times two, and [`FRESH`]. In one word, so that a
@@ -53,7 +53,7 @@ pub struct Connection {
     /// When the present wait ends; the sweeper wakes the task of a connection that is late.
     deadline: AtomicU64,
     task: Mutex<Option<Waker>>,
-    gone_bell: Notify,
+    gone_notify: Notify,
     /// A handler's own deadlines, in milliseconds of the clock; [`UNMOVED`] if it set none.
     read_by: AtomicU64,
     write_by: AtomicU64,
@@ -70,12 +70,12 @@ fn quarters(millis: u64) -> u32 {
 }
 
 impl Connection {
-    pub(super) fn new(peer: Addr, connections: Arc<Connections>, seat: usize) -> Self {
+    pub(super) fn new(peer: Addr, connections: Arc<Connections>, slot: usize) -> Self {
         Connection {
             peer,
             accepted: quarters(connections.now().saturating_add((1 << QUARTERS) - 1)),
             connections,
-            seat: u32::try_from(seat).expect("fewer than 2^32 connections at once"),
+            slot: u32::try_from(slot).expect("fewer than 2^32 connections at once"),
             clock: AtomicU64::new(0),
             holders: AtomicU8::new(0),
             state: AtomicU8::new(State::New as u8),
@@ -84,7 +84,7 @@ impl Connection {
             deadline: AtomicU64::new(NEVER),
             task: Mutex::new(None),
             gone: AtomicBool::new(false),
-            gone_bell: Notify::new(),
+            gone_notify: Notify::new(),
             read_by: AtomicU64::new(UNMOVED),
             write_by: AtomicU64::new(UNMOVED),
         }
@@ -97,8 +97,8 @@ impl Connection {
 
     /// Its number among the connections of its loop: small, and used again once it is closed.
     #[inline]
-    pub fn seat(&self) -> usize {
-        self.seat as usize
+    pub fn slot(&self) -> usize {
+        self.slot as usize
     }
 
     /// The connections this one is among.
@@ -133,16 +133,16 @@ impl Connection {
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.
     pub async fn disconnected(&self) {
-        let bell = self.gone_bell.notified();
+        let notified = self.gone_notify.notified();
         if !self.is_disconnected() {
-            bell.await;
+            notified.await;
         }
     }
 
     /// The client has gone away; whoever waits in [`disconnected`](Self::disconnected) is told.
     pub fn cancel(&self) {
         if !self.gone.swap(true, Relaxed) {
-            self.gone_bell.notify_waiters();
+            self.gone_notify.notify_waiters();
         }
     }
 
@@ -259,7 +259,7 @@ impl Connection {
     }
 
     /// The task to wake when the deadline passed, when stopping or when aborted: the one that owns the connection.
-    pub fn attend(&self, task: &Waker) {
+    pub fn register_waker(&self, task: &Waker) {
         let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
             *slot = Some(task.clone());

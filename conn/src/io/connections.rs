@@ -94,24 +94,24 @@ pub struct Connections {
     limits: PhaseLimits,
     local: Option<Addr>,
     hook: Option<StateHook>,
-    seats: Mutex<Seats>,
+    slots: Mutex<Slots>,
     stopping: AtomicBool,
     aborted: AtomicBool,
-    stop_bell: Notify,
-    /// Rings at every departure while somebody waits for the last one.
-    left_bell: Notify,
+    stop_notify: Notify,
+    /// Notified at every departure while somebody waits for the last one.
+    departure_notify: Notify,
     /// Wakes the sweeper when there is something to sweep again, or never will be.
-    broom: Arc<Notify>,
+    sweeper_notify: Arc<Notify>,
 }
 
-/// The connections by seat; a seat is used again.
+/// The connections by slot; a slot is used again.
 #[derive(Default)]
-struct Seats {
+struct Slots {
     connections: Vec<Option<Arc<Connection>>>,
     free: Vec<usize>,
     taken: usize,
     /// When the sweeper looked last, in milliseconds since the beginning.
-    looked: u64,
+    swept: u64,
 }
 
 /// How many connections stand in each state.
@@ -161,32 +161,32 @@ impl Connections {
             timeouts,
             local,
             hook,
-            seats: Mutex::default(),
+            slots: Mutex::default(),
             stopping: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
-            stop_bell: Notify::new(),
-            left_bell: Notify::new(),
-            broom: Arc::default(),
+            stop_notify: Notify::new(),
+            departure_notify: Notify::new(),
+            sweeper_notify: Arc::default(),
         });
-        let sweeper = Sweeper(Box::pin(sweep(Arc::downgrade(&connections), Arc::clone(&connections.broom))));
+        let sweeper = Sweeper(Box::pin(sweep(Arc::downgrade(&connections), Arc::clone(&connections.sweeper_notify))));
         (connections, sweeper)
     }
 
     /// Takes in a connection just accepted: it stands at [`State::New`] and its first head is awaited from now on.
     pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> (ConnGuard, Wire<S>) {
         let connection = {
-            let mut seats = self.seats();
+            let mut slots = self.slots();
             self.read_clocks();
-            let seat = seats.free.pop().unwrap_or(seats.connections.len());
-            let connection = Arc::new(Connection::new(peer, Arc::clone(self), seat));
-            if seat == seats.connections.len() {
-                seats.connections.push(Some(Arc::clone(&connection)));
+            let slot = slots.free.pop().unwrap_or(slots.connections.len());
+            let connection = Arc::new(Connection::new(peer, Arc::clone(self), slot));
+            if slot == slots.connections.len() {
+                slots.connections.push(Some(Arc::clone(&connection)));
             } else {
-                seats.connections[seat] = Some(Arc::clone(&connection));
+                slots.connections[slot] = Some(Arc::clone(&connection));
             }
-            seats.taken += 1;
-            if seats.taken == 1 {
-                self.broom.notify_one();
+            slots.taken += 1;
+            if slots.taken == 1 {
+                self.sweeper_notify.notify_one();
             }
             ConnGuard::new(connection)
         };
@@ -198,7 +198,7 @@ impl Connections {
     /// Tells every connection that this is the end: idle ones close, the others finish what they are doing.
     pub fn stop(&self) {
         self.stopping.store(true, SeqCst);
-        self.stop_bell.notify_waiters();
+        self.stop_notify.notify_waiters();
         self.wake_all();
     }
 
@@ -225,9 +225,9 @@ impl Connections {
     /// # Cancel safety
     /// Nothing is lost.
     pub async fn stopping(&self) {
-        let bell = self.stop_bell.notified();
+        let notified = self.stop_notify.notified();
         if !self.stopping.load(SeqCst) {
-            bell.await;
+            notified.await;
         }
     }
 
@@ -237,18 +237,18 @@ impl Connections {
     /// Nothing is lost.
     pub async fn drained(&self) {
         loop {
-            let bell = self.left_bell.notified();
-            if self.seats().taken == 0 {
+            let notified = self.departure_notify.notified();
+            if self.slots().taken == 0 {
                 return;
             }
-            bell.await;
+            notified.await;
         }
     }
 
     /// How many connections stand where, now.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        for connection in self.seats().connections.iter().flatten() {
+        for connection in self.slots().connections.iter().flatten() {
             match connection.state() {
                 State::New => counts.new += 1,
                 State::Active => counts.active += 1,
@@ -262,7 +262,7 @@ impl Connections {
 
     /// How many connections [linger](Connection::is_lingering), of all that are counted.
     pub fn lingering(&self) -> usize {
-        self.seats().connections.iter().flatten().filter(|connection| connection.is_lingering()).count()
+        self.slots().connections.iter().flatten().filter(|connection| connection.is_lingering()).count()
     }
 
     /// At most `n` connections in [`State::Idle`] that are not [retiring](Connection::retire), the longest idle first,
@@ -271,10 +271,10 @@ impl Connections {
         if n == 0 {
             return Vec::new();
         }
-        let seats = self.seats();
+        let slots = self.slots();
         // The n that are longest idle so far, the shortest of them on top: nothing is collected that is not returned.
         let mut longest = BinaryHeap::new();
-        for connection in seats.connections.iter().flatten() {
+        for connection in slots.connections.iter().flatten() {
             if connection.state() != State::Idle || connection.is_retiring() {
                 continue;
             }
@@ -285,11 +285,11 @@ impl Connections {
                 }
                 longest.pop();
             }
-            longest.push((since, connection.seat()));
+            longest.push((since, connection.slot()));
         }
         let now = self.now();
-        let idle = longest.into_sorted_vec().into_iter().filter_map(|(since, seat)| {
-            let connection = seats.connections.get(seat)?.as_ref()?;
+        let idle = longest.into_sorted_vec().into_iter().filter_map(|(since, slot)| {
+            let connection = slots.connections.get(slot)?.as_ref()?;
             Some((Duration::from_millis(now.saturating_sub(since)), Arc::clone(connection)))
         });
         idle.collect()
@@ -377,41 +377,41 @@ impl Connections {
     }
 
     /// Moves the clocks and wakes the late; whether there is nobody.
-    fn look(&self) -> bool {
-        let mut seats = self.seats();
+    fn sweep_once(&self) -> bool {
+        let mut slots = self.slots();
         let elapsed = self.read_clocks();
         self.asked.store(0, Relaxed);
-        let gap = elapsed.saturating_sub(std::mem::replace(&mut seats.looked, elapsed));
-        seats
+        let gap = elapsed.saturating_sub(std::mem::replace(&mut slots.swept, elapsed));
+        slots
             .connections
             .iter()
             .flatten()
             .filter(|connection| connection.advance(gap))
             .for_each(|connection| connection.wake());
-        seats.taken == 0
+        slots.taken == 0
     }
 
     fn wake_all(&self) {
-        for connection in self.seats().connections.iter().flatten() {
+        for connection in self.slots().connections.iter().flatten() {
             connection.wake();
         }
     }
 
-    fn leave(&self, seat: usize) {
-        let mut seats = self.seats();
-        seats.connections[seat] = None;
-        seats.taken -= 1;
-        if seats.taken == 0 {
-            (seats.connections, seats.free) = (Vec::new(), Vec::new());
+    fn leave(&self, slot: usize) {
+        let mut slots = self.slots();
+        slots.connections[slot] = None;
+        slots.taken -= 1;
+        if slots.taken == 0 {
+            (slots.connections, slots.free) = (Vec::new(), Vec::new());
         } else {
-            seats.free.push(seat);
+            slots.free.push(slot);
         }
-        drop(seats);
-        self.left_bell.notify_waiters();
+        drop(slots);
+        self.departure_notify.notify_waiters();
     }
 
-    fn seats(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -423,7 +423,7 @@ impl fmt::Debug for Connections {
 
 impl Drop for Connections {
     fn drop(&mut self) {
-        self.broom.notify_one();
+        self.sweeper_notify.notify_one();
     }
 }
 
@@ -456,7 +456,7 @@ impl Drop for ConnGuard {
         self.0.set_state(State::Closed);
         self.0.cancel();
         self.0.dismiss();
-        self.0.connections.leave(self.0.seat());
+        self.0.connections.leave(self.0.slot());
     }
 }
 
@@ -481,13 +481,13 @@ impl fmt::Debug for Sweeper {
     }
 }
 
-async fn sweep(connections: Weak<Connections>, broom: Arc<Notify>) {
+async fn sweep(connections: Weak<Connections>, sweeper_notify: Arc<Notify>) {
     loop {
         let Some(alive) = connections.upgrade() else { return };
-        let empty = alive.look();
+        let empty = alive.sweep_once();
         drop(alive);
         if empty {
-            broom.notified().await;
+            sweeper_notify.notified().await;
         } else {
             tokio::time::sleep(TICK).await;
         }

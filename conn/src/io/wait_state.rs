@@ -53,15 +53,15 @@ impl WaitState {
         self.connection.as_deref()
     }
 
-    /// See [`Wire::attend`](super::Wire::attend).
+    /// See [`Wire::register_waker`](super::Wire::register_waker).
     #[inline]
-    pub(super) fn attend(&mut self, cx: &Context<'_>) {
+    pub(super) fn register_waker(&mut self, cx: &Context<'_>) {
         // While the entry keeps a clone of a waker, no other has its address.
         let task = cx.waker().data().addr();
         if self.task != task {
             self.task = task;
             if let Some(connection) = &self.connection {
-                connection.attend(cx.waker());
+                connection.register_waker(cx.waker());
             }
         }
     }
@@ -79,9 +79,9 @@ impl WaitState {
         }
     }
 
-    /// See [`Wire::rest`](super::Wire::rest).
+    /// See [`Wire::clear_phase`](super::Wire::clear_phase).
     #[inline]
-    pub(super) fn rest(&mut self) {
+    pub(super) fn clear_phase(&mut self) {
         self.phase = None;
         self.read_by = NEVER;
     }
@@ -175,8 +175,9 @@ impl WaitState {
         self.wait()
     }
 
-    /// See [`Wire::doubt`](super::Wire::doubt), of a client that has said its last.
-    pub(super) fn doubt(&mut self) -> Result<(), WireError> {
+    /// See [`Wire::start_half_closed_timeout`](super::Wire::start_half_closed_timeout), of a client that has said its
+    /// last.
+    pub(super) fn start_half_closed_timeout(&mut self) -> Result<(), WireError> {
         let Some(connection) = &self.connection else { return Ok(()) };
         if self.phase != Some(Phase::Reply) {
             self.phase = Some(Phase::Reply);
@@ -187,11 +188,11 @@ impl WaitState {
         self.wait()
     }
 
-    /// See [`Wire::trust`](super::Wire::trust).
+    /// See [`Wire::clear_half_closed_timeout`](super::Wire::clear_half_closed_timeout).
     #[inline]
-    pub(super) fn trust(&mut self) {
+    pub(super) fn clear_half_closed_timeout(&mut self) {
         if self.phase == Some(Phase::Reply) {
-            self.rest();
+            self.clear_phase();
         }
     }
 

@@ -111,8 +111,8 @@ impl<S> Wire<S> {
     /// prolonged by each of its bytes.
     ///
     /// The time begins to run when the client is first waited for, which is after everything was sent to it. To begin
-    /// another of the same kind (the next head, the next line), [`rest`](Self::rest) first: otherwise a client that has
-    /// always begun the next when one is understood is late for all of them together.
+    /// another of the same kind (the next head, the next line), [`clear_phase`](Self::clear_phase) first: otherwise a
+    /// client that has always begun the next when one is understood is late for all of them together.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
         self.wait_state.enter(phase);
@@ -121,12 +121,12 @@ impl<S> Wire<S> {
     /// The client is not waited for (a handler is at work, what it sent was understood): no phase is under way, and no
     /// read is late.
     #[inline]
-    pub fn rest(&mut self) {
-        self.wait_state.rest();
+    pub fn clear_phase(&mut self) {
+        self.wait_state.clear_phase();
     }
 
-    /// As [`rest`](Self::rest) for the moment: a body goes on afterwards with what it has used up of its time. (The
-    /// time of the other phases runs on.)
+    /// As [`clear_phase`](Self::clear_phase) for the moment: a body goes on afterwards with what it has used up of its
+    /// time. (The time of the other phases runs on.)
     pub fn pause(&mut self) {
         self.wait_state.pause();
     }
@@ -148,9 +148,9 @@ impl<S> Wire<S> {
         (self.io, self.input, self.output)
     }
 
-    fn relax(&mut self) {
-        self.input.relax();
-        self.output.relax();
+    fn release_memory(&mut self) {
+        self.input.release_memory();
+        self.output.release_memory();
     }
 }
 
@@ -158,8 +158,8 @@ impl<S: Stream> Wire<S> {
     /// Names the task that owns this connection: it is woken when the wire is late. The last call counts; those of the
     /// same task cost a comparison.
     #[inline]
-    pub fn attend(&mut self, cx: &Context<'_>) {
-        self.wait_state.attend(cx);
+    pub fn register_waker(&mut self, cx: &Context<'_>) {
+        self.wait_state.register_waker(cx);
     }
 
     /// Makes the end of this connection a reset (RST) instead of an orderly close (FIN): the client cannot take what it
@@ -170,7 +170,7 @@ impl<S: Stream> Wire<S> {
 
     /// Pending, with the memory given back that the wait does not need; or the one that is over fails.
     fn wait_for_bytes<T>(&mut self) -> Poll<Result<T, WireError>> {
-        self.relax();
+        self.release_memory();
         match self.wait_state.wait_for_bytes(self.input.is_empty()) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
@@ -179,7 +179,7 @@ impl<S: Stream> Wire<S> {
 
     /// As [`wait_for_bytes`](Self::wait_for_bytes), for room to send into.
     fn wait_for_room<T>(&mut self) -> Poll<Result<T, WireError>> {
-        self.relax();
+        self.release_memory();
         match self.wait_state.wait_for_room() {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
@@ -205,7 +205,7 @@ impl<S: Stream> Wire<S> {
             WireError::Io(_) => self.shatter(),
             WireError::TimedOut(_) => {} // it can still be told so
         }
-        self.relax();
+        self.release_memory();
         error
     }
 
@@ -220,8 +220,8 @@ impl<S: Stream> Wire<S> {
     /// # Errors
     /// See [`poll_flush`](Self::poll_flush) and [`poll_fill`](Self::poll_fill).
     #[inline]
-    pub fn poll_turn(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
-        self.attend(cx);
+    pub fn poll_flush_and_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+        self.register_waker(cx);
         if !self.is_sent() {
             // The client is not waited for while it is busy reading.
             self.wait_state.wait_no_longer_for_bytes();
@@ -230,8 +230,8 @@ impl<S: Stream> Wire<S> {
         self.poll_fill(cx, limit)
     }
 
-    /// Reads once, unless `limit` bytes are waiting already. A task that was not [named](Self::attend) is not woken
-    /// when it is late.
+    /// Reads once, unless `limit` bytes are waiting already. A task that was not [named](Self::register_waker) is not
+    /// woken when it is late.
     ///
     /// # Errors
     /// [`WireError::TimedOut`] if the time of the phase is over, [`WireError::Io`] if the stream fails.
@@ -262,7 +262,7 @@ impl<S: Stream> Wire<S> {
         }
         if n == 0 {
             self.ended = true;
-            self.relax();
+            self.release_memory();
             return Poll::Ready(Ok(Filled::End));
         }
         self.input.commit(n);
@@ -271,7 +271,7 @@ impl<S: Stream> Wire<S> {
     }
 
     /// Sends what is to be sent, gathering small pieces and large ones in as few system calls as it takes. A task that
-    /// was not [named](Self::attend) is not woken when it is late.
+    /// was not [named](Self::register_waker) is not woken when it is late.
     ///
     /// # Errors
     /// [`WireError::TimedOut`] if the client does not take it, [`WireError::Io`] if the stream fails.
@@ -302,7 +302,7 @@ impl<S: Stream> Wire<S> {
         match pin!(self.io.read_buf(&mut limited)).poll(cx) {
             Poll::Ready(Ok(0)) => {
                 self.ended = true;
-                self.relax();
+                self.release_memory();
                 Poll::Ready(Ok(Filled::End))
             }
             Poll::Ready(Ok(n)) => {
@@ -352,18 +352,18 @@ impl<S: Stream> Wire<S> {
     /// nothing more (FIN) may still wait for its reply.
     ///
     /// # Errors
-    /// As [`poll_turn`](Self::poll_turn); nothing is late while a handler is at work, but the client may be gone. What
-    /// it had sent ahead is then thrown away: it cannot be answered any more.
+    /// As [`poll_flush_and_fill`](Self::poll_flush_and_fill); nothing is late while a handler is at work, but the
+    /// client may be gone. What it had sent ahead is then thrown away: it cannot be answered any more.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
-        let watched = self.poll_look(cx, limit);
+        let watched = self.poll_watch_inner(cx, limit);
         if watched.is_ready() && self.broken {
             self.input = Buffer::new();
         }
         watched
     }
 
-    fn poll_look(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
-        self.attend(cx);
+    fn poll_watch_inner(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+        self.register_waker(cx);
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
@@ -381,7 +381,7 @@ impl<S: Stream> Wire<S> {
             }
         }
         self.pause();
-        self.relax();
+        self.release_memory();
         match self.wait_state.wait() {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
@@ -391,27 +391,27 @@ impl<S: Stream> Wire<S> {
     /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or
     /// be gone altogether, which only sending would tell. It is believed for
     /// [`Timeouts::stall`](crate::Timeouts::stall), or as long as the handler [said](Connection::set_write_deadline),
-    /// until [`trust`](Self::trust).
+    /// until [`clear_half_closed_timeout`](Self::clear_half_closed_timeout).
     ///
     /// # Errors
     /// [`WireError::TimedOut`] after that time, [`WireError::Aborted`].
-    pub fn doubt(&mut self) -> Result<(), WireError> {
+    pub fn start_half_closed_timeout(&mut self) -> Result<(), WireError> {
         if !self.ended {
             return Ok(());
         }
-        match self.wait_state.doubt() {
+        match self.wait_state.start_half_closed_timeout() {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fail(error)),
         }
     }
 
-    /// Ends a [`doubt`](Self::doubt): there is something to send.
+    /// Ends the [half-closed timeout](Self::start_half_closed_timeout): there is something to send.
     #[inline]
-    pub fn trust(&mut self) {
-        self.wait_state.trust();
+    pub fn clear_half_closed_timeout(&mut self) {
+        self.wait_state.clear_half_closed_timeout();
     }
 
-    /// Whether this wire is past its deadline or aborted: for the owner, while the wire is lent to somebody else.
+    /// Whether this wire is past its deadline or aborted: for the owner, while the wire is shared with a body.
     ///
     /// # Errors
     /// [`WireError::TimedOut`] or [`WireError::Aborted`].
@@ -432,7 +432,7 @@ impl<S: Stream> Wire<S> {
     /// Nothing is lost: what was not sent stays in [`output`](Self::output).
     pub async fn flush(&mut self) -> Result<(), WireError> {
         poll_fn(|cx| {
-            self.attend(cx);
+            self.register_waker(cx);
             self.poll_flush(cx)
         })
         .await
@@ -441,12 +441,12 @@ impl<S: Stream> Wire<S> {
     /// Sends everything, then reads once.
     ///
     /// # Errors
-    /// See [`poll_turn`](Self::poll_turn).
+    /// See [`poll_flush_and_fill`](Self::poll_flush_and_fill).
     ///
     /// # Cancel safety
     /// Nothing is lost: what was read is in [`input`](Self::input).
-    pub async fn turn(&mut self, limit: usize) -> Result<Filled, WireError> {
-        poll_fn(|cx| self.poll_turn(cx, limit)).await
+    pub async fn flush_and_fill(&mut self, limit: usize) -> Result<Filled, WireError> {
+        poll_fn(|cx| self.poll_flush_and_fill(cx, limit)).await
     }
 
     /// Sends everything and says that nothing more comes (FIN); the client may still send.
@@ -464,7 +464,7 @@ impl<S: Stream> Wire<S> {
                 // If it fails, nothing is lost by it (everything was sent), and it can be tried again.
                 Poll::Ready(done) => {
                     self.wait_state.taken(0);
-                    self.relax();
+                    self.release_memory();
                     Poll::Ready(done.map_err(WireError::from))
                 }
                 Poll::Pending => self.wait_for_room(),
@@ -489,7 +489,7 @@ impl<S: Stream> Wire<S> {
         if let Some(connection) = self.connection() {
             connection.set_lingering();
         }
-        self.rest();
+        self.clear_phase();
         self.enter(Phase::Linger);
         loop {
             limit = limit.saturating_sub(self.input.len() as u64);
@@ -497,7 +497,7 @@ impl<S: Stream> Wire<S> {
             if limit == 0 {
                 return Ok(());
             }
-            match self.turn(usize::MAX).await {
+            match self.flush_and_fill(usize::MAX).await {
                 Ok(Filled::Bytes(_)) => {}
                 Ok(Filled::End | Filled::Full) | Err(_) => return Ok(()),
             }

@@ -138,7 +138,7 @@ impl Model {
             2 => self.script.peer().room = Some(n),
             3 => self.script.peer().room = None,
             4 => self.script.peer().flushes ^= true,
-            5 | 6 => self.turn(n),
+            5 | 6 => self.flush_and_fill(n),
             7 => self.fill_into(n),
             8 => self.watch(n),
             9 => self.flush(),
@@ -154,7 +154,7 @@ impl Model {
             13 => match Phase::ALL.get(usize::from(arg % 8)) {
                 Some(phase) => self.enter(*phase),
                 None => {
-                    self.wire.rest();
+                    self.wire.clear_phase();
                     (self.phase, self.begun) = (None, None);
                 }
             },
@@ -200,9 +200,9 @@ impl Model {
         }
     }
 
-    fn turn(&mut self, limit: usize) {
+    fn flush_and_fill(&mut self, limit: usize) {
         let before = self.wire.input.len();
-        let polled = poll(self.wire.turn(limit));
+        let polled = poll(self.wire.flush_and_fill(limit));
         self.sent_or_blocked(&polled);
         if let Poll::Ready(Ok(filled)) = &polled {
             match filled {
@@ -359,9 +359,9 @@ impl Model {
     fn finish(mut self) {
         self.script.peer().room = None;
         self.script.peer().flushes = true;
-        self.wire.rest();
+        self.wire.clear_phase();
         loop {
-            match poll(self.wire.turn(usize::MAX)) {
+            match poll(self.wire.flush_and_fill(usize::MAX)) {
                 Poll::Ready(Ok(_)) => self.consume(self.wire.input.len()),
                 Poll::Pending => break,
                 Poll::Ready(Err(error)) => panic!("{error:?}"),
@@ -370,7 +370,7 @@ impl Model {
         self.consume(self.wire.input.len());
         assert_eq!(self.consumed, self.sent);
         assert!(self.script.peer().written == bytes(0, self.appended));
-        assert!(poll(self.wire.turn(usize::MAX)).is_pending());
+        assert!(poll(self.wire.flush_and_fill(usize::MAX)).is_pending());
         assert_eq!((self.wire.input.capacity(), self.wire.output.capacity()), (0, 0));
     }
 }

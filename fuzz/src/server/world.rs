@@ -43,8 +43,8 @@ struct Ledger {
     calls: Mutex<Vec<Call>>,
     /// Handlers and bodies at work.
     working: AtomicUsize,
-    /// Where each seat stands.
-    seats: Mutex<HashMap<usize, State>>,
+    /// The state of each slot.
+    slots: Mutex<HashMap<usize, State>>,
     kept: Mutex<Vec<Body>>,
 }
 
@@ -103,20 +103,20 @@ impl World {
         count_panics();
         let ledger = Arc::<Ledger>::default();
         let mut config = Config { pass_options_star: true, timeouts, ..Config::default() };
-        let seats = Arc::clone(&ledger);
+        let slots = Arc::clone(&ledger);
         config.hooks.state = Some(Arc::new(move |connection, from, to| {
-            let mut seats = lock(&seats.seats);
+            let mut slots = lock(&slots.slots);
             if (from, to) == (State::New, State::New) {
-                let before = seats.insert(connection.seat(), to);
+                let before = slots.insert(connection.slot(), to);
                 // Whoever took a connection over leaves without a word.
-                assert!(matches!(before, None | Some(State::Hijacked)), "a seat is taken twice");
+                assert!(matches!(before, None | Some(State::Hijacked)), "a slot is taken twice");
                 return;
             }
-            assert_eq!(seats.get(&connection.seat()), Some(&from), "a connection was elsewhere");
+            assert_eq!(slots.get(&connection.slot()), Some(&from), "a connection was elsewhere");
             from.go(to).expect("a legal move");
             match to {
-                State::Closed => seats.remove(&connection.seat()),
-                _ => seats.insert(connection.seat(), to),
+                State::Closed => slots.remove(&connection.slot()),
+                _ => slots.insert(connection.slot(), to),
             };
         }));
         // A panic here is one that was asked for; any other is a finding.
@@ -157,8 +157,8 @@ impl World {
         if timeout(Duration::from_secs(300), rest).await.is_err() {
             panic!("{:?}, {} at work", self.server.counts(), self.ledger.working.load(SeqCst));
         }
-        for (seat, state) in lock(&self.ledger.seats).iter() {
-            assert_eq!(*state, State::Hijacked, "seat {seat} never closed");
+        for (slot, state) in lock(&self.ledger.slots).iter() {
+            assert_eq!(*state, State::Hijacked, "slot {slot} never closed");
         }
         let kept = std::mem::take(&mut *lock(&self.ledger.kept));
         for mut body in kept {

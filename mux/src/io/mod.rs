@@ -1,15 +1,15 @@
 //! From a request to a response: handlers, and the mux that is one.
 
-mod entries;
+mod append_only_vec;
 mod handler;
 mod into_response;
-mod kit;
+mod middleware;
 mod response;
 mod serve_mux;
 
 pub use handler::{BoxHandler, Handler};
 pub use into_response::{Html, IntoHeaders, IntoResponse};
-pub use kit::{
+pub use middleware::{
     CrossOriginProtection, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
     strip_prefix, timeout,
 };

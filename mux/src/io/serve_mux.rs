@@ -11,12 +11,12 @@ use std::{
 
 use arc_swap::ArcSwap;
 use http::StatusCode;
-use quintet_request::{Request, Route};
+use quintet_request::{MatchedPattern, Request};
 
 use super::{
-    entries::Entries,
+    append_only_vec::AppendOnlyVec,
     handler::{Answer, BoxHandler, Handler},
-    kit::redirect_reply,
+    middleware::redirect_reply,
     response::Response,
 };
 use crate::{Found, InsertError, Mux, Pattern, location::sendable};
@@ -49,14 +49,14 @@ struct Shared {
     stale: AtomicBool,
     /// Whether any pattern names a host; otherwise the request's is not looked at.
     hosts: AtomicBool,
-    entries: Entries<Entry>,
+    entries: AppendOnlyVec<Entry>,
     not_found: OnceLock<BoxHandler>,
     method_not_allowed: OnceLock<BoxHandler>,
 }
 
 struct Entry {
     handler: BoxHandler,
-    route: Arc<Route>,
+    route: Arc<MatchedPattern>,
 }
 
 /// The `Allow` field of a 405, for a handler of one's own: [`Request::extension`] of the request it is given.
@@ -71,7 +71,7 @@ impl ServeMux {
             latest: Mutex::default(),
             stale: AtomicBool::new(false),
             hosts: AtomicBool::new(false),
-            entries: Entries::new(),
+            entries: AppendOnlyVec::new(),
             not_found: OnceLock::new(),
             method_not_allowed: OnceLock::new(),
         }))
@@ -105,7 +105,7 @@ impl ServeMux {
     #[track_caller]
     pub fn try_handle(&self, pattern: &str, handler: impl Handler) -> Result<(), InsertError> {
         let pattern = Pattern::parse(pattern)?;
-        let route = Arc::new(Route {
+        let route = Arc::new(MatchedPattern {
             pattern: pattern.to_string().into(),
             names: pattern.names().iter().map(|name| (**name).into()).collect(),
         });

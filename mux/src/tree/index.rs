@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::{
-    glance::{Glance, KNOWN},
     hash::Map,
     leaf::Leaf,
     shape::{Shape, spell},
+    shape_filter::{KNOWN, ShapeFilter},
 };
 use crate::{
     clean::Scan,
@@ -123,7 +123,7 @@ struct Depth {
     has_literals: bool,
     /// Literal before wild, from the left.
     shapes: Vec<Shape>,
-    glance: Glance,
+    filter: ShapeFilter,
 }
 
 impl Table {
@@ -146,7 +146,7 @@ impl Table {
         if let [] | [_] = &depth.shapes[..] {
             return depth.shapes.iter().try_for_each(look);
         }
-        let mut likely = depth.glance.likely(prefix, scan);
+        let mut likely = depth.filter.likely(prefix, scan);
         while likely != 0 {
             look(&depth.shapes[likely.trailing_zeros() as usize])?;
             likely &= likely - 1;
@@ -157,13 +157,13 @@ impl Table {
     /// The leaf of this pattern, which has wildcards; `leaf` if there was none.
     fn add_wild(&mut self, template: &Template, leaf: u32) -> u32 {
         let wild = Shape::of(template);
-        let Depth { shapes, glance, .. } = self.depth(wild.len());
+        let Depth { shapes, filter, .. } = self.depth(wild.len());
         let place = shapes.binary_search_by(|shape| shape.wild().cmp(&wild)).unwrap_or_else(|place| {
-            glance.insert(place, &wild);
+            filter.insert(place, &wild);
             shapes.insert(place, Shape::new(wild));
             place
         });
-        glance.note(place, template);
+        filter.note(place, template);
         shapes[place].add(template, leaf)
     }
 
@@ -188,7 +188,7 @@ impl Table {
 
 impl Depth {
     fn new(segments: usize) -> Self {
-        Self { has_literals: false, shapes: Vec::new(), glance: Glance::new(segments) }
+        Self { has_literals: false, shapes: Vec::new(), filter: ShapeFilter::new(segments) }
     }
 
     fn is_empty(&self) -> bool {

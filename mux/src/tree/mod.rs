@@ -12,12 +12,12 @@
 //! tree are wild in the same places, no node has both a literal and a wildcard to choose from: matchit's greedy walk
 //! never turns back, and so never needs the memory in which it would remember where.
 
-mod glance;
 mod hash;
 mod index;
 mod leaf;
 mod registry;
 mod shape;
+mod shape_filter;
 
 pub(crate) use self::{
     hash::Map,

@@ -15,8 +15,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use quintet_conn::WireError;
 
 use super::{
-    lent::LentBody,
-    loan::Borrowed,
+    incoming_body::RevocableBody,
+    revocable::Borrowed,
     writer::{Writer, Written},
 };
 use crate::ChunkError;
@@ -46,7 +46,7 @@ enum Kind {
     #[default]
     Empty,
     Bytes(Bytes),
-    Lent(Borrowed<dyn LentBody>),
+    Incoming(Borrowed<dyn RevocableBody>),
     /// The mutex is never contended: it makes a body that is only `Send` shareable, so that a handler may hold a
     /// reference to its request while it waits.
     Stream(Mutex<Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>>),
@@ -101,7 +101,7 @@ impl BodyError {
     }
 
     /// The same error once more: a body that failed keeps failing.
-    pub(super) fn again(&self) -> Self {
+    pub(super) fn duplicate(&self) -> Self {
         match self {
             BodyError::UnexpectedEof => BodyError::UnexpectedEof,
             BodyError::TimedOut => BodyError::TimedOut,
@@ -166,8 +166,8 @@ impl Body {
         Body(Kind::Stream(Mutex::new(Box::pin(Written::new(write)))))
     }
 
-    pub(super) fn lent(loan: Arc<dyn LentBody>) -> Self {
-        Body(Kind::Lent(Borrowed::new(loan)))
+    pub(super) fn incoming(revocable: Arc<dyn RevocableBody>) -> Self {
+        Body(Kind::Incoming(Borrowed::new(revocable)))
     }
 
     /// The bytes, if they are all here.
@@ -175,7 +175,7 @@ impl Body {
         match &self.0 {
             Kind::Empty => Some(b""),
             Kind::Bytes(bytes) => Some(bytes),
-            Kind::Lent(_) | Kind::Stream(_) => None,
+            Kind::Incoming(_) | Kind::Stream(_) => None,
         }
     }
 
@@ -267,7 +267,7 @@ impl HttpBody for Body {
                 self.0 = Kind::Empty;
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
-            Kind::Lent(loan) => loan.poll_frame(cx),
+            Kind::Incoming(revocable) => revocable.poll_frame(cx),
             Kind::Stream(stream) => stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_frame(cx),
         }
     }
@@ -276,7 +276,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty => true,
             Kind::Bytes(bytes) => bytes.is_empty(),
-            Kind::Lent(loan) => loan.is_end(),
+            Kind::Incoming(revocable) => revocable.is_end(),
             Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream(),
         }
     }
@@ -285,7 +285,7 @@ impl HttpBody for Body {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Lent(loan) => loan.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Kind::Incoming(revocable) => revocable.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
         }
     }
@@ -309,8 +309,8 @@ impl Future for Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let (true, Kind::Lent(loan)) = (self.pending, &self.body.0) {
-            loan.give_up();
+        if let (true, Kind::Incoming(revocable)) = (self.pending, &self.body.0) {
+            revocable.give_up();
         }
     }
 }
@@ -353,7 +353,7 @@ impl fmt::Debug for Body {
         match &self.0 {
             Kind::Empty => f.write_str("Body::Empty"),
             Kind::Bytes(bytes) => write!(f, "Body::Bytes({})", bytes.len()),
-            Kind::Lent(_) => f.write_str("Body::Lent"),
+            Kind::Incoming(_) => f.write_str("Body::IncomingBody"),
             Kind::Stream(_) => f.write_str("Body::Stream"),
         }
     }

@@ -106,7 +106,7 @@ fn with_target(parts: &Parts, target: &str) -> Option<Head> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Route;
+    use crate::MatchedPattern;
 
     #[test]
     fn a_request_goes_out_and_comes_back() {
@@ -176,7 +176,7 @@ mod tests {
     fn what_was_attached_goes_out_and_comes_back() {
         let mut request = Request::parse(b"GET /users/7%2Fx/a?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         let names = ["id".into(), "rest".into()];
-        let route = Arc::new(Route { pattern: "/users/{id}/{rest...}".into(), names: names.into() });
+        let route = Arc::new(MatchedPattern { pattern: "/users/{id}/{rest...}".into(), names: names.into() });
         request.find_route(|_, _, spans| spans.extend([(7, 5), (13, 1)]));
         request.set_route(Some(&route));
         request.set_path_value("own", "1");

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use quintet_conn::Wire;
 use quintet_listener::Stream;
 
-use super::{lent::Lent, loan::LoanGuard};
+use super::{incoming_body::IncomingBody, revocable::RevocableGuard};
 
 /// The wire, for as long as nobody waits.
 #[derive(Debug)]
@@ -13,8 +13,8 @@ pub struct WireGuard<'a, S: Stream>(pub(super) Guard<'a, S>);
 
 #[derive(Debug)]
 pub(super) enum Guard<'a, S: Stream> {
-    Mine(&'a mut Wire<S>),
-    Lent(LoanGuard<'a, Lent<S>>),
+    Owned(&'a mut Wire<S>),
+    Shared(RevocableGuard<'a, IncomingBody<S>>),
 }
 
 impl<S: Stream> Deref for WireGuard<'_, S> {
@@ -22,8 +22,8 @@ impl<S: Stream> Deref for WireGuard<'_, S> {
     #[inline]
     fn deref(&self) -> &Wire<S> {
         match &self.0 {
-            Guard::Mine(wire) => wire,
-            Guard::Lent(lent) => &lent.wire,
+            Guard::Owned(wire) => wire,
+            Guard::Shared(incoming) => &incoming.wire,
         }
     }
 }
@@ -32,8 +32,8 @@ impl<S: Stream> DerefMut for WireGuard<'_, S> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Wire<S> {
         match &mut self.0 {
-            Guard::Mine(wire) => wire,
-            Guard::Lent(lent) => &mut lent.wire,
+            Guard::Owned(wire) => wire,
+            Guard::Shared(incoming) => &mut incoming.wire,
         }
     }
 }

@@ -3,11 +3,11 @@
 mod body;
 mod convert;
 mod guard;
-mod lent;
-mod loan;
+mod incoming_body;
 mod pool;
 mod request;
 mod requests;
+mod revocable;
 mod values;
 mod writer;
 
@@ -15,5 +15,5 @@ pub use body::{Body, BodyError};
 pub use guard::WireGuard;
 pub use request::{FormReadError, Request};
 pub use requests::{Requests, RequestsError, Reuse, Unread};
-pub use values::{Matched, PathValues, Route};
+pub use values::{Matched, MatchedPattern, PathValues};
 pub use writer::Writer;

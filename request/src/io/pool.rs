@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use super::request::Inner;
 
 /// How many boxes a thread keeps: a power of two.
-const KEPT: usize = 256;
+const MAX_POOLED_REQUESTS: usize = 256;
 /// A box whose head grew larger than this, in bytes, is not kept.
-const LARGE: usize = 16 * 1024;
+const MAX_POOLED_HEAD_BYTES: usize = 16 * 1024;
 
 thread_local! {
     /// The boxes by the connection that used them last. A connection finds the box of its last request again, and with
@@ -18,7 +18,7 @@ thread_local! {
 /// A box for the connection of this number. Its head is whatever it was last, and its route; everything else is blank.
 #[inline]
 pub(super) fn take(number: usize) -> Box<Inner> {
-    let place = number % KEPT;
+    let place = number % MAX_POOLED_REQUESTS;
     let kept = POOL.try_with(|pool| pool.borrow_mut().get_mut(place)?.take()).ok().flatten();
     let mut inner = kept.unwrap_or_default();
     inner.place = place;
@@ -28,7 +28,7 @@ pub(super) fn take(number: usize) -> Box<Inner> {
 /// Gives a box back.
 #[inline]
 pub(super) fn give(inner: Box<Inner>) {
-    if inner.head.capacity() > LARGE {
+    if inner.head.capacity() > MAX_POOLED_HEAD_BYTES {
         return;
     }
     // A thread that is being torn down has no pool any more.

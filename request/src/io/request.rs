@@ -16,7 +16,7 @@ use quintet_listener::Addr;
 use super::{
     body::{Body, BodyError},
     pool,
-    values::{Matched, PathValues, Route, decode_lossy},
+    values::{Matched, MatchedPattern, PathValues, decode_lossy},
 };
 use crate::{
     Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version,
@@ -385,7 +385,7 @@ impl Request {
     /// The box of a request keeps its last route, so that the next request for the same one does not touch a count that
     /// other threads share.
     #[inline]
-    pub fn set_route(&mut self, route: Option<&Arc<Route>>) {
+    pub fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
         self.inner_mut().values.set_route(route);
     }
 
@@ -500,8 +500,8 @@ mod tests {
         Request::parse(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
     }
 
-    fn route(pattern: &str, names: &[&str]) -> Arc<Route> {
-        Arc::new(Route { pattern: pattern.into(), names: names.iter().map(|name| (*name).into()).collect() })
+    fn route(pattern: &str, names: &[&str]) -> Arc<MatchedPattern> {
+        Arc::new(MatchedPattern { pattern: pattern.into(), names: names.iter().map(|name| (*name).into()).collect() })
     }
 
     #[test]

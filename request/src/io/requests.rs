@@ -12,9 +12,9 @@ use quintet_listener::Stream;
 use super::{
     body::Body,
     guard::{Guard, WireGuard},
-    lent::{AHEAD, Discarded, Left, Lent, Owner},
-    loan::Loan,
+    incoming_body::{Discarded, IncomingBody, Left, MAX_READ_AHEAD_BYTES, RevokeOnDrop},
     request::Request,
+    revocable::Revocable,
 };
 use crate::{Chunked, Framing, HeadError, Index, Limits, Scan};
 
@@ -52,11 +52,11 @@ use crate::{Chunked, Framing, HeadError, Index, Limits, Scan};
 /// # Ok(()) }
 /// ```
 ///
-/// A body that is all here goes with its request. Otherwise the wire is lent to the [`Body`] until
+/// A body that is all here goes with its request. Otherwise the wire is shared with the [`Body`] until
 /// [`settle`](Self::settle) takes it back; [`wire`](Self::wire) reaches it in either case.
 #[derive(Debug)]
 pub struct Requests<S: Stream> {
-    seat: Option<Seat<S>>,
+    slot: Option<WireSlot<S>>,
     limits: Arc<Limits>,
     scan: Scan,
     /// Whether the client wants an answer to more than the last request.
@@ -67,9 +67,9 @@ pub struct Requests<S: Stream> {
 
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
-enum Seat<S: Stream> {
-    Mine(Wire<S>),
-    Lent(Owner<S>),
+enum WireSlot<S: Stream> {
+    Owned(Wire<S>),
+    Shared(RevokeOnDrop<S>),
 }
 
 /// Why there is no next request.
@@ -130,15 +130,21 @@ pub enum Unread {
 impl<S: Stream> Requests<S> {
     /// The requests that arrive on this wire.
     pub fn new(wire: Wire<S>, limits: Arc<Limits>) -> Self {
-        Requests { seat: Some(Seat::Mine(wire)), scan: Scan::new(&limits), limits, keep_alive: true, waited: false }
+        Requests {
+            slot: Some(WireSlot::Owned(wire)),
+            scan: Scan::new(&limits),
+            limits,
+            keep_alive: true,
+            waited: false,
+        }
     }
 
     /// The wire, whoever has it: to append a reply and to flush it.
     #[inline]
     pub fn wire(&mut self) -> WireGuard<'_, S> {
-        match self.seat.as_mut().expect(SEATED) {
-            Seat::Mine(wire) => WireGuard(Guard::Mine(wire)),
-            Seat::Lent(owner) => WireGuard(Guard::Lent(owner.0.get().expect(OWNED))),
+        match self.slot.as_mut().expect(HAS_WIRE) {
+            WireSlot::Owned(wire) => WireGuard(Guard::Owned(wire)),
+            WireSlot::Shared(owner) => WireGuard(Guard::Shared(owner.0.get().expect(OWNED))),
         }
     }
 
@@ -149,19 +155,19 @@ impl<S: Stream> Requests<S> {
 
     /// The wire, to close it. A body that is still held fails from now on.
     pub fn reclaim(&mut self) -> &mut Wire<S> {
-        if !matches!(self.seat, Some(Seat::Mine(_))) {
-            self.seat = Some(Seat::Mine(self.leave()));
+        if !matches!(self.slot, Some(WireSlot::Owned(_))) {
+            self.slot = Some(WireSlot::Owned(self.leave()));
         }
-        match &mut self.seat {
-            Some(Seat::Mine(wire)) => wire,
+        match &mut self.slot {
+            Some(WireSlot::Owned(wire)) => wire,
             _ => unreachable!("it was taken back above"),
         }
     }
 
     fn leave(&mut self) -> Wire<S> {
-        match self.seat.take().expect(SEATED) {
-            Seat::Mine(wire) => wire,
-            Seat::Lent(owner) => owner.0.take().expect(OWNED).wire,
+        match self.slot.take().expect(HAS_WIRE) {
+            WireSlot::Owned(wire) => wire,
+            WireSlot::Shared(owner) => owner.0.take().expect(OWNED).wire,
         }
     }
 
@@ -174,15 +180,17 @@ impl<S: Stream> Requests<S> {
     /// If the last request was not [settled](Self::settle).
     #[inline]
     pub fn try_next(&mut self) -> Result<Option<Request>, HeadError> {
-        let Seat::Mine(wire) = self.seat.as_mut().expect(SEATED) else { panic!("settle before the next request") };
+        let WireSlot::Owned(wire) = self.slot.as_mut().expect(HAS_WIRE) else {
+            panic!("settle before the next request")
+        };
         let bytes = wire.input.filled();
         if bytes.is_empty() || !self.scan.look(bytes) {
             return Ok(None);
         }
-        let mut request = Request::blank(wire.connection().map_or(0, |connection| connection.seat()));
+        let mut request = Request::blank(wire.connection().map_or(0, |connection| connection.slot()));
         let Some(len) = request.head_mut().parse(bytes, &self.limits)? else { return Ok(None) };
         wire.input.consume(len);
-        wire.rest();
+        wire.clear_phase();
         self.scan.reset();
         request.set_connection(wire.connection().cloned());
         self.keep_alive = request.head().keep_alive();
@@ -193,9 +201,9 @@ impl<S: Stream> Requests<S> {
         Ok(Some(request))
     }
 
-    /// Gives the request its body: the bytes themselves if they are all here, else the wire on loan.
+    /// Gives the request its body: the bytes themselves if they are all here, else the shared wire.
     fn attach(&mut self, request: &mut Request, framing: Framing) {
-        let Some(Seat::Mine(wire)) = self.seat.as_mut() else { return };
+        let Some(WireSlot::Owned(wire)) = self.slot.as_mut() else { return };
         if let Framing::Length(length) = framing {
             let whole = usize::try_from(length).ok().filter(|length| *length <= wire.input.len());
             if let Some(length) = whole {
@@ -207,16 +215,16 @@ impl<S: Stream> Requests<S> {
             Framing::Length(length) => Left::Length(length),
             _ => Left::Chunked(Box::new(Chunked::new(&self.limits))),
         };
-        let Some(Seat::Mine(wire)) = self.seat.take() else { return };
-        let loan = Arc::new(Loan::new(Lent::new(wire, left, request.head().expects_continue())));
-        *request.body_mut() = Body::lent(Arc::clone(&loan) as _);
-        self.seat = Some(Seat::Lent(Owner(loan)));
+        let Some(WireSlot::Owned(wire)) = self.slot.take() else { return };
+        let revocable = Arc::new(Revocable::new(IncomingBody::new(wire, left, request.head().expects_continue())));
+        *request.body_mut() = Body::incoming(Arc::clone(&revocable) as _);
+        self.slot = Some(WireSlot::Shared(RevokeOnDrop(revocable)));
     }
 
     /// Whether bytes are here that belong to no request yet: the client sends ahead.
     #[inline]
     pub fn is_ahead(&self) -> bool {
-        matches!(&self.seat, Some(Seat::Mine(wire)) if !is_silent(wire))
+        matches!(&self.slot, Some(WireSlot::Owned(wire)) if !is_silent(wire))
     }
 
     /// The next request: from the bytes that are here, else from the client, after everything was sent to it.
@@ -266,10 +274,12 @@ impl<S: Stream> Requests<S> {
     #[inline]
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, RequestsError>> {
         let limit = self.limits.head.saturating_add(1).max(BLOCK);
-        let Seat::Mine(wire) = self.seat.as_mut().expect(SEATED) else { panic!("settle before the next request") };
+        let WireSlot::Owned(wire) = self.slot.as_mut().expect(HAS_WIRE) else {
+            panic!("settle before the next request")
+        };
         let silent = is_silent(wire);
         await_head(wire, silent);
-        let Poll::Ready(turn) = wire.poll_turn(cx, limit) else {
+        let Poll::Ready(turn) = wire.poll_flush_and_fill(cx, limit) else {
             self.waited = true;
             return Poll::Pending;
         };
@@ -292,7 +302,7 @@ impl<S: Stream> Requests<S> {
     /// head is `unfinished`.
     #[cold]
     fn judge_last(&mut self, unfinished: RequestsError) -> Result<bool, RequestsError> {
-        let Some(Seat::Mine(wire)) = &self.seat else { return Err(unfinished) };
+        let Some(WireSlot::Owned(wire)) = &self.slot else { return Err(unfinished) };
         let bytes = wire.input.filled();
         if !self.scan.look_last(bytes) {
             return Err(unfinished);
@@ -310,12 +320,12 @@ impl<S: Stream> Requests<S> {
     /// While a handler is at work: sends what is to be sent, and looks whether the client is still there. Ready only
     /// if the connection failed or was aborted.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
-        match self.seat.as_mut().expect(SEATED) {
-            Seat::Mine(wire) => match wire.poll_watch(cx, AHEAD) {
+        match self.slot.as_mut().expect(HAS_WIRE) {
+            WireSlot::Owned(wire) => match wire.poll_watch(cx, MAX_READ_AHEAD_BYTES) {
                 Poll::Ready(Err(error)) => Poll::Ready(error),
                 _ => Poll::Pending,
             },
-            Seat::Lent(owner) => owner.0.get().expect(OWNED).poll_watch(cx),
+            WireSlot::Shared(owner) => owner.0.get().expect(OWNED).poll_watch(cx),
         }
     }
 
@@ -325,16 +335,16 @@ impl<S: Stream> Requests<S> {
     /// # Errors
     /// [`WireError`] if the connection failed.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<(), WireError>> {
-        match self.seat.as_mut().expect(SEATED) {
-            Seat::Mine(wire) => wire.poll_flush(cx),
-            Seat::Lent(owner) => {
-                let mut lent = owner.0.get().expect(OWNED);
+        match self.slot.as_mut().expect(HAS_WIRE) {
+            WireSlot::Owned(wire) => wire.poll_flush(cx),
+            WireSlot::Shared(owner) => {
+                let mut incoming = owner.0.get().expect(OWNED);
                 // A stream remembers one task that writes: a borrower that waits flushes, too. The last borrower to go
                 // wakes this task, which then has a body to throw away.
-                match lent.both(cx) {
-                    _ if !lent.is_borrowed() => lent.poll_flush(cx, limit),
-                    None => lent.wire.poll_flush(cx),
-                    Some(both) => lent.wire.poll_flush(&mut Context::from_waker(&both)),
+                match incoming.wake_both(cx) {
+                    _ if !incoming.is_borrowed() => incoming.poll_flush(cx, limit),
+                    None => incoming.wire.poll_flush(cx),
+                    Some(both) => incoming.wire.poll_flush(&mut Context::from_waker(&both)),
                 }
             }
         }
@@ -349,20 +359,20 @@ impl<S: Stream> Requests<S> {
     /// # Spec
     /// RFC 9110 §10.1.1. Go: `(*chunkWriter).writeHeader`, which drains before the reply and without a deadline.
     pub fn unread(&mut self, limit: u64) -> Unread {
-        let Some(Seat::Lent(owner)) = &self.seat else { return Unread::Nothing };
-        let mut lent = owner.0.get().expect(OWNED);
-        if lent.failed.is_some() {
+        let Some(WireSlot::Shared(owner)) = &self.slot else { return Unread::Nothing };
+        let mut incoming = owner.0.get().expect(OWNED);
+        if incoming.failed.is_some() {
             return Unread::TooMuch;
         }
-        if lent.is_end() {
+        if incoming.is_end() {
             return Unread::Nothing;
         }
-        if lent.is_borrowed() {
-            lent.say_continue();
+        if incoming.is_borrowed() {
+            incoming.say_continue();
             return Unread::Held;
         }
-        match lent.left {
-            _ if lent.expects => Unread::TooMuch,
+        match incoming.left {
+            _ if incoming.expects => Unread::TooMuch,
             Left::Length(left) if left > limit => Unread::TooMuch,
             _ => Unread::Some,
         }
@@ -399,7 +409,7 @@ impl<S: Stream> Requests<S> {
     /// RFC 9110 §7.8: the client sends its whole request before it uses the other protocol, and a 100 goes before a
     /// 101.
     pub async fn pass_body(&mut self, limit: u64) -> Result<Reuse, WireError> {
-        if let Some(Seat::Lent(owner)) = &self.seat {
+        if let Some(WireSlot::Shared(owner)) = &self.slot {
             owner.0.get().expect(OWNED).say_continue();
         }
         self.settle(limit).await
@@ -408,21 +418,21 @@ impl<S: Stream> Requests<S> {
     /// [`settle`](Self::settle) where it needs no waiting: nothing is left of the body. `None` if something is.
     #[inline]
     pub fn try_settle(&mut self) -> Option<Reuse> {
-        match &self.seat {
-            Some(Seat::Mine(_)) => Some(self.in_step()),
+        match &self.slot {
+            Some(WireSlot::Owned(_)) => Some(self.in_step()),
             _ => self.take_back(),
         }
     }
 
     /// Takes the wire back if its body was read to the end.
     fn take_back(&mut self) -> Option<Reuse> {
-        let Some(Seat::Lent(owner)) = &self.seat else { return None };
+        let Some(WireSlot::Shared(owner)) = &self.slot else { return None };
         if !owner.0.get().expect(OWNED).is_end() {
             return None;
         }
         let mut wire = owner.0.take().expect(OWNED).wire;
-        wire.rest();
-        self.seat = Some(Seat::Mine(wire));
+        wire.clear_phase();
+        self.slot = Some(WireSlot::Owned(wire));
         Some(self.in_step())
     }
 
@@ -433,28 +443,30 @@ impl<S: Stream> Requests<S> {
     }
 
     async fn settle_lent(&mut self, limit: u64) -> Result<Reuse, WireError> {
-        let Some(Seat::Lent(owner)) = self.seat.take() else { return Ok(self.in_step()) };
-        let mut lent = owner.0.take().expect(OWNED);
-        let reuse = if lent.failed.is_some() || lent.expects || matches!(lent.left, Left::Length(left) if left > limit)
+        let Some(WireSlot::Shared(owner)) = self.slot.take() else { return Ok(self.in_step()) };
+        let mut incoming = owner.0.take().expect(OWNED);
+        let reuse = if incoming.failed.is_some()
+            || incoming.expects
+            || matches!(incoming.left, Left::Length(left) if left > limit)
         {
             Ok(Reuse::Unread)
         } else {
-            lent.wire.rest();
-            lent.wire.enter(Phase::Linger);
-            match poll_fn(|cx| lent.poll_discard(cx, limit)).await {
+            incoming.wire.clear_phase();
+            incoming.wire.enter(Phase::Linger);
+            match poll_fn(|cx| incoming.poll_discard(cx, limit)).await {
                 Ok(Discarded::All) => Ok(self.in_step()),
                 Ok(Discarded::TooMuch) | Err(WireError::TimedOut(Phase::Linger)) => Ok(Reuse::Unread),
                 Err(error) => Err(error),
             }
         };
-        lent.wire.rest();
-        self.seat = Some(Seat::Mine(lent.wire));
+        incoming.wire.clear_phase();
+        self.slot = Some(WireSlot::Owned(incoming.wire));
         reuse
     }
 }
 
-const SEATED: &str = "the wire leaves only with the requests, or for the time of a settlement";
-const OWNED: &str = "only the owner takes a loan back, and then it has no loan";
+const HAS_WIRE: &str = "the wire leaves only with the requests, or for the time of a settlement";
+const OWNED: &str = "only the owner takes the wire back, and then it is not shared";
 
 /// The next head is awaited: its whole from its first byte on, or from the beginning of the connection; until then a
 /// connection that was used before is idle.

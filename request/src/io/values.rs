@@ -6,7 +6,7 @@ use crate::percent_decode;
 
 /// A pattern that requests are matched with, as a request remembers it: the text and the names of its wildcards.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
+pub struct MatchedPattern {
     /// The pattern as it was written.
     pub pattern: Box<str>,
     /// The names of its wildcards, in order.
@@ -17,7 +17,7 @@ pub struct Route {
 #[derive(Debug, Default)]
 pub struct PathValues {
     /// The route of this request, or of the last one in this box.
-    route: Option<Arc<Route>>,
+    route: Option<Arc<MatchedPattern>>,
     /// Whether it is this request's.
     routed: bool,
     /// Where each value is in the path: offset and length, in bytes.
@@ -27,13 +27,13 @@ pub struct PathValues {
 
 impl PathValues {
     /// The request's route, if a router found one.
-    pub(super) fn route(&self) -> Option<&Route> {
+    pub(super) fn route(&self) -> Option<&MatchedPattern> {
         self.route.as_deref().filter(|_| self.routed)
     }
 
     /// See [`Request::set_route`](super::Request::set_route).
     #[inline]
-    pub(super) fn set_route(&mut self, route: Option<&Arc<Route>>) {
+    pub(super) fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
         self.routed = route.is_some();
         let Some(route) = route else { return };
         if !self.set.is_empty() {
@@ -101,7 +101,7 @@ impl PathValues {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matched {
-    route: Option<Arc<Route>>,
+    route: Option<Arc<MatchedPattern>>,
     values: Vec<(Box<str>, Box<str>)>,
 }
 

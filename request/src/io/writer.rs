@@ -15,7 +15,7 @@ use http_body::{Body as HttpBody, Frame};
 use super::body::BodyError;
 
 /// How much is gathered before a writer must wait for the client, in bytes.
-const HIGH: usize = 32 * 1024;
+const MAX_UNREAD_BYTES: usize = 32 * 1024;
 
 /// Writes a body while it is being sent. Go: `http.ResponseWriter` with `http.Flusher`.
 ///
@@ -24,11 +24,11 @@ const HIGH: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Writer(Arc<Shared>);
 
-type Shared = Mutex<Desk>;
+type Shared = Mutex<WriterState>;
 
 /// What lies between the writer and the body.
 #[derive(Debug, Default)]
-struct Desk {
+struct WriterState {
     written: BytesMut,
     flush: bool,
     trailers: Option<HeaderMap>,
@@ -39,7 +39,7 @@ struct Desk {
     body: Option<Waker>,
 }
 
-fn lock(shared: &Shared) -> MutexGuard<'_, Desk> {
+fn lock(shared: &Shared) -> MutexGuard<'_, WriterState> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -53,17 +53,17 @@ impl Writer {
     /// Either all of it was written or, if this is dropped while it waits for room, nothing.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         poll_fn(|cx| {
-            let mut desk = lock(&self.0);
-            if desk.closed {
+            let mut state = lock(&self.0);
+            if state.closed {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
-            if desk.written.len() >= HIGH {
-                desk.wait(cx);
+            if state.written.len() >= MAX_UNREAD_BYTES {
+                state.wait(cx);
                 return Poll::Pending;
             }
-            desk.written.extend_from_slice(bytes.as_ref());
-            if desk.written.len() >= HIGH {
-                desk.wake_body();
+            state.written.extend_from_slice(bytes.as_ref());
+            if state.written.len() >= MAX_UNREAD_BYTES {
+                state.wake_body();
             }
             Poll::Ready(Ok(()))
         })
@@ -79,16 +79,16 @@ impl Writer {
     /// What was written will be sent.
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
-            let mut desk = lock(&self.0);
-            if desk.lost {
+            let mut state = lock(&self.0);
+            if state.lost {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
-            if desk.written.is_empty() {
+            if state.written.is_empty() {
                 return Poll::Ready(Ok(()));
             }
-            desk.flush = true;
-            desk.wake_body();
-            desk.wait(cx);
+            state.flush = true;
+            state.wake_body();
+            state.wait(cx);
             Poll::Pending
         })
         .await
@@ -100,7 +100,7 @@ impl Writer {
     }
 }
 
-impl Desk {
+impl WriterState {
     fn wait(&mut self, cx: &Context<'_>) {
         if !self.writer.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
             self.writer = Some(cx.waker().clone());
@@ -136,7 +136,7 @@ impl Desk {
 /// The other end of a [`Writer`]: runs what writes and yields what was written.
 pub(super) struct Written {
     write: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
-    desk: Arc<Shared>,
+    state: Arc<Shared>,
 }
 
 impl Written {
@@ -145,8 +145,8 @@ impl Written {
         W: FnOnce(Writer) -> F,
         F: Future<Output = io::Result<()>> + Send + 'static,
     {
-        let desk = Arc::<Shared>::default();
-        Written { write: Some(Box::pin(write(Writer(Arc::clone(&desk))))), desk }
+        let state = Arc::<Shared>::default();
+        Written { write: Some(Box::pin(write(Writer(Arc::clone(&state))))), state }
     }
 }
 
@@ -160,35 +160,35 @@ impl HttpBody for Written {
                 Poll::Ready(Ok(())) => self.write = None,
                 Poll::Ready(Err(error)) => {
                     self.write = None;
-                    lock(&self.desk).close();
+                    lock(&self.state).close();
                     return Poll::Ready(Some(Err(BodyError::source(error))));
                 }
                 Poll::Pending => {}
             }
         }
-        let mut desk = lock(&self.desk);
+        let mut state = lock(&self.state);
         let ended = self.write.is_none();
-        if !desk.written.is_empty() && (ended || desk.flush || desk.written.len() >= HIGH) {
-            return Poll::Ready(Some(Ok(Frame::data(desk.take()))));
+        if !state.written.is_empty() && (ended || state.flush || state.written.len() >= MAX_UNREAD_BYTES) {
+            return Poll::Ready(Some(Ok(Frame::data(state.take()))));
         }
         if !ended {
-            desk.body = Some(cx.waker().clone());
+            state.body = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        Poll::Ready(desk.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
+        Poll::Ready(state.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
     }
 
     fn is_end_stream(&self) -> bool {
         self.write.is_none() && {
-            let desk = lock(&self.desk);
-            desk.written.is_empty() && desk.trailers.is_none()
+            let state = lock(&self.state);
+            state.written.is_empty() && state.trailers.is_none()
         }
     }
 }
 
 impl Drop for Written {
     fn drop(&mut self) {
-        lock(&self.desk).close();
+        lock(&self.state).close();
     }
 }
 
@@ -226,12 +226,12 @@ mod tests {
     async fn a_full_writer_waits_for_the_reader() {
         let body = Body::writer(|mut w| async move {
             for _ in 0..10 {
-                w.write(vec![b'x'; HIGH / 2]).await?;
+                w.write(vec![b'x'; MAX_UNREAD_BYTES / 2]).await?;
             }
             Ok(())
         });
         let sizes: Vec<_> = frames(body).await.iter().map(String::len).collect();
-        assert_eq!(sizes, [HIGH; 5]);
+        assert_eq!(sizes, [MAX_UNREAD_BYTES; 5]);
     }
 
     #[tokio::test]
@@ -257,13 +257,13 @@ mod tests {
         let body = Body::writer(|mut w| async move {
             let other = tokio::spawn(async move {
                 for _ in 0..4 {
-                    w.write(vec![b'x'; HIGH]).await?;
+                    w.write(vec![b'x'; MAX_UNREAD_BYTES]).await?;
                 }
                 w.flush().await
             });
             other.await.map_err(io::Error::other)?
         });
-        assert_eq!(frames(body).await.iter().map(String::len).sum::<usize>(), 4 * HIGH);
+        assert_eq!(frames(body).await.iter().map(String::len).sum::<usize>(), 4 * MAX_UNREAD_BYTES);
     }
 
     #[tokio::test]
@@ -299,7 +299,7 @@ mod tests {
         let body = Body::writer(|mut w| async move {
             tokio::spawn(async move {
                 let outcome = loop {
-                    if let Err(error) = w.write(vec![b'x'; HIGH]).await {
+                    if let Err(error) = w.write(vec![b'x'; MAX_UNREAD_BYTES]).await {
                         break error.kind();
                     }
                 };

@@ -5,12 +5,16 @@
 use http::HeaderMap;
 use quintet_request::{ChunkError, Chunked, HeadError, HeadRef, Index, Limits, Scan, parse};
 
-/// Parses `bytes` as a whole, byte by byte, with bytes left over, by the book and in the pieces that [`Scan`] finds
-/// worth it; all must agree. `Ok(None)` if the head is not all there.
+/// Parses `bytes` as a whole, byte by byte, with bytes left over, by the reference parser and in the pieces that
+/// [`Scan`] finds worth it; all must agree. `Ok(None)` if the head is not all there.
 pub(crate) fn every_way(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, HeadError> {
     let whole = parse(bytes, limits);
-    let mut book = Index::default();
-    assert_eq!(book.parse_by_the_book(bytes, limits).map(|parsed| parsed.map(|_| book)), whole, "by the book");
+    let mut reference = Index::default();
+    assert_eq!(
+        reference.parse_reference(bytes, limits).map(|parsed| parsed.map(|_| reference)),
+        whole,
+        "the reference parser"
+    );
 
     // Split at every byte: nothing before the end, the same error from the first byte that is wrong.
     let mut scan = Scan::new(limits);

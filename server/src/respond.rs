@@ -12,13 +12,13 @@ use crate::{
     encode,
     exchange::{Exchange, Keep, Length, Plan},
     server::Shared,
-    stream::{Streamed, stream},
+    stream_body::{Streamed, stream},
 };
 
 /// How much may wait to be sent, in bytes, before the client must read: 64 KiB with all their framing leave at once.
-pub(crate) const HIGH: usize = 96 * 1024;
+pub(crate) const MAX_OUTPUT_BYTES: usize = 96 * 1024;
 /// More than what is read ahead of a request, in bytes.
-const BUFFERED: u64 = 256 * 1024;
+const MIN_PASSED_BODY_BYTES: u64 = 256 * 1024;
 
 /// What came of a reply.
 pub(crate) enum Replied {
@@ -91,7 +91,7 @@ pub(crate) fn write<H, S: Stream>(
         }
         wire.output.len()
     };
-    if waiting < HIGH {
+    if waiting < MAX_OUTPUT_BYTES {
         if let Some(reuse) = over(&exchange, &plan, unread).or_else(|| requests.try_settle()) {
             return Written::Whole(Replied::Done(reuse));
         }
@@ -115,7 +115,8 @@ pub(crate) async fn finish<H, S: Stream>(
             Rest::HandOver(response, upgrade) => {
                 // What fits into the buffer was passed over when it was there at once. A lower limit for what comes
                 // later would make the answer depend on how the request arrived.
-                let limit = server.config.max_drain_bytes.max(server.config.limits.head as u64).max(BUFFERED);
+                let limit =
+                    server.config.max_drain_bytes.max(server.config.limits.head as u64).max(MIN_PASSED_BODY_BYTES);
                 if requests.pass_body(limit).await? != Reuse::Unread {
                     return Ok(hand_over(connection, requests, &begun.exchange, &response, upgrade));
                 }

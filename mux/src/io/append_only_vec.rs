@@ -10,11 +10,11 @@ const FIRST: usize = 16;
 
 /// A list that only grows, and whose entries never move.
 #[derive(Debug)]
-pub(super) struct Entries<T>([OnceLock<Box<[OnceLock<T>]>>; usize::BITS as usize - FIRST.ilog2() as usize]);
+pub(super) struct AppendOnlyVec<T>([OnceLock<Box<[OnceLock<T>]>>; usize::BITS as usize - FIRST.ilog2() as usize]);
 
-impl<T> Entries<T> {
+impl<T> AppendOnlyVec<T> {
     pub(super) fn new() -> Self {
-        Entries([const { OnceLock::new() }; usize::BITS as usize - FIRST.ilog2() as usize])
+        AppendOnlyVec([const { OnceLock::new() }; usize::BITS as usize - FIRST.ilog2() as usize])
     }
 
     /// Puts an entry at a place that was not used before.
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn every_place_is_where_it_was_put_and_stays_there() {
-        let entries = Entries::new();
+        let entries = AppendOnlyVec::new();
         entries.set(0, 0);
         let first: *const usize = entries.get(0).unwrap();
         for at in 1..10_000 {

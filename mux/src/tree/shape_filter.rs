@@ -1,4 +1,4 @@
-//! Which of many shapes are worth a walk, by a glance at the segments of a path.
+//! Which of many shapes are worth a walk, by the segments of a path.
 //!
 //! A path of `/repos/a/b/issues` need not be tried against shapes that only hold `/users/…` and `/orgs/…`. One bit
 //! for each shape, by position and by what a segment looks like, says so for all shapes at once.
@@ -10,13 +10,13 @@ use crate::{
 
 /// What the segments of some shapes look like. Shapes are known by their place in an order.
 #[derive(Clone)]
-pub(crate) struct Glance {
+pub(crate) struct ShapeFilter {
     segments: usize,
     /// By position, by look: the shapes that have a wildcard or such a literal there. Empty without shapes.
     shapes: Vec<[u64; LOOKS]>,
 }
 
-impl Glance {
+impl ShapeFilter {
     /// Of shapes with so many segments.
     pub(crate) fn new(segments: usize) -> Self {
         Self { segments, shapes: Vec::new() }

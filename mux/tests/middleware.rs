@@ -1,4 +1,4 @@
-//! The handlers' kit and the mux of handlers, without a connection.
+//! The middleware and the mux of handlers, without a connection.
 
 #![allow(missing_docs)]
 #![cfg(feature = "handler")]
@@ -207,11 +207,11 @@ mod serve_mux {
         mux.handle("/{x}/b", echo);
         let error = mux.try_handle("/a/{y}", echo).expect_err("a conflict");
         assert!(matches!(error, InsertError::Conflict(_)));
-        assert!(error.to_string().contains("kit.rs"), "{error}");
+        assert!(error.to_string().contains("middleware.rs"), "{error}");
         let copy = mux.clone();
         let panic = std::thread::spawn(move || copy.handle_func("/a/{y}", echo)).join().expect_err("a panic");
         let panic = panic.downcast_ref::<String>().expect("a text");
-        assert!(panic.starts_with("pattern \"/a/{y}\" (registered at mux/tests/kit.rs:"), "{panic}");
+        assert!(panic.starts_with("pattern \"/a/{y}\" (registered at mux/tests/middleware.rs:"), "{panic}");
         assert!(matches!(mux.try_handle("/{", echo), Err(InsertError::Pattern(_))));
         assert_eq!(ask(&mux, "GET /a/c").await.0, 404);
     }

@@ -22,7 +22,7 @@ use crate::{config::Panicked, observe::discard, server::Shared};
 /// While the handler waits, what is to be sent is sent and the client is watched. If it goes away
 /// [`Request::disconnected`](quintet_request::Request::disconnected) resolves, and the handler goes on.
 #[inline]
-pub(crate) async fn call<H: Handler, S: Stream>(
+pub(crate) async fn dispatch<H: Handler, S: Stream>(
     server: &Shared<H>,
     connection: &Connection,
     request: Request,

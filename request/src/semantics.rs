@@ -4,13 +4,13 @@ use crate::{
     Declared, FramingError, HeadError, Span, Version,
     authority::Authority,
     byte, framing,
-    index::{Field, Index, Wishes},
+    index::{ConnectionOptions, Field, Index},
     target::{TargetForm, default_port},
 };
 
 /// What has been said so far.
 #[derive(Default)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct Semantics<'a> {
     host: Option<(Authority<'a>, Span)>,
     length: Declared<'a>,
     coding: Declared<'a>,
@@ -39,7 +39,7 @@ static FIRST: [u8; 18] = {
     first
 };
 
-impl<'a> Facts<'a> {
+impl<'a> Semantics<'a> {
     /// Whether a field may decide anything, by the length of its name and its first byte: most cannot.
     #[inline]
     pub(crate) fn may_decide(len: u32, first: u8) -> bool {
@@ -133,7 +133,7 @@ impl<'a> Facts<'a> {
             return Err(HeadError::Trailer { at });
         }
         let modern = index.version == Version::Http11;
-        index.wishes = Wishes {
+        index.options = ConnectionOptions {
             keep_alive: !self.close && (modern || self.keep_alive),
             expects_continue: self.expects && modern && !index.framing.is_empty(),
             upgrade: self.upgrade_named && self.upgrade_sent && modern,

@@ -13,7 +13,7 @@ impl Head {
     /// The length of the head at the start of `bytes`, if it differs from the one held here in its target at most; this
     /// is then that head. `None` says nothing, and leaves this head as it is.
     #[inline]
-    pub(crate) fn parse_again(&mut self, bytes: &[u8], limits: &Limits) -> Option<usize> {
+    pub(crate) fn parse_cached(&mut self, bytes: &[u8], limits: &Limits) -> Option<usize> {
         let len = self.index.len();
         if len == 0 || !self.fits(limits) {
             return None;
@@ -68,13 +68,13 @@ impl Head {
 /// Whether comparing is worth it. A client that says something else with every request is not asked each time: after
 /// each miss in a row half as often, down to one head in sixteen.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Luck {
+pub(crate) struct HitTracker {
     /// How many heads are read in full before the next try.
     wait: u8,
     left: u8,
 }
 
-impl Luck {
+impl HitTracker {
     /// Whether to try with this head.
     #[inline]
     pub(crate) fn is_tried(&mut self) -> bool {
@@ -128,7 +128,7 @@ mod tests {
         let mut used = Head::default();
         for bytes in heads {
             let mut fresh = Head::default();
-            used.luck = Luck::default();
+            used.hits = HitTracker::default();
             let (ours, theirs) = (used.parse(bytes.as_bytes(), limits), fresh.parse(bytes.as_bytes(), limits));
             assert_eq!(ours, theirs, "{bytes:?}");
             assert_eq!(
@@ -172,21 +172,21 @@ mod tests {
 
     #[test]
     fn a_client_that_never_repeats_itself_is_rarely_compared() {
-        let mut luck = Luck::default();
-        let tries = |luck: &mut Luck, hit: bool| {
+        let mut hits = HitTracker::default();
+        let tries = |hits: &mut HitTracker, hit: bool| {
             (0..100)
                 .filter(|_| {
-                    luck.is_tried() && {
-                        luck.note(hit);
+                    hits.is_tried() && {
+                        hits.note(hit);
                         true
                     }
                 })
                 .count()
         };
-        assert_eq!(tries(&mut luck, false), 9);
-        while !luck.is_tried() {}
-        luck.note(true);
-        assert_eq!(tries(&mut luck, true), 100);
+        assert_eq!(tries(&mut hits, false), 9);
+        while !hits.is_tried() {}
+        hits.note(true);
+        assert_eq!(tries(&mut hits, true), 100);
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
             Limits { method: 2, ..Limits::default() },
         ] {
             let mut used = head.clone();
-            used.luck = Luck::default();
+            used.hits = HitTracker::default();
             assert!(used.parse(bytes, &limits).is_err(), "{limits:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! A body on loan, and who is woken when: without timeouts, everything that can come to rest must.
+//! A body that shares the wire, and who is woken when: without timeouts, everything that can come to rest must.
 
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]

@@ -14,10 +14,10 @@ use quintet_mux::{Response, Upgrade, Upgraded};
 use quintet_request::{Requests, RequestsError};
 
 use crate::{
-    call::panicked,
     config::Refused,
+    dispatch::panicked,
     exchange::Exchange,
-    reply::{Replied, Written, finish, write},
+    respond::{Replied, Written, finish, write},
     server::Shared,
 };
 
@@ -77,7 +77,7 @@ pub(crate) async fn hijack<H, S: Stream>(
         return;
     }
     // Nobody is late from now on.
-    wire.rest();
+    wire.clear_phase();
     if wire.check().is_err() {
         return;
     }

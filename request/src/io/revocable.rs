@@ -1,4 +1,4 @@
-//! A thing lent to somebody else, which its owner can take back at any time.
+//! A value shared with borrowers, which its owner can take back at any time.
 //!
 //! The borrower polls it when it likes, from any task. The owner may use it too, and takes it back when the time has
 //! come, whether or not the borrower is done: the borrower then finds nothing, and if it was waiting it is woken to
@@ -8,7 +8,7 @@
 //! borrowers are counted under the same lock ([`Borrowed`]), and the last one to go wakes the owner.
 //!
 //! Most things remember one task to wake, and here there may be two: whoever polls the thing while the other waits does
-//! so in both names ([`LoanGuard::both`]).
+//! so in both names ([`RevocableGuard::wake_both`]).
 
 #[cfg(quintet_loom)]
 use loom::sync::{Mutex, MutexGuard};
@@ -20,9 +20,9 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// A thing lent to somebody else, which its owner can take back.
+/// A value shared with borrowers, which its owner can take back.
 #[derive(Debug)]
-pub(super) struct Loan<T>(Mutex<Slot<T>>);
+pub(super) struct Revocable<T>(Mutex<Slot<T>>);
 
 #[derive(Debug)]
 struct Slot<T> {
@@ -33,13 +33,13 @@ struct Slot<T> {
     owner: Option<Waker>,
 }
 
-impl<T> Loan<T> {
+impl<T> Revocable<T> {
     pub(super) fn new(thing: T) -> Self {
-        Loan(Mutex::new(Slot { thing: Some(thing), borrowers: 0, borrower: None, owner: None }))
+        Revocable(Mutex::new(Slot { thing: Some(thing), borrowers: 0, borrower: None, owner: None }))
     }
 
     /// For the borrower: `poll` is given the thing. `None` if it was taken back. If it is pending the borrower's task
-    /// is remembered and woken by [`wake`](LoanGuard::wake) and [`take`](Self::take).
+    /// is remembered and woken by [`wake`](RevocableGuard::wake) and [`take`](Self::take).
     ///
     /// An owner in another task is woken together with the borrower, and told when the borrower no longer waits.
     pub(super) fn poll<R>(
@@ -56,7 +56,7 @@ impl<T> Loan<T> {
         };
         let polled = match &owner {
             None => poll(thing, cx),
-            Some(owner) => poll(thing, &mut Context::from_waker(&both(owner, cx.waker()))),
+            Some(owner) => poll(thing, &mut Context::from_waker(&wake_both(owner, cx.waker()))),
         };
         match polled {
             Poll::Ready(done) => {
@@ -76,9 +76,9 @@ impl<T> Loan<T> {
     }
 
     /// For either: the thing, unless it was taken back.
-    pub(super) fn get(&self) -> Option<LoanGuard<'_, T>> {
+    pub(super) fn get(&self) -> Option<RevocableGuard<'_, T>> {
         let slot = self.lock();
-        slot.thing.is_some().then_some(LoanGuard(slot))
+        slot.thing.is_some().then_some(RevocableGuard(slot))
     }
 
     /// For the owner: takes the thing back. A borrower that waits is woken and finds nothing.
@@ -96,13 +96,13 @@ impl<T> Loan<T> {
     }
 
     /// One borrower more.
-    pub(super) fn lend(&self) {
+    pub(super) fn add_borrower(&self) {
         self.lock().borrowers += 1;
     }
 
     /// One borrower less. If it was the last, `last` is given the thing, unless it was taken back, and the owner is
     /// woken: whatever it does while somebody borrows the thing, it may have to do otherwise from now on.
-    pub(super) fn give_back(&self, last: impl FnOnce(&mut T)) {
+    pub(super) fn remove_borrower(&self, last: impl FnOnce(&mut T)) {
         let mut slot = self.lock();
         slot.borrowers -= 1;
         if slot.borrowers > 0 {
@@ -126,31 +126,31 @@ impl<T> Loan<T> {
 }
 
 /// What can be [`Borrowed`].
-pub(super) trait Lend {
-    /// See [`Loan::lend`].
-    fn lend(&self);
-    /// See [`Loan::give_back`].
-    fn give_back(&self);
+pub(super) trait Borrowable {
+    /// See [`Revocable::add_borrower`].
+    fn add_borrower(&self);
+    /// See [`Revocable::remove_borrower`].
+    fn remove_borrower(&self);
 }
 
-/// A borrower's end of a [`Loan`]; dropping the last one wakes the owner.
+/// A borrower's end of a [`Revocable`]; dropping the last one wakes the owner.
 #[derive(Debug)]
-pub(super) struct Borrowed<L: Lend + ?Sized>(Arc<L>);
+pub(super) struct Borrowed<L: Borrowable + ?Sized>(Arc<L>);
 
-impl<L: Lend + ?Sized> Borrowed<L> {
-    pub(super) fn new(loan: Arc<L>) -> Self {
-        loan.lend();
-        Borrowed(loan)
+impl<L: Borrowable + ?Sized> Borrowed<L> {
+    pub(super) fn new(revocable: Arc<L>) -> Self {
+        revocable.add_borrower();
+        Borrowed(revocable)
     }
 }
 
-impl<L: Lend + ?Sized> Drop for Borrowed<L> {
+impl<L: Borrowable + ?Sized> Drop for Borrowed<L> {
     fn drop(&mut self) {
-        self.0.give_back();
+        self.0.remove_borrower();
     }
 }
 
-impl<L: Lend + ?Sized> Deref for Borrowed<L> {
+impl<L: Borrowable + ?Sized> Deref for Borrowed<L> {
     type Target = L;
     fn deref(&self) -> &L {
         &self.0
@@ -159,20 +159,20 @@ impl<L: Lend + ?Sized> Deref for Borrowed<L> {
 
 /// The thing, for as long as nobody waits: this cannot be held across an await of a future that is sent.
 #[derive(Debug)]
-pub(super) struct LoanGuard<'a, T>(MutexGuard<'a, Slot<T>>);
+pub(super) struct RevocableGuard<'a, T>(MutexGuard<'a, Slot<T>>);
 
-impl<T> LoanGuard<'_, T> {
+impl<T> RevocableGuard<'_, T> {
     /// For the owner: remembers its task. While a borrower waits, what wakes both; `None` if nobody waits.
-    pub(super) fn both(&mut self, cx: &Context<'_>) -> Option<Waker> {
+    pub(super) fn wake_both(&mut self, cx: &Context<'_>) -> Option<Waker> {
         if !self.0.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             self.0.owner = Some(cx.waker().clone());
         }
         let borrower = self.0.borrower.as_ref()?;
-        Some(if borrower.will_wake(cx.waker()) { borrower.clone() } else { both(cx.waker(), borrower) })
+        Some(if borrower.will_wake(cx.waker()) { borrower.clone() } else { wake_both(cx.waker(), borrower) })
     }
 
     /// For the owner: whether somebody borrows the thing. Who decides by this must also be woken when it changes, and
-    /// registers with [`both`](Self::both) before the guard is dropped.
+    /// registers with [`wake_both`](Self::wake_both) before the guard is dropped.
     pub(super) fn is_borrowed(&self) -> bool {
         self.0.borrowers > 0
     }
@@ -193,14 +193,14 @@ impl<T> LoanGuard<'_, T> {
     }
 }
 
-/// Two tasks as one.
-struct Both(Waker, Waker);
+/// Wakes two tasks.
+struct WakeBoth(Waker, Waker);
 
-fn both(one: &Waker, other: &Waker) -> Waker {
-    Waker::from(Arc::new(Both(one.clone(), other.clone())))
+fn wake_both(one: &Waker, other: &Waker) -> Waker {
+    Waker::from(Arc::new(WakeBoth(one.clone(), other.clone())))
 }
 
-impl Wake for Both {
+impl Wake for WakeBoth {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -211,14 +211,14 @@ impl Wake for Both {
     }
 }
 
-impl<T> Deref for LoanGuard<'_, T> {
+impl<T> Deref for RevocableGuard<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {
         self.0.thing.as_ref().expect("a guard is only made of a thing that is there")
     }
 }
 
-impl<T> DerefMut for LoanGuard<'_, T> {
+impl<T> DerefMut for RevocableGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         self.0.thing.as_mut().expect("a guard is only made of a thing that is there")
     }
@@ -242,12 +242,12 @@ mod tests {
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&waker);
-        let loan = Loan::new(1);
-        assert!(loan.poll(&mut cx, |_, _| Poll::<()>::Pending).is_pending());
-        assert_eq!(loan.take(), Some(1));
+        let revocable = Revocable::new(1);
+        assert!(revocable.poll(&mut cx, |_, _| Poll::<()>::Pending).is_pending());
+        assert_eq!(revocable.take(), Some(1));
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
-        assert_eq!(loan.poll(&mut cx, |thing, _| Poll::Ready(*thing)), Poll::Ready(None));
-        assert!(loan.get().is_none() && loan.take().is_none());
+        assert_eq!(revocable.poll(&mut cx, |thing, _| Poll::Ready(*thing)), Poll::Ready(None));
+        assert!(revocable.get().is_none() && revocable.take().is_none());
     }
 
     fn counted() -> (Arc<Count>, Waker) {
@@ -259,53 +259,53 @@ mod tests {
     fn two_tasks_are_woken_together() {
         let ((owners, owner), (borrowers, borrower)) = (counted(), counted());
         let counts = || (owners.0.load(Ordering::SeqCst), borrowers.0.load(Ordering::SeqCst));
-        let loan = Loan::new(None::<Waker>);
+        let revocable = Revocable::new(None::<Waker>);
         let remember = |thing: &mut Option<Waker>, cx: &mut Context<'_>| {
             *thing = Some(cx.waker().clone());
             Poll::<()>::Pending
         };
         // The borrower came first: the owner, who comes next, polls in both names.
-        assert!(loan.poll(&mut Context::from_waker(&borrower), remember).is_pending());
-        let waker = loan.get().unwrap().both(&Context::from_waker(&owner)).expect("somebody waits");
+        assert!(revocable.poll(&mut Context::from_waker(&borrower), remember).is_pending());
+        let waker = revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).expect("somebody waits");
         waker.wake();
         assert_eq!(counts(), (1, 1));
         // From now on the borrower does, too.
-        assert!(loan.poll(&mut Context::from_waker(&borrower), remember).is_pending());
-        loan.get().unwrap().take().expect("remembered").wake();
+        assert!(revocable.poll(&mut Context::from_waker(&borrower), remember).is_pending());
+        revocable.get().unwrap().take().expect("remembered").wake();
         assert_eq!(counts(), (2, 2));
         // And when it has what it waited for, the owner is told that nobody waits any more.
-        assert!(loan.poll(&mut Context::from_waker(&borrower), |_, _| Poll::Ready(())).is_ready());
+        assert!(revocable.poll(&mut Context::from_waker(&borrower), |_, _| Poll::Ready(())).is_ready());
         assert_eq!(counts(), (3, 2));
-        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none());
+        assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none());
     }
 
-    impl Lend for Loan<u32> {
-        fn lend(&self) {
-            Loan::lend(self);
+    impl Borrowable for Revocable<u32> {
+        fn add_borrower(&self) {
+            Revocable::add_borrower(self);
         }
-        fn give_back(&self) {
-            Loan::give_back(self, |thing| *thing += 1);
+        fn remove_borrower(&self) {
+            Revocable::remove_borrower(self, |thing| *thing += 1);
         }
     }
 
     #[test]
     fn the_drop_of_the_last_borrower_wakes_the_owner() {
         let ((owners, owner), (borrowers, borrower)) = (counted(), counted());
-        let loan = Arc::new(Loan::new(0));
-        let bodies = [Borrowed::new(Arc::clone(&loan)), Borrowed::new(Arc::clone(&loan))];
-        assert!(loan.get().unwrap().is_borrowed());
-        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none());
+        let revocable = Arc::new(Revocable::new(0));
+        let bodies = [Borrowed::new(Arc::clone(&revocable)), Borrowed::new(Arc::clone(&revocable))];
+        assert!(revocable.get().unwrap().is_borrowed());
+        assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none());
         // One waits and does not say that it has given up.
         assert!(bodies[0].poll(&mut Context::from_waker(&borrower), |_, _| Poll::<()>::Pending).is_pending());
         let [first, last] = bodies;
         drop(first);
         assert_eq!(owners.0.load(Ordering::SeqCst), 0, "somebody still has it");
-        assert_eq!(*loan.get().unwrap(), 0);
+        assert_eq!(*revocable.get().unwrap(), 0);
         drop(last);
         assert_eq!(owners.0.load(Ordering::SeqCst), 1);
-        assert_eq!(*loan.get().unwrap(), 1, "the last one to go left it in order");
-        assert!(!loan.get().unwrap().is_borrowed());
-        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none(), "nobody waits any more");
+        assert_eq!(*revocable.get().unwrap(), 1, "the last one to go left it in order");
+        assert!(!revocable.get().unwrap().is_borrowed());
+        assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none(), "nobody waits any more");
         assert_eq!(borrowers.0.load(Ordering::SeqCst), 0);
         assert_eq!(Arc::strong_count(&borrowers), 2, "no waker of a borrower is kept: ours and the test's");
     }
@@ -313,10 +313,10 @@ mod tests {
     #[test]
     fn a_borrower_that_goes_after_the_owner_wakes_nobody() {
         let (owners, owner) = counted();
-        let loan = Arc::new(Loan::new(0));
-        let body = Borrowed::new(Arc::clone(&loan));
-        assert!(loan.get().unwrap().both(&Context::from_waker(&owner)).is_none());
-        assert_eq!(loan.take(), Some(0));
+        let revocable = Arc::new(Revocable::new(0));
+        let body = Borrowed::new(Arc::clone(&revocable));
+        assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none());
+        assert_eq!(revocable.take(), Some(0));
         drop(body);
         assert_eq!(owners.0.load(Ordering::SeqCst), 0);
         assert_eq!(Arc::strong_count(&owners), 2, "the owner's task is not kept by a loan that is over");
@@ -349,12 +349,12 @@ mod tests {
     fn one_task_in_both_roles_is_woken_once() {
         let (count, waker) = counted();
         let mut cx = Context::from_waker(&waker);
-        let loan = Loan::new(());
-        assert!(loan.get().unwrap().both(&cx).is_none());
-        assert!(loan.poll(&mut cx, |_, _| Poll::<()>::Pending).is_pending());
-        loan.get().unwrap().both(&cx).expect("it waits").wake();
+        let revocable = Revocable::new(());
+        assert!(revocable.get().unwrap().wake_both(&cx).is_none());
+        assert!(revocable.poll(&mut cx, |_, _| Poll::<()>::Pending).is_pending());
+        revocable.get().unwrap().wake_both(&cx).expect("it waits").wake();
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
-        assert!(loan.poll(&mut cx, |_, _| Poll::Ready(())).is_ready());
+        assert!(revocable.poll(&mut cx, |_, _| Poll::Ready(())).is_ready());
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
     }
 }
@@ -370,12 +370,12 @@ mod loom_tests {
     #[test]
     fn lend_poll_take_back_and_drop_in_any_order() {
         loom::model(|| {
-            let loan = Arc::new(Loan::new(0_u32));
-            let lent = Arc::clone(&loan);
+            let revocable = Arc::new(Revocable::new(0_u32));
+            let borrowed = Arc::clone(&revocable);
             let borrower = thread::spawn(move || {
                 let mut polls = 0;
                 block_on(poll_fn(|cx| {
-                    lent.poll(cx, |thing, _| {
+                    borrowed.poll(cx, |thing, _| {
                         *thing += 1;
                         polls += 1;
                         Poll::<()>::Pending
@@ -383,12 +383,12 @@ mod loom_tests {
                 }));
                 polls
             });
-            if let Some(mut guard) = loan.get() {
+            if let Some(mut guard) = revocable.get() {
                 *guard += 10;
                 guard.wake();
             }
-            let thing = loan.take().expect("only the owner takes");
-            drop(loan);
+            let thing = revocable.take().expect("only the owner takes");
+            drop(revocable);
             assert_eq!(borrower.join().unwrap() + 10, thing);
         });
     }
@@ -396,34 +396,34 @@ mod loom_tests {
     #[test]
     fn a_borrower_that_gives_up_leaves_nothing_behind() {
         loom::model(|| {
-            let loan = Arc::new(Loan::new(()));
-            let lent = Arc::clone(&loan);
+            let revocable = Arc::new(Revocable::new(()));
+            let borrowed = Arc::clone(&revocable);
             let borrower = thread::spawn(move || {
                 let waker = futures_noop();
                 let mut cx = Context::from_waker(&waker);
-                let _ = lent.poll(&mut cx, |_, _| Poll::<()>::Pending);
-                drop(lent);
+                let _ = borrowed.poll(&mut cx, |_, _| Poll::<()>::Pending);
+                drop(borrowed);
             });
-            assert!(loan.take().is_some());
+            assert!(revocable.take().is_some());
             borrower.join().unwrap();
-            assert!(loan.take().is_none());
+            assert!(revocable.take().is_none());
         });
     }
 
-    impl Lend for Loan<u32> {
-        fn lend(&self) {
-            Loan::lend(self);
+    impl Borrowable for Revocable<u32> {
+        fn add_borrower(&self) {
+            Revocable::add_borrower(self);
         }
-        fn give_back(&self) {
-            Loan::give_back(self, |thing| *thing += 1);
+        fn remove_borrower(&self) {
+            Revocable::remove_borrower(self, |thing| *thing += 1);
         }
     }
 
     /// What the owner does while it sends a reply: it waits until nobody borrows the thing any more.
-    fn wait_until_given_back(loan: &Loan<u32>) -> u32 {
+    fn wait_until_given_back(revocable: &Revocable<u32>) -> u32 {
         block_on(poll_fn(|cx| {
-            let mut guard = loan.get().expect("only the owner takes");
-            let _ = guard.both(cx);
+            let mut guard = revocable.get().expect("only the owner takes");
+            let _ = guard.wake_both(cx);
             if guard.is_borrowed() { Poll::Pending } else { Poll::Ready(*guard) }
         }))
     }
@@ -432,26 +432,26 @@ mod loom_tests {
     #[test]
     fn the_last_borrower_to_go_wakes_an_owner_that_waits_in_any_order() {
         loom::model(|| {
-            let loan = std::sync::Arc::new(Loan::new(0));
-            let bodies = [(); 2].map(|()| Borrowed::new(std::sync::Arc::clone(&loan)));
+            let revocable = std::sync::Arc::new(Revocable::new(0));
+            let bodies = [(); 2].map(|()| Borrowed::new(std::sync::Arc::clone(&revocable)));
             let others = bodies.map(|body| thread::spawn(move || drop(body)));
-            assert_eq!(wait_until_given_back(&loan), 1, "given back once");
+            assert_eq!(wait_until_given_back(&revocable), 1, "given back once");
             others.into_iter().for_each(|other| other.join().unwrap());
-            assert_eq!(loan.take(), Some(1));
+            assert_eq!(revocable.take(), Some(1));
         });
     }
 
     #[test]
     fn a_borrower_that_polled_and_goes_wakes_an_owner_that_waits_in_any_order() {
         loom::model(|| {
-            let loan = std::sync::Arc::new(Loan::new(0));
-            let body = Borrowed::new(std::sync::Arc::clone(&loan));
+            let revocable = std::sync::Arc::new(Revocable::new(0));
+            let body = Borrowed::new(std::sync::Arc::clone(&revocable));
             let other = thread::spawn(move || {
                 let waker = futures_noop();
                 // It does not say that it has given up: it is dropped while it waits.
                 let _ = body.poll(&mut Context::from_waker(&waker), |_, _| Poll::<()>::Pending);
             });
-            assert_eq!(wait_until_given_back(&loan), 1);
+            assert_eq!(wait_until_given_back(&revocable), 1);
             other.join().unwrap();
         });
     }
@@ -459,13 +459,13 @@ mod loom_tests {
     #[test]
     fn a_borrower_that_goes_while_the_thing_is_taken_back_leaves_nothing_behind() {
         loom::model(|| {
-            let loan = std::sync::Arc::new(Loan::new(0));
-            let body = Borrowed::new(std::sync::Arc::clone(&loan));
+            let revocable = std::sync::Arc::new(Revocable::new(0));
+            let body = Borrowed::new(std::sync::Arc::clone(&revocable));
             let other = thread::spawn(move || drop(body));
-            let thing = loan.take().expect("only the owner takes");
+            let thing = revocable.take().expect("only the owner takes");
             assert!(thing <= 1);
             other.join().unwrap();
-            assert!(!loan.lock().owner.is_some() && loan.lock().borrowers == 0);
+            assert!(!revocable.lock().owner.is_some() && revocable.lock().borrowers == 0);
         });
     }
 

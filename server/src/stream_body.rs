@@ -16,11 +16,11 @@ use quintet_mux::Response;
 use quintet_request::{Body, BodyError, Requests, Unread};
 
 use crate::{
-    call::panicked,
+    dispatch::panicked,
     encode,
     exchange::{Exchange, Length, Plan},
     fair::{PIECES, Turn, give_way},
-    reply::HIGH,
+    respond::MAX_OUTPUT_BYTES,
     server::Shared,
 };
 
@@ -159,7 +159,7 @@ fn poll_doubt<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Po
     if let Poll::Ready(error) = requests.poll_watch(cx) {
         return Poll::Ready(error);
     }
-    match requests.wire().doubt() {
+    match requests.wire().start_half_closed_timeout() {
         Ok(()) => Poll::Pending,
         Err(error) => Poll::Ready(error),
     }
@@ -209,7 +209,7 @@ impl Sending<'_> {
     ) -> Poll<Result<Sent, WireError>> {
         let mut waiting = requests.wire().output.len();
         loop {
-            if waiting >= HIGH && requests.poll_flush(cx, server.config.max_drain_bytes)?.is_pending() {
+            if waiting >= MAX_OUTPUT_BYTES && requests.poll_flush(cx, server.config.max_drain_bytes)?.is_pending() {
                 self.turn.begin();
                 return Poll::Pending;
             }
@@ -260,7 +260,7 @@ fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, writt
             Length::Chunked => encode::chunk(&mut wire.output, data),
             _ => wire.output.push(data),
         }
-        wire.trust();
+        wire.clear_half_closed_timeout();
         wire.output.len()
     })
 }

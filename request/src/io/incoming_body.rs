@@ -1,4 +1,5 @@
-//! A body that is still on the wire: the wire itself, lent to the [`Body`](super::Body) until the reply is finished.
+//! A body that is still on the wire: the wire itself, shared with the [`Body`](super::Body) until the reply is
+//! finished.
 
 use std::{
     sync::Arc,
@@ -12,21 +13,21 @@ use quintet_listener::Stream;
 
 use super::{
     body::BodyError,
-    loan::{Lend, Loan, LoanGuard},
+    revocable::{Borrowable, Revocable, RevocableGuard},
 };
 use crate::Chunked;
 
-/// How much a lent wire reads ahead, in bytes: while nobody reads the body, to notice that the client is gone.
-pub(super) const AHEAD: usize = 64 * 1024;
+/// How much a shared wire reads ahead, in bytes: while nobody reads the body, to notice that the client is gone.
+pub(super) const MAX_READ_AHEAD_BYTES: usize = 64 * 1024;
 /// The most that one read of a body of known length asks for, in bytes.
-const LARGE: usize = 256 * 1024;
+const MAX_READ_BYTES: usize = 256 * 1024;
 /// Below this, in bytes, a read goes through the wire's buffer.
-const SMALL: u64 = 8 * 1024;
+const MIN_DIRECT_READ_BYTES: u64 = 8 * 1024;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// A lent body as its [`Body`](super::Body) sees it, whatever the stream.
-pub(super) trait LentBody: Lend + Send + Sync {
+/// An incoming body as its [`Body`](super::Body) sees it, whatever the stream.
+pub(super) trait RevocableBody: Borrowable + Send + Sync {
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>>;
     fn left(&self) -> Option<u64>;
     fn is_end(&self) -> bool;
@@ -44,7 +45,7 @@ pub(super) enum Left {
 
 /// The wire, with what is left of the body on it.
 #[derive(Debug)]
-pub(super) struct Lent<S> {
+pub(super) struct IncomingBody<S> {
     pub(super) wire: Wire<S>,
     pub(super) left: Left,
     /// The client waits for `100 Continue`.
@@ -62,9 +63,9 @@ pub(super) enum Discarded {
     TooMuch,
 }
 
-impl<S: Stream> Lent<S> {
+impl<S: Stream> IncomingBody<S> {
     pub(super) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
-        Lent { wire, left, expects, failed: None, discarded: 0, scratch: BytesMut::new() }
+        IncomingBody { wire, left, expects, failed: None, discarded: 0, scratch: BytesMut::new() }
     }
 
     /// Whether the next byte on the wire is the first of the next request.
@@ -89,7 +90,7 @@ impl<S: Stream> Lent<S> {
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(error) = &self.failed {
-            return Poll::Ready(Some(Err(error.again())));
+            return Poll::Ready(Some(Err(error.duplicate())));
         }
         loop {
             match self.decode() {
@@ -97,7 +98,7 @@ impl<S: Stream> Lent<S> {
                 Ok(None) if matches!(self.left, Left::Nothing) => return Poll::Ready(None),
                 Ok(None) => {}
                 Err(error) => {
-                    self.fail(error.again());
+                    self.fail(error.duplicate());
                     return Poll::Ready(Some(Err(error)));
                 }
             }
@@ -105,7 +106,7 @@ impl<S: Stream> Lent<S> {
                 Ok(None) => {}
                 Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
                 Err(error) => {
-                    self.fail(error.again());
+                    self.fail(error.duplicate());
                     return Poll::Ready(Some(Err(error)));
                 }
             }
@@ -154,8 +155,8 @@ impl<S: Stream> Lent<S> {
         }
         self.wire.enter(Phase::Body);
         let filled = match &mut self.left {
-            Left::Length(left) if *left >= SMALL && self.wire.input.is_empty() => {
-                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(LARGE);
+            Left::Length(left) if *left >= MIN_DIRECT_READ_BYTES && self.wire.input.is_empty() => {
+                let most = usize::try_from(*left).unwrap_or(usize::MAX).min(MAX_READ_BYTES);
                 self.scratch.reserve(most);
                 let filled = self.wire.poll_fill_into(cx, &mut self.scratch, most);
                 let filled = match filled {
@@ -172,7 +173,7 @@ impl<S: Stream> Lent<S> {
                     }
                     // A piece that is small for its memory goes into its own: whoever collects pieces would otherwise
                     // keep much more than was sent, and a client could make many.
-                    let piece = if n < LARGE / 8 {
+                    let piece = if n < MAX_READ_BYTES / 8 {
                         Bytes::copy_from_slice(&self.scratch)
                     } else {
                         std::mem::take(&mut self.scratch).freeze()
@@ -182,7 +183,7 @@ impl<S: Stream> Lent<S> {
                 }
                 filled
             }
-            _ => ready!(self.wire.poll_fill(cx, AHEAD))?,
+            _ => ready!(self.wire.poll_fill(cx, MAX_READ_AHEAD_BYTES))?,
         };
         Poll::Ready(match filled {
             Filled::Bytes(_) => Ok(None),
@@ -196,7 +197,7 @@ impl<S: Stream> Lent<S> {
         if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        let filled = ready!(self.wire.poll_fill(cx, AHEAD))?;
+        let filled = ready!(self.wire.poll_fill(cx, MAX_READ_AHEAD_BYTES))?;
         if let (Filled::End, Some(connection)) = (filled, self.wire.connection()) {
             connection.cancel();
         }
@@ -223,7 +224,7 @@ impl<S: Stream> Lent<S> {
             if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
                 return Poll::Ready(Err(error));
             }
-            match ready!(self.wire.poll_fill(cx, AHEAD))? {
+            match ready!(self.wire.poll_fill(cx, MAX_READ_AHEAD_BYTES))? {
                 Filled::Bytes(_) => {}
                 Filled::End | Filled::Full => return Poll::Ready(Ok(Discarded::TooMuch)),
             }
@@ -235,7 +236,7 @@ impl<S: Stream> Lent<S> {
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<(), WireError>> {
         let flushed = self.wire.poll_flush(cx);
         if flushed.is_pending() && !self.expects && self.failed.is_none() && self.discarded <= limit {
-            self.wire.rest();
+            self.wire.clear_phase();
             if let Poll::Ready(Err(error)) = self.poll_discard(cx, limit) {
                 return Poll::Ready(Err(error));
             }
@@ -251,7 +252,7 @@ impl<S: Stream> Lent<S> {
     }
 }
 
-impl<S: Stream> LoanGuard<'_, Lent<S>> {
+impl<S: Stream> RevocableGuard<'_, IncomingBody<S>> {
     /// For the owner, while a handler is at work: sends what is to be sent, and looks whether the client is still
     /// there. Ready only if the connection failed or was aborted.
     pub(super) fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
@@ -261,10 +262,10 @@ impl<S: Stream> LoanGuard<'_, Lent<S>> {
         self.scratch = BytesMut::new(); // the handler waits, if only for something else
         let before = self.wire.input.len();
         // A stream remembers one task that reads: while a borrower waits, both are that one.
-        let watched = match self.both(cx) {
-            None => self.wire.poll_watch(cx, AHEAD),
+        let watched = match self.wake_both(cx) {
+            None => self.wire.poll_watch(cx, MAX_READ_AHEAD_BYTES),
             Some(both) => {
-                self.wire.attend(cx);
+                self.wire.register_waker(cx);
                 self.poll_ahead(&mut Context::from_waker(&both))
             }
         };
@@ -274,7 +275,7 @@ impl<S: Stream> LoanGuard<'_, Lent<S>> {
             _ if self.wire.input.len() != before => {
                 // The borrower may have given up by now: until it reads again, this task is the one to wake.
                 self.wake();
-                if let Poll::Ready(Err(error)) = self.wire.poll_watch(cx, AHEAD) {
+                if let Poll::Ready(Err(error)) = self.wire.poll_watch(cx, MAX_READ_AHEAD_BYTES) {
                     return self.fails(error);
                 }
             }
@@ -312,20 +313,20 @@ impl<S: Stream> LoanGuard<'_, Lent<S>> {
     }
 }
 
-impl<S: Stream> Lend for Loan<Lent<S>> {
-    fn lend(&self) {
-        Loan::lend(self);
+impl<S: Stream> Borrowable for Revocable<IncomingBody<S>> {
+    fn add_borrower(&self) {
+        Revocable::add_borrower(self);
     }
 
-    fn give_back(&self) {
+    fn remove_borrower(&self) {
         // The client is not late for readers that have left.
-        Loan::give_back(self, |lent| lent.wire.pause());
+        Revocable::remove_borrower(self, |incoming| incoming.wire.pause());
     }
 }
 
-impl<S: Stream> LentBody for Loan<Lent<S>> {
+impl<S: Stream> RevocableBody for Revocable<IncomingBody<S>> {
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match ready!(self.poll(cx, |lent, cx| lent.poll_frame(cx))) {
+        match ready!(self.poll(cx, |incoming, cx| incoming.poll_frame(cx))) {
             Some(frame) => Poll::Ready(frame),
             None => Poll::Ready(Some(Err(BodyError::AfterReply))),
         }
@@ -340,22 +341,22 @@ impl<S: Stream> LentBody for Loan<Lent<S>> {
     }
 
     fn is_end(&self) -> bool {
-        self.get().is_some_and(|lent| lent.is_end())
+        self.get().is_some_and(|incoming| incoming.is_end())
     }
 
     fn give_up(&self) {
-        if let Some(mut lent) = self.get() {
-            lent.wire.pause();
-            lent.forget();
+        if let Some(mut incoming) = self.get() {
+            incoming.wire.pause();
+            incoming.forget();
         }
     }
 }
 
-/// The owner's end of a loan: whatever happens to the owner, the borrower does not keep the wire.
+/// The owner's end: takes the wire back when it is dropped, so that no borrower keeps it.
 #[derive(Debug)]
-pub(super) struct Owner<S: Stream>(pub(super) Arc<Loan<Lent<S>>>);
+pub(super) struct RevokeOnDrop<S: Stream>(pub(super) Arc<Revocable<IncomingBody<S>>>);
 
-impl<S: Stream> Drop for Owner<S> {
+impl<S: Stream> Drop for RevokeOnDrop<S> {
     fn drop(&mut self) {
         drop(self.0.take());
     }
@@ -452,9 +453,9 @@ mod tests {
     }
 
     fn held(requests: &mut Requests<Script>) -> usize {
-        let WireGuard(Guard::Lent(lent)) = requests.wire() else { panic!("it is lent") };
-        let (input, output) = (&lent.wire.input, &lent.wire.output);
-        input.capacity() + output.capacity() + output.len() + lent.scratch.capacity()
+        let WireGuard(Guard::Shared(incoming)) = requests.wire() else { panic!("it is shared") };
+        let (input, output) = (&incoming.wire.input, &incoming.wire.output);
+        input.capacity() + output.capacity() + output.len() + incoming.scratch.capacity()
     }
 
     /// As the server does while a handler is at work: it watches until something ends the connection.

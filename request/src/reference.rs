@@ -1,4 +1,4 @@
-//! The head of a request by the book: byte by byte, every rule in the order of the bytes.
+//! The reference parser of heads: byte by byte, every rule in the order of the bytes.
 //!
 //! This reader is the law. The fast one in [`parse`](crate::parse) may only say "certainly fine"; whatever it is
 //! not certain of comes here. Because each rule is applied at the first byte that can break it, a longer input
@@ -6,9 +6,9 @@
 
 use crate::{
     HeadError, Limits, Span, TargetError, Version, byte,
-    facts::Facts,
     field::{self, Fault},
     index::{Field, Index},
+    semantics::Semantics,
     target::Layout,
 };
 
@@ -18,7 +18,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, index: &mut Index) -> Result<O
     index.len = 0;
     let Some(start) = first_line(bytes)? else { return Ok(None) };
     let Some(mut at) = request_line(bytes, start, limits, index)? else { return Ok(None) };
-    let mut facts = Facts::default();
+    let mut semantics = Semantics::default();
     loop {
         match &bytes[at..] {
             [] | [b'\r'] => return Ok(None),
@@ -32,13 +32,13 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, index: &mut Index) -> Result<O
                 let name = Span::new(at, line.name);
                 let value = Span::new(at + line.value.start, line.value.len());
                 let field = Field { name, value };
-                facts.note(bytes, field)?;
+                semantics.note(bytes, field)?;
                 index.fields.push(field);
                 at += line.len;
             }
         }
     }
-    facts.decide(&bytes[..at + 2], index)?;
+    semantics.decide(&bytes[..at + 2], index)?;
     Ok(Some(at + 2))
 }
 
