@@ -1,6 +1,6 @@
-#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(feature = "io", doc = include_str!("../README.md"))]
 #![cfg_attr(
-    not(feature = "tokio"),
+    not(feature = "io"),
     doc = "One client connection, without a runtime: its bytes ([`Buffer`], [`Output`]), its time limits \
            ([`Timeouts`], [`MinRate`]) and its states ([`State`])."
 )]
@@ -19,8 +19,8 @@ pub use pool::BLOCK;
 pub use state::{IllegalMove, State};
 pub use timeouts::{MinRate, Phase, Timeouts};
 
-#[cfg(feature = "tokio")]
+#[cfg(feature = "io")]
 mod io;
 
-#[cfg(feature = "tokio")]
+#[cfg(feature = "io")]
 pub use io::{ConnGuard, Connection, Connections, Counts, Filled, StateHook, Sweeper, Wire, WireError};

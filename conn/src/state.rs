@@ -66,7 +66,7 @@ impl State {
         self.moves().is_empty()
     }
 
-    #[cfg(any(feature = "tokio", test))]
+    #[cfg(any(feature = "io", test))]
     pub(crate) const fn from_u8(n: u8) -> State {
         match n {
             0 => State::New,

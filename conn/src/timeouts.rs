@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 /// A deadline that never comes.
-#[cfg(any(feature = "tokio", test))]
+#[cfg(any(feature = "io", test))]
 pub(crate) const NEVER: u64 = u64::MAX;
 
 /// What a connection is waiting for.
@@ -104,7 +104,7 @@ impl Timeouts {
     }
 
     /// The same limits, each so much longer (rates stay): for a clock that may be so much behind.
-    #[cfg(feature = "tokio")]
+    #[cfg(feature = "io")]
     pub(crate) fn longer(&self, by: Duration) -> Self {
         Timeouts {
             read_header: self.read_header.saturating_add(by),
@@ -135,10 +135,10 @@ impl Timeouts {
 
 /// How long each phase may last, in milliseconds: [`Timeouts`] made ready, since a duration costs a division.
 #[derive(Debug)]
-#[cfg(feature = "tokio")]
+#[cfg(feature = "io")]
 pub(crate) struct PhaseLimits([u64; Phase::ALL.len()]);
 
-#[cfg(feature = "tokio")]
+#[cfg(feature = "io")]
 impl PhaseLimits {
     pub(crate) fn new(timeouts: &Timeouts) -> Self {
         PhaseLimits(Phase::ALL.map(|phase| timeouts.end(phase, 0)))

@@ -1,6 +1,6 @@
 //! The clock while the sweeper is late itself: a thread that a handler blocks, or that has more to do than time. The
 //! time is advanced by hand, and the sweeper looks when it is told to.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! The connections of one accept loop: states, counts, the sweeper, and the end.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! What only a real kernel shows, on real sockets.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! A wire against a model of bytes: whatever the stream and the owner do, nothing is lost, doubled or reordered.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! The clocks on a thread that is really blocked. These tests sleep.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

@@ -1,5 +1,5 @@
 //! Every wait ends at its limit: never early, and at most half a second late. The clock is paused; nobody sleeps.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

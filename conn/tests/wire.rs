@@ -1,5 +1,5 @@
 //! What a wire does with bytes, whatever the stream does.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;

@@ -52,7 +52,7 @@ pub fn classify(error: &io::Error) -> AcceptErrorKind {
 
 /// Whether the error says that descriptors, memory or watches have run out, of which closing a connection gives some
 /// back.
-#[cfg(feature = "tokio")]
+#[cfg(feature = "io")]
 pub(crate) fn has_run_out(error: &io::Error) -> bool {
     let descriptors_or_memory = match error.raw_os_error() {
         Some(errno) if cfg!(windows) => matches!(errno, 10024 | 10055), // WSAEMFILE WSAENOBUFS
@@ -323,7 +323,7 @@ mod tests {
         assert_eq!(fatal.collect::<Vec<_>>(), ["EBADF", "EINVAL", "ENOTSOCK"]);
     }
 
-    #[cfg(all(feature = "tokio", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+    #[cfg(all(feature = "io", target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
     #[test]
     fn what_has_run_out_is_descriptors_memory_and_watches() {
         let error = |errno: &i32| has_run_out(&io::Error::from_raw_os_error(*errno));

@@ -1,6 +1,6 @@
-#![cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#![cfg_attr(feature = "io", doc = include_str!("../README.md"))]
 #![cfg_attr(
-    not(feature = "tokio"),
+    not(feature = "io"),
     doc = "Which accept errors pass by themselves, how long to wait for it, and where to listen: the rules, without a runtime."
 )]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -10,7 +10,7 @@ mod accept_error_kind;
 mod addr;
 mod backoff;
 mod endpoint;
-#[cfg(feature = "tokio")]
+#[cfg(feature = "io")]
 mod io;
 mod retry_policy;
 mod throttle;
@@ -19,13 +19,13 @@ pub use accept_error_kind::{AcceptErrorKind, classify};
 pub use addr::{Addr, AddrError, UnixName};
 pub use backoff::Backoff;
 pub use endpoint::{Endpoint, EndpointError};
-#[cfg(feature = "tokio")]
+#[cfg(feature = "io")]
 pub use io::{
     AbortHandle, Abortable, AcceptError, AnyListener, AnyStream, Failure, FdReleased, Health, HealthSnapshot,
     KeepAlive, Limit, LimitedStream, Listener, NotifyingStream, Permit, Permits, Pressure, PressureGuard, Retry,
     Stream, TcpListener, TcpOptions, listen, reuse_port,
 };
-#[cfg(all(feature = "tokio", unix))]
+#[cfg(all(feature = "io", unix))]
 pub use io::{UnixListener, UnixOptions};
 pub use retry_policy::{RetryDecision, RetryPolicy};
 pub use throttle::Throttle;

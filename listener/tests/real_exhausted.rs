@@ -1,5 +1,5 @@
 //! Out of descriptors for real: a child process that may open 64 files, and clients that queue at its door.
-#![cfg(all(feature = "tokio", target_os = "linux"))]
+#![cfg(all(feature = "io", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{

@@ -1,5 +1,5 @@
 //! The first accept registers the listener with the runtime. A child process has no descriptor left at that moment.
-#![cfg(all(feature = "tokio", target_os = "linux"))]
+#![cfg(all(feature = "io", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{

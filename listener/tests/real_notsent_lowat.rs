@@ -1,5 +1,5 @@
 //! How much of a reply the kernel takes for a client that does not read, and what that costs a client that does.
-#![cfg(all(feature = "tokio", target_os = "linux"))]
+#![cfg(all(feature = "io", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{

@@ -1,5 +1,5 @@
 //! Several processes bind one Unix path at the same moment: exactly one gets it, whatever an earlier one left there.
-#![cfg(all(feature = "tokio", unix))]
+#![cfg(all(feature = "io", unix))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{

@@ -1,5 +1,5 @@
 //! Real TCP sockets on loopback.
-#![cfg(feature = "tokio")]
+#![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{

@@ -1,5 +1,5 @@
 //! Real Unix sockets and the files they leave.
-#![cfg(all(feature = "tokio", unix))]
+#![cfg(all(feature = "io", unix))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{

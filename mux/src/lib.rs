@@ -9,7 +9,7 @@ mod escape;
 mod explain;
 mod find;
 mod host;
-#[cfg(feature = "handler")]
+#[cfg(feature = "io")]
 mod io;
 mod location;
 mod matches;
@@ -36,7 +36,7 @@ pub use self::{
     values::Values,
 };
 
-#[cfg(feature = "handler")]
+#[cfg(feature = "io")]
 pub use self::io::{
     Allow, BoxHandler, ContentType, CrossOriginProtection, FieldError, Handler, Html, IntoHeaders, IntoResponse,
     Response, ServeMux, Upgrade, Upgraded, allow_query_semicolons, error, max_bytes, not_found, redirect,

@@ -1,7 +1,7 @@
 //! The middleware and the mux of handlers, without a connection.
 
 #![allow(missing_docs)]
-#![cfg(feature = "handler")]
+#![cfg(feature = "io")]
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 //! What the value of a wildcard may be: text of the client's, and no safe file name.
 
-#![cfg(feature = "handler")]
+#![cfg(feature = "io")]
 
 use quintet_mux::{Handler, ServeMux};
 use quintet_request::Request;

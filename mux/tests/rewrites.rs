@@ -1,7 +1,7 @@
 //! What a handler is given after something before it has rewritten the path.
 
 #![allow(missing_docs)]
-#![cfg(feature = "handler")]
+#![cfg(feature = "io")]
 
 use proptest::{collection::vec, prelude::*, sample::select};
 use quintet_mux::{Handler, Response, ServeMux, allow_query_semicolons, redirect, redirect_location, strip_prefix};
