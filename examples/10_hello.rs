@@ -67,6 +67,6 @@ async fn main() -> anyhow::Result<()> {
     let listener = listen(":9090").context("cannot listen on :9090")?;
     outln!("listening on http://localhost:9090 ({})", listener.local_addr()?);
     let report = Server::new(Log(mux)).serve_until_signal(listener, Duration::from_secs(10)).await?;
-    outln!("drained {} connections, cut {}", report.drained, report.aborted);
+    outln!("drained {} connections, aborted {}", report.drained, report.aborted);
     Ok(())
 }

@@ -190,6 +190,6 @@ async fn main() -> anyhow::Result<()> {
     let listener = listen(addr).with_context(|| format!("cannot listen on {addr}"))?;
     outln!("listening on {}", listener.local_addr()?);
     let report = Server::with_config(mux, config).serve_until_signal(listener, Duration::from_secs(10)).await?;
-    outln!("drained {}, cut {}", report.drained, report.aborted);
+    outln!("drained {}, aborted {}", report.drained, report.aborted);
     Ok(())
 }

@@ -169,7 +169,7 @@ mod counts {
     }
 
     #[test]
-    fn seats_are_used_again_in_any_order() {
+    fn slots_are_used_again_in_any_order() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         let mut placed: Vec<_> = (0..8).map(|_| Some(scripted(&connections))).collect();
         for round in 0..1000_usize {
@@ -364,7 +364,7 @@ mod ends {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn cut_ends_every_wait_at_once() {
+    async fn abort_ends_every_wait_at_once() {
         let connections = connections(limits());
         let mut waiting = Vec::new();
         for phase in Phase::ALL {
@@ -399,7 +399,7 @@ mod ends {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn cut_ends_a_linger_too() {
+    async fn abort_ends_a_linger_too() {
         let connections = connections(limits());
         let (_connection, mut wire, _client) = piped(&connections, 1024);
         let cutting = Arc::clone(&connections);
@@ -429,7 +429,7 @@ mod ends {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn nobody_sleeps_through_the_end() {
-        // Real threads: stop, cut and the departures race with tasks that are about to wait.
+        // Real threads: stop, abort and the departures race with tasks that are about to wait.
         for round in 0..200 {
             let connections = connections(limits());
             for n in 0..8 {
@@ -567,7 +567,7 @@ mod retire {
 
     /// A reset takes away what the kernel has not passed on yet, and here that is whole.
     #[tokio::test(start_paused = true)]
-    async fn cut_resets_only_who_may_have_heard_half_of_a_reply() {
+    async fn abort_resets_only_who_may_have_heard_half_of_a_reply() {
         for phase in Phase::ALL.into_iter().map(Some).chain([None]) {
             for unsent in [false, true] {
                 let connections = connections(limits());
@@ -595,7 +595,7 @@ mod retire {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn cut_does_not_reset_a_client_that_was_told_the_end() {
+    async fn abort_does_not_reset_a_client_that_was_told_the_end() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         let cutting = Arc::clone(&connections);

@@ -141,7 +141,7 @@ mod head {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_answer_to_a_late_head_has_the_patience_of_a_reply() {
+    async fn the_answer_to_a_late_head_has_the_time_of_a_reply() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         assert_late(Phase::Head, wire.flush_and_fill(1024).await);
@@ -368,7 +368,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_taken_at_once_earns_patience_through_the_whole_reply() {
+    async fn what_was_taken_at_once_earns_time_through_the_whole_reply() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.output.push(vec![0; 1 << 20].into());
@@ -394,7 +394,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_reply_has_a_pace_of_its_own() {
+    async fn each_reply_has_a_rate_of_its_own() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.output.push(vec![0; 1 << 20].into());
@@ -613,7 +613,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_owner_of_a_lent_wire_learns_of_it() {
+    async fn the_owner_of_a_shared_wire_learns_of_it() {
         let connections = connections(limits());
         let (connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
@@ -685,7 +685,7 @@ mod half_closed_timeout {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_may_still_speak_is_not_doubted() {
+    async fn a_client_that_may_still_speak_has_no_half_closed_timeout() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         wire.clear_phase();
@@ -749,7 +749,7 @@ mod liveness {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_timeouts_stop_cut_and_close_if_idle_end_what_they_must() {
+    async fn without_timeouts_stop_abort_and_close_if_idle_end_what_they_must() {
         for phase in [Phase::Idle, Phase::Head] {
             let connections = connections(Timeouts::none());
             let (_connection, mut wire, _peer) = scripted(&connections);
@@ -803,7 +803,7 @@ mod liveness {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wire_whose_guard_was_dropped_first_still_has_deadlines() {
+    async fn a_wire_whose_guard_was_dropped_first_still_has_timeouts() {
         let connections = connections(limits());
         let (connection, mut wire, _peer) = scripted(&connections);
         drop(connection);

@@ -1,4 +1,4 @@
-//! Out of descriptors for real: a child process that may open 64 files, and clients that queue at its door.
+//! Out of descriptors for real: a child process that may open 64 files, and clients that wait in its queue.
 #![cfg(all(feature = "io", target_os = "linux"))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 

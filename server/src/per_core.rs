@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_late_to_a_shutdown_does_not_hasten_it() {
+    fn a_second_shutdown_keeps_the_first_deadline() {
         let server = Server::new(async |_| {
             tokio::time::sleep(GRACE_PERIOD * 2).await;
             "late\n"

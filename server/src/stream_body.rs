@@ -143,19 +143,19 @@ async fn first_frame<S: Stream>(
             match poll_frame(body, cx) {
                 Poll::Ready(Ok(Some(frame))) if frame.data_ref().is_some_and(Bytes::is_empty) => {}
                 Poll::Ready(frame) => return Poll::Ready(Ok(frame.map(First::Asked))),
-                Poll::Pending if sniffed => return poll_doubt(requests, cx).map(Err),
+                Poll::Pending if sniffed => return poll_half_closed(requests, cx).map(Err),
                 Poll::Pending => return Poll::Ready(Ok(Ok(First::Unasked))),
             }
         }
         cx.waker().wake_by_ref();
-        poll_doubt(requests, cx).map(Err)
+        poll_half_closed(requests, cx).map(Err)
     })
     .await
 }
 
 /// While a body is made: watches the client. One that has said its last (FIN) may still read, or be gone; it is
 /// believed for as long as a reply may stand still.
-fn poll_doubt<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
+fn poll_half_closed<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
     if let Poll::Ready(error) = requests.poll_watch(cx) {
         return Poll::Ready(error);
     }
@@ -220,7 +220,7 @@ impl Sending<'_> {
                     Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
                     Poll::Pending => {
                         self.turn.begin();
-                        return poll_doubt(requests, cx).map(Err);
+                        return poll_half_closed(requests, cx).map(Err);
                     }
                 },
             };

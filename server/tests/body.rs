@@ -1,4 +1,4 @@
-//! Bodies on loan: what a handler may do with one, and that the connection stays in step or ends.
+//! Bodies that share the wire: what a handler may do with one, and that the connection stays in step or ends.
 
 mod support;
 
@@ -346,7 +346,7 @@ mod kept {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_whose_connection_was_cut_fails() {
+    async fn a_body_whose_connection_was_aborted_fails() {
         bounded(async {
             static HELD: Mutex<Option<Body>> = Mutex::new(None);
             let server = support::server(async |mut request: Request| {

@@ -244,7 +244,7 @@ async fn a_state_hook_that_panics_is_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_with_a_body_on_loan() {
+async fn a_panic_with_a_body_that_shares_the_wire() {
     bounded(async {
         let (server, dial, hook) = start(async |mut request: Request| -> &'static str {
             let first = request.body_mut().chunk().await;

@@ -177,7 +177,7 @@ async fn a_reply_that_was_sent_whole_is_not_taken_away_by_a_cut() {
 
 /// A takeover whose protocol ends with the connection, as a close-delimited body does.
 #[tokio::test]
-async fn a_takeover_that_panics_or_is_cut_ends_with_a_reset() {
+async fn a_takeover_that_panics_or_is_aborted_ends_with_a_reset() {
     let mux = ServeMux::new();
     for (path, panics) in [("CONNECT /", true), ("CONNECT whole/", false)] {
         mux.handle(path, move |_: Request| async move {

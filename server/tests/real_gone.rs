@@ -352,7 +352,7 @@ async fn a_client_that_asked_once_too_often_is_not_reset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_while_everything_is_cut_does_not_keep_its_handler() {
+async fn a_client_that_goes_while_everything_is_aborted_does_not_keep_its_handler() {
     bounded(async {
         let server = support::server(async |request: Request| {
             if request.path() == "/for-ever" {
@@ -372,7 +372,7 @@ async fn a_client_that_goes_while_everything_is_cut_does_not_keep_its_handler() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_connection_is_told_to_whoever_kept_its_link() {
+async fn the_end_of_a_connection_is_told_to_whoever_kept_its_connection() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = support::server(move |request: Request| {

@@ -42,7 +42,7 @@ impl Started {
     }
 }
 
-fn book(answer: &Arc<Notify>) -> ServeMux {
+fn routes(answer: &Arc<Notify>) -> ServeMux {
     let mux = ServeMux::new();
     mux.handle("/{$}", async |_| "hello\n");
     let waits = Arc::clone(answer);
@@ -84,7 +84,7 @@ fn book(answer: &Arc<Notify>) -> ServeMux {
 
 fn start() -> Started {
     let answer = Arc::new(Notify::new());
-    let server = support::server(book(&answer));
+    let server = support::server(routes(&answer));
     let (dial, serving) = in_memory(&server);
     Started { server, dial, serving, answer }
 }
@@ -272,7 +272,7 @@ async fn a_handler_that_watches_can_end_what_would_never_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_end_is_cut_at_the_deadline() {
+async fn what_does_not_end_is_aborted_at_the_deadline() {
     bounded(async {
         let started = start();
         let (mut endless, mut stuck) = (started.dial.connect(), started.dial.connect());
@@ -296,9 +296,9 @@ async fn what_does_not_end_is_cut_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_cut_at_the_deadline_on_real_sockets() {
+async fn what_does_not_end_is_aborted_at_the_deadline_on_real_sockets() {
     bounded(async {
-        let server = support::server(book(&Arc::default()));
+        let server = support::server(routes(&Arc::default()));
         let (addr, _) = on_loopback(&server);
         let (mut endless, mut stuck, mut body) = (dial(&addr).await, dial(&addr).await, dial(&addr).await);
         endless.get("/endless").await;

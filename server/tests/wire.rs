@@ -58,7 +58,7 @@ fn bytes(piece: &Value) -> Vec<u8> {
 }
 
 async fn run(way: Way) {
-    let server = support::server(book());
+    let server = support::server(routes());
     let (dial, _) = in_memory(&server);
     let mut wrong = Vec::new();
     for case in cases() {
@@ -198,7 +198,7 @@ fn where_we_differ_from_go_the_table_says_why() {
 }
 
 /// The handlers of the Go server that the cases were recorded with.
-fn book() -> ServeMux {
+fn routes() -> ServeMux {
     let mux = ServeMux::new();
     mux.handle("GET /{$}", async |_| "hello\n");
     mux.handle("GET /probe", async |_| ([("x-probe", "1")], ""));

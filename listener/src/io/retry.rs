@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_freed_descriptor_ends_the_wait_but_keeps_the_delay() {
+    async fn a_released_descriptor_ends_the_wait_but_keeps_the_delay() {
         let mut retry = retry([Fail(EMFILE); 20]);
         let fd_released = retry.fd_released();
         let (_, ()) = tokio::join!(accept_for(&mut retry, millis(2500)), async {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_freed_before_the_error_ends_no_wait() {
+    async fn what_was_released_before_the_error_ends_no_wait() {
         let mut retry = retry([Fail(EMFILE), Accept, Fail(EMFILE), Accept]);
         retry.fd_released().notify();
         retry.accept().await.unwrap();
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_freed_while_the_wait_was_cancelled_is_not_lost() {
+    async fn what_was_released_while_the_wait_was_cancelled_is_not_lost() {
         let mut retry = retry([Fail(EMFILE); 20]);
         accept_for(&mut retry, millis(1400)).await; // in the wait of 1 s that began at 1275
         retry.fd_released().notify();

@@ -467,7 +467,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_lent_body_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
+    async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
         let heads = [
             ("large", "Content-Length: 1000000"),
             ("small", "Content-Length: 8000"),

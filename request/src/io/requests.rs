@@ -390,7 +390,7 @@ impl<S: Stream> Requests<S> {
     pub async fn settle(&mut self, limit: u64) -> Result<Reuse, WireError> {
         match self.try_settle() {
             Some(reuse) => Ok(reuse),
-            None => Box::pin(self.settle_lent(limit)).await,
+            None => Box::pin(self.settle_shared(limit)).await,
         }
     }
 
@@ -442,7 +442,7 @@ impl<S: Stream> Requests<S> {
         if self.keep_alive { Reuse::Yes } else { Reuse::No }
     }
 
-    async fn settle_lent(&mut self, limit: u64) -> Result<Reuse, WireError> {
+    async fn settle_shared(&mut self, limit: u64) -> Result<Reuse, WireError> {
         let Some(WireSlot::Shared(owner)) = self.slot.take() else { return Ok(self.in_step()) };
         let mut incoming = owner.0.take().expect(OWNED);
         let reuse = if incoming.failed.is_some()

@@ -319,7 +319,7 @@ mod tests {
         assert_eq!(revocable.take(), Some(0));
         drop(body);
         assert_eq!(owners.0.load(Ordering::SeqCst), 0);
-        assert_eq!(Arc::strong_count(&owners), 2, "the owner's task is not kept by a loan that is over");
+        assert_eq!(Arc::strong_count(&owners), 2, "the owner's task is not kept once the value was taken back");
     }
 
     /// A count of references wakes nobody when it changes, and no model checker sees it.

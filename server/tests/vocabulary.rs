@@ -1,0 +1,63 @@
+//! The vocabulary, as a test: a public name is defined in one crate only, and the README's glossary has words of the
+//! API.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// Lowest first.
+const CRATES: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
+
+fn read(file: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the server's folder is in the workspace");
+    fs::read_to_string(root.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The names that a crate exports from its own modules; what it passes on from another crate is left out.
+fn defined(crate_name: &str) -> Vec<String> {
+    let source = read(&format!("{crate_name}/src/lib.rs"));
+    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let modules: Vec<_> = code.split("mod ").skip(1).filter_map(|rest| rest.split(';').next()).collect();
+    let mut names = Vec::new();
+    for uses in code.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next()) {
+        let uses = uses.strip_prefix("self::").unwrap_or(uses);
+        let first = uses.trim_start_matches(['{', ' ']).split("::").next().unwrap_or_default();
+        if !modules.contains(&first) {
+            continue;
+        }
+        let paths = uses.split(['{', '}', ',']).map(str::trim).filter(|path| !path.is_empty() && !path.ends_with("::"));
+        names.extend(paths.map(|path| path.rsplit("::").next().unwrap_or(path).to_owned()));
+    }
+    names
+}
+
+#[test]
+fn no_public_name_is_defined_in_two_crates() {
+    let mut definitions: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for crate_name in CRATES {
+        let names = defined(crate_name);
+        assert!(names.len() > 5, "{crate_name} exports only {names:?}");
+        for name in names {
+            definitions.entry(name).or_default().push(crate_name);
+        }
+    }
+    definitions.retain(|_, crates| crates.len() > 1);
+    assert!(definitions.is_empty(), "defined twice: {definitions:?}");
+}
+
+#[test]
+fn each_word_of_the_glossary_is_a_public_name_of_its_crate() {
+    let readme = read("README.md");
+    let glossary = readme.split("## Glossary").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a glossary");
+    let mut words = Vec::new();
+    for row in glossary.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.trim_matches('|').split(" | ").map(|cell| cell.trim_matches([' ', '`'])).collect();
+        let [word, meaning, crate_name, go] = cells[..] else { panic!("{row}: four cells") };
+        assert!(defined(crate_name).iter().any(|name| name == word), "{crate_name} exports no {word}");
+        assert!(meaning.ends_with('.') && !go.is_empty(), "{row}");
+        words.push(word);
+    }
+    assert!((20..=30).contains(&words.len()), "{} words", words.len());
+    let all = words.len();
+    words.sort_unstable();
+    words.dedup();
+    assert_eq!(words.len(), all, "a word stands in the glossary once");
+}
