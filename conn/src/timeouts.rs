@@ -56,7 +56,7 @@ pub struct Timeouts {
     pub min_rate: u32,
     /// How long a body or a reply may be slower than [`min_rate`](Self::min_rate) at its beginning: 5 s.
     pub min_rate_grace: Duration,
-    /// How long a body may stand still altogether, and how long a client that sends nothing more (FIN) is believed to
+    /// How long a body may stand still altogether, and how long a client that sends nothing more (FIN) is assumed to
     /// wait for a reply of which there is nothing to send: 30 s.
     pub stall: Duration,
     /// How long a reply may stand still altogether: 60 s. nginx: `send_timeout`.

@@ -665,7 +665,7 @@ mod half_closed_timeout {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_said_its_last_is_believed_for_as_long_as_a_reply_may_stand_still() {
+    async fn a_half_closed_client_is_waited_for_as_long_as_a_reply_may_stand_still() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, peer) = scripted(&connections);

@@ -113,13 +113,13 @@ const SECOND: Duration = Duration::from_secs(1);
 /// What follows from the last of these errors, which are all since the last success.
 fn model(since: &[AcceptErrorKind]) -> RetryDecision {
     let last = since.last().expect("an error");
-    let passing = since.iter().filter(|kind| **kind == AcceptErrorKind::Transient).count();
-    let later = since.iter().filter(|kind| **kind == AcceptErrorKind::Exhausted).count();
+    let transient = since.iter().filter(|kind| **kind == AcceptErrorKind::Transient).count();
+    let exhausted = since.iter().filter(|kind| **kind == AcceptErrorKind::Exhausted).count();
     match last {
         AcceptErrorKind::Fatal => RetryDecision::GiveUp,
-        AcceptErrorKind::Transient if passing <= 64 => RetryDecision::Now,
+        AcceptErrorKind::Transient if transient <= 64 => RetryDecision::Now,
         AcceptErrorKind::Transient | AcceptErrorKind::Exhausted => {
-            let waits = later + passing.saturating_sub(64);
+            let waits = exhausted + transient.saturating_sub(64);
             let millis = (1..waits).fold(5_u64, |millis, _| (millis * 2).min(1000));
             RetryDecision::After(Duration::from_millis(millis))
         }

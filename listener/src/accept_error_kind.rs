@@ -1,4 +1,4 @@
-//! Which accept errors pass by themselves, and how soon to try again.
+//! The kinds of accept errors, and how soon to try again after each.
 //!
 //! An accept error is either about one client, about the moment, or about the listener. Only the last is a reason
 //! to stop, so what is fatal is a short list, and an error that nobody has foreseen is waited for and reported: a
@@ -40,8 +40,8 @@ pub enum AcceptErrorKind {
 ///
 /// A listener that is not a socket says that it has ended with an error of the kind `InvalidInput`.
 ///
-/// `Transient` is a belief: EOPNOTSUPP and EPERM can also be about the listener. Therefore
-/// [`RetryPolicy`](crate::RetryPolicy) stops believing after 64 of them in a row.
+/// `Transient` is an assumption: EOPNOTSUPP and EPERM can also be about the listener. Therefore
+/// [`RetryPolicy`](crate::RetryPolicy) backs off after 64 of them in a row.
 ///
 /// # Spec
 /// accept(2), "Error handling"; epoll_ctl(2). Go: `net.Error.Temporary` (syscall_unix.go:134, net.go:552), which knows
@@ -95,13 +95,15 @@ fn by_kind(kind: ErrorKind) -> AcceptErrorKind {
     not(any(target_arch = "sparc", target_arch = "sparc64")),
 ))]
 fn by_errno(errno: i32) -> Option<AcceptErrorKind> {
+    use AcceptErrorKind::{Exhausted, Fatal, Transient};
     Some(match errno {
-        1 | 4 | 11 | 512 => AcceptErrorKind::Transient, // EPERM EINTR EAGAIN ERESTARTSYS
-        71 | 103 | 104 | 110 | 111 => AcceptErrorKind::Transient, // EPROTO ECONNABORTED ECONNRESET ETIMEDOUT ECONNREFUSED
-        32 | 107 => AcceptErrorKind::Transient,                   // EPIPE ENOTCONN
-        64 | 92 | 95 | 100 | 101 | 112 | 113 => AcceptErrorKind::Transient, // ENONET ENOPROTOOPT EOPNOTSUPP ENETDOWN ENETUNREACH EHOSTDOWN EHOSTUNREACH
-        9 | 22 | 88 => AcceptErrorKind::Fatal,                              // EBADF EINVAL ENOTSOCK
-        _ => AcceptErrorKind::Exhausted, // ENOMEM 12, ENFILE 23, EMFILE 24, ENOSPC 28, ENOSR 63, ENOBUFS 105 …
+        1 | 4 | 11 | 512 => Transient,           // EPERM EINTR EAGAIN ERESTARTSYS
+        71 | 103 | 104 | 110 | 111 => Transient, // EPROTO ECONNABORTED ECONNRESET ETIMEDOUT ECONNREFUSED
+        32 | 107 => Transient,                   // EPIPE ENOTCONN
+        // ENONET ENOPROTOOPT EOPNOTSUPP ENETDOWN ENETUNREACH EHOSTDOWN EHOSTUNREACH
+        64 | 92 | 95 | 100 | 101 | 112 | 113 => Transient,
+        9 | 22 | 88 => Fatal, // EBADF EINVAL ENOTSOCK
+        _ => Exhausted,       // ENOMEM 12, ENFILE 23, EMFILE 24, ENOSPC 28, ENOSR 63, ENOBUFS 105 …
     })
 }
 
@@ -123,7 +125,7 @@ fn by_errno(errno: i32) -> Option<AcceptErrorKind> {
     match errno {
         EPROTO | 42 | 64 => Some(AcceptErrorKind::Transient), // EPROTO ENOPROTOOPT EHOSTDOWN
         9 | 38 => Some(AcceptErrorKind::Fatal),               // EBADF ENOTSOCK; EINVAL has a kind
-        _ => None,                                            // Later: ENFILE 23, EMFILE 24, ENOBUFS 55 …
+        _ => None,                                            // Exhausted: ENFILE 23, EMFILE 24, ENOBUFS 55 …
     }
 }
 
@@ -133,7 +135,7 @@ fn by_errno(errno: i32) -> Option<AcceptErrorKind> {
     match errno {
         10004 | 10050 | 10064 => Some(AcceptErrorKind::Transient), // WSAEINTR WSAENETDOWN WSAEHOSTDOWN
         10009 | 10038 => Some(AcceptErrorKind::Fatal),             // WSAEBADF WSAENOTSOCK; WSAEINVAL has a kind
-        _ => None,                                                 // Later: WSAEMFILE 10024, WSAENOBUFS 10055 …
+        _ => None,                                                 // Exhausted: WSAEMFILE 10024, WSAENOBUFS 10055 …
     }
 }
 
@@ -154,7 +156,7 @@ fn by_errno(errno: i32) -> Option<AcceptErrorKind> {
 fn by_errno(errno: i32) -> Option<AcceptErrorKind> {
     match errno {
         9 if cfg!(unix) => Some(AcceptErrorKind::Fatal), // EBADF; EINVAL has a kind, and ENOTSOCK has many numbers
-        _ => None,                                       // Later: ENFILE 23, EMFILE 24 …
+        _ => None,                                       // Exhausted: ENFILE 23, EMFILE 24 …
     }
 }
 

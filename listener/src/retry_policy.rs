@@ -23,7 +23,7 @@ use std::time::Duration;
 pub struct RetryPolicy {
     backoff: Backoff,
     /// Errors of kind `Transient` since the last success.
-    passing: u32,
+    transient: u32,
 }
 
 /// When to try again.
@@ -38,19 +38,20 @@ pub enum RetryDecision {
 }
 
 impl RetryPolicy {
-    /// So many errors of kind [`Transient`](AcceptErrorKind::Transient) in a row are believed; further ones back off.
+    /// So many errors of kind [`Transient`](AcceptErrorKind::Transient) in a row are retried at once; further ones back
+    /// off.
     pub const MAX_TRANSIENT_IN_A_ROW: u32 = 64;
 
     /// No error yet.
     pub const fn new() -> RetryPolicy {
-        RetryPolicy { backoff: Backoff::new(), passing: 0 }
+        RetryPolicy { backoff: Backoff::new(), transient: 0 }
     }
 
     /// An accept failed with an error of this kind.
     pub fn failed(&mut self, kind: AcceptErrorKind) -> RetryDecision {
         match kind {
-            AcceptErrorKind::Transient if self.passing < Self::MAX_TRANSIENT_IN_A_ROW => {
-                self.passing += 1;
+            AcceptErrorKind::Transient if self.transient < Self::MAX_TRANSIENT_IN_A_ROW => {
+                self.transient += 1;
                 RetryDecision::Now
             }
             AcceptErrorKind::Transient | AcceptErrorKind::Exhausted => RetryDecision::After(self.backoff.next()),
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passing_error_is_believed_64_times_in_a_row() {
+    fn a_transient_error_is_retried_at_once_64_times_in_a_row() {
         let mut policy = RetryPolicy::new();
         for _ in 0..RetryPolicy::MAX_TRANSIENT_IN_A_ROW {
             assert_eq!(policy.failed(AcceptErrorKind::Transient), RetryDecision::Now);
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_passing_error_does_not_shorten_the_delay() {
+    fn a_transient_error_does_not_shorten_the_delay() {
         let mut policy = RetryPolicy::new();
         assert_eq!(policy.failed(AcceptErrorKind::Exhausted), after(5));
         assert_eq!(policy.failed(AcceptErrorKind::Transient), RetryDecision::Now);

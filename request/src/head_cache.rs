@@ -1,4 +1,4 @@
-//! A head much like the one before it, read by comparing.
+//! The head cache: a head much like the one before it is read by comparing.
 //!
 //! Most clients say the same fields with every request: a poller and a health check say the same head, an API client
 //! the same fields under another target. Bytes that are equal mean what they meant, so only what differs is read.
@@ -11,7 +11,7 @@ use crate::{
 
 impl Head {
     /// The length of the head at the start of `bytes`, if it differs from the one held here in its target at most; this
-    /// is then that head. `None` says nothing, and leaves this head as it is.
+    /// is then that head. `None`: undecided, and this head is as it was.
     #[inline]
     pub(crate) fn parse_cached(&mut self, bytes: &[u8], limits: &Limits) -> Option<usize> {
         let len = self.index.len();

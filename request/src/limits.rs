@@ -1,4 +1,4 @@
-//! How much of a client's words we are willing to read.
+//! Size limits for parsing.
 
 /// Every limit of the pure readers, by name. The defaults are safe; set one with
 /// `Limits { target: 16 << 10, ..Limits::default() }`.

@@ -24,7 +24,7 @@ use quintet_request::{Limits, RequestsError};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How much of a client's words is read: sizes and counts.
+    /// Size limits for parsing: bytes and counts.
     pub limits: Limits,
     /// How long a client may take, in each way of being slow.
     pub timeouts: Timeouts,

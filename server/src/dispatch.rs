@@ -1,4 +1,4 @@
-//! A handler at work: what it does cannot break the connection, and what the client does does not break it.
+//! Calls the handler: a panic in it costs one reply, and it goes on when its client goes away.
 
 use std::{
     any::Any,

@@ -1,4 +1,4 @@
-//! The page: how connections are accepted, and how one is served. Everything else is behind one of these names.
+//! The accept loop and the connection loop. Everything else is behind one of these names.
 
 use std::{pin::pin, sync::Arc};
 
@@ -29,7 +29,8 @@ impl<H: Handler> Server<H> {
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
-        let (mut listener, mut accept_loop) = self.shared.open(listener)?; //     Go: trackListener; its tempDelay is in Retry
+        // Go: trackListener; its tempDelay is in Retry
+        let (mut listener, mut accept_loop) = self.shared.open(listener)?;
         let connections = Arc::clone(&accept_loop.connections);
         let relief = self.shared.relieve(accept_loop.pressure.clone(), Arc::clone(&connections));
         let (mut stopping, mut relief) = (pin!(connections.stopping()), pin!(relief));
@@ -45,7 +46,8 @@ impl<H: Handler> Server<H> {
                 Either::Second(Either::Second(never)) => match never {},
             };
             let (guard, wire) = connections.admit(stream, peer); //      Go: newConn, setState(StateNew)
-            tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire)); // Go: go c.serve(connCtx)
+            // Go: go c.serve(connCtx)
+            tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire));
         }
         // Those who were connected already; Go resets them.
         while let Some((guard, wire)) = accept_loop.admit_late(&mut listener).await {
@@ -73,7 +75,8 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         }
         served += 1;
         let mut exchange = Exchange::begin(&request);
-        let Some(response) = dispatch(&server, &connection, request, &mut requests).await else { return }; // Go: ServeHTTP
+        // Go: ServeHTTP
+        let Some(response) = dispatch(&server, &connection, request, &mut requests).await else { return };
         if server.is_last(&connection, served, requests.is_ahead()) {
             exchange.close();
         }
@@ -82,7 +85,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             Written::Begun(begun) => Box::pin(finish(&server, &connection, &mut requests, *begun)).await,
         };
         match replied {
-            Ok(Replied::Done(Reuse::Yes)) => connection.reset_deadlines(), //  Go: finishRequest
+            Ok(Replied::Done(Reuse::Yes)) => connection.reset_deadlines(), // Go: finishRequest
             Ok(Replied::Done(_)) => return close(&server, &mut requests).await,
             Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&server, &connection, requests, upgrade)).await,
             Err(_) => return, //                                         the client is gone, or was told by a reset

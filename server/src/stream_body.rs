@@ -153,8 +153,8 @@ async fn first_frame<S: Stream>(
     .await
 }
 
-/// While a body is made: watches the client. One that has said its last (FIN) may still read, or be gone; it is
-/// believed for as long as a reply may stand still.
+/// While a body is made: watches the client. A half-closed one (FIN) may still read, or be gone; it is
+/// waited for as long as a reply may stand still.
 fn poll_half_closed<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
     if let Poll::Ready(error) = requests.poll_watch(cx) {
         return Poll::Ready(error);

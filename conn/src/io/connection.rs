@@ -31,7 +31,8 @@ const LEAVES: u8 = 2;
 /// It has come to its end, and only the client's is waited for.
 const LINGERS: u8 = 3;
 
-/// One connection as everyone else sees it; shared by the task that serves it, its requests and the sweeper.
+/// The handle of one connection, for handlers and hooks: addresses, state, age, the deadlines of its request, and
+/// whether the client is still there. Shared by the task that serves the connection, its requests and the sweeper.
 pub struct Connection {
     peer: Addr,
     pub(super) connections: Arc<Connections>,

@@ -59,7 +59,7 @@ thread_local! {
 }
 
 /// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
-/// both are [`State::New`]. A hook that panics is not heard; the connection goes on. Go: `Server.ConnState`.
+/// both are [`State::New`]. A panic in the hook is caught and ignored; the connection goes on. Go: `Server.ConnState`.
 pub type StateHook = Box<dyn Fn(&Connection, State, State) + Send + Sync>;
 
 /// The connections of one accept loop.

@@ -22,7 +22,7 @@ use crate::{Buffer, Output, Phase};
 ///
 /// A wire is broken once its stream failed, its client did not take a reply in time, or it was aborted: what was to be
 /// sent is thrown away, and sending fails from then on. After the last two it is [aborted](Self::abort), too, unless it
-/// was cut while nothing was half said: everything was sent, and a request or the client's end was waited for
+/// was aborted while nothing was half said: everything was sent, and a request or the client's end was waited for
 /// ([`Phase::Idle`], [`Phase::Head`], [`Phase::Drain`], [`Phase::Linger`]). What was received stays in
 /// [`input`](Self::input).
 ///
@@ -388,8 +388,8 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// While a reply is made and nothing is to be sent: a client that has sent its last (FIN) may still be reading or
-    /// be gone altogether, which only sending would tell. It is believed for
+    /// While a reply is made and nothing is to be sent: a half-closed client (FIN) may still be reading or
+    /// be gone altogether, which only sending would tell. It is waited for during
     /// [`Timeouts::stall`](crate::Timeouts::stall), or as long as the handler [said](Connection::set_write_deadline),
     /// until [`clear_half_closed_timeout`](Self::clear_half_closed_timeout).
     ///

@@ -20,7 +20,7 @@ use std::{
 
 use tokio::time::{Instant, timeout};
 
-/// More in a row than are believed to be about one client.
+/// More in a row than are taken to be about one client.
 const IN_A_ROW: usize = 70;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The news that a descriptor came free, for those who wait because there was none.
+//! The notification that a file descriptor was released, for accept loops that wait for one.
 //!
 //! A server out of descriptors gets one back when one of its own connections closes. To sleep on would be to turn
 //! clients away for up to a second without a reason.

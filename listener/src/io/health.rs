@@ -19,7 +19,7 @@ pub struct Health(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     accepted: AtomicU64,
-    passing: AtomicU64,
+    transient: AtomicU64,
     waited: AtomicU64,
     fatal: AtomicU64,
     report_panics: AtomicU64,
@@ -34,7 +34,7 @@ pub struct HealthSnapshot {
     /// Connections accepted.
     pub accepted: u64,
     /// Errors that were about one client and retried at once.
-    pub passing: u64,
+    pub transient: u64,
     /// Errors that were waited for.
     pub waited: u64,
     /// Errors that were given to the caller.
@@ -74,7 +74,7 @@ impl Health {
         let shared = &*self.0;
         HealthSnapshot {
             accepted: shared.accepted.load(Ordering::Relaxed),
-            passing: shared.passing.load(Ordering::Relaxed),
+            transient: shared.transient.load(Ordering::Relaxed),
             waited: shared.waited.load(Ordering::Relaxed),
             fatal: shared.fatal.load(Ordering::Relaxed),
             report_panics: shared.report_panics.load(Ordering::Relaxed),
@@ -102,7 +102,7 @@ impl Health {
         add_one(match (kind, delay) {
             (AcceptErrorKind::Fatal, _) => &self.0.fatal,
             (_, Some(_)) => &self.0.waited,
-            (_, None) => &self.0.passing,
+            (_, None) => &self.0.transient,
         });
         if let Some(delay) = delay {
             self.0.delay_ms.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);

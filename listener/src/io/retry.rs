@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_storm_of_passing_errors_neither_spins_nor_starves() {
+    async fn a_storm_of_transient_errors_neither_spins_nor_starves() {
         let mut retry = retry([Fail(EINTR); 10_000]);
         let others_run = tokio::spawn(async {});
         accept_for(&mut retry, Duration::from_secs(10)).await;
@@ -490,8 +490,8 @@ mod tests {
         });
         retry.accept().await.unwrap();
         assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-        let report = retry.health().snapshot();
-        assert_eq!((report.waited, report.report_panics, report.is_well()), (10, 2, true));
+        let snapshot = retry.health().snapshot();
+        assert_eq!((snapshot.waited, snapshot.report_panics, snapshot.is_well()), (10, 2, true));
     }
 
     /// What a panic may carry.
@@ -514,18 +514,18 @@ mod tests {
         assert!(health.snapshot().is_well());
 
         let _ = timeout(millis(10), async { while retry.accept().await.is_ok() {} }).await;
-        let report = health.snapshot();
-        assert_eq!((report.accepted, report.passing, report.waited, report.fatal), (1, 1, 2, 0));
-        assert_eq!((report.delay, report.is_well()), (millis(10), false));
-        let last = report.last.unwrap();
+        let snapshot = health.snapshot();
+        assert_eq!((snapshot.accepted, snapshot.transient, snapshot.waited, snapshot.fatal), (1, 1, 2, 0));
+        assert_eq!((snapshot.delay, snapshot.is_well()), (millis(10), false));
+        let last = snapshot.last.unwrap();
         assert_eq!((last.errno, last.kind), (Some(EMFILE), AcceptErrorKind::Exhausted));
         assert_eq!(last.at, (start + millis(5)).into_std());
 
         retry.accept().await.unwrap();
         drop(retry);
-        let report = health.snapshot();
-        assert_eq!((report.accepted, report.waited, report.delay), (2, 2, Duration::ZERO));
-        assert_eq!(report.last, Some(last), "the last error is remembered after it has passed");
+        let snapshot = health.snapshot();
+        assert_eq!((snapshot.accepted, snapshot.waited, snapshot.delay), (2, 2, Duration::ZERO));
+        assert_eq!(snapshot.last, Some(last), "the last error is remembered after it has passed");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which of many shapes are worth a walk, by the segments of a path.
+//! A filter of shapes: which of many may match a path, by what its segments look like.
 //!
 //! A path of `/repos/a/b/issues` need not be tried against shapes that only hold `/users/…` and `/orgs/…`. One bit
 //! for each shape, by position and by what a segment looks like, says so for all shapes at once.

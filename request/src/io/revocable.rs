@@ -4,10 +4,10 @@
 //! come, whether or not the borrower is done: the borrower then finds nothing, and if it was waiting it is woken to
 //! find that out. The lock is never held across a wait.
 //!
-//! The owner may ask whether somebody still borrows the thing, and what it decides by the answer must not become old:
+//! The owner may ask whether somebody still borrows the value, and what it decides by the answer must not become old:
 //! borrowers are counted under the same lock ([`Borrowed`]), and the last one to go wakes the owner.
 //!
-//! Most things remember one task to wake, and here there may be two: whoever polls the thing while the other waits does
+//! Most things remember one task to wake, and here there may be two: whoever polls the value while the other waits does
 //! so in both names ([`RevocableGuard::wake_both`]).
 
 #[cfg(quintet_loom)]
@@ -26,7 +26,7 @@ pub(super) struct Revocable<T>(Mutex<Slot<T>>);
 
 #[derive(Debug)]
 struct Slot<T> {
-    thing: Option<T>,
+    value: Option<T>,
     /// How many [`Borrowed`] there are.
     borrowers: usize,
     borrower: Option<Waker>,
@@ -34,11 +34,11 @@ struct Slot<T> {
 }
 
 impl<T> Revocable<T> {
-    pub(super) fn new(thing: T) -> Self {
-        Revocable(Mutex::new(Slot { thing: Some(thing), borrowers: 0, borrower: None, owner: None }))
+    pub(super) fn new(value: T) -> Self {
+        Revocable(Mutex::new(Slot { value: Some(value), borrowers: 0, borrower: None, owner: None }))
     }
 
-    /// For the borrower: `poll` is given the thing. `None` if it was taken back. If it is pending the borrower's task
+    /// For the borrower: `poll` is given the value. `None` if it was taken back. If it is pending the borrower's task
     /// is remembered and woken by [`wake`](RevocableGuard::wake) and [`take`](Self::take).
     ///
     /// An owner in another task is woken together with the borrower, and told when the borrower no longer waits.
@@ -50,13 +50,13 @@ impl<T> Revocable<T> {
         let mut slot = self.lock();
         let stale = slot.borrower.take(); // dropped after the lock, as in `take`
         let owner = slot.owner.clone().filter(|owner| !owner.will_wake(cx.waker()));
-        let Some(thing) = &mut slot.thing else {
+        let Some(value) = &mut slot.value else {
             drop(slot);
             return Poll::Ready(None);
         };
         let polled = match &owner {
-            None => poll(thing, cx),
-            Some(owner) => poll(thing, &mut Context::from_waker(&wake_both(owner, cx.waker()))),
+            None => poll(value, cx),
+            Some(owner) => poll(value, &mut Context::from_waker(&wake_both(owner, cx.waker()))),
         };
         match polled {
             Poll::Ready(done) => {
@@ -75,24 +75,24 @@ impl<T> Revocable<T> {
         }
     }
 
-    /// For either: the thing, unless it was taken back.
+    /// For either: the value, unless it was taken back.
     pub(super) fn get(&self) -> Option<RevocableGuard<'_, T>> {
         let slot = self.lock();
-        slot.thing.is_some().then_some(RevocableGuard(slot))
+        slot.value.is_some().then_some(RevocableGuard(slot))
     }
 
-    /// For the owner: takes the thing back. A borrower that waits is woken and finds nothing.
+    /// For the owner: takes the value back. A borrower that waits is woken and finds nothing.
     pub(super) fn take(&self) -> Option<T> {
         let mut slot = self.lock();
         let borrower = slot.borrower.take();
         let owner = slot.owner.take();
-        let thing = slot.thing.take();
+        let value = slot.value.take();
         drop(slot);
         drop(owner); // not under the lock: nobody knows what the last reference to a task takes with it
         if let Some(borrower) = borrower {
             borrower.wake();
         }
-        thing
+        value
     }
 
     /// One borrower more.
@@ -100,8 +100,8 @@ impl<T> Revocable<T> {
         self.lock().borrowers += 1;
     }
 
-    /// One borrower less. If it was the last, `last` is given the thing, unless it was taken back, and the owner is
-    /// woken: whatever it does while somebody borrows the thing, it may have to do otherwise from now on.
+    /// One borrower less. If it was the last, `last` is given the value, unless it was taken back, and the owner is
+    /// woken: whatever it does while somebody borrows the value, it may have to do otherwise from now on.
     pub(super) fn remove_borrower(&self, last: impl FnOnce(&mut T)) {
         let mut slot = self.lock();
         slot.borrowers -= 1;
@@ -110,8 +110,8 @@ impl<T> Revocable<T> {
         }
         let borrower = slot.borrower.take();
         let owner = slot.owner.clone();
-        if let Some(thing) = &mut slot.thing {
-            last(thing);
+        if let Some(value) = &mut slot.value {
+            last(value);
         }
         drop(slot);
         drop(borrower);
@@ -157,7 +157,7 @@ impl<L: Borrowable + ?Sized> Deref for Borrowed<L> {
     }
 }
 
-/// The thing, for as long as nobody waits: this cannot be held across an await of a future that is sent.
+/// The value, for as long as nobody waits: this cannot be held across an await of a future that is sent.
 #[derive(Debug)]
 pub(super) struct RevocableGuard<'a, T>(MutexGuard<'a, Slot<T>>);
 
@@ -171,7 +171,7 @@ impl<T> RevocableGuard<'_, T> {
         Some(if borrower.will_wake(cx.waker()) { borrower.clone() } else { wake_both(cx.waker(), borrower) })
     }
 
-    /// For the owner: whether somebody borrows the thing. Who decides by this must also be woken when it changes, and
+    /// For the owner: whether somebody borrows the value. Who decides by this must also be woken when it changes, and
     /// registers with [`wake_both`](Self::wake_both) before the guard is dropped.
     pub(super) fn is_borrowed(&self) -> bool {
         self.0.borrowers > 0
@@ -214,13 +214,13 @@ impl Wake for WakeBoth {
 impl<T> Deref for RevocableGuard<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {
-        self.0.thing.as_ref().expect("a guard is only made of a thing that is there")
+        self.0.value.as_ref().expect("a guard is only made of a value that is there")
     }
 }
 
 impl<T> DerefMut for RevocableGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.0.thing.as_mut().expect("a guard is only made of a thing that is there")
+        self.0.value.as_mut().expect("a guard is only made of a value that is there")
     }
 }
 
@@ -246,7 +246,7 @@ mod tests {
         assert!(revocable.poll(&mut cx, |_, _| Poll::<()>::Pending).is_pending());
         assert_eq!(revocable.take(), Some(1));
         assert_eq!(count.0.load(Ordering::SeqCst), 1);
-        assert_eq!(revocable.poll(&mut cx, |thing, _| Poll::Ready(*thing)), Poll::Ready(None));
+        assert_eq!(revocable.poll(&mut cx, |value, _| Poll::Ready(*value)), Poll::Ready(None));
         assert!(revocable.get().is_none() && revocable.take().is_none());
     }
 
@@ -260,8 +260,8 @@ mod tests {
         let ((owners, owner), (borrowers, borrower)) = (counted(), counted());
         let counts = || (owners.0.load(Ordering::SeqCst), borrowers.0.load(Ordering::SeqCst));
         let revocable = Revocable::new(None::<Waker>);
-        let remember = |thing: &mut Option<Waker>, cx: &mut Context<'_>| {
-            *thing = Some(cx.waker().clone());
+        let remember = |value: &mut Option<Waker>, cx: &mut Context<'_>| {
+            *value = Some(cx.waker().clone());
             Poll::<()>::Pending
         };
         // The borrower came first: the owner, who comes next, polls in both names.
@@ -284,7 +284,7 @@ mod tests {
             Revocable::add_borrower(self);
         }
         fn remove_borrower(&self) {
-            Revocable::remove_borrower(self, |thing| *thing += 1);
+            Revocable::remove_borrower(self, |value| *value += 1);
         }
     }
 
@@ -366,7 +366,7 @@ mod loom_tests {
     use loom::{future::block_on, sync::Arc, thread};
     use std::future::poll_fn;
 
-    /// The borrower reads until the thing is taken; whatever the order, it ends, and nobody else ever has the thing.
+    /// The borrower reads until the value is taken; whatever the order, it ends, and nobody else ever has the value.
     #[test]
     fn lend_poll_take_back_and_drop_in_any_order() {
         loom::model(|| {
@@ -375,8 +375,8 @@ mod loom_tests {
             let borrower = thread::spawn(move || {
                 let mut polls = 0;
                 block_on(poll_fn(|cx| {
-                    borrowed.poll(cx, |thing, _| {
-                        *thing += 1;
+                    borrowed.poll(cx, |value, _| {
+                        *value += 1;
                         polls += 1;
                         Poll::<()>::Pending
                     })
@@ -387,9 +387,9 @@ mod loom_tests {
                 *guard += 10;
                 guard.wake();
             }
-            let thing = revocable.take().expect("only the owner takes");
+            let value = revocable.take().expect("only the owner takes");
             drop(revocable);
-            assert_eq!(borrower.join().unwrap() + 10, thing);
+            assert_eq!(borrower.join().unwrap() + 10, value);
         });
     }
 
@@ -415,11 +415,11 @@ mod loom_tests {
             Revocable::add_borrower(self);
         }
         fn remove_borrower(&self) {
-            Revocable::remove_borrower(self, |thing| *thing += 1);
+            Revocable::remove_borrower(self, |value| *value += 1);
         }
     }
 
-    /// What the owner does while it sends a reply: it waits until nobody borrows the thing any more.
+    /// What the owner does while it sends a reply: it waits until nobody borrows the value any more.
     fn wait_until_given_back(revocable: &Revocable<u32>) -> u32 {
         block_on(poll_fn(|cx| {
             let mut guard = revocable.get().expect("only the owner takes");
@@ -462,8 +462,8 @@ mod loom_tests {
             let revocable = std::sync::Arc::new(Revocable::new(0));
             let body = Borrowed::new(std::sync::Arc::clone(&revocable));
             let other = thread::spawn(move || drop(body));
-            let thing = revocable.take().expect("only the owner takes");
-            assert!(thing <= 1);
+            let value = revocable.take().expect("only the owner takes");
+            assert!(value <= 1);
             other.join().unwrap();
             assert!(!revocable.lock().owner.is_some() && revocable.lock().borrowers == 0);
         });

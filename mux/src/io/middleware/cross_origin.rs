@@ -1,4 +1,4 @@
-//! A handler that other sites cannot make a browser use.
+//! Cross-site request forgery protection for a handler.
 
 use std::{borrow::Cow, future::Future};
 

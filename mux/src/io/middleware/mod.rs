@@ -1,4 +1,4 @@
-//! Small handlers, and handlers around handlers, that nearly every program needs.
+//! Middleware: small handlers, and handlers around handlers, that nearly every program needs.
 
 mod cross_origin;
 mod max_bytes;
