@@ -401,7 +401,7 @@ mod memory {
         WriteZero,
         FlushError,
         Timeout,
-        Cut,
+        Aborted,
     }
 
     impl Call {
@@ -431,7 +431,8 @@ mod memory {
     async fn a_wire_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
         use Call::*;
         let mut failed = 0;
-        for end in [End::Fin, End::Reset, End::WriteError, End::WriteZero, End::FlushError, End::Timeout, End::Cut] {
+        for end in [End::Fin, End::Reset, End::WriteError, End::WriteZero, End::FlushError, End::Timeout, End::Aborted]
+        {
             for call in [Turn, Fill, FillInto, Flush, Watch, HalfClose, Linger] {
                 for phase in [None, Some(Phase::Idle), Some(Phase::Head), Some(Phase::Body), Some(Phase::Linger)] {
                     let connections = connections(limits());
@@ -454,10 +455,10 @@ mod memory {
                         End::WriteError => drop(peer.writes([Step::Take(9), Step::Error(io::ErrorKind::BrokenPipe)])),
                         End::WriteZero => drop(peer.writes([Step::Take(9), Step::Take(0)])),
                         End::FlushError => drop(peer.flushes([Step::Error(io::ErrorKind::BrokenPipe)])),
-                        End::Timeout | End::Cut => drop(peer.deaf()),
+                        End::Timeout | End::Aborted => drop(peer.deaf()),
                     }
                     let mut outcome = call.poll(&mut wire, &bell);
-                    if end == End::Cut {
+                    if end == End::Aborted {
                         connections.abort();
                     }
                     for _ in 0..16 {

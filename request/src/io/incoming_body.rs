@@ -449,7 +449,7 @@ mod tests {
         /// Of the replies to earlier requests.
         Deaf,
         Malformed,
-        Cut,
+        Aborted,
     }
 
     fn held(requests: &mut Requests<Script>) -> usize {
@@ -473,7 +473,7 @@ mod tests {
             ("small", "Content-Length: 8000"),
             ("chunked", "Transfer-Encoding: chunked"),
         ];
-        let ends = [End::Fin, End::Reset, End::WriteError, End::Slow, End::Deaf, End::Malformed, End::Cut];
+        let ends = [End::Fin, End::Reset, End::WriteError, End::Slow, End::Deaf, End::Malformed, End::Aborted];
         for ((kind, field), end) in heads.into_iter().flat_map(|head| ends.map(|end| (head, end))) {
             for reads in [0, 1, 2] {
                 if end == End::Malformed && kind != "chunked" {
@@ -508,14 +508,14 @@ mod tests {
                     End::Reset => script.peer().reads.push_back(Err(io::ErrorKind::ConnectionReset.into())),
                     End::Malformed => script.peer().reads.push_back(Ok(vec![b'!'; 50_000])),
                     End::WriteError => script.peer().write_error = true,
-                    End::Deaf | End::Cut => script.peer().deaf = true,
+                    End::Deaf | End::Aborted => script.peer().deaf = true,
                     End::Slow => {}
                 }
-                if matches!(end, End::WriteError | End::Deaf | End::Cut) {
+                if matches!(end, End::WriteError | End::Deaf | End::Aborted) {
                     requests.wire().output.extend(&[b'r'; 90_000]);
                     requests.wire().output.push(vec![b'R'; 1 << 20].into());
                 }
-                if end == End::Cut {
+                if end == End::Aborted {
                     connections.abort();
                 }
                 for _ in 0..40 {
@@ -536,9 +536,9 @@ mod tests {
                 }
                 let held = held(&mut requests);
                 assert!(held <= 4096, "{kind} after {reads} reads and {end:?} holds {held}");
-                let broken = matches!(end, End::Reset | End::WriteError | End::Deaf | End::Cut);
+                let broken = matches!(end, End::Reset | End::WriteError | End::Deaf | End::Aborted);
                 assert_eq!(gone, broken, "{kind} {end:?}");
-                assert_eq!(script.peer().aborted, matches!(end, End::Deaf | End::Cut), "{kind} {end:?}");
+                assert_eq!(script.peer().aborted, matches!(end, End::Deaf | End::Aborted), "{kind} {end:?}");
                 sweeper.abort();
             }
         }
