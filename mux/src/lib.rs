@@ -40,5 +40,5 @@ pub use self::{
 pub use self::io::{
     Allow, BoxHandler, ContentType, CrossOriginProtection, FieldError, Handler, Html, IntoHeaders, IntoResponse,
     Response, ServeMux, Upgrade, Upgraded, allow_query_semicolons, error, max_bytes, not_found, redirect,
-    redirect_handler, strip_prefix, timeout,
+    redirect_handler, strip_prefix, timeout, with_state,
 };

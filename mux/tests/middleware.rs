@@ -7,8 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use http::StatusCode;
 use quintet_mux::{
-    Allow, CrossOrigin, CrossOriginProtection, Handler, InsertError, IntoResponse, Response, ServeMux,
-    allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler, strip_prefix, timeout,
+    Allow, BoxHandler, CrossOrigin, CrossOriginProtection, Handler, InsertError, IntoResponse, Response, ServeMux,
+    allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler, strip_prefix, timeout, with_state,
 };
 use quintet_request::{Body, BodyError, Request};
 
@@ -34,6 +34,80 @@ fn field(response: &Response, name: &str) -> String {
 async fn echo(request: Request) -> String {
     let query = request.query().map_or(String::new(), |query| format!("?{query}"));
     format!("{} {}{query} by {}", request.method(), request.path(), request.pattern())
+}
+
+mod shared_handlers {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
+
+    impl Handler for Counter {
+        async fn call(&self, _: Request) -> Response {
+            self.0.fetch_add(1, Ordering::Relaxed).to_string().into_response()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_arc_of_a_handler_is_that_handler_in_several_places() {
+        let counter = Arc::new(Counter::default());
+        let mux = ServeMux::new();
+        mux.handle("/a", Arc::clone(&counter));
+        mux.handle("/b", timeout(Arc::clone(&counter), Duration::from_secs(1), ""));
+        for (line, count) in [("GET /a", "0"), ("GET /b", "1"), ("GET /a", "2")] {
+            assert_eq!(text(mux.call(request(line)).await).await, count);
+        }
+        assert_eq!(counter.0.load(Ordering::Relaxed), 3);
+        // Of a function, too.
+        assert_eq!(text(Arc::new(echo).call(request("GET /c")).await).await, "GET /c by ");
+    }
+
+    /// Counts its clones.
+    struct State(Arc<AtomicUsize>);
+
+    impl Clone for State {
+        fn clone(&self) -> Self {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            State(Arc::clone(&self.0))
+        }
+    }
+
+    #[tokio::test]
+    async fn with_state_clones_the_state_once_per_request() {
+        async fn path(state: State, request: Request) -> String {
+            format!("{} after {} clones", request.path(), state.0.load(Ordering::Relaxed))
+        }
+        let clones = Arc::new(AtomicUsize::new(0));
+        let handler = with_state(State(Arc::clone(&clones)), path);
+        for count in 1..4 {
+            let reply = handler.call(request("GET /x")).await;
+            assert_eq!(text(reply).await, format!("/x after {count} clones"));
+        }
+        assert_eq!(clones.load(Ordering::Relaxed), 3);
+    }
+
+    #[tokio::test]
+    async fn with_state_takes_functions_and_closures_of_both_kinds() {
+        async fn function((a, b): (u32, &str), _: Request) -> String {
+            format!("{a} {b}")
+        }
+        let handlers = [
+            BoxHandler::new(with_state((7, "x"), function)),
+            BoxHandler::new(with_state((7, "x"), async |(a, b): (u32, &str), _| format!("{a} {b}"))),
+            BoxHandler::new(with_state((7, "x"), |(a, b), _| async move { format!("{a} {b}") })),
+            // A state that owns something, and a reply that may fail.
+            BoxHandler::new(with_state(Arc::new(String::from("7 x")), async |state: Arc<String>, request: Request| {
+                if request.method() == "GET" { Ok(state.to_string()) } else { Err(StatusCode::METHOD_NOT_ALLOWED) }
+            })),
+        ];
+        for (at, handler) in handlers.iter().enumerate() {
+            let reply = handler.call(request("GET /")).await;
+            assert_eq!((reply.status().as_u16(), text(reply).await.as_str()), (200, "7 x"), "handler {at}");
+        }
+        assert_eq!(handlers[3].call(request("POST /")).await.status(), 405);
+    }
 }
 
 mod serve_mux {

@@ -40,7 +40,7 @@ pub use quintet_listener::{UnixListener, UnixOptions};
 pub use quintet_mux::{
     Allow, BoxHandler, ContentType, CrossOrigin, CrossOriginProtection, FieldError, Handler, Html, InsertError,
     IntoHeaders, IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded, allow_query_semicolons, error, max_bytes,
-    not_found, redirect, redirect_handler, strip_prefix, timeout,
+    not_found, redirect, redirect_handler, strip_prefix, timeout, with_state,
 };
 pub use quintet_request::{
     Body, BodyError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError, Limits, Request,

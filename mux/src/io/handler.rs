@@ -31,24 +31,15 @@ use super::{into_response::IntoResponse, response::Response};
 /// ```
 ///
 /// # Sharing
-/// A closure that shares something with other calls gives each its own reference to it; an `async` closure cannot.
-/// ```
-/// # use quintet_mux::ServeMux;
-/// # use quintet_request::Request;
-/// use std::sync::Arc;
-///
-/// let greeting = Arc::new(String::from("hello\n"));
-/// let mux = ServeMux::new();
-/// mux.handle("/", move |_: Request| {
-///     let greeting = Arc::clone(&greeting);
-///     async move { (*greeting).clone() }
-/// });
-/// ```
+/// A handler that needs more than the request, a database, say, is given it by [`with_state`](crate::with_state). One
+/// handler in several places is an [`Arc`] of it. Handlers of different types in one collection are [`BoxHandler`]s: a
+/// handler returns a future of its own type, so there is no `dyn Handler`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not answer requests",
     label = "not a handler",
     note = "a handler is an `async fn(Request) -> impl IntoResponse`, a closure `|request: Request| async move {{ … }}`, or a type that implements `Handler`",
-    note = "a closure that shares something clones it for each call: `move |_: Request| {{ let db = db.clone(); async move {{ … }} }}`"
+    note = "one that needs more than the request is `with_state(state, handler)` of an `async fn(State, Request) -> impl IntoResponse`",
+    note = "there is no `dyn Handler`: `BoxHandler::new(handler)` is a handler whose type is forgotten, and an `Arc` of a handler is one"
 )]
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
@@ -71,6 +62,14 @@ where
     }
 }
 
+/// A handler in several places. `Box<H>` cannot be one: of a function it is a function, and a handler as such.
+impl<H: Handler> Handler for Arc<H> {
+    #[inline]
+    fn call(&self, request: Request) -> impl Future<Output = Response> + Send {
+        H::call(self, request)
+    }
+}
+
 /// The future of a handler whose type is forgotten.
 pub(super) type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
@@ -85,7 +84,22 @@ impl<H: Handler> Erased for H {
     }
 }
 
-/// A handler whose type is forgotten; cheap to clone.
+/// A handler whose type is forgotten; cheap to clone. It takes the place of `Box<dyn Handler>`, and costs one box per
+/// request.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{BoxHandler, ServeMux, not_found};
+///
+/// let pages = [
+///     ("/{$}", BoxHandler::new(async |_| "hello\n")),
+///     ("/favicon.ico", BoxHandler::new(not_found)),
+/// ];
+/// let mux = ServeMux::new();
+/// for (pattern, handler) in pages {
+///     mux.handle(pattern, handler);
+/// }
+/// ```
 #[derive(Clone)]
 pub struct BoxHandler(Arc<dyn Erased>);
 

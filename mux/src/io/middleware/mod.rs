@@ -7,6 +7,7 @@ mod redirect;
 mod replies;
 mod strip_prefix;
 mod timeout;
+mod with_state;
 
 pub(super) use redirect::reply as redirect_reply;
 pub use {
@@ -17,4 +18,5 @@ pub use {
     replies::{error, not_found},
     strip_prefix::strip_prefix,
     timeout::timeout,
+    with_state::with_state,
 };

@@ -1,0 +1,38 @@
+//! A handler that needs more than the request.
+
+use std::future::Future;
+
+use quintet_request::Request;
+
+use crate::{Handler, IntoResponse};
+
+/// Serves requests by `handler`, which is given a clone of `state` with each: an `async fn(State, Request)` or a
+/// closure of both. Go: a closure over what the handler needs, or a method of it.
+///
+/// The clone is made once per request, so the state is something that is cheap to clone: an [`Arc`](std::sync::Arc),
+/// the handle of a database pool, a sender of a channel. Several values are a tuple, or a struct that derives `Clone`.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{ServeMux, with_state};
+/// use quintet_request::Request;
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+///
+/// async fn visits(count: Arc<AtomicU64>, request: Request) -> String {
+///     format!("{}: {}\n", request.path(), count.fetch_add(1, Ordering::Relaxed))
+/// }
+///
+/// let count = Arc::new(AtomicU64::new(0));
+/// let mux = ServeMux::new();
+/// mux.handle("/visits", with_state(count.clone(), visits));
+/// mux.handle("/reset", with_state(count, async |count, _| count.store(0, Ordering::Relaxed)));
+/// ```
+#[doc(alias = "extractor")]
+pub fn with_state<S, F, Fut>(state: S, handler: F) -> impl Handler
+where
+    S: Clone + Send + Sync + 'static,
+    F: Fn(S, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoResponse> + Send,
+{
+    move |request: Request| handler(state.clone(), request)
+}
