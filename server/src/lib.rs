@@ -43,8 +43,8 @@ pub use quintet_mux::{
     not_found, redirect, redirect_handler, strip_prefix, timeout, with_state,
 };
 pub use quintet_request::{
-    Body, BodyError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError, Limits, Request,
-    RequestsError, SameSite, SetCookie, Target, Version, Writer,
+    BasicAuth, Body, BodyError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError, Limits,
+    Request, RequestsError, SameSite, SetCookie, Target, Version, Writer,
 };
 
 pub use bytes::Bytes;

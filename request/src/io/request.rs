@@ -19,7 +19,7 @@ use super::{
     values::{Matched, MatchedPattern, PathValues, decode_lossy},
 };
 use crate::{
-    Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version,
+    BasicAuth, Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version,
     percent::{path_of, query_of},
 };
 
@@ -199,6 +199,21 @@ impl Request {
     /// The cookies. Go: `Request.Cookies`.
     pub fn cookies(&self) -> Cookies<'_> {
         self.head().cookies()
+    }
+
+    /// The user and the password of `Authorization: Basic`, if the first `Authorization` field is one. Go:
+    /// `Request.BasicAuth`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let head = b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n";
+    /// let auth = Request::parse(head).unwrap().basic_auth().unwrap();
+    /// assert_eq!((&*auth.user, &*auth.password), ("Aladdin", "open sesame"));
+    /// ```
+    #[doc(alias = "Authorization")]
+    pub fn basic_auth(&self) -> Option<BasicAuth> {
+        self.head().basic_auth()
     }
 
     /// The body. Go: `Request.Body`.
@@ -525,6 +540,22 @@ mod tests {
         assert_eq!(request.path_value("other").unwrap(), "kept");
         request.set_path_value("rest", "mine");
         assert_eq!(request.path_value("rest").unwrap(), "mine");
+    }
+
+    #[test]
+    fn basic_auth_of_a_request_is_that_of_its_head() {
+        for (fields, user) in [
+            ("Authorization: Basic YTpi\r\n", Some("a")),
+            ("authorization: basic YTpi\r\n", Some("a")),
+            ("Authorization: Bearer YTpi\r\n", None),
+            ("X-Authorization: Basic YTpi\r\n", None),
+            ("Authorization: Bearer YTpi\r\nAuthorization: Basic YTpi\r\n", None),
+            ("", None),
+        ] {
+            let request = Request::parse(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes()).unwrap();
+            assert_eq!(request.basic_auth().map(|auth| auth.user).as_deref(), user, "{fields:?}");
+            assert_eq!(request.basic_auth(), request.head().basic_auth());
+        }
     }
 
     #[tokio::test]
