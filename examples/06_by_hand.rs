@@ -36,7 +36,7 @@ async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limi
             Err(error) => {
                 // Nobody knows where the next request would begin: answer, and close.
                 let Some(status) = error.status() else { break Reuse::No };
-                reply(&mut requests.wire().output, "", &format!("{status} Refused"), true, &format!("{error}\n"));
+                reply(&mut requests.wire().output, "", &status.to_string(), true, &format!("{error}\n"));
                 break Reuse::Unread;
             }
         };
@@ -49,7 +49,7 @@ async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limi
                 reply(&mut requests.wire().output, method, "200 OK", close, &text);
             }
             Err(error) => {
-                let status = format!("{} Refused", error.status());
+                let status = error.status().to_string();
                 reply(&mut requests.wire().output, method, &status, true, &format!("{error}\n"));
             }
         }

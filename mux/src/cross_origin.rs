@@ -130,7 +130,7 @@ pub enum CrossOriginError {
 }
 
 impl CrossOriginError {
-    /// The status to answer: 403.
+    /// The status to answer: 403. A number, as there is no `http` crate without the feature `io`.
     #[must_use]
     pub fn status(self) -> u16 {
         403

@@ -311,7 +311,8 @@ impl<'m, T> Found<'m, T> {
         }
     }
 
-    /// The status to answer with, if it is not for a route to say.
+    /// The status to answer with, if it is not for a route to say. A number, as there is no `http` crate without the
+    /// feature `io`.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {

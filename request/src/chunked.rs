@@ -17,7 +17,7 @@
 //! | trailers: folded | ″ | taken | 400 |
 //! | trailers: `Content-Length`, `Host`, `Authorization`, … | RFC 9110 §6.5.1: must not be sent | surface | dropped |
 
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 
 use crate::{Limits, byte, trailers::Trailers};
 
@@ -77,10 +77,10 @@ impl ChunkError {
     }
 
     /// The status to answer if the reply has not begun: 431 for too many or too long trailers, else 400.
-    pub const fn status(self) -> u16 {
+    pub const fn status(self) -> StatusCode {
         match self {
-            Self::TrailersTooLong { .. } | Self::TooManyTrailers { .. } => 431,
-            _ => 400,
+            Self::TrailersTooLong { .. } | Self::TooManyTrailers { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            _ => StatusCode::BAD_REQUEST,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Why a head is refused.
 
+use http::StatusCode;
+
 use crate::{FramingError, TargetError};
 
 /// Why bytes are not the head of a request we serve, and never will be, whatever follows. The connection must be
@@ -113,15 +115,17 @@ impl HeadError {
     }
 
     /// The status to answer: 400, 414, 417, 431, 501 or 505.
-    pub const fn status(self) -> u16 {
+    pub const fn status(self) -> StatusCode {
         match self {
-            Self::TargetTooLong { .. } => 414,
-            Self::Expect { .. } => 417,
-            Self::FieldTooLong { .. } | Self::TooManyFields { .. } | Self::TooLong { .. } => 431,
-            Self::MethodTooLong { .. } => 501,
-            Self::VersionUnsupported { .. } => 505,
+            Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,
+            Self::Expect { .. } => StatusCode::EXPECTATION_FAILED,
+            Self::FieldTooLong { .. } | Self::TooManyFields { .. } | Self::TooLong { .. } => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
+            Self::MethodTooLong { .. } => StatusCode::NOT_IMPLEMENTED,
+            Self::VersionUnsupported { .. } => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Framing { why, .. } => why.status(),
-            _ => 400,
+            _ => StatusCode::BAD_REQUEST,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::StatusCode;
+
 use crate::percent;
 
 /// Decoded pairs in the order they were written.
@@ -60,8 +62,8 @@ pub enum FormError {
 
 impl FormError {
     /// The status to answer: 400.
-    pub const fn status(self) -> u16 {
-        400
+    pub const fn status(self) -> StatusCode {
+        StatusCode::BAD_REQUEST
     }
 }
 

@@ -20,6 +20,8 @@
 //! | `Transfer-Encoding` and `Content-Length` | §6.1: MAY refuse, must close | chunked wins, kept alive | 400 |
 //! | `Transfer-Encoding` in HTTP/1.0 | §6.1: must treat as faulty, close | ignored | 400 |
 
+use http::StatusCode;
+
 use crate::{Version, byte};
 
 /// How long the body of a request is.
@@ -101,11 +103,11 @@ pub enum FramingError {
 
 impl FramingError {
     /// The status to answer: 501 for a coding we do not know and `chunked` after it, else 400.
-    pub const fn status(self) -> u16 {
+    pub const fn status(self) -> StatusCode {
         match self {
-            Self::Coding | Self::DuplicateCoding => 501,
+            Self::Coding | Self::DuplicateCoding => StatusCode::NOT_IMPLEMENTED,
             Self::Length | Self::DuplicateLength | Self::CodingLast | Self::LengthAndCoding | Self::CodingInHttp10 => {
-                400
+                StatusCode::BAD_REQUEST
             }
         }
     }
@@ -227,11 +229,11 @@ mod tests {
         }
         for value in ["gzip, chunked", "chunked, chunked", "gzip,Chunked", "x;a=\"b, c\",\tchunked", ", chunked"] {
             let error = coding(value).unwrap_err();
-            assert_eq!((error, error.status()), (FramingError::Coding, 501), "{value}");
+            assert_eq!((error, error.status().as_u16()), (FramingError::Coding, 501), "{value}");
         }
         let twice = [&b"chunked"[..], b"chunked"].into_iter().collect();
         let error = framing(Version::Http11, Declared::Never, twice).unwrap_err();
-        assert_eq!((error, error.status()), (FramingError::DuplicateCoding, 501));
+        assert_eq!((error, error.status().as_u16()), (FramingError::DuplicateCoding, 501));
     }
 
     #[test]
@@ -256,7 +258,7 @@ mod tests {
             "chunked\0",
         ] {
             let error = coding(value).unwrap_err();
-            assert_eq!((error, error.status()), (FramingError::CodingLast, 400), "{value:?}");
+            assert_eq!((error, error.status().as_u16()), (FramingError::CodingLast, 400), "{value:?}");
         }
         for (lines, error, status) in [
             (&["chunked", "gzip"][..], FramingError::CodingLast, 400),
@@ -268,7 +270,7 @@ mod tests {
         ] {
             let declared = lines.iter().map(|line| line.as_bytes()).collect();
             let refused = framing(Version::Http11, Declared::Never, declared).unwrap_err();
-            assert_eq!((refused, refused.status()), (error, status), "{lines:?}");
+            assert_eq!((refused, refused.status().as_u16()), (error, status), "{lines:?}");
         }
     }
 
@@ -283,7 +285,7 @@ mod tests {
         ] {
             for version in [Version::Http10, Version::Http11] {
                 let error = framing(version, length, coding).unwrap_err();
-                assert_eq!((error, error.status()), (FramingError::LengthAndCoding, 400));
+                assert_eq!((error, error.status().as_u16()), (FramingError::LengthAndCoding, 400));
             }
         }
     }
@@ -292,7 +294,7 @@ mod tests {
     fn http_1_0_has_no_codings() {
         for coding in [CHUNKED, Declared::Once(b"gzip"), Declared::Repeated(b"chunked")] {
             let error = framing(Version::Http10, Declared::Never, coding).unwrap_err();
-            assert_eq!((error, error.status()), (FramingError::CodingInHttp10, 400));
+            assert_eq!((error, error.status().as_u16()), (FramingError::CodingInHttp10, 400));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What is asked for: the second word of a request line, in one of four forms.
 
+use http::StatusCode;
+
 use crate::{Span, authority::Authority, byte};
 
 /// The form of a request target (RFC 9112 §3.2).
@@ -55,8 +57,8 @@ impl TargetError {
     }
 
     /// The status to answer: 400.
-    pub const fn status(self) -> u16 {
-        400
+    pub const fn status(self) -> StatusCode {
+        StatusCode::BAD_REQUEST
     }
 
     /// The same, counted from `start` bytes earlier.

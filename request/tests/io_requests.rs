@@ -7,6 +7,7 @@ mod common;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::StatusCode;
 use quintet_conn::Wire;
 use quintet_request::{Limits, Requests, RequestsError, Reuse, Unread};
 use tokio::{
@@ -183,14 +184,14 @@ async fn what_ends_a_connection_says_what_to_answer() {
         let seen = match requests.next().await {
             Ok(None) => None,
             Ok(Some(request)) => panic!("{request:?}"),
-            Err(error) => Some(error.status()),
+            Err(error) => Some(error.status().map(|status| status.as_u16())),
         };
         assert_eq!(seen, expected, "{bytes:?}");
     }
     let (client, mut requests) = pair();
     drop(client);
     assert!(matches!(requests.next().await, Ok(None)));
-    assert_eq!(RequestsError::TimedOut.status(), Some(408));
+    assert_eq!(RequestsError::TimedOut.status(), Some(StatusCode::REQUEST_TIMEOUT));
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ fn divide(mut stream: &[u8]) -> String {
         let head = match every_way(stream, &limits) {
             Ok(Some(index)) => index,
             Ok(None) => return [outcome, vec!["more".into()]].concat().join(" "),
-            Err(error) => return [outcome, vec![error.status().to_string()]].concat().join(" "),
+            Err(error) => return [outcome, vec![error.status().as_u16().to_string()]].concat().join(" "),
         };
         let rest = &stream[head.len()..];
         let (body, len) = match head.framing() {
@@ -26,7 +26,7 @@ fn divide(mut stream: &[u8]) -> String {
             Framing::Chunked => match every_chunk(rest, &limits) {
                 Ok(Some(body)) => (body.data.len(), body.len),
                 Ok(None) => return [outcome, vec!["more".into()]].concat().join(" "),
-                Err(error) => return [outcome, vec![error.status().to_string()]].concat().join(" "),
+                Err(error) => return [outcome, vec![error.status().as_u16().to_string()]].concat().join(" "),
             },
         };
         outcome.push(format!("+{body}"));

@@ -60,8 +60,7 @@ pub(crate) async fn refuse<H, S: Stream>(
     close(server, &mut requests).await;
 }
 
-fn plain(status: u16, error: &RequestsError) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+fn plain(status: StatusCode, error: &RequestsError) -> Response {
     Response::text(status, format_args!("{status}: {error}"))
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use http::StatusCode;
 use quintet_conn::{Connection, State, Timeouts};
 use quintet_listener::AcceptError;
 use quintet_mux::{FieldError, Response};
@@ -95,7 +96,7 @@ pub struct Refused<'a> {
     /// Why.
     pub error: &'a RequestsError,
     /// What it is answered: 400, 408, 414, 417, 431, 501 or 505.
-    pub status: u16,
+    pub status: StatusCode,
 }
 
 /// A panic in a handler.

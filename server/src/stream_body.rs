@@ -113,10 +113,7 @@ enum Sent {
 fn failed<H>(server: &Shared<H>, connection: &Connection, failure: Failure) -> Response {
     match failure {
         Failure::Panic(payload) => panicked(server, connection, payload),
-        Failure::Error(error) => {
-            let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Response::text(status, &error).with_header("connection", "close")
-        }
+        Failure::Error(error) => Response::text(error.status(), &error).with_header("connection", "close"),
         Failure::Length => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
             .with_header("connection", "close"),
     }

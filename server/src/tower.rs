@@ -110,10 +110,7 @@ where
         Box::pin(async move {
             let response = match Request::try_from(request.map(Body::new)) {
                 Ok(request) => handler.call(request).await,
-                Err(error) => {
-                    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                    Response::text(status, error)
-                }
+                Err(error) => Response::text(error.status(), error),
             };
             Ok(response.into())
         })

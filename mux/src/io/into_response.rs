@@ -164,8 +164,7 @@ macro_rules! errors {
     ($($type:ty),*) => {$(
         impl IntoResponse for $type {
             fn into_response(self) -> Response {
-                let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                Response::text(status, self)
+                Response::text(self.status(), self)
             }
         }
     )*};

@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use quintet_conn::WireError;
 
@@ -90,13 +91,13 @@ impl BodyError {
     }
 
     /// The status to answer: 400 if the client broke it, 408 if it was slow, 413 if it is too large, else 500.
-    pub fn status(&self) -> u16 {
+    pub fn status(&self) -> StatusCode {
         match self {
-            BodyError::UnexpectedEof | BodyError::Io(_) => 400,
-            BodyError::TimedOut => 408,
-            BodyError::TooLarge { .. } => 413,
+            BodyError::UnexpectedEof | BodyError::Io(_) => StatusCode::BAD_REQUEST,
+            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::Chunk(error) => error.status(),
-            BodyError::AfterReply | BodyError::Source(_) => 500,
+            BodyError::AfterReply | BodyError::Source(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 

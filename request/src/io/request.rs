@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Extensions;
+use http::{Extensions, StatusCode};
 use quintet_conn::Connection;
 use quintet_listener::Addr;
 
@@ -476,11 +476,11 @@ pub enum FormReadError {
 
 impl FormReadError {
     /// The status to answer.
-    pub fn status(&self) -> u16 {
+    pub fn status(&self) -> StatusCode {
         match self {
             FormReadError::Body(error) => error.status(),
             FormReadError::Form(error) => error.status(),
-            FormReadError::Begun => 400,
+            FormReadError::Begun => StatusCode::BAD_REQUEST,
         }
     }
 }

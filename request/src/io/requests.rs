@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
+use http::StatusCode;
 use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
 use quintet_listener::Stream;
 
@@ -92,11 +93,11 @@ pub enum RequestsError {
 
 impl RequestsError {
     /// The status to answer, if there is anybody to answer to.
-    pub fn status(&self) -> Option<u16> {
+    pub fn status(&self) -> Option<StatusCode> {
         match self {
             RequestsError::Head(error) => Some(error.status()),
-            RequestsError::TimedOut => Some(408),
-            RequestsError::UnexpectedEof => Some(400),
+            RequestsError::TimedOut => Some(StatusCode::REQUEST_TIMEOUT),
+            RequestsError::UnexpectedEof => Some(StatusCode::BAD_REQUEST),
             RequestsError::Wire(_) => None,
         }
     }

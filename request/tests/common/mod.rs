@@ -180,6 +180,6 @@ pub(crate) mod io {
     }
 
     fn told(error: &RequestsError) -> (Option<u16>, String) {
-        (error.status(), error.to_string())
+        (error.status().map(|status| status.as_u16()), error.to_string())
     }
 }
