@@ -7,7 +7,7 @@ mod common;
 use std::{
     future::{Future, poll_fn},
     pin::pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock, Weak},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -93,6 +93,8 @@ mod states {
     fn the_hook_learns_who_it_is_and_may_ask_for_the_counts() {
         let peers = Arc::new(Mutex::new(Vec::new()));
         let hook = Arc::clone(&peers);
+        let among = Arc::new(OnceLock::<Weak<Connections>>::new());
+        let all = Arc::clone(&among);
         let (connections, _sweeper) = Connections::new(
             limits(),
             Some("127.0.0.1:80".parse().unwrap()),
@@ -100,10 +102,11 @@ mod states {
                 hook.lock().unwrap().push((
                     connection.peer_addr().to_string(),
                     connection.local_addr().cloned(),
-                    connection.connections().counts(),
+                    all.get().and_then(Weak::upgrade).expect("they exist").counts(),
                 ));
             })),
         );
+        among.set(Arc::downgrade(&connections)).expect("set once");
         let (connection, _wire, _peer) = scripted(&connections);
         connection.set_state(Active);
         let local = Some("127.0.0.1:80".parse().unwrap());
@@ -468,8 +471,8 @@ mod retire {
                 if told {
                     assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
                 }
-                connection.close_if_idle();
-                connection.close_if_idle();
+                connections.close_if_idle(&connection);
+                connections.close_if_idle(&connection);
                 assert_eq!(bell.rings(), usize::from(told), "{phase:?}: woken once if it waits");
                 let ended = poll_once(&bell, wire.flush_and_fill(1024));
                 assert!(matches!(ended, Poll::Ready(Err(WireError::TimedOut(Phase::Drain)))), "{phase:?}: {ended:?}");
@@ -492,9 +495,9 @@ mod retire {
             peer.sends(*b"G");
             if read {
                 assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
-                connection.close_if_idle();
+                connections.close_if_idle(&connection);
             } else {
-                connection.close_if_idle();
+                connections.close_if_idle(&connection);
                 assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
             }
             wire.enter(Phase::Head);
@@ -509,7 +512,7 @@ mod retire {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Body);
-        connection.close_if_idle();
+        connections.close_if_idle(&connection);
         assert!(poll_once(&Bell::new(), wire.flush_and_fill(1024)).is_pending());
         peer.sends(*b"body");
         assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(4));
@@ -527,16 +530,30 @@ mod retire {
         let (connection, mut wire, _peer) = scripted(&connections);
         wire.enter(Phase::Idle);
         assert!(!connection.is_retiring());
-        connection.retire();
-        connection.retire();
+        connections.retire(&connection);
+        connections.retire(&connection);
         assert!(connection.is_retiring());
         assert!(matches!(ends_after(secs(75), wire.flush_and_fill(1024)).await, Err(WireError::TimedOut(Phase::Idle))));
-        connection.close_if_idle();
-        connection.retire();
+        connections.close_if_idle(&connection);
+        connections.retire(&connection);
         assert!(
             matches!(wire.flush_and_fill(1024).await, Err(WireError::TimedOut(Phase::Drain))),
             "retiring takes nothing back"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_did_not_admit_a_connection_cannot_retire_or_close_it() {
+        let [own, other] = [connections(limits()), connections(limits())];
+        let (connection, mut wire, _peer) = scripted(&own);
+        let _among_others = scripted(&other);
+        wire.enter(Phase::Idle);
+        other.retire(&connection);
+        other.close_if_idle(&connection);
+        assert!(!connection.is_retiring());
+        assert!(matches!(ends_after(secs(75), wire.flush_and_fill(1024)).await, Err(WireError::TimedOut(Phase::Idle))));
+        own.close_if_idle(&connection);
+        assert!(connection.is_retiring());
     }
 
     #[tokio::test(start_paused = true)]
@@ -553,7 +570,7 @@ mod retire {
         // The first to be idle is busy again, and then the last to be idle.
         admitted[3].0.set_state(Active);
         admitted[3].0.set_state(Idle);
-        admitted[4].0.retire();
+        connections.retire(&admitted[4].0);
         let slots =
             |n| -> Vec<usize> { connections.idlest(n).iter().map(|(_, connection)| connection.slot()).collect() };
         let expected: Vec<usize> = [9, 0, 1, 8, 3].iter().map(|n| admitted[*n].0.slot()).collect();
@@ -704,7 +721,6 @@ mod tasks {
         let (connections, _sweeper) = Connections::new(limits(), Some(addr()), None);
         let (connection, wire, mut client) = piped(&connections, 64);
         assert_eq!((connection.peer_addr(), connection.local_addr()), (&addr(), Some(&addr())));
-        assert!(Arc::ptr_eq(connection.connections(), &connections));
         assert_eq!(wire.connection().map(Arc::as_ptr), Some(Arc::as_ptr(&connection)));
         assert_eq!(connections.timeouts(), &limits());
         client.write_all(b"x").await.unwrap();

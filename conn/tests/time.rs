@@ -767,7 +767,7 @@ mod liveness {
             let idle = common::connection_of(&connection);
             tokio::spawn(async move {
                 sleep(secs(1)).await;
-                idle.close_if_idle();
+                connections.close_if_idle(&idle);
             });
             let start = Instant::now();
             assert_late(Phase::Drain, timeout(secs(60), wire.flush_and_fill(1024)).await.unwrap());

@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::{Connection, State};
+use quintet_conn::{ConnGuard, State};
 use quintet_listener::{Abortable, Stream};
 use quintet_mux::{Response, Upgrade, Upgraded};
 use quintet_request::{Requests, RequestsError};
@@ -40,7 +40,7 @@ pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Reque
 /// Answers a client that is refused, and closes. Go: the error replies of `(*conn).serve`.
 pub(crate) async fn refuse<H, S: Stream>(
     server: &Shared<H>,
-    connection: &Connection,
+    connection: &ConnGuard,
     mut requests: Requests<S>,
     error: RequestsError,
 ) {
@@ -67,7 +67,7 @@ fn plain(status: StatusCode, error: &RequestsError) -> Response {
 /// Hands a connection over, and keeps it counted until whoever has it is done. Go: `(*conn).hijackLocked`.
 pub(crate) async fn hijack<H, S: Stream>(
     server: &Shared<H>,
-    connection: &Connection,
+    connection: &ConnGuard,
     requests: Requests<S>,
     upgrade: Upgrade,
 ) {
@@ -85,7 +85,7 @@ pub(crate) async fn hijack<H, S: Stream>(
     let (io, handle) = Abortable::new(io);
     let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| other.as_mut().poll(cx))) {
-        Ok(Poll::Pending) if connection.connections().is_aborted() => {
+        Ok(Poll::Pending) if connection.is_aborted() => {
             handle.abort(); // dropped in the middle of what it was saying
             Poll::Ready(())
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::{Connection, WireError};
+use quintet_conn::{ConnGuard, Connection, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Handler, Response};
 use quintet_request::{Request, Requests};
@@ -24,7 +24,7 @@ use crate::{config::Panicked, observe::discard, server::Shared};
 #[inline]
 pub(crate) async fn dispatch<H: Handler, S: Stream>(
     server: &Shared<H>,
-    connection: &Connection,
+    connection: &ConnGuard,
     request: Request,
     requests: &mut Requests<S>,
 ) -> Option<Response> {
@@ -54,7 +54,7 @@ enum Client {
 /// Ready if the connection was aborted.
 #[cold]
 fn watch<S: Stream>(
-    connection: &Connection,
+    connection: &ConnGuard,
     requests: &mut Requests<S>,
     client: &mut Client,
     cx: &mut Context<'_>,
@@ -69,7 +69,7 @@ fn watch<S: Stream>(
             }
         }
     }
-    if connection.connections().is_aborted() { Poll::Ready(()) } else { Poll::Pending }
+    if connection.is_aborted() { Poll::Ready(()) } else { Poll::Pending }
 }
 
 /// Reports a panic; the response to it.

@@ -10,6 +10,8 @@ mod encode;
 mod exchange;
 mod fair;
 mod observe;
+#[cfg(doctest)]
+mod owner_only;
 mod per_core;
 mod relief;
 mod respond;

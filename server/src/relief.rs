@@ -2,7 +2,7 @@
 //!
 //! A client that has nothing to ask keeps a connection that another one waits for. So the connections that have been
 //! idle for longest are ended, over all accept loops (of the own alone if a `Limit` of its own is reached): each is
-//! first [retired](quintet_conn::Connection::retire), in case a request is on its way, and closed after [`GRACE`] if
+//! first [retired](quintet_conn::Connections::retire), in case a request is on its way, and closed after [`GRACE`] if
 //! none came. nginx does the same at `worker_connections`; Go lets the new client wait.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
@@ -45,10 +45,10 @@ impl<H> Shared<H> {
             pressure.raised().await;
             let own = pressure.is_own().then_some(&own);
             let idle = self.idlest(batch.next(Instant::now()), own);
-            idle.iter().for_each(|connection| connection.retire());
+            idle.iter().for_each(|(among, connection)| among.retire(connection));
             // Also if there is none: one may become idle, and this must not spin until then.
             sleep(GRACE).await;
-            idle.iter().for_each(|connection| connection.close_if_idle());
+            idle.iter().for_each(|(among, connection)| among.close_if_idle(connection));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, io};
 
 use http::StatusCode;
-use quintet_conn::{Connection, WireError};
+use quintet_conn::{ConnGuard, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Response, Upgrade};
 use quintet_request::{Body, Requests, Reuse, Unread};
@@ -57,7 +57,7 @@ enum Rest {
 #[inline]
 pub(crate) fn write<H, S: Stream>(
     server: &Shared<H>,
-    connection: &Connection,
+    connection: &ConnGuard,
     requests: &mut Requests<S>,
     exchange: Exchange,
     mut response: Response,
@@ -85,7 +85,7 @@ pub(crate) fn write<H, S: Stream>(
     let plan = exchange.plan(&response, Some(bytes.len() as u64), unread);
     let waiting = {
         let mut wire = requests.wire();
-        encode::head(wire.output.tail(), &response, &exchange, &plan, connection.connections().unix(), &bytes);
+        encode::head(wire.output.tail(), &response, &exchange, &plan, connection.unix(), &bytes);
         if plan.bodied {
             wire.output.push(bytes);
         }
@@ -105,7 +105,7 @@ pub(crate) fn write<H, S: Stream>(
 /// [`WireError`] if the client is gone, or the connection was aborted.
 pub(crate) async fn finish<H, S: Stream>(
     server: &Shared<H>,
-    connection: &Connection,
+    connection: &ConnGuard,
     requests: &mut Requests<S>,
     mut begun: Begun,
 ) -> Result<Replied, WireError> {
@@ -165,7 +165,7 @@ fn takeover(exchange: &Exchange, response: &Response, upgrade: Option<Upgrade>) 
 /// the first of that protocol.
 #[cold]
 fn hand_over<S: Stream>(
-    connection: &Connection,
+    connection: &ConnGuard,
     requests: &mut Requests<S>,
     exchange: &Exchange,
     response: &Response,
@@ -173,7 +173,7 @@ fn hand_over<S: Stream>(
 ) -> Replied {
     let mut plan = exchange.plan(response, Some(0), Unread::Nothing);
     plan.hand_over();
-    encode::head(requests.wire().output.tail(), response, exchange, &plan, connection.connections().unix(), &[]);
+    encode::head(requests.wire().output.tail(), response, exchange, &plan, connection.unix(), &[]);
     Replied::Upgrade(upgrade)
 }
 

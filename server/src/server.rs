@@ -289,13 +289,15 @@ impl<H> Shared<H> {
             || (self.config.max_age != Duration::MAX && connection.age() >= self.config.max_age)
     }
 
-    /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest.
-    pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Connections>>) -> Vec<Arc<Connection>> {
+    /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest; each with
+    /// those it is among.
+    pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Connections>>) -> Vec<(Arc<Connections>, Arc<Connection>)> {
         let loops = of.map_or_else(|| self.accept_loops().connections(), |own| vec![Arc::clone(own)]);
-        let mut idle: Vec<_> = loops.iter().flat_map(|connections| connections.idlest(n)).collect();
-        idle.sort_by_key(|(since, _)| Reverse(*since));
+        let mut idle: Vec<_> =
+            loops.iter().flat_map(|all| all.idlest(n).into_iter().map(move |(since, one)| (since, all, one))).collect();
+        idle.sort_by_key(|(since, ..)| Reverse(*since));
         idle.truncate(n);
-        idle.into_iter().map(|(_, connection)| connection).collect()
+        idle.into_iter().map(|(_, all, one)| (Arc::clone(all), one)).collect()
     }
 
     /// Dropped when a connection was closed.

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame};
-use quintet_conn::{Connection, Wire, WireError};
+use quintet_conn::{ConnGuard, Connection, Wire, WireError};
 use quintet_listener::Stream;
 use quintet_mux::Response;
 use quintet_request::{Body, BodyError, Requests, Unread};
@@ -41,7 +41,7 @@ pub(crate) enum Streamed {
 /// Writes a response whose body is made as it is sent.
 pub(crate) async fn stream<H, S: Stream>(
     server: &Shared<H>,
-    connection: &Connection,
+    connection: &ConnGuard,
     requests: &mut Requests<S>,
     exchange: Exchange,
     unread: Unread,
@@ -60,7 +60,7 @@ pub(crate) async fn stream<H, S: Stream>(
     let look = first.data().cloned().unwrap_or_default();
     let mut written = Appended(0);
     written.append(requests, |wire| {
-        encode::head(wire.output.tail(), &response, &exchange, &plan, connection.connections().unix(), &look);
+        encode::head(wire.output.tail(), &response, &exchange, &plan, connection.unix(), &look);
     });
     if plan.bodied {
         if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length, &mut written).await? {

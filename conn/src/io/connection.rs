@@ -33,6 +33,10 @@ const LINGERS: u8 = 3;
 
 /// The handle of one connection, for handlers and hooks: addresses, state, age, the deadlines of its request, and
 /// whether the client is still there. Shared by the task that serves the connection, its requests and the sweeper.
+///
+/// It looks and waits, and moves the deadlines of its own request. What changes more is not for handlers: the state and
+/// the task to wake are the serving task's ([`ConnGuard`](super::ConnGuard), [`Wire`](super::Wire)), and how long a
+/// connection may stay is decided by who holds its [`Connections`]. Neither can be had from here.
 pub struct Connection {
     peer: Addr,
     pub(super) connections: Arc<Connections>,
@@ -102,12 +106,6 @@ impl Connection {
         self.slot as usize
     }
 
-    /// The connections this one is among.
-    #[inline]
-    pub fn connections(&self) -> &Arc<Connections> {
-        &self.connections
-    }
-
     /// Where the connection was accepted. Go: `LocalAddrContextKey`.
     pub fn local_addr(&self) -> Option<&Addr> {
         self.connections.local_addr()
@@ -140,8 +138,8 @@ impl Connection {
         }
     }
 
-    /// The client has gone away; whoever waits in [`disconnected`](Self::disconnected) is told.
-    pub fn cancel(&self) {
+    /// See [`ConnGuard::cancel`](super::ConnGuard::cancel).
+    pub(super) fn cancel(&self) {
         if !self.gone.swap(true, Relaxed) {
             self.gone_notify.notify_waiters();
         }
@@ -162,23 +160,19 @@ impl Connection {
         self.connections.stopping().await;
     }
 
-    /// Retires the connection: the reply under way, or else the next one, is to be its last. Whoever replies must ask
-    /// [`is_retiring`](Self::is_retiring). Retiring twice is retiring once.
-    pub fn retire(&self) {
+    /// See [`Connections::retire`].
+    pub(super) fn retire(&self) {
         self.retires.fetch_max(RETIRES, SeqCst);
     }
 
-    /// Whether the reply under way, or else the next one, is to be the connection's last.
+    /// Whether the reply under way, or else the next one, is to be the connection's last ([`Connections::retire`]).
     #[inline]
     pub fn is_retiring(&self) -> bool {
         self.retires.load(Relaxed) != STAYS
     }
 
-    /// [Retires](Self::retire) the connection, and ends it now if it is still waiting for the first byte of a request:
-    /// that wait fails with [`WireError::TimedOut`](super::WireError::TimedOut) of
-    /// [`Phase::Drain`](crate::Phase::Drain). A request whose first byte was received is answered. Go:
-    /// `closeIdleConns`, without its race.
-    pub fn close_if_idle(&self) {
+    /// See [`Connections::close_if_idle`].
+    pub(super) fn close_if_idle(&self) {
         if self.retires.fetch_max(LEAVES, SeqCst) < LEAVES {
             self.wake();
         }
@@ -224,9 +218,9 @@ impl Connection {
         self.wake();
     }
 
-    /// Forgets deadlines that the last request's handler moved.
+    /// See [`ConnGuard::reset_deadlines`](super::ConnGuard::reset_deadlines).
     #[inline]
-    pub fn reset_deadlines(&self) {
+    pub(super) fn reset_deadlines(&self) {
         for moved in [&self.read_by, &self.write_by] {
             if moved.load(Relaxed) != UNMOVED {
                 moved.store(UNMOVED, Relaxed);
@@ -244,11 +238,11 @@ impl Connection {
         Some(self.write_by.load(Relaxed)).filter(|at| *at != UNMOVED)
     }
 
-    /// Moves the state; a move that the table does not allow is not made. Tells the hook. For the task that serves the
-    /// connection, and nobody else: two at once could both be told that theirs was the move.
+    /// See [`ConnGuard::set_state`](super::ConnGuard::set_state). For the task that serves the connection, and nobody
+    /// else: two at once could both be told that theirs was the move.
     // Always: two moves for each request, and each caller knows where to.
     #[inline(always)]
-    pub fn set_state(&self, to: State) {
+    pub(super) fn set_state(&self, to: State) {
         let from = self.state();
         if from.go(to).is_ok() {
             if to == State::Idle {
@@ -259,8 +253,8 @@ impl Connection {
         }
     }
 
-    /// The task to wake when the deadline passed, when stopping or when aborted: the one that owns the connection.
-    pub fn register_waker(&self, task: &Waker) {
+    /// See [`ConnGuard::register_waker`](super::ConnGuard::register_waker).
+    pub(super) fn register_waker(&self, task: &Waker) {
         let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
             *slot = Some(task.clone());

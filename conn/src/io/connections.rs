@@ -27,7 +27,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::{Duration, SystemTime},
 };
 
@@ -265,7 +265,7 @@ impl Connections {
         self.slots().connections.iter().flatten().filter(|connection| connection.is_lingering()).count()
     }
 
-    /// At most `n` connections in [`State::Idle`] that are not [retiring](Connection::retire), the longest idle first,
+    /// At most `n` connections in [`State::Idle`] that are not [retiring](Self::retire), the longest idle first,
     /// each with how long it has been idle, to about a quarter of a second.
     pub fn idlest(&self, n: usize) -> Vec<(Duration, Arc<Connection>)> {
         if n == 0 {
@@ -293,6 +293,30 @@ impl Connections {
             Some((Duration::from_millis(now.saturating_sub(since)), Arc::clone(connection)))
         });
         idle.collect()
+    }
+
+    /// Retires a connection: the reply under way, or else the next one, is to be its last. Whoever replies must ask
+    /// [`Connection::is_retiring`]. Retiring twice is retiring once; a connection that was admitted by others than these
+    /// is left alone.
+    pub fn retire(&self, connection: &Connection) {
+        if self.admitted(connection) {
+            connection.retire();
+        }
+    }
+
+    /// [Retires](Self::retire) a connection, and ends it now if it is still waiting for the first byte of a request:
+    /// that wait fails with [`WireError::TimedOut`](super::WireError::TimedOut) of
+    /// [`Phase::Drain`](crate::Phase::Drain). A request whose first byte was received is answered. Go:
+    /// `closeIdleConns`, without its race.
+    pub fn close_if_idle(&self, connection: &Connection) {
+        if self.admitted(connection) {
+            connection.close_if_idle();
+        }
+    }
+
+    /// Whether a connection is one of these. Anybody can make [`Connections`], but not those of a server.
+    fn admitted(&self, connection: &Connection) -> bool {
+        std::ptr::eq(&*connection.connections, self)
     }
 
     /// Where these connections were accepted.
@@ -427,8 +451,11 @@ impl Drop for Connections {
     }
 }
 
-/// Keeps a connection counted, together with its [`Wire`]: dropping the last of the two is the connection's end. The
-/// state becomes [`State::Closed`] and whoever waits for the client is told. Go: the deferred block of `conn.serve`.
+/// What the task that serves a connection owns of it: it looks as the [`Connection`] does, and it alone changes where the
+/// connection stands.
+///
+/// It keeps the connection counted, together with its [`Wire`]: dropping the last of the two is the connection's end.
+/// The state becomes [`State::Closed`] and whoever waits for the client is told. Go: the deferred block of `conn.serve`.
 #[derive(Debug)]
 pub struct ConnGuard(Arc<Connection>);
 
@@ -436,6 +463,42 @@ impl ConnGuard {
     fn new(connection: Arc<Connection>) -> Self {
         connection.holders.fetch_add(1, Relaxed);
         ConnGuard(connection)
+    }
+
+    /// Moves the state; a move that the table does not allow is not made. Tells the hook.
+    // Always: two moves for each request, and each caller knows where to.
+    #[inline(always)]
+    pub fn set_state(&self, to: State) {
+        self.0.set_state(to);
+    }
+
+    /// The client has gone away; whoever waits in [`Connection::disconnected`] is told.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
+    /// Forgets deadlines that the last request's handler moved.
+    #[inline]
+    pub fn reset_deadlines(&self) {
+        self.0.reset_deadlines();
+    }
+
+    /// The task to wake when the deadline passed, when stopping or when aborted: the one that serves the connection. A
+    /// wire does so by itself ([`Wire::register_waker`]).
+    pub fn register_waker(&self, task: &Waker) {
+        self.0.register_waker(task);
+    }
+
+    /// Whether every connection was cut off ([`Connections::abort`]).
+    #[inline]
+    pub fn is_aborted(&self) -> bool {
+        self.0.connections.is_aborted()
+    }
+
+    /// The wall clock, in seconds of Unix time; see [`Connections::unix`].
+    #[inline]
+    pub fn unix(&self) -> u64 {
+        self.0.connections.unix()
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod connection;
 mod connections;
+#[cfg(doctest)]
+mod owner_only;
 mod wait_state;
 mod wire;
 

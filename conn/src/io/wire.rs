@@ -13,7 +13,7 @@ use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
 use super::{connection::Connection, connections::ConnGuard, wait_state::WaitState};
-use crate::{Buffer, Output, Phase};
+use crate::{Buffer, Output, Phase, State};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
 ///
@@ -105,6 +105,21 @@ impl<S> Wire<S> {
     #[inline]
     pub fn connection(&self) -> Option<&Arc<Connection>> {
         self.wait_state.connection()
+    }
+
+    /// As [`ConnGuard::set_state`]; nothing if the connection has no entry.
+    #[inline(always)]
+    pub fn set_state(&self, to: State) {
+        if let Some(connection) = self.connection() {
+            connection.set_state(to);
+        }
+    }
+
+    /// As [`ConnGuard::cancel`]; nothing if the connection has no entry.
+    pub fn cancel(&self) {
+        if let Some(connection) = self.connection() {
+            connection.cancel();
+        }
     }
 
     /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
@@ -371,9 +386,7 @@ impl<S: Stream> Wire<S> {
             match self.poll_read(cx, limit) {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(Ok(Filled::End)) => {
-                    if let Some(connection) = self.connection() {
-                        connection.cancel();
-                    }
+                    self.cancel();
                     break;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

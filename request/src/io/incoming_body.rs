@@ -198,8 +198,8 @@ impl<S: Stream> IncomingBody<S> {
             return Poll::Ready(Err(error));
         }
         let filled = ready!(self.wire.poll_fill(cx, MAX_READ_AHEAD_BYTES))?;
-        if let (Filled::End, Some(connection)) = (filled, self.wire.connection()) {
-            connection.cancel();
+        if filled == Filled::End {
+            self.wire.cancel();
         }
         Poll::Ready(Ok(filled))
     }

@@ -327,7 +327,8 @@ impl Request {
             && media.eq_ignore_ascii_case("application/x-www-form-urlencoded")
     }
 
-    /// The connection this request came by, if it came by one.
+    /// The connection this request came by, if it came by one: to look at, and to move the deadlines of this request.
+    /// Nothing of it leads to another connection or to the server's end.
     pub fn connection(&self) -> Option<&Arc<Connection>> {
         self.inner().connection.as_ref()
     }

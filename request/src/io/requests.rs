@@ -286,9 +286,7 @@ impl<S: Stream> Requests<S> {
         };
         match turn {
             Ok(Filled::Bytes(_)) => {
-                if let Some(connection) = wire.connection() {
-                    connection.set_state(State::Active);
-                }
+                wire.set_state(State::Active);
                 Poll::Ready(Ok(true))
             }
             Ok(Filled::End | Filled::Full) if silent => Poll::Ready(Ok(false)),
@@ -477,7 +475,7 @@ fn await_head<S: Stream>(wire: &mut Wire<S>, silent: bool) {
         _ if !silent => Phase::Head,
         Some(connection) => {
             if wire.input.is_empty() {
-                connection.set_state(State::Idle); // Active since its first byte; New stays New
+                wire.set_state(State::Idle); // Active since its first byte; New stays New
             }
             match connection.state() {
                 _ if connection.is_stopping() => Phase::Drain,

@@ -1,0 +1,41 @@
+//! What only the owner of a connection may do, as doc tests: each pair of programs differs in one line, and the one in
+//! which an observer does it does not compile.
+
+macro_rules! owner_only {
+    ($($name:ident: $code:literal, $owner:literal, not $observer:literal;)+) => {$(
+        #[doc = concat!(
+            "```no_run\n",
+            "# use quintet_conn::{ConnGuard, Connection, Connections, Phase, State, Wire};\n",
+            "# use std::{sync::Arc, task::Waker};\n",
+            "# fn door(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
+            "connections: &Arc<Connections>) {\n",
+            $owner,
+            "\n# }\n```\n\n```compile_fail,", $code, "\n",
+            "# use quintet_conn::{ConnGuard, Connection, Connections, Phase, State, Wire};\n",
+            "# use std::{sync::Arc, task::Waker};\n",
+            "# fn door(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
+            "connections: &Arc<Connections>) {\n",
+            $observer,
+            "\n# }\n```",
+        )]
+        mod $name {}
+    )+};
+}
+
+owner_only! {
+    state: "E0624", "guard.set_state(State::Active);", not "connection.set_state(State::Active);";
+    state_by_the_wire: "E0624", "wire.set_state(State::Active);", not "wire.connection().unwrap().set_state(State::Active);";
+    waker: "E0624", "guard.register_waker(Waker::noop());", not "connection.register_waker(Waker::noop());";
+    cancel: "E0624", "guard.cancel();", not "connection.cancel();";
+    cancel_by_the_wire: "E0624", "wire.cancel();", not "wire.connection().unwrap().cancel();";
+    deadlines: "E0624", "guard.reset_deadlines();", not "connection.reset_deadlines();";
+    retire: "E0624", "connections.retire(connection);", not "connection.retire();";
+    close_if_idle: "E0624", "connections.close_if_idle(connection);", not "connection.close_if_idle();";
+    registry: "E0616", "let _: &Arc<Connections> = &connections;", not "let _: &Arc<Connections> = &connection.connections;";
+    registry_by_a_method: "E0599", "connections.stop();", not "connection.connections().stop();";
+    registry_of_a_guard: "E0616", "connections.abort();", not "guard.connections.abort();";
+    stop: "E0599", "connections.stop();", not "connection.stop();";
+    abort: "E0599", "connections.abort();", not "connection.abort();";
+    guard: "E0308", "let _: ConnGuard = guard;", not "let _: ConnGuard = Arc::clone(connection);";
+    guard_made: "E0423", "let _: ConnGuard = guard;", not "let _ = ConnGuard(Arc::clone(connection));";
+}
