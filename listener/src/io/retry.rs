@@ -10,6 +10,7 @@ use crate::{
 };
 
 use std::{
+    error::Error,
     fmt,
     future::{Future, poll_fn},
     io,
@@ -53,7 +54,7 @@ type OnError = Box<dyn FnMut(&AcceptError<'_>) + Send>;
 /// An accept error that is waited for, as a line for the log.
 ///
 /// Prints as Go does: `accept error: Too many open files (os error 24); retrying in 20ms`, and how many like it were
-/// not reported.
+/// not reported. What the listener said is its [`source`](Error::source), and in the line already.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct AcceptError<'a> {
@@ -74,6 +75,12 @@ impl fmt::Display for AcceptError<'_> {
             write!(f, " ({} more not shown)", self.suppressed)?;
         }
         Ok(())
+    }
+}
+
+impl Error for AcceptError<'_> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.error)
     }
 }
 
@@ -475,6 +482,15 @@ mod tests {
                 (3275, format!("accept error: {emfile}; retrying in 1s")),
             ]
         );
+    }
+
+    #[test]
+    fn the_source_of_an_accept_error_is_what_the_listener_said() {
+        let error = &io::Error::from_raw_os_error(EMFILE);
+        let accept_error =
+            AcceptError { error, kind: AcceptErrorKind::Exhausted, delay: Duration::from_millis(5), suppressed: 0 };
+        let source = (&accept_error as &dyn Error).source().and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.and_then(io::Error::raw_os_error), Some(EMFILE));
     }
 
     #[tokio::test(start_paused = true)]
