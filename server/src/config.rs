@@ -68,6 +68,27 @@ impl Default for Config {
 /// [`Server::hook_failures`](crate::Server::hook_failures), and the server goes on as if the hook were not set. The
 /// same holds for a line that cannot be written. A hook runs in the task of the connection or of the accept loop, so
 /// one that blocks holds up whatever else that thread serves.
+///
+/// # Example
+/// ```
+/// use quintet_server::{Config, Hooks, IntoResponse, Server};
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+///
+/// let panics = Arc::new(AtomicU64::new(0));
+/// let count = Arc::clone(&panics);
+/// let hooks = Hooks {
+///     refused: Some(Arc::new(|refused| {
+///         println!("{}: {} {}", refused.connection.peer_addr(), refused.status.as_u16(), refused.error);
+///         Some((refused.status, "Sorry, that was no request.\n").into_response())
+///     })),
+///     panicked: Some(Arc::new(move |panicked| {
+///         count.fetch_add(1, Ordering::Relaxed);
+///         eprintln!("{} in {:?}", panicked.message, panicked.request);
+///     })),
+///     ..Hooks::default()
+/// };
+/// let server = Server::with_config(async |_| "hello\n", Config { hooks, ..Config::default() });
+/// ```
 #[derive(Clone, Default)]
 #[expect(clippy::type_complexity, reason = "a reader wants to see what a hook is given, not a name for it")]
 pub struct Hooks {

@@ -172,6 +172,24 @@ impl<H: Handler> Server<H> {
     /// way. The last reply on each says `Connection: close`. Upgraded connections are told through
     /// [`Request::stopping`](quintet_request::Request::stopping).
     ///
+    /// # Example
+    /// ```
+    /// use quintet_server::{Server, listen};
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = Server::new(async |_| "hello\n");
+    /// let stop = async {
+    ///     // Wait for whatever says so. For SIGTERM and Ctrl-C there is `run`, which does all of this.
+    ///     server.shutdown(Duration::from_secs(10)).await
+    /// };
+    /// let (served, report) = tokio::join!(server.serve(listen("127.0.0.1:0")?), stop);
+    /// served?;
+    /// assert_eq!((report.drained, report.aborted), (0, 0));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     /// Dropping the future leaves the server shutting down without a deadline.
     pub async fn shutdown(&self, grace_period: Duration) -> ShutdownReport {

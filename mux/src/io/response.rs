@@ -81,6 +81,28 @@ impl Response {
     /// and thrown away first, within the limits for any body that is left. A body that has no end there (malformed, too
     /// long, too slow) is refused with 400, and so is `CONNECT` with a body at all, since readers differ about whether
     /// it belongs to the tunnel.
+    ///
+    /// # Example
+    /// ```
+    /// use http::StatusCode;
+    /// use quintet_mux::{Response, Upgraded};
+    /// use quintet_request::Request;
+    /// use tokio::io::{AsyncWriteExt, copy, split};
+    ///
+    /// /// After the head, a protocol that sends back what it is sent.
+    /// async fn echo(_: Request) -> Response {
+    ///     let then = async |upgraded: Upgraded| {
+    ///         let (mut from, mut to) = split(upgraded.io);
+    ///         // What the client sent of it before it had our head.
+    ///         if to.write_all(&upgraded.leftover).await.is_ok() {
+    ///             let _ = copy(&mut from, &mut to).await;
+    ///         }
+    ///     };
+    ///     Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, then).with_header("upgrade", "echo")
+    /// }
+    /// # fn check(_: impl quintet_mux::Handler) {}
+    /// # check(echo);
+    /// ```
     pub fn upgrade<F>(status: StatusCode, then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,

@@ -250,6 +250,22 @@ impl Request {
     /// The pairs of the query and of an urlencoded body (of POST, PUT and PATCH, up to 10 MiB); those of the body
     /// come first, so they win. The body is read at the first call. Go: `Request.ParseForm` and `Request.Form`.
     ///
+    /// # Example
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use quintet_request::{Body, Request};
+    ///
+    /// let posted = http::Request::post("/search?page=2")
+    ///     .header("content-type", "application/x-www-form-urlencoded")
+    ///     .body(Body::from("q=caf%C3%A9+au+lait"))?;
+    /// let mut request = Request::try_from(posted)?;
+    /// let form = request.form().await?;
+    /// assert_eq!((form.get("q"), form.get("page")), (Some("café au lait"), Some("2")));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A pair that is malformed:
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -343,6 +359,24 @@ impl Request {
     ///
     /// A client that closed only its half (FIN) counts as gone, as in Go: the two look alike until something is sent.
     /// Such a client may still read, and what the handler replies is sent.
+    ///
+    /// # Example
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// # async fn slow_query() -> String { "42".into() }
+    /// async fn answer(request: Request) -> String {
+    ///     tokio::select! {
+    ///         found = slow_query() => found,
+    ///         () = request.disconnected() => String::new(), // the query is dropped; few will read this
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// # assert_eq!(answer(request).await, "42");
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.

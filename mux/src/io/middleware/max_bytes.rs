@@ -14,6 +14,26 @@ use crate::{Handler, Response};
 
 /// Serves requests by `handler`; reading more than `limit` bytes of a body fails with
 /// [`BodyError::TooLarge`] (413). Go: `http.MaxBytesHandler`.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{Handler, max_bytes};
+/// use quintet_request::{BodyError, Request};
+///
+/// async fn upload(mut request: Request) -> Result<String, BodyError> {
+///     let bytes = request.to_bytes(u64::MAX).await?;
+///     Ok(format!("{} bytes\n", bytes.len()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let handler = max_bytes(10, upload);
+/// for (body, status) in [("0123456789", 200), ("0123456789a", 413)] {
+///     let request = http::Request::post("/upload").body(body).unwrap().try_into().unwrap();
+///     assert_eq!(handler.call(request).await.status(), status);
+/// }
+/// # }
+/// ```
 pub fn max_bytes(limit: u64, handler: impl Handler) -> impl Handler {
     MaxBytes { limit, handler }
 }

@@ -12,6 +12,24 @@ use crate::{Handler, Response};
 ///
 /// The time is that until the handler returns its reply. A body that is streamed is not gathered first and may go on
 /// for longer; Go holds the whole reply back in memory until the handler is done. A handler that is late is dropped.
+///
+/// # Example
+/// ```
+/// use quintet_mux::{Handler, timeout};
+/// use quintet_request::Request;
+/// use std::time::Duration;
+///
+/// async fn never(_: Request) -> &'static str {
+///     std::future::pending().await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let handler = timeout(never, Duration::from_millis(5), "too slow\n");
+/// let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+/// assert_eq!(handler.call(request).await.status(), 503);
+/// # }
+/// ```
 pub fn timeout(handler: impl Handler, after: Duration, message: &'static str) -> impl Handler {
     Timeout { handler, after, message }
 }
