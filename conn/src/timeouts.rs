@@ -45,6 +45,10 @@ impl Phase {
 /// let patient = Timeouts { idle: Duration::from_secs(300), ..Timeouts::default() };
 /// assert_eq!(patient.read_header, Duration::from_secs(10));
 /// ```
+#[doc(alias = "deadline")]
+#[doc(alias = "slowloris")]
+#[doc(alias = "ReadHeaderTimeout")]
+#[doc(alias = "IdleTimeout")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// A head must have arrived within this time of its first byte (of the connection's beginning for the first):
@@ -53,6 +57,8 @@ pub struct Timeouts {
     /// How long a connection may wait between requests: 75 s. Go: `Server.IdleTimeout`, by default none.
     pub idle: Duration,
     /// The least rate at which a body arrives and a reply is taken, in bytes per second: 240. Zero turns it off.
+    #[doc(alias = "rate limit")]
+    #[doc(alias = "MinDataRate")]
     pub min_rate: u32,
     /// How long a body or a reply may be slower than [`min_rate`](Self::min_rate) at its beginning: 5 s.
     pub min_rate_grace: Duration,

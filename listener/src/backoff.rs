@@ -21,6 +21,7 @@ use std::time::Duration;
 ///
 /// # Spec
 /// Go: `tempDelay` in `(*Server).Serve`.
+#[doc(alias = "tempDelay")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backoff {
     /// The last delay given out; zero when the last accept succeeded.

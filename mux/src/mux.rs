@@ -15,6 +15,7 @@ use crate::{
 /// others'. That there is always such a one is checked when patterns are added; the order of adding never matters.
 ///
 /// A value is anything: a function, a handler, an upstream of a proxy.
+#[doc(alias = "router")]
 #[derive(Clone)]
 pub struct Mux<T> {
     pub(crate) routes: Vec<Route<T>>,

@@ -23,6 +23,7 @@ use crate::{clean, escape, host};
 /// `CONNECT h:443/` is the tunnels to that port, `CONNECT h/` those to any.
 ///
 /// Cloning is cheap: a pattern is shared.
+#[doc(alias = "route")]
 #[derive(Clone)]
 pub struct Pattern {
     inner: Arc<Inner>,

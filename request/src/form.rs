@@ -22,6 +22,8 @@ use crate::percent;
 /// assert_eq!((form.get("discount"), form.get("page")), (None, Some("2")));
 /// assert!(error.is_some());
 /// ```
+#[doc(alias = "query string")]
+#[doc(alias = "urlencoded")]
 #[derive(Clone, Default)]
 pub struct Form {
     /// All names and values, one after the other.

@@ -6,6 +6,7 @@
 /// # Spec
 /// RFC 9112 §3 (method and target), RFC 9110 §5.4 (fields), RFC 9112 §7.1.1 (chunk extensions). Go has 1 MiB for
 /// a head and 500 fields (`DefaultMaxHeaderBytes`, `MaxHeaderValueCount`); its maintainers call the first too high.
+#[doc(alias = "MaxHeaderBytes")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of a whole head, from the request line to its empty line: 64 KiB. More is refused with 431.

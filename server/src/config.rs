@@ -89,6 +89,9 @@ impl Default for Config {
 /// };
 /// let server = Server::with_config(async |_| "hello\n", Config { hooks, ..Config::default() });
 /// ```
+#[doc(alias = "access log")]
+#[doc(alias = "logging")]
+#[doc(alias = "metrics")]
 #[derive(Clone, Default)]
 #[expect(clippy::type_complexity, reason = "a reader wants to see what a hook is given, not a name for it")]
 pub struct Hooks {

@@ -47,6 +47,8 @@ pub fn handle_func(pattern: &str, handler: impl Handler) {
 /// listen_and_serve(":9090", None).await
 /// # }
 /// ```
+#[doc(alias = "listenandserve")]
+#[doc(alias = "ListenAndServe")]
 pub async fn listen_and_serve(addr: &str, handler: Option<ServeMux>) -> Result<(), ServeError> {
     Server::new(handler.unwrap_or_else(|| DEFAULT_SERVE_MUX.clone())).listen_and_serve(addr).await
 }

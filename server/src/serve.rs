@@ -28,6 +28,7 @@ impl<H: Handler> Server<H> {
     ///
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
+    #[doc(alias = "accept loop")]
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         // Go: trackListener; its tempDelay is in Retry
         let (mut listener, mut accept_loop) = self.shared.open(listener)?;

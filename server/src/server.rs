@@ -29,6 +29,7 @@ use crate::{config::Config, observe::Observer, select::at_once};
 /// println!("{} connections drained, {} aborted", report.drained, report.aborted);
 /// # Ok(()) }
 /// ```
+#[doc(alias = "http server")]
 pub struct Server<H> {
     pub(crate) shared: Arc<Shared<H>>,
 }
@@ -149,6 +150,8 @@ impl<H: Handler> Server<H> {
     ///
     /// # Cancel safety
     /// Dropping the future closes the listener; connections go on.
+    #[doc(alias = "listenandserve")]
+    #[doc(alias = "ListenAndServe")]
     pub async fn listen_and_serve(&self, addr: &str) -> Result<(), ServeError> {
         self.serve(self.shared.listen(addr)?).await
     }
@@ -192,6 +195,8 @@ impl<H: Handler> Server<H> {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the server shutting down without a deadline.
+    #[doc(alias = "graceful shutdown")]
+    #[doc(alias = "drain")]
     pub async fn shutdown(&self, grace_period: Duration) -> ShutdownReport {
         let (connections, late) = self.shared.stop();
         let before: usize = connections.iter().map(|connections| connections.counts().total()).sum();

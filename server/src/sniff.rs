@@ -69,6 +69,8 @@ const SIGNATURES: [Signature; 31] = [
 /// # Spec
 /// WHATWG MIME Sniffing §7. Go: `http.DetectContentType`, which differs in two cases: it wants a blank or `>` after
 /// `<!--`, and takes text with `LP` at byte 34 for a font.
+#[doc(alias = "DetectContentType")]
+#[doc(alias = "mime")]
 pub fn sniff(bytes: &[u8]) -> &'static str {
     let bytes = &bytes[..bytes.len().min(LOOKED_AT)];
     let text = bytes.trim_ascii_start();

@@ -40,6 +40,9 @@ use tower_service::Service;
 /// Server::new(TowerHandler(router)).listen_and_serve(":9090").await
 /// # }
 /// ```
+#[doc(alias = "middleware")]
+#[doc(alias = "axum")]
+#[doc(alias = "layer")]
 #[derive(Clone, Debug)]
 pub struct TowerHandler<S>(pub S);
 

@@ -1,5 +1,5 @@
-//! The vocabulary, as a test: a public name is defined in one crate only, and the README's glossary has words of the
-//! API.
+//! The vocabulary, as a test: a public name is defined in one crate only, the README's glossary has words of the API,
+//! and a search of the documentation for words of other libraries finds ours.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -60,4 +60,36 @@ fn each_word_of_the_glossary_is_a_public_name_of_its_crate() {
     words.sort_unstable();
     words.dedup();
     assert_eq!(words.len(), all, "a word stands in the glossary once");
+}
+
+/// The words that people search for, and an item of which each is an alias.
+const SEARCHED: [(&str, &str, &str); 16] = [
+    ("accept loop", "listener/src/io/retry.rs", "pub struct Retry"),
+    ("backoff", "listener/src/io/retry.rs", "pub struct Retry"),
+    ("rate limit", "conn/src/timeouts.rs", "pub min_rate"),
+    ("slowloris", "conn/src/timeouts.rs", "pub struct Timeouts"),
+    ("json", "request/src/io/request.rs", "pub async fn to_bytes"),
+    ("extractor", "request/src/io/request.rs", "pub async fn form"),
+    ("path parameter", "request/src/io/request.rs", "pub fn path_value"),
+    ("context", "request/src/io/request.rs", "pub async fn disconnected"),
+    ("router", "mux/src/io/serve_mux.rs", "pub struct ServeMux"),
+    ("middleware", "mux/src/io/handler.rs", "pub trait Handler"),
+    ("state", "mux/src/io/middleware/with_state.rs", "pub fn with_state"),
+    ("websocket", "mux/src/io/response.rs", "pub fn upgrade"),
+    ("csrf", "mux/src/io/middleware/cross_origin.rs", "pub struct CrossOriginProtection"),
+    ("access log", "server/src/config.rs", "pub struct Hooks"),
+    ("listenandserve", "server/src/server.rs", "pub async fn listen_and_serve"),
+    ("graceful shutdown", "server/src/server.rs", "pub async fn shutdown"),
+];
+
+#[test]
+fn a_search_of_the_documentation_finds_the_words_of_other_libraries() {
+    for (word, file, item) in SEARCHED {
+        let source = read(file);
+        let before = source.split(item).next().filter(|before| before.len() < source.len()).expect(item);
+        let attributes: Vec<_> =
+            before.lines().rev().map(str::trim).take_while(|line| !line.starts_with("///")).collect();
+        let alias = format!("#[doc(alias = \"{word}\")]");
+        assert!(attributes.contains(&alias.as_str()), "{item} is not found by {word}: {attributes:?}");
+    }
 }

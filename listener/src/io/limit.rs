@@ -28,6 +28,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 ///
 /// # Spec
 /// Go: `golang.org/x/net/netutil.LimitListener`, which leaves that client in the queue.
+#[doc(alias = "LimitListener")]
+#[doc(alias = "max connections")]
+#[doc(alias = "rate limit")]
 pub struct Limit<L: Listener> {
     listener: L,
     permits: Permits,

@@ -8,6 +8,7 @@ use std::{future::Future, io};
 ///
 /// # Spec
 /// Go: `net.Listener`. Closing is dropping.
+#[doc(alias = "accept")]
 pub trait Listener: Send + 'static {
     /// What a connection is.
     type Stream: Stream;

@@ -32,6 +32,9 @@ use tokio::time::{Instant, sleep_until};
 /// # Spec
 /// Go: the loop of `(*Server).Serve` (server.go:3570-3601), whose sleep nothing ends early and whose log nothing
 /// limits.
+#[doc(alias = "accept loop")]
+#[doc(alias = "backoff")]
+#[doc(alias = "EMFILE")]
 pub struct Retry<L> {
     listener: L,
     policy: RetryPolicy,

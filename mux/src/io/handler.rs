@@ -34,6 +34,10 @@ use super::{into_response::IntoResponse, response::Response};
 /// A handler that needs more than the request, a database, say, is given it by [`with_state`](crate::with_state). One
 /// handler in several places is an [`Arc`] of it. Handlers of different types in one collection are [`BoxHandler`]s: a
 /// handler returns a future of its own type, so there is no `dyn Handler`.
+#[doc(alias = "middleware")]
+#[doc(alias = "service")]
+#[doc(alias = "ServeHTTP")]
+#[doc(alias = "HandlerFunc")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not answer requests",
     label = "not a handler",

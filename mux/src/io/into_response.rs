@@ -20,6 +20,8 @@ use super::response::{ContentType, Response, TEXT};
 /// assert_eq!(reply.status(), 404);
 /// assert_eq!(reply.header("content-type").unwrap(), "text/plain; charset=utf-8");
 /// ```
+#[doc(alias = "json")]
+#[doc(alias = "responder")]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be answered",
     label = "not a response",

@@ -103,6 +103,9 @@ impl Response {
     /// # fn check(_: impl quintet_mux::Handler) {}
     /// # check(echo);
     /// ```
+    #[doc(alias = "websocket")]
+    #[doc(alias = "hijack")]
+    #[doc(alias = "tunnel")]
     pub fn upgrade<F>(status: StatusCode, then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -375,6 +378,8 @@ impl fmt::Debug for Upgrade {
 }
 
 /// A connection after its last reply's head: the stream, and what the client has already sent of the new protocol.
+#[doc(alias = "websocket")]
+#[doc(alias = "Hijacker")]
 pub struct Upgraded {
     /// The stream to the client.
     pub io: Box<dyn Stream>,

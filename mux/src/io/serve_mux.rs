@@ -38,6 +38,7 @@ use crate::{Found, InsertError, Mux, Pattern, location::sendable};
 /// assert_eq!(reply.take_body().to_bytes(100).await.unwrap(), "user 7\n");
 /// # });
 /// ```
+#[doc(alias = "router")]
 #[derive(Clone)]
 pub struct ServeMux(Arc<Shared>);
 
@@ -82,6 +83,7 @@ impl ServeMux {
     /// # Panics
     /// As Go does: if the pattern is malformed or conflicts with one that was added before. The text says which
     /// requests both would match; [`try_handle`](Self::try_handle) returns it.
+    #[doc(alias = "route")]
     #[track_caller]
     pub fn handle(&self, pattern: &str, handler: impl Handler) {
         if let Err(error) = self.try_handle(pattern, handler) {

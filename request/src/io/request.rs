@@ -243,6 +243,9 @@ impl Request {
     ///
     /// # Cancel safety
     /// None: what was read is lost with the future, and the body with it.
+    #[doc(alias = "json")]
+    #[doc(alias = "extractor")]
+    #[doc(alias = "ReadAll")]
     pub async fn to_bytes(&mut self, limit: u64) -> Result<Bytes, BodyError> {
         self.take_body().to_bytes(limit).await
     }
@@ -284,6 +287,8 @@ impl Request {
     ///
     /// # Cancel safety
     /// None: if it is dropped while the body is read, the body is lost, and the next call says so.
+    #[doc(alias = "extractor")]
+    #[doc(alias = "ParseForm")]
     pub async fn form(&mut self) -> Result<&Form, FormReadError> {
         let form = self.read_form().await?;
         match form.body.or(form.query) {
@@ -314,6 +319,7 @@ impl Request {
     ///
     /// # Cancel safety
     /// As [`form`](Self::form).
+    #[doc(alias = "FormValue")]
     pub async fn form_value(&mut self, name: &str) -> Option<&str> {
         let form = self.read_form().await.ok().filter(|form| form.body.is_none())?;
         form.pairs.get(name)
@@ -350,6 +356,8 @@ impl Request {
     }
 
     /// Where the client is. Go: `Request.RemoteAddr`.
+    #[doc(alias = "RemoteAddr")]
+    #[doc(alias = "ConnectInfo")]
     pub fn peer_addr(&self) -> Option<&Addr> {
         self.connection().map(|connection| connection.peer_addr())
     }
@@ -380,6 +388,8 @@ impl Request {
     ///
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.
+    #[doc(alias = "cancelled")]
+    #[doc(alias = "context")]
     pub async fn disconnected(&self) {
         match self.connection() {
             Some(connection) => connection.disconnected().await,
@@ -411,6 +421,8 @@ impl Request {
     /// `/files/{path...}`, the request `/files/%2e%2e/%2e%2e/etc/passwd` has the value `../../etc/passwd`; a single
     /// `{name}` can be `..` or `../x`. Who opens files by it must refuse every `..` and every root, or open beneath a
     /// directory that the system does not let it leave.
+    #[doc(alias = "path parameter")]
+    #[doc(alias = "PathValue")]
     pub fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
         self.inner().values.get(name, self.path())
     }
@@ -454,6 +466,8 @@ impl Request {
     /// Attaches a value for whoever handles this request next, also beyond a bridge to tower: its layers and handlers
     /// find it among the extensions of their [`http::Request`], and we find theirs. What cannot be cloned goes into an
     /// [`Arc`].
+    #[doc(alias = "context")]
+    #[doc(alias = "state")]
     pub fn set_extension<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
         self.rare_mut().extensions.insert(value);
     }

@@ -21,6 +21,9 @@ const MAX_UNREAD_BYTES: usize = 32 * 1024;
 ///
 /// It may be moved to another task; the body ends when the future given to
 /// [`Body::writer`](super::Body::writer) does.
+#[doc(alias = "ResponseWriter")]
+#[doc(alias = "server-sent events")]
+#[doc(alias = "streaming")]
 #[derive(Debug)]
 pub struct Writer(Arc<Shared>);
 

@@ -23,6 +23,8 @@ use crate::{BoxHandler, CrossOrigin, CrossOriginError, Handler, Response, Source
 /// assert_eq!(handler.call(Request::parse(forged).unwrap()).await.status(), 403);
 /// # });
 /// ```
+#[doc(alias = "middleware")]
+#[doc(alias = "csrf")]
 #[derive(Clone, Debug, Default)]
 pub struct CrossOriginProtection {
     rules: CrossOrigin,

@@ -34,6 +34,9 @@ use crate::{Handler, Response};
 /// }
 /// # }
 /// ```
+#[doc(alias = "middleware")]
+#[doc(alias = "MaxBytesHandler")]
+#[doc(alias = "body limit")]
 pub fn max_bytes(limit: u64, handler: impl Handler) -> impl Handler {
     MaxBytes { limit, handler }
 }

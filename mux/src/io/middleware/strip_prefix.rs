@@ -30,6 +30,9 @@ use crate::{Handler, Pattern, Response, strip_path_prefix};
 /// assert_eq!(outer.call(request).await.take_body().to_bytes(10).await.unwrap(), "7");
 /// # });
 /// ```
+#[doc(alias = "middleware")]
+#[doc(alias = "StripPrefix")]
+#[doc(alias = "nest")]
 pub fn strip_prefix(prefix: impl Into<String>, handler: impl Handler) -> impl Handler {
     StripPrefix { prefix: prefix.into(), handler }
 }

@@ -30,6 +30,8 @@ use crate::{Handler, Response};
 /// assert_eq!(handler.call(request).await.status(), 503);
 /// # }
 /// ```
+#[doc(alias = "middleware")]
+#[doc(alias = "TimeoutHandler")]
 pub fn timeout(handler: impl Handler, after: Duration, message: &'static str) -> impl Handler {
     Timeout { handler, after, message }
 }

@@ -27,6 +27,8 @@ use crate::{Handler, IntoResponse};
 /// mux.handle("/visits", with_state(count.clone(), visits));
 /// mux.handle("/reset", with_state(count, async |count, _| count.store(0, Ordering::Relaxed)));
 /// ```
+#[doc(alias = "state")]
+#[doc(alias = "dependency injection")]
 #[doc(alias = "extractor")]
 pub fn with_state<S, F, Fut>(state: S, handler: F) -> impl Handler
 where
