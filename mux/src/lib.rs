@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "io", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "io"),
+    doc = "Which pattern a request matches, and why that one: the router, without handlers and without a runtime."
+)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -30,6 +30,9 @@ use super::{into_response::IntoResponse, response::Response};
 /// # check(hello);
 /// ```
 ///
+/// # Testing
+/// A handler is called without a server: [the README](crate#testing-a-handler) has an example.
+///
 /// # Sharing
 /// A handler that needs more than the request, a database, say, is given it by [`with_state`](crate::with_state). One
 /// handler in several places is an [`Arc`] of it. Handlers of different types in one collection are [`BoxHandler`]s: a
