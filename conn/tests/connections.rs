@@ -6,8 +6,12 @@ mod common;
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
-    sync::{Arc, Mutex, OnceLock, Weak},
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -15,8 +19,9 @@ use std::{
 use State::{Active, Closed, Hijacked, Idle, New};
 use common::{Bell, addr, connection_of, connections, ends_after, hooked, limits, piped, poll_once, scripted};
 use quintet_conn::{Connections, Counts, Filled, Phase, State, StateHook, Timeouts, WireError};
+use quintet_listener::{Addr, Stream};
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
     task::yield_now,
     time::{Instant, advance, sleep, timeout},
 };
@@ -202,7 +207,7 @@ mod sweeper {
         }
 
         fn sweep(&mut self) -> Poll<()> {
-            poll_once(&self.1, std::pin::Pin::new(&mut self.0))
+            poll_once(&self.1, Pin::new(&mut self.0))
         }
     }
 
@@ -724,5 +729,61 @@ mod tasks {
         assert_eq!(wire.connection().map(Arc::as_ptr), Some(Arc::as_ptr(&connection)));
         assert_eq!(connections.timeouts(), &limits());
         client.write_all(b"x").await.unwrap();
+    }
+
+    /// A stream that counts how often it is asked for its address.
+    struct Asked(DuplexStream, Option<Addr>, Arc<AtomicUsize>);
+    impl AsyncRead for Asked {
+        fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, to)
+        }
+    }
+    impl AsyncWrite for Asked {
+        fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Pin::new(&mut self.0).poll_write(cx, bytes)
+        }
+        fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_flush(cx)
+        }
+        fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_shutdown(cx)
+        }
+    }
+    impl Stream for Asked {
+        fn local_addr(&self) -> Option<Addr> {
+            self.2.fetch_add(1, SeqCst);
+            self.1.clone()
+        }
+    }
+
+    #[test]
+    fn the_local_addr_is_asked_of_a_stream_only_under_a_wildcard() {
+        let own = "192.0.2.7:80";
+        let table = [
+            // the listener's, the stream's, the connection's, how often the stream was asked
+            (Some("127.0.0.1:80"), Some(own), Some("127.0.0.1:80"), 0),
+            (Some("[::1]:80"), Some(own), Some("[::1]:80"), 0),
+            (Some("unix:/run/a.sock"), Some(own), Some("unix:/run/a.sock"), 0),
+            (Some("unix:"), Some(own), Some("unix:"), 0),
+            (None, Some(own), None, 0),
+            (Some("0.0.0.0:80"), Some(own), Some(own), 1),
+            (Some("[::]:80"), Some(own), Some(own), 1),
+            (Some("[::]:80"), Some("[2001:db8::1]:80"), Some("[2001:db8::1]:80"), 1),
+            (Some("[::ffff:0.0.0.0]:80"), Some(own), Some(own), 1),
+            (Some("0.0.0.0:80"), None, Some("0.0.0.0:80"), 1), // it does not know
+        ];
+        let parsed = |addr: Option<&str>| addr.map(|addr| addr.parse::<Addr>().unwrap());
+        for (listeners, streams, expected, times) in table {
+            let (connections, _sweeper) = Connections::new(limits(), parsed(listeners), None);
+            let asked = Arc::new(AtomicUsize::new(0));
+            let stream = Asked(tokio::io::duplex(1).0, parsed(streams), Arc::clone(&asked));
+            let (connection, _wire) = connections.admit(stream, addr());
+            for _ in 0..3 {
+                assert_eq!(connection.local_addr().cloned(), parsed(expected), "{listeners:?} {streams:?}");
+                assert_eq!(connection.peer_addr(), &addr());
+            }
+            assert_eq!(asked.load(SeqCst), times, "{listeners:?} {streams:?}");
+            assert_eq!(connections.local_addr().cloned(), parsed(listeners));
+        }
     }
 }

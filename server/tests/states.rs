@@ -8,9 +8,13 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Counts, Request, Response, ServeMux, Server, State};
+use quintet_server::{Addr, Counts, Limit, Listener, Request, Response, ServeMux, Server, State, listen};
 use support::{Dial, bounded, eventually, in_memory};
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::Notify,
+    time::sleep,
+};
 
 use State::{Active, Closed, Hijacked, Idle, New};
 
@@ -248,6 +252,88 @@ async fn the_hook_knows_whose_connection_it_is() {
         let seen = seen.lock().unwrap();
         assert!(seen.len() >= 2);
         assert!(seen.iter().all(|(from, to, _)| *from == peer && to.as_ref().unwrap().to_string() == addr));
+    })
+    .await;
+}
+
+/// Serves an address, connects to it by `connect`, and what hook, handler and the handler after a reply were told that
+/// our end is; with the address that was listened on.
+async fn local_addrs<L: Listener, C: AsyncRead + AsyncWrite + Unpin>(
+    listener: L,
+    connect: impl AsyncFnOnce(&Addr) -> std::io::Result<C>,
+) -> (Addr, Vec<Option<Addr>>, C) {
+    let seen = Arc::<Mutex<Vec<_>>>::default();
+    let hook = Arc::clone(&seen);
+    let mut config = support::config();
+    config.hooks.state =
+        Some(Arc::new(move |connection, _, _| hook.lock().expect("no panic").push(connection.local_addr().cloned())));
+    let handled = Arc::clone(&seen);
+    let server = Server::with_config(
+        move |request: Request| {
+            let local = request.connection().and_then(|connection| connection.local_addr().cloned());
+            handled.lock().expect("no panic").push(local);
+            async { "hello\n" }
+        },
+        config,
+    );
+    let bound = listener.local_addr().expect("its address");
+    let serving = tokio::spawn(async move { server.serve(listener).await });
+    let mut client = support::Client::new(connect(&bound).await.expect("a connection"));
+    for _ in 0..2 {
+        assert_eq!(client.fetch("/").await.status, 200);
+    }
+    serving.abort();
+    let seen = seen.lock().expect("no panic").clone();
+    assert!(seen.len() >= 5, "the hook and both requests: {seen:?}");
+    (bound, seen, client.io)
+}
+
+#[tokio::test]
+async fn the_local_addr_is_the_connections_under_a_wildcard() {
+    bounded(async {
+        let has_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
+        let table = [
+            // where the server listens, and where the client connects to
+            ("127.0.0.1:0", "127.0.0.1"),
+            ("0.0.0.0:0", "127.0.0.1"),
+            #[cfg(target_os = "linux")]
+            ("0.0.0.0:0", "127.1.2.3"),
+            ("[::1]:0", "::1"),
+            ("[::]:0", "::1"),
+            ("[::]:0", "127.0.0.1"), // not ::ffff:127.0.0.1
+        ];
+        for (listens, dials) in table {
+            let ip: std::net::IpAddr = dials.parse().expect("an IP address");
+            if listens.contains('[') && !has_ipv6 {
+                continue;
+            }
+            let connect = async |bound: &Addr| tokio::net::TcpStream::connect((ip, bound.port().expect("TCP"))).await;
+            let limit = Limit::new(listen(listens).expect("a free port"), 10);
+            let one = local_addrs(limit, connect).await;
+            let (bound, seen, client) = local_addrs(listen(listens).expect("a free port"), connect).await;
+            for (bound, seen, client) in [one, (bound, seen, client)] {
+                let expected = Addr::from(client.peer_addr().expect("where it connected to"));
+                assert_eq!(expected.ip(), Some(ip));
+                assert_eq!(expected.port(), bound.port());
+                assert!(seen.iter().all(|local| local.as_ref() == Some(&expected)), "{listens} {dials}: {seen:?}");
+            }
+        }
+    })
+    .await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_local_addr_of_a_unix_socket_is_the_listeners() {
+    bounded(async {
+        let folder = std::env::temp_dir().join(format!("quintet-server-local-addr-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let listener = listen(&format!("unix:{}", folder.join("socket").display())).expect("a socket");
+        let connect = async |bound: &Addr| tokio::net::UnixStream::connect(bound.path().expect("a file")).await;
+        let (bound, seen, _client) = local_addrs(listener, connect).await;
+        assert_eq!(bound.path(), Some(folder.join("socket").as_path()));
+        assert!(seen.iter().all(|local| local.as_ref() == Some(&bound)), "{seen:?}");
+        std::fs::remove_dir_all(&folder).expect("the folder is removed");
     })
     .await;
 }

@@ -38,7 +38,7 @@ const LINGERS: u8 = 3;
 /// the task to wake are the serving task's ([`ConnGuard`](super::ConnGuard), [`Wire`](super::Wire)), and how long a
 /// connection may stay is decided by who holds its [`Connections`]. Neither can be had from here.
 pub struct Connection {
-    peer: Addr,
+    ends: Ends,
     pub(super) connections: Arc<Connections>,
     /// In four bytes, as all that is not asked for with every wait: an idle connection holds little else than this.
     slot: u32,
@@ -64,6 +64,14 @@ pub struct Connection {
     write_by: AtomicU64,
 }
 
+/// Where the two ends of a connection are: no larger than one address where the listener's is ours as well.
+enum Ends {
+    /// The client's. Ours is where all were accepted.
+    Peer(Addr),
+    /// The client's and ours, accepted at a wildcard address: apart, as the two would be too much for everybody.
+    Both(Box<(Addr, Addr)>),
+}
+
 /// A quarter of a second (256 ms) is so many bits of milliseconds.
 const QUARTERS: u32 = 8;
 
@@ -75,9 +83,13 @@ fn quarters(millis: u64) -> u32 {
 }
 
 impl Connection {
-    pub(super) fn new(peer: Addr, connections: Arc<Connections>, slot: usize) -> Self {
+    /// `own` is our address if it is another than that of all.
+    pub(super) fn new(peer: Addr, own: Option<Addr>, connections: Arc<Connections>, slot: usize) -> Self {
         Connection {
-            peer,
+            ends: match own {
+                None => Ends::Peer(peer),
+                Some(own) => Ends::Both(Box::new((peer, own))),
+            },
             accepted: quarters(connections.now().saturating_add((1 << QUARTERS) - 1)),
             connections,
             slot: u32::try_from(slot).expect("fewer than 2^32 connections at once"),
@@ -97,7 +109,10 @@ impl Connection {
 
     /// Where the client is. Go: `Request.RemoteAddr`.
     pub fn peer_addr(&self) -> &Addr {
-        &self.peer
+        match &self.ends {
+            Ends::Peer(peer) => peer,
+            Ends::Both(both) => &both.0,
+        }
     }
 
     /// Its number among the connections of its loop: small, and used again once it is closed.
@@ -106,9 +121,13 @@ impl Connection {
         self.slot as usize
     }
 
-    /// Where the connection was accepted. Go: `LocalAddrContextKey`.
+    /// Our end: the address the client connected to, also where a wildcard (`0.0.0.0`, `[::]`) is listened on; of a Unix
+    /// socket the listener's. `None` if neither was told. Go: `LocalAddrContextKey`.
     pub fn local_addr(&self) -> Option<&Addr> {
-        self.connections.local_addr()
+        match &self.ends {
+            Ends::Peer(_) => self.connections.local_addr(),
+            Ends::Both(both) => Some(&both.1),
+        }
     }
 
     /// Where the connection stands.
@@ -323,6 +342,19 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("peer", &self.peer).field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("peer", self.peer_addr())
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_its_own_makes_no_other_connection_larger() {
+        assert_eq!(size_of::<Ends>(), size_of::<Addr>());
     }
 }

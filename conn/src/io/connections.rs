@@ -93,6 +93,8 @@ pub struct Connections {
     coarse: Timeouts,
     limits: PhaseLimits,
     local: Option<Addr>,
+    /// Whether that is no address of a connection: each has one of its own.
+    wildcard: bool,
     hook: Option<StateHook>,
     slots: Mutex<Slots>,
     stopping: AtomicBool,
@@ -149,6 +151,9 @@ impl std::ops::Add for Counts {
 impl Connections {
     /// No connections yet, and the task to spawn for all that will be. `local` is where they will be accepted, `hook`
     /// sees every move of a state.
+    ///
+    /// If `local` is a wildcard address (`0.0.0.0`, `[::]`), each connection's stream is asked for its own
+    /// ([`Stream::local_addr`]), which is a system call; otherwise none is.
     pub fn new(timeouts: Timeouts, local: Option<Addr>, hook: Option<StateHook>) -> (Arc<Self>, Sweeper) {
         let coarse = timeouts.longer(SLACK);
         let connections = Arc::new(Connections {
@@ -159,6 +164,7 @@ impl Connections {
             limits: PhaseLimits::new(&coarse),
             coarse,
             timeouts,
+            wildcard: local.as_ref().is_some_and(is_wildcard),
             local,
             hook,
             slots: Mutex::default(),
@@ -174,11 +180,13 @@ impl Connections {
 
     /// Takes in a connection just accepted: it stands at [`State::New`] and its first head is awaited from now on.
     pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> (ConnGuard, Wire<S>) {
+        // Not under the lock: it asks the system.
+        let own = if self.wildcard { stream.local_addr() } else { None };
         let connection = {
             let mut slots = self.slots();
             self.read_clocks();
             let slot = slots.free.pop().unwrap_or(slots.connections.len());
-            let connection = Arc::new(Connection::new(peer, Arc::clone(self), slot));
+            let connection = Arc::new(Connection::new(peer, own, Arc::clone(self), slot));
             if slot == slots.connections.len() {
                 slots.connections.push(Some(Arc::clone(&connection)));
             } else {
@@ -319,7 +327,7 @@ impl Connections {
         std::ptr::eq(&*connection.connections, self)
     }
 
-    /// Where these connections were accepted.
+    /// Where these connections were accepted: what was told to [`new`](Self::new), perhaps a wildcard address.
     pub fn local_addr(&self) -> Option<&Addr> {
         self.local.as_ref()
     }
@@ -449,6 +457,11 @@ impl Drop for Connections {
     fn drop(&mut self) {
         self.sweeper_notify.notify_one();
     }
+}
+
+/// Whether an address stands for every address of this machine.
+fn is_wildcard(addr: &Addr) -> bool {
+    addr.ip().is_some_and(|ip| ip.to_canonical().is_unspecified())
 }
 
 /// What the task that serves a connection owns of it: it looks as the [`Connection`] does, and it alone changes where the
