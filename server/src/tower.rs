@@ -6,6 +6,7 @@
 use std::{
     convert::Infallible,
     error::Error,
+    fmt,
     future::{Future, poll_fn},
     pin::Pin,
     sync::Arc,
@@ -78,7 +79,6 @@ where
 /// What layers outside of it attached to the extensions, the handler finds with [`Request::extension`]; a request that
 /// came through a [`TowerHandler`] also has its pattern, its values of wildcards, its connection and its target again.
 /// A request without a host, as tests make them, is one for `localhost`.
-#[derive(Debug)]
 pub struct HandlerService<H>(Arc<H>);
 
 impl<H: Handler> HandlerService<H> {
@@ -91,6 +91,13 @@ impl<H: Handler> HandlerService<H> {
 impl<H> Clone for HandlerService<H> {
     fn clone(&self) -> Self {
         HandlerService(Arc::clone(&self.0))
+    }
+}
+
+// By hand, as a handler need not be `Debug`: a function is not.
+impl<H> fmt::Debug for HandlerService<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandlerService").finish_non_exhaustive()
     }
 }
 
@@ -124,6 +131,14 @@ where
 mod tests {
     use super::*;
     use http_body_util::Full;
+
+    #[test]
+    fn a_service_of_a_function_is_debug() {
+        async fn hello(_: Request) -> &'static str {
+            "hello\n"
+        }
+        assert_eq!(format!("{:?}", HandlerService::new(hello)), "HandlerService { .. }");
+    }
 
     #[tokio::test]
     async fn a_handler_is_a_service_and_a_service_is_a_handler() {
