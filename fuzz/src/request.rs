@@ -64,7 +64,10 @@ pub fn head(data: &[u8]) {
         }
         Err(error) => {
             assert_eq!(parse(&longer, &limits), Err(error));
-            assert!(error.at() as usize <= data.len() && matches!(error.status().as_u16(), 400 | 414 | 417 | 431 | 501 | 505));
+            assert!(
+                error.at() as usize <= data.len()
+                    && matches!(error.status().as_u16(), 400 | 414 | 417 | 431 | 501 | 505)
+            );
             assert!(!error.to_string().is_empty());
         }
     }
