@@ -257,8 +257,8 @@ impl Connection {
         Some(self.write_by.load(Relaxed)).filter(|at| *at != UNMOVED)
     }
 
-    /// See [`ConnGuard::set_state`](super::ConnGuard::set_state). For the task that serves the connection, and nobody
-    /// else: two at once could both be told that theirs was the move.
+    /// See [`ConnGuard::set_state`](super::ConnGuard::set_state). For the task that serves the connection
+    /// alone: two at once could both be told that theirs was the move.
     // Always: two moves for each request, and each caller knows where to.
     #[inline(always)]
     pub(super) fn set_state(&self, to: State) {
