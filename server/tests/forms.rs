@@ -3,7 +3,7 @@
 
 mod support;
 
-use quintet_server::{IntoResponse, Request, Response, Server};
+use quintet_server::{IntoResponse, Request, Response};
 use support::{Client, bounded, in_memory};
 use tokio::io::DuplexStream;
 
@@ -27,7 +27,7 @@ async fn pairs(mut request: Request) -> Response {
 }
 
 fn connect() -> Client<DuplexStream> {
-    let (dial, _) = in_memory(&Server::new(pairs));
+    let (dial, _) = in_memory(&support::server(pairs));
     dial.connect_sized(1 << 20)
 }
 

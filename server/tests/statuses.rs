@@ -112,7 +112,7 @@ async fn answer(request: Request) -> Response {
 }
 
 fn connect() -> (Dial, Client<DuplexStream>) {
-    let (dial, _) = in_memory(&Server::new(answer));
+    let (dial, _) = in_memory(&support::server(answer));
     let client = dial.connect();
     (dial, client)
 }
@@ -183,7 +183,7 @@ async fn a_status_that_is_not_final_is_500_from_a_handler() {
 #[tokio::test(start_paused = true)]
 async fn a_2xx_to_connect_says_no_length_and_any_other_does() {
     bounded(async {
-        let server = Server::new(async |request: Request| {
+        let server = support::server(async |request: Request| {
             let status = request.header("x-status").and_then(|status| status.parse().ok()).expect("a status");
             response(status, Made::Bytes, Typed::Known)
         });
@@ -264,7 +264,7 @@ async fn head_says_what_get_would_where_a_mux_answers() {
             response(status, Made::Nothing, Typed::Known)
         });
         mux.handle("/redirect", async |request: Request| redirect(&request, "/tree/", StatusCode::FOUND));
-        let (dial, _) = in_memory(&Server::new(mux));
+        let (dial, _) = in_memory(&support::server(mux));
         for target in ["/tree/", "/tree", "/tree/../x", "//tree/", "/none", "/redirect", "/typed/201", "/typed/404"] {
             says_the_same(&dial, target).await;
         }
@@ -303,7 +303,7 @@ async fn a_body_of_nothing_but_empty_pieces_holds_up_nobody_else() {
         let mux = ServeMux::new();
         mux.handle("/nothing", async |_| Response::new(Body::new(Nothing)));
         mux.handle("/", async |_| "hello\n");
-        let server = Server::new(mux);
+        let server = support::server(mux);
         let (dial, _) = in_memory(&server);
         let mut stuck = dial.connect();
         stuck.get("/nothing").await;
@@ -320,7 +320,7 @@ async fn a_body_of_nothing_but_empty_pieces_holds_up_nobody_else() {
 /// Answers every refused client with this.
 fn refusing(answer: impl Fn() -> Response + Send + Sync + 'static) -> (Server<impl Handler>, Dial) {
     let hooks = Hooks { refused: Some(Arc::new(move |_| Some(answer()))), ..Hooks::default() };
-    let server = Server::with_config(async |_| "never", Config { hooks, ..Config::default() });
+    let server = Server::with_config(async |_| "never", Config { hooks, ..support::config() });
     let (dial, _) = in_memory(&server);
     (server, dial)
 }
@@ -381,7 +381,7 @@ async fn a_hooks_reply_does_not_take_the_connection_over() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_head_request_has_no_body_behind_its_reply() {
     bounded(async {
-        let server = Server::new(async |_| "never");
+        let server = support::server(async |_| "never");
         let (dial, _) = in_memory(&server);
         let long = "x".repeat(9000);
         for (sent, status) in [
@@ -397,6 +397,9 @@ async fn a_refused_head_request_has_no_body_behind_its_reply() {
             ("HEAD / HTTP/1.1\r\nHost: a\r\n", 408),
             ("HEAD ", 408),
         ] {
+            if status == 408 && support::without_timeouts() {
+                continue; // only a limit ends it
+            }
             let mut client = dial.connect();
             client.send(sent).await;
             let (seen, head) = client.head().await.expect("a reply");

@@ -162,17 +162,17 @@ async fn every_split(config: &Config, before: &str) {
 
 #[tokio::test(start_paused = true)]
 async fn a_takeover_means_the_same_however_its_request_is_split() {
-    bounded(every_split(&Config::default(), "")).await;
+    bounded(every_split(&support::config(), "")).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_takeover_means_the_same_where_no_unread_body_is_read() {
-    bounded(every_split(&Config { max_drain_bytes: 0, ..Config::default() }, "")).await;
+    bounded(every_split(&Config { max_drain_bytes: 0, ..support::config() }, "")).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_takeover_behind_another_request_means_the_same() {
-    bounded(every_split(&Config::default(), "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+    bounded(every_split(&support::config(), "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +193,7 @@ async fn a_takeover_passes_over_256_kib_of_a_body_and_no_more() {
                 let status = if framing == "chunked" && len == 256 << 10 { 400 } else { status };
                 for cut in [1, 60, 150, 1000, 65_536] {
                     let (first, second) = sent.as_bytes().split_at(cut.min(sent.len()));
-                    let seen = answers(take_over, Config::default(), &[first, second]).await;
+                    let seen = answers(take_over, support::config(), &[first, second]).await;
                     assert!(seen.starts_with(&format!("HTTP/1.1 {status} ")), "{framing} {len}, cut at {cut}: {seen}");
                     assert_eq!(seen.ends_with("\r\n\r\nABC"), status == 101, "{framing} {len}, cut at {cut}: {seen}");
                 }
