@@ -10,13 +10,17 @@ mod clean;
 mod conflict;
 mod cross_origin;
 mod escape;
+#[cfg(feature = "io")]
+mod escape_html;
 mod explain;
 mod find;
-mod host;
 #[cfg(feature = "io")]
-mod io;
+mod handler;
+mod host;
 mod location;
 mod matches;
+#[cfg(feature = "io")]
+mod middleware;
 mod mux;
 mod pattern;
 mod prefix;
@@ -41,8 +45,13 @@ pub use self::{
 };
 
 #[cfg(feature = "io")]
-pub use self::io::{
-    Allow, BoxHandler, ContentType, CrossOriginProtection, FieldError, Handler, Html, IntoHeaders, IntoResponse,
-    Response, ServeMux, Upgrade, Upgraded, allow_query_semicolons, error, max_bytes, not_found, redirect,
-    redirect_handler, strip_prefix, timeout, with_state,
+pub use self::{
+    handler::{
+        Allow, BoxHandler, ContentType, FieldError, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux,
+        Upgrade, Upgraded,
+    },
+    middleware::{
+        CrossOriginProtection, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
+        strip_prefix, timeout, with_state,
+    },
 };

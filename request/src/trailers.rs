@@ -2,7 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::{ChunkError, field};
+use crate::ChunkError;
+use crate::head::field;
 
 /// The trailer section of a chunked body, read line by line.
 #[derive(Debug)]

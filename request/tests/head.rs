@@ -1,4 +1,4 @@
-//! The table in `src/parse.rs`, row by row. What is sent could be pasted into `nc`.
+//! The table in `src/head/parse.rs`, row by row. What is sent could be pasted into `nc`.
 
 mod common;
 

@@ -163,7 +163,8 @@ fn answered(outcome: &Value, chunks: bool) -> Verdict {
 
 /// The rows of a table: what it is about, what Go does, and what we do.
 fn rows(table: &str) -> Vec<[String; 3]> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../request/src/{table}.rs"));
+    let room = if table == "chunked" { "src" } else { "src/head" };
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../request/{room}/{table}.rs"));
     let text = fs::read_to_string(file).expect("the table is there");
     let lines = text.lines().filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"));
     let rows = lines.skip(1).map(|line| {

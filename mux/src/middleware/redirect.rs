@@ -3,8 +3,7 @@
 use http::StatusCode;
 use quintet_request::Request;
 
-use super::super::serve_mux::escape_html;
-use crate::{Handler, Response, redirect_location};
+use crate::{Handler, Response, escape_html::escape_html, redirect_location};
 
 /// A redirect of this request to `url`, which may be relative to the request's path. Go: `http.Redirect`.
 ///
@@ -34,7 +33,7 @@ pub fn redirect_handler(url: impl Into<String>, status: StatusCode) -> impl Hand
 }
 
 /// The redirect to a location that is ready to be sent.
-pub(in super::super) fn reply(request: &Request, location: &str, status: StatusCode) -> Response {
+pub(crate) fn reply(request: &Request, location: &str, status: StatusCode) -> Response {
     const HTML: &str = "text/html; charset=utf-8";
     let reply = match request.method() {
         "GET" => {

@@ -10,14 +10,14 @@ use http::StatusCode;
 use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
 use quintet_listener::Stream;
 
-use super::{
-    body::Body,
-    guard::{Guard, WireGuard},
-    incoming_body::{Discarded, IncomingBody, Left, MAX_READ_AHEAD_BYTES, RevokeOnDrop},
-    request::Request,
-    revocable::Revocable,
+use super::wire_guard::{Guard, WireGuard};
+use crate::{
+    Body, Chunked, Framing, HeadError, Index, Limits, Request, Scan,
+    body::{
+        incoming_body::{Discarded, IncomingBody, Left, MAX_READ_AHEAD_BYTES, RevokeOnDrop},
+        revocable::Revocable,
+    },
 };
-use crate::{Chunked, Framing, HeadError, Index, Limits, Scan};
 
 /// A connection seen as a sequence of requests: hands out one at a time and says when the next may be asked for.
 ///

@@ -27,13 +27,13 @@ pub struct PathValues {
 
 impl PathValues {
     /// The request's route, if a router found one.
-    pub(super) fn route(&self) -> Option<&MatchedPattern> {
+    pub(crate) fn route(&self) -> Option<&MatchedPattern> {
         self.route.as_deref().filter(|_| self.routed)
     }
 
     /// See [`Request::set_route`](super::Request::set_route).
     #[inline]
-    pub(super) fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
+    pub(crate) fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
         self.routed = route.is_some();
         let Some(route) = route else { return };
         if !self.set.is_empty() {
@@ -45,7 +45,7 @@ impl PathValues {
     }
 
     /// The value of this name, decoded: one that was set, or the wildcard's part of the path.
-    pub(super) fn get<'a>(&'a self, name: &str, path: &'a str) -> Option<Cow<'a, str>> {
+    pub(crate) fn get<'a>(&'a self, name: &str, path: &'a str) -> Option<Cow<'a, str>> {
         if let Some((_, value)) = self.set.iter().find(|(set, _)| **set == *name) {
             return Some(Cow::Borrowed(value));
         }
@@ -54,25 +54,25 @@ impl PathValues {
         path.get(start as usize..start as usize + len as usize).map(decode_lossy)
     }
 
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.set.retain(|(known, _)| **known != *name);
         self.set.push((name.into(), value.into()));
     }
 
     /// Forgets the values of wildcards, as they are parts of a path that changed. Those that were set are none.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.spans.clear();
     }
 
     /// Forgets the request; the route stays, for the next one that finds the same.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.spans.clear();
         self.set.clear();
         self.routed = false;
     }
 
     /// The route and every value there is, decoded.
-    pub(super) fn snapshot(&self, path: &str) -> Matched {
+    pub(crate) fn snapshot(&self, path: &str) -> Matched {
         let names = self.route().map_or(&[][..], |route| &*route.names);
         let wild = names.iter().filter(|name| self.set.iter().all(|(set, _)| set != *name));
         let values = wild.filter_map(|name| Some((name.clone(), self.get(name, path)?.into())));
@@ -80,7 +80,7 @@ impl PathValues {
     }
 
     /// The same route and the same values again; they are not parts of a path any more.
-    pub(super) fn restore(&mut self, matched: &Matched) {
+    pub(crate) fn restore(&mut self, matched: &Matched) {
         self.spans.clear();
         self.set_route(matched.route.as_ref());
         self.set.clone_from(&matched.values);
@@ -119,7 +119,7 @@ impl Matched {
 }
 
 /// Text without percent escapes; bytes that are no UTF-8 are replaced.
-pub(super) fn decode_lossy(escaped: &str) -> Cow<'_, str> {
+pub(crate) fn decode_lossy(escaped: &str) -> Cow<'_, str> {
     match percent_decode(escaped.as_bytes()) {
         Cow::Borrowed(_) => Cow::Borrowed(escaped),
         Cow::Owned(bytes) => {

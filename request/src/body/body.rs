@@ -102,7 +102,7 @@ impl BodyError {
     }
 
     /// The same error once more: a body that failed keeps failing.
-    pub(super) fn duplicate(&self) -> Self {
+    pub(crate) fn duplicate(&self) -> Self {
         match self {
             BodyError::UnexpectedEof => BodyError::UnexpectedEof,
             BodyError::TimedOut => BodyError::TimedOut,
@@ -167,7 +167,7 @@ impl Body {
         Body(Kind::Stream(Mutex::new(Box::pin(Written::new(write)))))
     }
 
-    pub(super) fn incoming(revocable: Arc<dyn RevocableBody>) -> Self {
+    pub(crate) fn incoming(revocable: Arc<dyn RevocableBody>) -> Self {
         Body(Kind::Incoming(Borrowed::new(revocable)))
     }
 

@@ -22,7 +22,7 @@ use std::{
 
 /// A value shared with borrowers, which its owner can take back.
 #[derive(Debug)]
-pub(super) struct Revocable<T>(Mutex<Slot<T>>);
+pub(crate) struct Revocable<T>(Mutex<Slot<T>>);
 
 #[derive(Debug)]
 struct Slot<T> {
@@ -34,7 +34,7 @@ struct Slot<T> {
 }
 
 impl<T> Revocable<T> {
-    pub(super) fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Revocable(Mutex::new(Slot { value: Some(value), borrowers: 0, borrower: None, owner: None }))
     }
 
@@ -42,7 +42,7 @@ impl<T> Revocable<T> {
     /// is remembered and woken by [`wake`](RevocableGuard::wake) and [`take`](Self::take).
     ///
     /// An owner in another task is woken together with the borrower, and told when the borrower no longer waits.
-    pub(super) fn poll<R>(
+    pub(crate) fn poll<R>(
         &self,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut T, &mut Context<'_>) -> Poll<R>,
@@ -76,13 +76,13 @@ impl<T> Revocable<T> {
     }
 
     /// For either: the value, unless it was taken back.
-    pub(super) fn get(&self) -> Option<RevocableGuard<'_, T>> {
+    pub(crate) fn get(&self) -> Option<RevocableGuard<'_, T>> {
         let slot = self.lock();
         slot.value.is_some().then_some(RevocableGuard(slot))
     }
 
     /// For the owner: takes the value back. A borrower that waits is woken and finds nothing.
-    pub(super) fn take(&self) -> Option<T> {
+    pub(crate) fn take(&self) -> Option<T> {
         let mut slot = self.lock();
         let borrower = slot.borrower.take();
         let owner = slot.owner.take();
@@ -96,13 +96,13 @@ impl<T> Revocable<T> {
     }
 
     /// One borrower more.
-    pub(super) fn add_borrower(&self) {
+    pub(crate) fn add_borrower(&self) {
         self.lock().borrowers += 1;
     }
 
     /// One borrower less. If it was the last, `last` is given the value, unless it was taken back, and the owner is
     /// woken: whatever it does while somebody borrows the value, it may have to do otherwise from now on.
-    pub(super) fn remove_borrower(&self, last: impl FnOnce(&mut T)) {
+    pub(crate) fn remove_borrower(&self, last: impl FnOnce(&mut T)) {
         let mut slot = self.lock();
         slot.borrowers -= 1;
         if slot.borrowers > 0 {
@@ -126,7 +126,7 @@ impl<T> Revocable<T> {
 }
 
 /// What can be [`Borrowed`].
-pub(super) trait Borrowable {
+pub(crate) trait Borrowable {
     /// See [`Revocable::add_borrower`].
     fn add_borrower(&self);
     /// See [`Revocable::remove_borrower`].
@@ -135,10 +135,10 @@ pub(super) trait Borrowable {
 
 /// A borrower's end of a [`Revocable`]; dropping the last one wakes the owner.
 #[derive(Debug)]
-pub(super) struct Borrowed<L: Borrowable + ?Sized>(Arc<L>);
+pub(crate) struct Borrowed<L: Borrowable + ?Sized>(Arc<L>);
 
 impl<L: Borrowable + ?Sized> Borrowed<L> {
-    pub(super) fn new(revocable: Arc<L>) -> Self {
+    pub(crate) fn new(revocable: Arc<L>) -> Self {
         revocable.add_borrower();
         Borrowed(revocable)
     }
@@ -159,11 +159,11 @@ impl<L: Borrowable + ?Sized> Deref for Borrowed<L> {
 
 /// The value, for as long as nobody waits: this cannot be held across an await of a future that is sent.
 #[derive(Debug)]
-pub(super) struct RevocableGuard<'a, T>(MutexGuard<'a, Slot<T>>);
+pub(crate) struct RevocableGuard<'a, T>(MutexGuard<'a, Slot<T>>);
 
 impl<T> RevocableGuard<'_, T> {
     /// For the owner: remembers its task. While a borrower waits, what wakes both; `None` if nobody waits.
-    pub(super) fn wake_both(&mut self, cx: &Context<'_>) -> Option<Waker> {
+    pub(crate) fn wake_both(&mut self, cx: &Context<'_>) -> Option<Waker> {
         if !self.0.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             self.0.owner = Some(cx.waker().clone());
         }
@@ -173,12 +173,12 @@ impl<T> RevocableGuard<'_, T> {
 
     /// For the owner: whether somebody borrows the value. Who decides by this must also be woken when it changes, and
     /// registers with [`wake_both`](Self::wake_both) before the guard is dropped.
-    pub(super) fn is_borrowed(&self) -> bool {
+    pub(crate) fn is_borrowed(&self) -> bool {
         self.0.borrowers > 0
     }
 
     /// For the borrower: it no longer waits. The owner is woken, to watch by itself again.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.0.borrower = None;
         if let Some(owner) = &self.0.owner {
             owner.wake_by_ref();
@@ -186,7 +186,7 @@ impl<T> RevocableGuard<'_, T> {
     }
 
     /// Wakes the borrower, if it waits.
-    pub(super) fn wake(&mut self) {
+    pub(crate) fn wake(&mut self) {
         if let Some(borrower) = self.0.borrower.take() {
             borrower.wake();
         }

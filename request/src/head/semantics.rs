@@ -1,12 +1,11 @@
 //! What the fields of a head decide, gathered while they are read.
 
-use crate::{
-    Declared, FramingError, HeadError, Span, Version,
+use super::{
     authority::Authority,
-    byte, framing,
     index::{ConnectionOptions, Field, Index},
     target::{TargetForm, default_port},
 };
+use crate::{Declared, FramingError, HeadError, Span, Version, byte, framing};
 
 /// What has been said so far.
 #[derive(Default)]

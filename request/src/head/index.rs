@@ -1,6 +1,7 @@
 //! Where everything is in a head, and what it decides about the connection.
 
-use crate::{Framing, target::Layout};
+use super::target::Layout;
+use crate::Framing;
 
 /// A stretch of bytes, counted from the start of the head.
 ///

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::{
-    BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version, head_cache::HitTracker, index::Field,
-};
+use super::{head_cache::HitTracker, index::Field};
+use crate::{BasicAuth, Cookies, Framing, HeadError, Index, Limits, Span, Target, Version};
 
 /// A head, borrowed: a few references, so it is copied like one.
 ///

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use quintet_conn::Wire;
 use quintet_listener::Stream;
 
-use super::{incoming_body::IncomingBody, revocable::RevocableGuard};
+use crate::body::{incoming_body::IncomingBody, revocable::RevocableGuard};
 
 /// The wire, for as long as nobody waits.
 #[derive(Debug)]

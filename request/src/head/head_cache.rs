@@ -3,11 +3,11 @@
 //! Most clients say the same fields with every request: a poller and a health check say the same head, an API client
 //! the same fields under another target. Bytes that are equal mean what they meant, so only what differs is read.
 
-use crate::{
-    Head, Limits, Span, TargetForm, byte,
+use super::{
     index::{Field, Index},
     target::Layout,
 };
+use crate::{Head, Limits, Span, TargetForm, byte};
 
 impl Head {
     /// The length of the head at the start of `bytes`, if it differs from the one held here in its target at most; this

@@ -16,10 +16,10 @@ use quintet_request::{MatchedPattern, Request};
 use super::{
     append_only_vec::AppendOnlyVec,
     handler::{Answer, BoxHandler, Handler},
-    middleware::redirect_reply,
     response::Response,
 };
-use crate::{Found, InsertError, Mux, Pattern, location::sendable};
+
+use crate::{Found, InsertError, Mux, Pattern, location::sendable, middleware::redirect_reply};
 
 /// Patterns and their handlers: the most specific pattern that matches a request answers it. Go: `http.ServeMux`.
 ///
@@ -242,22 +242,6 @@ fn moved(path: &str, request: &Request) -> Response {
         None => path.to_owned(),
     };
     redirect_reply(request, &location, StatusCode::TEMPORARY_REDIRECT)
-}
-
-/// Text as HTML. Go: `htmlEscape`.
-pub(super) fn escape_html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&#34;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 impl Handler for ServeMux {

@@ -1,6 +1,6 @@
 //! Middleware: small handlers, and handlers around handlers, that nearly every program needs.
 
-mod cross_origin;
+mod cross_origin_protection;
 mod max_bytes;
 mod query_semicolons;
 mod redirect;
@@ -9,9 +9,9 @@ mod strip_prefix;
 mod timeout;
 mod with_state;
 
-pub(super) use redirect::reply as redirect_reply;
+pub(crate) use redirect::reply as redirect_reply;
 pub use {
-    cross_origin::CrossOriginProtection,
+    cross_origin_protection::CrossOriginProtection,
     max_bytes::max_bytes,
     query_semicolons::allow_query_semicolons,
     redirect::{redirect, redirect_handler},

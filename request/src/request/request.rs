@@ -14,12 +14,11 @@ use quintet_conn::Connection;
 use quintet_listener::Addr;
 
 use super::{
-    body::{Body, BodyError},
     pool,
     values::{Matched, MatchedPattern, PathValues, decode_lossy},
 };
 use crate::{
-    BasicAuth, Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version,
+    BasicAuth, Body, BodyError, Cookies, Form, FormError, Head, HeadError, HeadRef, Limits, Target, Version,
     percent::{path_of, query_of},
 };
 
@@ -42,10 +41,10 @@ const FORM: u64 = 10 << 20;
 pub struct Request(Option<Box<Inner>>);
 
 #[derive(Default)]
-pub(super) struct Inner {
+pub(crate) struct Inner {
     /// Where in the pool it belongs.
-    pub(super) place: usize,
-    pub(super) head: Head,
+    pub(crate) place: usize,
+    pub(crate) head: Head,
     body: Body,
     connection: Option<Arc<Connection>>,
     values: PathValues,
@@ -92,15 +91,15 @@ impl Request {
     }
 
     /// A request to be filled, for the connection of this number. Its head is whatever it was last.
-    pub(super) fn blank(number: usize) -> Request {
+    pub(crate) fn blank(number: usize) -> Request {
         Request(Some(pool::take(number)))
     }
 
-    pub(super) fn head_mut(&mut self) -> &mut Head {
+    pub(crate) fn head_mut(&mut self) -> &mut Head {
         &mut self.inner_mut().head
     }
 
-    pub(super) fn set_connection(&mut self, connection: Option<Arc<Connection>>) {
+    pub(crate) fn set_connection(&mut self, connection: Option<Arc<Connection>>) {
         self.inner_mut().connection = connection;
     }
 
@@ -473,7 +472,7 @@ impl Request {
     }
 
     /// What a bridge to another kind of request takes along besides head and body.
-    pub(super) fn take_carried(&mut self) -> (Extensions, Carried) {
+    pub(crate) fn take_carried(&mut self) -> (Extensions, Carried) {
         let matched = self.inner().values.snapshot(self.path());
         let target = self.target().raw().into();
         let rare = self.rare_mut();
@@ -483,7 +482,7 @@ impl Request {
     }
 
     /// The other way. The target is whoever's who made the head.
-    pub(super) fn set_carried(&mut self, extensions: Extensions, carried: Option<Carried>) {
+    pub(crate) fn set_carried(&mut self, extensions: Extensions, carried: Option<Carried>) {
         if let Some(Carried { matched, form, form_begun, .. }) = carried {
             self.inner_mut().values.restore(&matched);
             if form.is_some() || form_begun {
@@ -500,10 +499,10 @@ impl Request {
 
 /// What a request knows besides its head and its body, while it is an [`http::Request`]: one of its extensions.
 #[derive(Clone)]
-pub(super) struct Carried {
-    pub(super) matched: Matched,
+pub(crate) struct Carried {
+    pub(crate) matched: Matched,
     /// The target as the client sent it.
-    pub(super) target: Box<str>,
+    pub(crate) target: Box<str>,
     form: Option<ReadForm>,
     form_begun: bool,
 }

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-use crate::{Span, authority::Authority, byte};
+use super::authority::Authority;
+use crate::{Span, byte};
 
 /// The form of a request target (RFC 9112 §3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,13 +4,13 @@
 //! not certain of comes here. Because each rule is applied at the first byte that can break it, a longer input
 //! never has an earlier or a different error: a refused prefix stays refused, with the same words.
 
-use crate::{
-    HeadError, Limits, Span, TargetError, Version, byte,
+use super::{
     field::{self, Fault},
     index::{Field, Index},
     semantics::Semantics,
     target::Layout,
 };
+use crate::{HeadError, Limits, Span, TargetError, Version, byte};
 
 /// Reads one head at the start of `bytes`. See [`Index::parse`].
 pub(crate) fn read(bytes: &[u8], limits: &Limits, index: &mut Index) -> Result<Option<usize>, HeadError> {

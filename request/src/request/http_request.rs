@@ -10,11 +10,10 @@ use http::{
 use quintet_conn::Connection;
 
 use super::{
-    body::Body,
     request::{Carried, Request},
     values::Matched,
 };
-use crate::{Head, HeadError};
+use crate::{Body, Head, HeadError};
 
 impl Request {
     /// The same request for the ecosystem: everything about it is built now, the header map included. Its extensions

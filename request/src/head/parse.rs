@@ -66,13 +66,13 @@
 
 use std::mem::MaybeUninit;
 
-use crate::{
-    HeadError, Limits, Span, Version,
+use super::{
     index::{Field, Index},
     reference,
     semantics::Semantics,
     target::Layout,
 };
+use crate::{HeadError, Limits, Span, Version};
 
 /// Heads with more fields than this, if the limit allows them, are read without httparse.
 const MOST_FIELDS: usize = 100;

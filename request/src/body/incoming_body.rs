@@ -18,7 +18,7 @@ use super::{
 use crate::Chunked;
 
 /// How much a shared wire reads ahead, in bytes: while nobody reads the body, to notice that the client is gone.
-pub(super) const MAX_READ_AHEAD_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_READ_AHEAD_BYTES: usize = 64 * 1024;
 /// The most that one read of a body of known length asks for, in bytes.
 const MAX_READ_BYTES: usize = 256 * 1024;
 /// Below this, in bytes, a read goes through the wire's buffer.
@@ -27,7 +27,7 @@ const MIN_DIRECT_READ_BYTES: u64 = 8 * 1024;
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// An incoming body as its [`Body`](super::Body) sees it, whatever the stream.
-pub(super) trait RevocableBody: Borrowable + Send + Sync {
+pub(crate) trait RevocableBody: Borrowable + Send + Sync {
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>>;
     fn left(&self) -> Option<u64>;
     fn is_end(&self) -> bool;
@@ -37,7 +37,7 @@ pub(super) trait RevocableBody: Borrowable + Send + Sync {
 
 /// What is left of a body.
 #[derive(Debug)]
-pub(super) enum Left {
+pub(crate) enum Left {
     Length(u64),
     Chunked(Box<Chunked>),
     Nothing,
@@ -45,44 +45,44 @@ pub(super) enum Left {
 
 /// The wire, with what is left of the body on it.
 #[derive(Debug)]
-pub(super) struct IncomingBody<S> {
-    pub(super) wire: Wire<S>,
-    pub(super) left: Left,
+pub(crate) struct IncomingBody<S> {
+    pub(crate) wire: Wire<S>,
+    pub(crate) left: Left,
     /// The client waits for `100 Continue`.
-    pub(super) expects: bool,
-    pub(super) failed: Option<BodyError>,
+    pub(crate) expects: bool,
+    pub(crate) failed: Option<BodyError>,
     /// How much of the body was thrown away, in bytes.
     discarded: u64,
-    scratch: BytesMut,
+    pub(crate) scratch: BytesMut,
 }
 
 /// What came of discarding.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Discarded {
+pub(crate) enum Discarded {
     All,
     TooMuch,
 }
 
 impl<S: Stream> IncomingBody<S> {
-    pub(super) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
+    pub(crate) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
         IncomingBody { wire, left, expects, failed: None, discarded: 0, scratch: BytesMut::new() }
     }
 
     /// Whether the next byte on the wire is the first of the next request.
-    pub(super) fn is_end(&self) -> bool {
+    pub(crate) fn is_end(&self) -> bool {
         matches!(self.left, Left::Nothing) && self.failed.is_none()
     }
 
     /// The body is broken, and the connection ends with this reply: what else came of it is of no use to anybody, and a
     /// handler may still be at work for long.
-    pub(super) fn fail(&mut self, error: BodyError) {
+    pub(crate) fn fail(&mut self, error: BodyError) {
         self.failed = Some(error);
         self.scratch = BytesMut::new();
         self.wire.input = Buffer::new();
     }
 
     /// Sends `100 Continue` if the client waits for it.
-    pub(super) fn say_continue(&mut self) {
+    pub(crate) fn say_continue(&mut self) {
         if std::mem::take(&mut self.expects) {
             self.wire.output.extend(CONTINUE);
         }
@@ -193,7 +193,7 @@ impl<S: Stream> IncomingBody<S> {
 
     /// For the owner, while somebody waits for more of the body: sends what is to be sent, and reads ahead. Ready if
     /// something came, or nothing more will, or the wire failed.
-    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<Filled, WireError>> {
+    pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<Filled, WireError>> {
         if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
@@ -206,7 +206,7 @@ impl<S: Stream> IncomingBody<S> {
 
     /// For the owner, after the reply: sends what is to be sent and throws away what is left of the body, but no more
     /// than `limit` bytes.
-    pub(super) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Discarded, WireError>> {
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Discarded, WireError>> {
         loop {
             let before = self.wire.input.len();
             if self.skip().is_err() {
@@ -233,7 +233,7 @@ impl<S: Stream> IncomingBody<S> {
 
     /// For the owner, while a reply is sent and nobody holds the body: sends everything, and throws the body away
     /// meanwhile, but no more than `limit` bytes. Nothing of it is waited for.
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<(), WireError>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<(), WireError>> {
         let flushed = self.wire.poll_flush(cx);
         if flushed.is_pending() && !self.expects && self.failed.is_none() && self.discarded <= limit {
             self.wire.clear_phase();
@@ -255,7 +255,7 @@ impl<S: Stream> IncomingBody<S> {
 impl<S: Stream> RevocableGuard<'_, IncomingBody<S>> {
     /// For the owner, while a handler is at work: sends what is to be sent, and looks whether the client is still
     /// there. Ready only if the connection failed or was aborted.
-    pub(super) fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
+    pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
         if let Err(error) = self.wire.check() {
             return self.fails(error);
         }
@@ -354,193 +354,10 @@ impl<S: Stream> RevocableBody for Revocable<IncomingBody<S>> {
 
 /// The owner's end: takes the wire back when it is dropped, so that no borrower keeps it.
 #[derive(Debug)]
-pub(super) struct RevokeOnDrop<S: Stream>(pub(super) Arc<Revocable<IncomingBody<S>>>);
+pub(crate) struct RevokeOnDrop<S: Stream>(pub(crate) Arc<Revocable<IncomingBody<S>>>);
 
 impl<S: Stream> Drop for RevokeOnDrop<S> {
     fn drop(&mut self) {
         drop(self.0.take());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::guard::{Guard, WireGuard};
-    use super::*;
-    use crate::{Body, Limits, Requests};
-    use http_body::Body as _;
-    use quintet_conn::{Connections, Timeouts};
-    use std::{
-        collections::VecDeque,
-        future::poll_fn,
-        io,
-        pin::Pin,
-        sync::{Mutex, MutexGuard},
-        task::Waker,
-        time::Duration,
-    };
-    use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-    /// A client that sends what it is told to, a read at a time; without more to read or room to write it waits.
-    #[derive(Clone, Debug, Default)]
-    struct Script(Arc<Mutex<Peer>>);
-
-    #[derive(Debug, Default)]
-    struct Peer {
-        reads: VecDeque<io::Result<Vec<u8>>>,
-        deaf: bool,
-        write_error: bool,
-        aborted: bool,
-    }
-
-    impl Script {
-        fn peer(&self) -> MutexGuard<'_, Peer> {
-            self.0.lock().unwrap()
-        }
-    }
-
-    impl AsyncRead for Script {
-        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-            let mut peer = self.peer();
-            match peer.reads.pop_front() {
-                None => Poll::Pending,
-                Some(Ok(mut bytes)) => {
-                    let rest = bytes.split_off(bytes.len().min(buf.remaining()));
-                    buf.put_slice(&bytes);
-                    if !rest.is_empty() {
-                        peer.reads.push_front(Ok(rest));
-                    }
-                    Poll::Ready(Ok(()))
-                }
-                Some(Err(error)) => Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    impl AsyncWrite for Script {
-        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-            let peer = self.peer();
-            match (peer.write_error, peer.deaf) {
-                (true, _) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-                (_, true) => Poll::Pending,
-                _ => Poll::Ready(Ok(bytes.len())),
-            }
-        }
-        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    impl Stream for Script {
-        fn abort(&mut self) {
-            self.peer().aborted = true;
-        }
-    }
-
-    #[derive(Clone, Copy, Debug, PartialEq)]
-    enum End {
-        Fin,
-        Reset,
-        WriteError,
-        /// Of the body.
-        Slow,
-        /// Of the replies to earlier requests.
-        Deaf,
-        Malformed,
-        Aborted,
-    }
-
-    fn held(requests: &mut Requests<Script>) -> usize {
-        let WireGuard(Guard::Shared(incoming)) = requests.wire() else { panic!("it is shared") };
-        let (input, output) = (&incoming.wire.input, &incoming.wire.output);
-        input.capacity() + output.capacity() + output.len() + incoming.scratch.capacity()
-    }
-
-    /// As the server does while a handler is at work: it watches until something ends the connection.
-    fn watch(requests: &mut Requests<Script>, gone: &mut bool) {
-        let cx = &mut Context::from_waker(Waker::noop());
-        if !*gone {
-            *gone = requests.poll_watch(cx).is_ready();
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
-        let heads = [
-            ("large", "Content-Length: 1000000"),
-            ("small", "Content-Length: 8000"),
-            ("chunked", "Transfer-Encoding: chunked"),
-        ];
-        let ends = [End::Fin, End::Reset, End::WriteError, End::Slow, End::Deaf, End::Malformed, End::Aborted];
-        for ((kind, field), end) in heads.into_iter().flat_map(|head| ends.map(|end| (head, end))) {
-            for reads in [0, 1, 2] {
-                if end == End::Malformed && kind != "chunked" {
-                    continue;
-                }
-                let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
-                let sweeper = tokio::spawn(sweeper);
-                let script = Script::default();
-                let (_connection, wire) = connections.admit(script.clone(), "192.0.2.1:1".parse().unwrap());
-                let mut requests = Requests::new(wire, Arc::new(Limits::default()));
-                script.peer().reads.push_back(Ok(format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n").into()));
-                let mut request = requests.next().await.unwrap().unwrap();
-                let mut body: Body = std::mem::take(request.body_mut());
-                let piece = if kind == "chunked" { b"5\r\nhello\r\n".to_vec() } else { vec![b'x'; 2000] };
-                let mut gone = false;
-
-                // The body is read for a while, then the handler does something else and its client sends ahead.
-                for _ in 0..reads {
-                    script.peer().reads.push_back(Ok(piece.clone()));
-                    poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
-                    watch(&mut requests, &mut gone);
-                }
-                if end == End::Slow {
-                    let cx = &mut Context::from_waker(Waker::noop());
-                    assert!(Pin::new(&mut body).poll_frame(cx).is_pending());
-                } else {
-                    script.peer().reads.push_back(Ok(piece.clone()));
-                }
-                watch(&mut requests, &mut gone);
-                match end {
-                    End::Fin => script.peer().reads.push_back(Ok(Vec::new())),
-                    End::Reset => script.peer().reads.push_back(Err(io::ErrorKind::ConnectionReset.into())),
-                    End::Malformed => script.peer().reads.push_back(Ok(vec![b'!'; 50_000])),
-                    End::WriteError => script.peer().write_error = true,
-                    End::Deaf | End::Aborted => script.peer().deaf = true,
-                    End::Slow => {}
-                }
-                if matches!(end, End::WriteError | End::Deaf | End::Aborted) {
-                    requests.wire().output.extend(&[b'r'; 90_000]);
-                    requests.wire().output.push(vec![b'R'; 1 << 20].into());
-                }
-                if end == End::Aborted {
-                    connections.abort();
-                }
-                for _ in 0..40 {
-                    watch(&mut requests, &mut gone);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                if end == End::Malformed || end == End::Fin {
-                    // The handler learns of it when it reads on: what came before the end is still there for it.
-                    let mut read = 0;
-                    let error = loop {
-                        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.expect("it did not end");
-                        match frame {
-                            Ok(frame) => read += frame.data_ref().map_or(0, Bytes::len),
-                            Err(error) => break error,
-                        }
-                    };
-                    assert_eq!(read, if kind == "chunked" { 5 } else { 2000 }, "{kind} {end:?}: {error}");
-                }
-                let held = held(&mut requests);
-                assert!(held <= 4096, "{kind} after {reads} reads and {end:?} holds {held}");
-                let broken = matches!(end, End::Reset | End::WriteError | End::Deaf | End::Aborted);
-                assert_eq!(gone, broken, "{kind} {end:?}");
-                assert_eq!(script.peer().aborted, matches!(end, End::Deaf | End::Aborted), "{kind} {end:?}");
-                sweeper.abort();
-            }
-        }
     }
 }

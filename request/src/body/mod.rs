@@ -1,0 +1,10 @@
+//! Bodies: from anywhere, of a request on its wire, and written by a handler.
+
+#[expect(clippy::module_inception, reason = "a file is named after the type in it")]
+mod body;
+pub(crate) mod incoming_body;
+pub(crate) mod revocable;
+mod writer;
+
+pub use body::{Body, BodyError};
+pub use writer::Writer;

@@ -1,0 +1,184 @@
+//! A wire that is shared with a body, from both sides.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::Body as _;
+use quintet_conn::{Connections, Timeouts};
+use quintet_listener::Stream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::wire_guard::{Guard, WireGuard};
+use crate::{Body, Limits, Requests};
+
+/// A client that sends what it is told to, a read at a time; without more to read or room to write it waits.
+#[derive(Clone, Debug, Default)]
+struct Script(Arc<Mutex<Peer>>);
+
+#[derive(Debug, Default)]
+struct Peer {
+    reads: VecDeque<io::Result<Vec<u8>>>,
+    deaf: bool,
+    write_error: bool,
+    aborted: bool,
+}
+
+impl Script {
+    fn peer(&self) -> MutexGuard<'_, Peer> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl AsyncRead for Script {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let mut peer = self.peer();
+        match peer.reads.pop_front() {
+            None => Poll::Pending,
+            Some(Ok(mut bytes)) => {
+                let rest = bytes.split_off(bytes.len().min(buf.remaining()));
+                buf.put_slice(&bytes);
+                if !rest.is_empty() {
+                    peer.reads.push_front(Ok(rest));
+                }
+                Poll::Ready(Ok(()))
+            }
+            Some(Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl AsyncWrite for Script {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let peer = self.peer();
+        match (peer.write_error, peer.deaf) {
+            (true, _) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+            (_, true) => Poll::Pending,
+            _ => Poll::Ready(Ok(bytes.len())),
+        }
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for Script {
+    fn abort(&mut self) {
+        self.peer().aborted = true;
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Fin,
+    Reset,
+    WriteError,
+    /// Of the body.
+    Slow,
+    /// Of the replies to earlier requests.
+    Deaf,
+    Malformed,
+    Aborted,
+}
+
+fn held(requests: &mut Requests<Script>) -> usize {
+    let WireGuard(Guard::Shared(incoming)) = requests.wire() else { panic!("it is shared") };
+    let (input, output) = (&incoming.wire.input, &incoming.wire.output);
+    input.capacity() + output.capacity() + output.len() + incoming.scratch.capacity()
+}
+
+/// As the server does while a handler is at work: it watches until something ends the connection.
+fn watch(requests: &mut Requests<Script>, gone: &mut bool) {
+    let cx = &mut Context::from_waker(Waker::noop());
+    if !*gone {
+        *gone = requests.poll_watch(cx).is_ready();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
+    let heads = [
+        ("large", "Content-Length: 1000000"),
+        ("small", "Content-Length: 8000"),
+        ("chunked", "Transfer-Encoding: chunked"),
+    ];
+    let ends = [End::Fin, End::Reset, End::WriteError, End::Slow, End::Deaf, End::Malformed, End::Aborted];
+    for ((kind, field), end) in heads.into_iter().flat_map(|head| ends.map(|end| (head, end))) {
+        for reads in [0, 1, 2] {
+            if end == End::Malformed && kind != "chunked" {
+                continue;
+            }
+            let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
+            let sweeper = tokio::spawn(sweeper);
+            let script = Script::default();
+            let (_connection, wire) = connections.admit(script.clone(), "192.0.2.1:1".parse().unwrap());
+            let mut requests = Requests::new(wire, Arc::new(Limits::default()));
+            script.peer().reads.push_back(Ok(format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n").into()));
+            let mut request = requests.next().await.unwrap().unwrap();
+            let mut body: Body = std::mem::take(request.body_mut());
+            let piece = if kind == "chunked" { b"5\r\nhello\r\n".to_vec() } else { vec![b'x'; 2000] };
+            let mut gone = false;
+
+            // The body is read for a while, then the handler does something else and its client sends ahead.
+            for _ in 0..reads {
+                script.peer().reads.push_back(Ok(piece.clone()));
+                poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
+                watch(&mut requests, &mut gone);
+            }
+            if end == End::Slow {
+                let cx = &mut Context::from_waker(Waker::noop());
+                assert!(Pin::new(&mut body).poll_frame(cx).is_pending());
+            } else {
+                script.peer().reads.push_back(Ok(piece.clone()));
+            }
+            watch(&mut requests, &mut gone);
+            match end {
+                End::Fin => script.peer().reads.push_back(Ok(Vec::new())),
+                End::Reset => script.peer().reads.push_back(Err(io::ErrorKind::ConnectionReset.into())),
+                End::Malformed => script.peer().reads.push_back(Ok(vec![b'!'; 50_000])),
+                End::WriteError => script.peer().write_error = true,
+                End::Deaf | End::Aborted => script.peer().deaf = true,
+                End::Slow => {}
+            }
+            if matches!(end, End::WriteError | End::Deaf | End::Aborted) {
+                requests.wire().output.extend(&[b'r'; 90_000]);
+                requests.wire().output.push(vec![b'R'; 1 << 20].into());
+            }
+            if end == End::Aborted {
+                connections.abort();
+            }
+            for _ in 0..40 {
+                watch(&mut requests, &mut gone);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            if end == End::Malformed || end == End::Fin {
+                // The handler learns of it when it reads on: what came before the end is still there for it.
+                let mut read = 0;
+                let error = loop {
+                    let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.expect("it did not end");
+                    match frame {
+                        Ok(frame) => read += frame.data_ref().map_or(0, Bytes::len),
+                        Err(error) => break error,
+                    }
+                };
+                assert_eq!(read, if kind == "chunked" { 5 } else { 2000 }, "{kind} {end:?}: {error}");
+            }
+            let held = held(&mut requests);
+            assert!(held <= 4096, "{kind} after {reads} reads and {end:?} holds {held}");
+            let broken = matches!(end, End::Reset | End::WriteError | End::Deaf | End::Aborted);
+            assert_eq!(gone, broken, "{kind} {end:?}");
+            assert_eq!(script.peer().aborted, matches!(end, End::Deaf | End::Aborted), "{kind} {end:?}");
+            sweeper.abort();
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! One request head: reading it, what it decides, and the views of it.
+
+pub(crate) mod authority;
+mod error;
+pub(crate) mod field;
+mod framing;
+#[expect(clippy::module_inception, reason = "a file is named after the type in it")]
+mod head;
+mod head_cache;
+mod index;
+mod parse;
+mod parts;
+mod reference;
+mod scan;
+mod semantics;
+mod target;
+
+pub use error::HeadError;
+pub use framing::{Declared, Framing, FramingError, framing};
+pub use head::{Head, HeadRef};
+pub use index::{Field, Index, Span, Version};
+pub use parse::parse;
+pub use scan::Scan;
+pub use target::{Target, TargetError, TargetForm};
