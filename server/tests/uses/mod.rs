@@ -38,10 +38,10 @@ impl Uses {
             let path = entry.expect("a readable folder").path();
             let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a name in ASCII").to_owned();
             if path.is_dir() {
-                self.read_folder(&path, &[&module[..], &[stem]].concat());
+                self.read_folder(&path, &child(module, &stem));
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let is_folder = stem == "mod" || stem == "lib";
-                let name = if is_folder { module.clone() } else { [&module[..], &[stem]].concat() };
+                let name = if is_folder { module.clone() } else { child(module, &stem) };
                 let text = fs::read_to_string(&path).expect("text");
                 self.files.insert(name, File::read(&text, is_folder));
             }
@@ -64,17 +64,17 @@ impl Uses {
             }
             "self" => (from.clone(), &path[1..]),
             first if self.files[from].is_folder => {
-                let child = [&from[..], &[first.to_owned()]].concat();
-                (self.files.contains_key(&child).then_some(child)?, &path[1..])
+                let below = child(from, first);
+                (self.files.contains_key(&below).then_some(below)?, &path[1..])
             }
             _ => return None,
         };
         while let Some(name) = rest.first() {
-            let child = [&at[..], &[name.clone()]].concat();
-            if !self.files.contains_key(&child) {
+            let below = child(&at, name);
+            if !self.files.contains_key(&below) {
                 break;
             }
-            (at, rest) = (child, &rest[1..]);
+            (at, rest) = (below, &rest[1..]);
         }
         let (here, file) = self.files.get_key_value(&at)?;
         let exported = rest.first().and_then(|name| file.exports.get(name)).filter(|_| depth < 8);
@@ -139,6 +139,11 @@ impl File {
             }
         }
     }
+}
+
+/// A module below another.
+fn child(module: &Module, name: &str) -> Module {
+    module.iter().map(String::as_str).chain([name]).map(str::to_owned).collect()
 }
 
 /// The text without comments and without the tests behind it.
