@@ -20,7 +20,7 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr},
 };
 
-use crate::pattern::PatternErrorKind;
+use crate::pattern_error::PatternErrorKind;
 
 /// The one spelling of the host in `host[:port]`: without the port and the dot at the end, in lower case, an IPv6
 /// address in brackets and as RFC 5952 writes it.

@@ -23,6 +23,7 @@ mod matches;
 mod middleware;
 mod mux;
 mod pattern;
+mod pattern_error;
 mod prefix;
 mod relation;
 mod tree;
@@ -38,7 +39,8 @@ pub use self::{
     host::canonical_host,
     location::redirect_location,
     mux::{InsertError, Mux, Route},
-    pattern::{Pattern, PatternError, PatternErrorKind},
+    pattern::Pattern,
+    pattern_error::{PatternError, PatternErrorKind},
     prefix::strip_path_prefix,
     relation::Relation,
     values::Values,

@@ -4,7 +4,8 @@ use std::{convert::Infallible, fmt, panic::Location};
 
 use crate::{
     conflict::Conflict,
-    pattern::{Pattern, PatternError},
+    pattern::Pattern,
+    pattern_error::PatternError,
     tree::{Index, Map, Methods, Registry},
 };
 
