@@ -18,7 +18,7 @@ use crate::{
     dispatch::panicked,
     exchange::Exchange,
     respond::{Replied, Written, finish, write},
-    server::Shared,
+    shared::Shared,
 };
 
 /// Closes a connection after its last reply, in order: says that nothing more comes (FIN) and reads until the client

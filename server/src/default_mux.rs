@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use quintet_mux::{Handler, ServeMux};
 
-use crate::server::{ServeError, Server};
+use crate::{serve_error::ServeError, server::Server};
 
 /// The mux that [`handle`] adds to and that serves where no handler is given. Go: `http.DefaultServeMux`.
 pub static DEFAULT_SERVE_MUX: LazyLock<ServeMux> = LazyLock::new(ServeMux::new);

@@ -14,7 +14,7 @@ use quintet_listener::Stream;
 use quintet_mux::{Handler, Response};
 use quintet_request::{Request, Requests};
 
-use crate::{config::Panicked, observe::discard, server::Shared};
+use crate::{config::Panicked, observe::discard, shared::Shared};
 
 /// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
 /// the connection was aborted.

@@ -2,6 +2,8 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept_loop_guard;
+mod accept_loops;
 mod close;
 mod config;
 mod default_mux;
@@ -17,7 +19,10 @@ mod relief;
 mod respond;
 mod select;
 mod serve;
+mod serve_error;
 mod server;
+mod shared;
+mod shutdown_report;
 mod signal;
 mod sniff;
 mod stream_body;
@@ -27,7 +32,9 @@ mod tower;
 pub use config::{Config, Hooks, Panicked, Refused};
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
 pub use observe::HookFailures;
-pub use server::{ServeError, Server, ShutdownReport};
+pub use serve_error::ServeError;
+pub use server::Server;
+pub use shutdown_report::ShutdownReport;
 pub use sniff::sniff;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, TowerHandler};

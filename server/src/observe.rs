@@ -18,12 +18,10 @@ use quintet_conn::{Connection, StateHook};
 use quintet_listener::AcceptError;
 use quintet_mux::{FieldError, Response};
 
-use crate::{
-    config::{Hooks, Panicked, Refused},
-    server::Server,
-};
+use crate::config::{Hooks, Panicked, Refused};
 
-/// How often observing a server failed, since it was made: see [`Server::hook_failures`].
+/// How often observing a server failed, since it was made: see
+/// [`Server::hook_failures`](crate::Server::hook_failures).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HookFailures {
@@ -88,7 +86,7 @@ impl Observer {
         }
     }
 
-    fn failures(&self) -> HookFailures {
+    pub(crate) fn failures(&self) -> HookFailures {
         HookFailures { panics: self.panics.load(Relaxed), lost_lines: self.lost_lines.load(Relaxed) }
     }
 
@@ -126,14 +124,6 @@ impl Observer {
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(another);
-    }
-}
-
-impl<H> Server<H> {
-    /// How often a [hook](Hooks) panicked, and how many log lines could not be written to standard error. Neither has
-    /// any other consequence.
-    pub fn hook_failures(&self) -> HookFailures {
-        self.shared.observer.failures()
     }
 }
 

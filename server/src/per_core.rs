@@ -9,7 +9,7 @@ use quintet_listener::{Listener, reuse_port};
 use quintet_mux::Handler;
 use tokio::runtime::Builder;
 
-use crate::server::{GRACE_PERIOD, ServeError, Server};
+use crate::{accept_loop_guard::GRACE_PERIOD, serve_error::ServeError, server::Server};
 
 impl<H: Handler> Server<H> {
     /// Serves an address with `threads` threads, each with a runtime and a listener of its own, until the server is

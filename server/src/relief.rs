@@ -11,7 +11,7 @@ use quintet_conn::Connections;
 use quintet_listener::Pressure;
 use tokio::time::{Instant, sleep};
 
-use crate::server::Shared;
+use crate::shared::Shared;
 
 /// How long a connection is still read after it was chosen, for a request that may be on its way.
 pub(crate) const GRACE: Duration = Duration::from_millis(50);

@@ -11,7 +11,7 @@ use quintet_request::{Body, Requests, Reuse, Unread};
 use crate::{
     encode,
     exchange::{Exchange, Keep, Length, Plan},
-    server::Shared,
+    shared::Shared,
     stream_body::{Streamed, stream},
 };
 

@@ -14,7 +14,9 @@ use crate::{
     fair::{REQUESTS, Turn, give_way},
     respond::{Replied, Written, finish, write},
     select::{Either, select},
-    server::{ServeError, Server, Shared},
+    serve_error::ServeError,
+    server::Server,
+    shared::Shared,
 };
 
 impl<H: Handler> Server<H> {

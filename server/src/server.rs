@@ -1,19 +1,23 @@
-//! A handler, the limits, and everyone connected.
+//! A server: a handler, the limits, and every connection.
 
 use std::{
-    cmp::Reverse,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
-use quintet_conn::{ConnGuard, Connection, Connections, Counts, Wire};
-use quintet_listener::{Addr, AnyListener, FdReleased, Health, Listener, Pressure, Retry, listen};
+use quintet_conn::{Connections, Counts};
+use quintet_listener::{FdReleased, Health};
 use quintet_mux::Handler;
-use quintet_request::Limits;
-use tokio::{sync::Notify, task::yield_now, time::timeout};
+use tokio::{sync::Notify, time::timeout};
 
-use crate::{config::Config, observe::Observer, select::at_once};
+use crate::{
+    config::Config,
+    observe::{HookFailures, Observer},
+    serve_error::ServeError,
+    shared::Shared,
+    shutdown_report::ShutdownReport,
+};
 
 /// A server: a handler, its [`Config`], and every connection it serves. A clone is the same server. Go:
 /// `http.Server`.
@@ -38,87 +42,6 @@ impl<H> Clone for Server<H> {
     fn clone(&self) -> Self {
         Server { shared: Arc::clone(&self.shared) }
     }
-}
-
-/// What all connections share.
-pub(crate) struct Shared<H> {
-    pub(crate) handler: H,
-    pub(crate) config: Config,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) observer: Arc<Observer>,
-    /// Told when a descriptor came free, so that a listener that ran out of them tries again.
-    pub(crate) fd_released: FdReleased,
-    accept_loops: Mutex<AcceptLoops>,
-    /// Notified when an accept loop ended.
-    shut: Notify,
-}
-
-/// The accept loops, open or draining.
-#[derive(Default)]
-struct AcceptLoops {
-    stopping: bool,
-    /// Connections accepted after the stop, which had connected before it.
-    late: usize,
-    loops: Vec<Loop>,
-}
-
-struct Loop {
-    connections: Arc<Connections>,
-    health: Health,
-    /// Whether it still accepts.
-    open: bool,
-}
-
-impl AcceptLoops {
-    fn connections(&self) -> Vec<Arc<Connections>> {
-        self.loops.iter().map(|one| Arc::clone(&one.connections)).collect()
-    }
-}
-
-/// Why serving ended.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// The address cannot be listened on.
-    #[error("cannot listen on {addr}")]
-    Listen {
-        /// The address.
-        addr: String,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Nothing can be accepted any more.
-    #[error("cannot accept")]
-    Accept(#[source] std::io::Error),
-    /// The server was shut down before. Go: `http.ErrServerClosed`.
-    #[error("server closed")]
-    Closed,
-}
-
-/// How a shutdown went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ShutdownReport {
-    /// Connections that ended by themselves, and those whose last reply was sent whole: that only their client had not
-    /// closed when the time was over is no loss.
-    pub drained: usize,
-    /// Connections that were aborted.
-    pub aborted: usize,
-}
-
-/// How many connections are accepted at most after a server was told to stop: the longest queue that a listener has.
-const BACKLOG: usize = 4096;
-
-/// How long connections may go on when the accept loop of theirs, or of another thread, cannot.
-pub(crate) const GRACE_PERIOD: Duration = Duration::from_secs(5);
-
-/// An accept loop that is open; dropping it closes it.
-pub(crate) struct AcceptLoopGuard<'a, H> {
-    shared: &'a Shared<H>,
-    /// How many connections were looked for after the stop.
-    late: usize,
-    pub(crate) connections: Arc<Connections>,
-    /// Raised by the listener while clients wait because something has run out.
-    pub(crate) pressure: Pressure,
 }
 
 impl<H: Handler> Server<H> {
@@ -267,139 +190,11 @@ impl<H: Handler> Server<H> {
     }
 }
 
-impl<H: Handler> Shared<H> {
-    /// Opens an accept loop: the listener as it is served, and the connections to come.
-    pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, AcceptLoopGuard<'_, H>), ServeError> {
-        let local: Option<Addr> = listener.local_addr().ok();
-        let observer = Arc::clone(&self.observer);
-        let pressure = Pressure::new();
-        let mut listener =
-            Retry::new(listener).wake_on(&self.fd_released).on_error(move |error| observer.accept_error(error));
-        listener.set_pressure(&pressure);
-        let (connections, sweeper) = Connections::new(self.config.timeouts.clone(), local, self.observer.state_hook());
-        let mut accept_loops = self.accept_loops();
-        if accept_loops.stopping {
-            return Err(ServeError::Closed);
-        }
-        // Loops that ended and whose connections are gone have nothing more to say.
-        accept_loops.loops.retain(|one| one.open || one.connections.counts().total() > 0);
-        accept_loops.loops.push(Loop { connections: Arc::clone(&connections), health: listener.health(), open: true });
-        drop(accept_loops);
-        tokio::spawn(sweeper);
-        Ok((listener, AcceptLoopGuard { shared: self, late: 0, connections, pressure }))
-    }
-}
-
-impl<H> Shared<H> {
-    fn listen(&self, addr: &str) -> Result<AnyListener, ServeError> {
-        self.check_open()?;
-        listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })
-    }
-
-    /// Before an address is listened on: after a shutdown it is not opened even for a moment, and a Unix socket's file
-    /// is not replaced. Go: `Server.ListenAndServe`, which asks `shuttingDown` first.
-    pub(crate) fn check_open(&self) -> Result<(), ServeError> {
-        if self.accept_loops().stopping { Err(ServeError::Closed) } else { Ok(()) }
-    }
-
-    /// Whether the reply to a connection's `served`-th request is to be its last. While the server shuts down, requests
-    /// that are already here (`ahead`) are answered first.
-    #[inline]
-    pub(crate) fn is_last(&self, connection: &Connection, served: u64, ahead: bool) -> bool {
-        (connection.is_stopping() && !ahead)
-            || connection.is_retiring()
-            || served >= self.config.max_requests
-            || (self.config.max_age != Duration::MAX && connection.age() >= self.config.max_age)
-    }
-
-    /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest; each with
-    /// those it is among.
-    pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Connections>>) -> Vec<(Arc<Connections>, Arc<Connection>)> {
-        let loops = of.map_or_else(|| self.accept_loops().connections(), |own| vec![Arc::clone(own)]);
-        let mut idle: Vec<_> =
-            loops.iter().flat_map(|all| all.idlest(n).into_iter().map(move |(since, one)| (since, all, one))).collect();
-        idle.sort_by_key(|(since, ..)| Reverse(*since));
-        idle.truncate(n);
-        idle.into_iter().map(|(_, all, one)| (Arc::clone(all), one)).collect()
-    }
-
-    /// Dropped when a connection was closed.
-    pub(crate) fn notify_fd_released(&self) -> NotifyFdReleased<'_> {
-        NotifyFdReleased(&self.fd_released)
-    }
-
-    fn accept_loops(&self) -> MutexGuard<'_, AcceptLoops> {
-        self.accept_loops.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Everyone's connections, and how many were late so far.
-    pub(crate) fn stop(&self) -> (Vec<Arc<Connections>>, usize) {
-        let (connections, late) = {
-            let mut accept_loops = self.accept_loops();
-            accept_loops.stopping = true;
-            (accept_loops.connections(), accept_loops.late)
-        };
-        connections.iter().for_each(|connections| connections.stop());
-        self.shut.notify_waiters();
-        (connections, late)
-    }
-
-    /// Resolves when every accept loop has ended, and then every one of these connections.
-    async fn all_gone(&self, connections: &[Arc<Connections>]) {
-        loop {
-            let notified = self.shut.notified();
-            if self.accept_loops().loops.iter().all(|one| !one.open) {
-                break;
-            }
-            notified.await;
-        }
-        for connections in connections {
-            connections.drained().await;
-        }
-    }
-}
-
-/// Tells the listeners that a descriptor came free.
-pub(crate) struct NotifyFdReleased<'a>(&'a FdReleased);
-
-impl Drop for NotifyFdReleased<'_> {
-    fn drop(&mut self) {
-        self.0.notify();
-    }
-}
-
-impl<H> AcceptLoopGuard<'_, H> {
-    /// Nothing can be accepted any more: closes the listener, and answers those who are connected.
-    pub(crate) async fn give_up<L: Listener>(&self, listener: Retry<L>) {
-        drop(listener);
-        self.connections.stop();
-        let _ = timeout(GRACE_PERIOD, self.connections.drained()).await;
-    }
-
-    /// The next of those who were connected when the server was told to stop. They may have sent a request, and
-    /// closing the listener would reset them.
-    pub(crate) async fn admit_late<L: Listener>(&mut self, listener: &mut L) -> Option<(ConnGuard, Wire<L::Stream>)> {
-        if self.late == 0 {
-            yield_now().await; // the runtime may not have heard of them yet
-        }
-        self.late += 1;
-        if self.late > BACKLOG {
-            return None;
-        }
-        let (stream, peer) = at_once(listener.accept()).await?.ok()?;
-        self.shared.accept_loops().late += 1;
-        Some(self.connections.admit(stream, peer))
-    }
-}
-
-impl<H> Drop for AcceptLoopGuard<'_, H> {
-    fn drop(&mut self) {
-        let mut accept_loops = self.shared.accept_loops();
-        if let Some(own) = accept_loops.loops.iter_mut().find(|one| Arc::ptr_eq(&one.connections, &self.connections)) {
-            own.open = false;
-        }
-        drop(accept_loops);
-        self.shared.shut.notify_waiters();
+impl<H> Server<H> {
+    /// How often a [hook](crate::Hooks) panicked, and how many log lines could not be written to standard error. Neither has
+    /// any other consequence.
+    pub fn hook_failures(&self) -> HookFailures {
+        self.shared.observer.failures()
     }
 }
 

@@ -11,7 +11,9 @@ use tokio::signal::windows;
 
 use crate::{
     select::{Either, select},
-    server::{ServeError, Server, ShutdownReport},
+    serve_error::ServeError,
+    server::Server,
+    shutdown_report::ShutdownReport,
 };
 
 impl<H: Handler> Server<H> {

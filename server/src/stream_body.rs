@@ -21,7 +21,7 @@ use crate::{
     exchange::{Exchange, Length, Plan},
     fair::{PIECES, Turn, give_way},
     respond::MAX_OUTPUT_BYTES,
-    server::Shared,
+    shared::Shared,
 };
 
 /// How many empty pieces of a body are passed over in a row before other tasks have their turn.

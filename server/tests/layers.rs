@@ -126,14 +126,13 @@ fn only_the_rooms_that_wait_await() {
 }
 
 /// Circles that are known, and to be broken.
-const KNOWN_CIRCLES: [&[&str]; 8] = [
+const KNOWN_CIRCLES: [&[&str]; 7] = [
     &["io/connection", "io/connections", "io/wait_state", "io/wire"],
     &["head/framing", "head/index", "head/target"],
     &["chunked", "trailers"],
     &["cookies", "head/head", "head/head_cache"],
     &["body/body", "body/incoming_body", "body/writer"],
     &["request/pool", "request/request"],
-    &["observe", "server"],
     &["respond", "stream_body"],
 ];
 

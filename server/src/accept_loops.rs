@@ -1,0 +1,30 @@
+//! The accept loops of a server: each with its connections, its health, and whether it still accepts.
+
+use std::sync::Arc;
+
+use quintet_conn::Connections;
+use quintet_listener::Health;
+
+/// The accept loops, open or draining.
+#[derive(Default)]
+pub(crate) struct AcceptLoops {
+    pub(crate) stopping: bool,
+    /// Connections accepted after the stop, which had connected before it.
+    pub(crate) late: usize,
+    pub(crate) loops: Vec<Loop>,
+}
+
+/// One accept loop.
+pub(crate) struct Loop {
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) health: Health,
+    /// Whether it still accepts.
+    pub(crate) open: bool,
+}
+
+impl AcceptLoops {
+    /// The connections of every loop.
+    pub(crate) fn connections(&self) -> Vec<Arc<Connections>> {
+        self.loops.iter().map(|one| Arc::clone(&one.connections)).collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! What all connections of a server share: the handler, the settings, the hooks, and the accept loops.
+
+use std::{
+    cmp::Reverse,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use quintet_conn::{Connection, Connections};
+use quintet_listener::{AnyListener, FdReleased, listen};
+use quintet_request::Limits;
+use tokio::sync::Notify;
+
+use crate::{accept_loops::AcceptLoops, config::Config, observe::Observer, serve_error::ServeError};
+
+/// What all connections share.
+pub(crate) struct Shared<H> {
+    pub(crate) handler: H,
+    pub(crate) config: Config,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) observer: Arc<Observer>,
+    /// Told when a descriptor came free, so that a listener that ran out of them tries again.
+    pub(crate) fd_released: FdReleased,
+    pub(crate) accept_loops: Mutex<AcceptLoops>,
+    /// Notified when an accept loop ended.
+    pub(crate) shut: Notify,
+}
+
+impl<H> Shared<H> {
+    pub(crate) fn listen(&self, addr: &str) -> Result<AnyListener, ServeError> {
+        self.check_open()?;
+        listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })
+    }
+
+    /// Before an address is listened on: after a shutdown it is not opened even for a moment, and a Unix socket's file
+    /// is not replaced. Go: `Server.ListenAndServe`, which asks `shuttingDown` first.
+    pub(crate) fn check_open(&self) -> Result<(), ServeError> {
+        if self.accept_loops().stopping { Err(ServeError::Closed) } else { Ok(()) }
+    }
+
+    /// Whether the reply to a connection's `served`-th request is to be its last. While the server shuts down, requests
+    /// that are already here (`ahead`) are answered first.
+    #[inline]
+    pub(crate) fn is_last(&self, connection: &Connection, served: u64, ahead: bool) -> bool {
+        (connection.is_stopping() && !ahead)
+            || connection.is_retiring()
+            || served >= self.config.max_requests
+            || (self.config.max_age != Duration::MAX && connection.age() >= self.config.max_age)
+    }
+
+    /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest; each with
+    /// those it is among.
+    pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Connections>>) -> Vec<(Arc<Connections>, Arc<Connection>)> {
+        let loops = of.map_or_else(|| self.accept_loops().connections(), |own| vec![Arc::clone(own)]);
+        let mut idle: Vec<_> =
+            loops.iter().flat_map(|all| all.idlest(n).into_iter().map(move |(since, one)| (since, all, one))).collect();
+        idle.sort_by_key(|(since, ..)| Reverse(*since));
+        idle.truncate(n);
+        idle.into_iter().map(|(_, all, one)| (Arc::clone(all), one)).collect()
+    }
+
+    /// Dropped when a connection was closed.
+    pub(crate) fn notify_fd_released(&self) -> NotifyFdReleased<'_> {
+        NotifyFdReleased(&self.fd_released)
+    }
+
+    pub(crate) fn accept_loops(&self) -> MutexGuard<'_, AcceptLoops> {
+        self.accept_loops.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everyone's connections, and how many were late so far.
+    pub(crate) fn stop(&self) -> (Vec<Arc<Connections>>, usize) {
+        let (connections, late) = {
+            let mut accept_loops = self.accept_loops();
+            accept_loops.stopping = true;
+            (accept_loops.connections(), accept_loops.late)
+        };
+        connections.iter().for_each(|connections| connections.stop());
+        self.shut.notify_waiters();
+        (connections, late)
+    }
+
+    /// Resolves when every accept loop has ended, and then every one of these connections.
+    pub(crate) async fn all_gone(&self, connections: &[Arc<Connections>]) {
+        loop {
+            let notified = self.shut.notified();
+            if self.accept_loops().loops.iter().all(|one| !one.open) {
+                break;
+            }
+            notified.await;
+        }
+        for connections in connections {
+            connections.drained().await;
+        }
+    }
+}
+
+/// Tells the listeners that a descriptor came free.
+pub(crate) struct NotifyFdReleased<'a>(&'a FdReleased);
+
+impl Drop for NotifyFdReleased<'_> {
+    fn drop(&mut self) {
+        self.0.notify();
+    }
+}
