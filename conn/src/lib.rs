@@ -8,12 +8,14 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod buffer;
+mod close_code;
 mod output;
 mod pool;
 mod state;
 mod timeouts;
 
 pub use buffer::Buffer;
+pub use close_code::CloseCode;
 pub use output::Output;
 pub use pool::BLOCK;
 pub use state::{IllegalMove, State};

@@ -567,6 +567,6 @@ mod memory {
         let size = size_of::<Wire<tokio::net::TcpStream>>();
         assert!(size <= 264, "{size} bytes");
         let size = size_of::<Connection>();
-        assert!(size <= 160, "{size} bytes");
+        assert!(size <= 144, "{size} bytes");
     }
 }

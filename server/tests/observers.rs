@@ -53,11 +53,11 @@ fn a_connection_can_only_look_wait_and_move_its_deadlines() {
     let source = read(&root().join("conn/src/io/connection.rs"));
     let mut names: Vec<String> = public(&source)
         .iter()
-        .filter_map(|item| item.split("fn ").nth(1)?.split('(').next().map(str::to_owned))
+        .filter_map(|item| item.split("fn ").nth(1)?.split(['(', '<']).next().map(str::to_owned))
         .collect();
     names.sort_unstable();
     let look = ["age", "is_disconnected", "is_lingering", "is_retiring", "is_stopping", "local_addr", "peer_addr"];
-    let mut allowed = [&look[..], &["slot", "state"], &["disconnected", "stopping"]].concat();
+    let mut allowed = [&look[..], &["slot", "state", "close_reason", "value"], &["disconnected", "stopping"]].concat();
     allowed.extend(["set_read_deadline", "set_write_deadline"]);
     allowed.sort_unstable();
     assert_eq!(names, allowed);

@@ -2,20 +2,26 @@
 //! whether the client is still there.
 
 use std::{
+    any::Any,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst},
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
+            Ordering::{AcqRel, Relaxed, SeqCst},
+        },
     },
     task::Waker,
     time::Duration,
 };
 
 use quintet_listener::Addr;
-use tokio::sync::Notify;
 
-use super::connections::{Connections, STEP};
-use crate::{Phase, State, timeouts::NEVER};
+use super::{
+    connections::{Connections, STEP},
+    rare::Rare,
+};
+use crate::{CloseCode, Phase, State, timeouts::NEVER};
 
 /// No deadline of a handler's own: any other is later than the clock's beginning.
 const UNMOVED: u64 = 0;
@@ -53,12 +59,14 @@ pub struct Connection {
     /// [`STAYS`], [`RETIRES`], [`LEAVES`] or [`LINGERS`]; it only grows.
     retires: AtomicU8,
     gone: AtomicBool,
+    /// Why it ends, as a [`CloseCode`]; zero if that was not said.
+    close_code: AtomicU8,
     /// When the state last became [`State::Idle`], in [`QUARTERS`] of the connections' clock, rounded down.
     idle_since: AtomicU32,
     /// When the present wait ends; the sweeper wakes the task of a connection that is late.
     deadline: AtomicU64,
     task: Mutex<Option<Waker>>,
-    gone_notify: Notify,
+    rare: OnceLock<Box<Rare>>,
     /// A handler's own deadlines, in milliseconds of the clock; [`UNMOVED`] if it set none.
     read_by: AtomicU64,
     write_by: AtomicU64,
@@ -101,7 +109,8 @@ impl Connection {
             deadline: AtomicU64::new(NEVER),
             task: Mutex::new(None),
             gone: AtomicBool::new(false),
-            gone_notify: Notify::new(),
+            close_code: AtomicU8::new(0),
+            rare: OnceLock::new(),
             read_by: AtomicU64::new(UNMOVED),
             write_by: AtomicU64::new(UNMOVED),
         }
@@ -151,16 +160,51 @@ impl Connection {
     /// # Cancel safety
     /// Nothing is lost: a client that is gone stays gone.
     pub async fn disconnected(&self) {
-        let notified = self.gone_notify.notified();
-        if !self.is_disconnected() {
+        let notified = self.rare().gone_notify.notified();
+        // Changed by nothing, yet an exchange and no load: whichever of this one and that of `cancel` comes second has
+        // seen what came before the first. Either this one sees the flag or `cancel` sees the box and notifies.
+        if !self.gone.fetch_or(false, AcqRel) {
             notified.await;
         }
     }
 
+    /// Why the connection ended or is about to, if the task that serves it said so ([`ConnGuard::set_close_reason`]), and
+    /// if the number is one of `R`'s. The state hook has it when it is told of [`State::Closed`].
+    ///
+    /// [`ConnGuard::set_close_reason`]: super::ConnGuard::set_close_reason
+    pub fn close_reason<R: TryFrom<CloseCode>>(&self) -> Option<R> {
+        R::try_from(CloseCode::new(self.close_code.load(Relaxed))?).ok()
+    }
+
+    /// See [`ConnGuard::set_close_reason`](super::ConnGuard::set_close_reason).
+    pub(super) fn set_close_reason(&self, code: CloseCode) {
+        // That there was one already is no failure: the first one is the reason, what follows are its consequences.
+        let _ = self.close_code.compare_exchange(0, code.get(), Relaxed, Relaxed);
+    }
+
+    /// The value of this connection ([`ConnGuard::set_value`](super::ConnGuard::set_value)), if it has this type; else the
+    /// value of all its loop's connections ([`Connections::set_value`]), if that has. Go: `Request.Context().Value`, of
+    /// what `Server.ConnContext` and `Server.BaseContext` put there.
+    pub fn value<T: Any>(&self) -> Option<&T> {
+        let own = self.rare.get().and_then(|rare| rare.value.get()).and_then(|value| value.downcast_ref());
+        own.or_else(|| self.connections.value()?.downcast_ref())
+    }
+
+    /// See [`ConnGuard::set_value`](super::ConnGuard::set_value).
+    pub(super) fn set_value(&self, value: Arc<dyn Any + Send + Sync>) -> Result<(), Arc<dyn Any + Send + Sync>> {
+        self.rare().value.set(value)
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
+    }
+
     /// See [`ConnGuard::cancel`](super::ConnGuard::cancel).
     pub(super) fn cancel(&self) {
-        if !self.gone.swap(true, Relaxed) {
-            self.gone_notify.notify_waiters();
+        if !self.gone.swap(true, AcqRel) {
+            if let Some(rare) = self.rare.get() {
+                rare.gone_notify.notify_waiters();
+            }
         }
     }
 

@@ -17,6 +17,7 @@
 //! ```
 
 use std::{
+    any::Any,
     cell::Cell,
     collections::BinaryHeap,
     fmt,
@@ -24,7 +25,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst},
     },
     task::{Context, Poll, Waker},
@@ -36,7 +37,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{connection::Connection, wire::Wire};
 use crate::{
-    State, Timeouts,
+    CloseCode, State, Timeouts,
     timeouts::{NEVER, PhaseLimits, millis},
 };
 
@@ -96,6 +97,7 @@ pub struct Connections {
     /// Whether that is no address of a connection: each has one of its own.
     wildcard: bool,
     hook: Option<StateHook>,
+    value: OnceLock<Arc<dyn Any + Send + Sync>>,
     slots: Mutex<Slots>,
     stopping: AtomicBool,
     aborted: AtomicBool,
@@ -167,6 +169,7 @@ impl Connections {
             wildcard: local.as_ref().is_some_and(is_wildcard),
             local,
             hook,
+            value: OnceLock::new(),
             slots: Mutex::default(),
             stopping: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
@@ -332,6 +335,19 @@ impl Connections {
         self.local.as_ref()
     }
 
+    /// A value for all of these connections: [`Connection::value`] has it for each that has none of its type itself. To
+    /// be set before the first is admitted. Go: `Server.BaseContext`.
+    ///
+    /// # Errors
+    /// Gives the value back if there is one already.
+    pub fn set_value(&self, value: Arc<dyn Any + Send + Sync>) -> Result<(), Arc<dyn Any + Send + Sync>> {
+        self.value.set(value)
+    }
+
+    pub(super) fn value(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.value.get().map(|value| &**value)
+    }
+
     /// The limits of these connections.
     #[inline]
     pub fn timeouts(&self) -> &Timeouts {
@@ -488,6 +504,21 @@ impl ConnGuard {
     /// The client has gone away; whoever waits in [`Connection::disconnected`] is told.
     pub fn cancel(&self) {
         self.0.cancel();
+    }
+
+    /// Says why the connection ends, before it does: a reason of the layer that decides it. The first one stays.
+    /// See [`Connection::close_reason`].
+    pub fn set_close_reason(&self, reason: impl Into<CloseCode>) {
+        self.0.set_close_reason(reason.into());
+    }
+
+    /// Gives the connection a value of its own, to be set once, before it is served: what a handler finds by
+    /// [`Connection::value`]. Go: `Server.ConnContext`.
+    ///
+    /// # Errors
+    /// Gives the value back if there is one already.
+    pub fn set_value(&self, value: Arc<dyn Any + Send + Sync>) -> Result<(), Arc<dyn Any + Send + Sync>> {
+        self.0.set_value(value)
     }
 
     /// Forgets deadlines that the last request's handler moved.

@@ -4,6 +4,7 @@ mod connection;
 mod connections;
 #[cfg(doctest)]
 mod owner_only;
+mod rare;
 mod wait_state;
 mod wire;
 

@@ -1,0 +1,91 @@
+//! Why a connection ended, as a number of the layer that decided it.
+//!
+//! This crate keeps the number and tells it; it does not know what it means. A layer above has an enum of reasons, says
+//! how each becomes a number ([`From`]), and how a number becomes a reason again ([`TryFrom`]).
+
+use std::num::NonZeroU8;
+
+/// Why a connection ended, as a number of the layer that decided it: 1 to 255.
+///
+/// # Example
+/// ```
+/// use quintet_conn::CloseCode;
+///
+/// #[derive(Debug, PartialEq)]
+/// enum Reason { ClientLeft, TooSlow }
+///
+/// impl From<Reason> for CloseCode {
+///     fn from(reason: Reason) -> CloseCode {
+///         CloseCode::from_index(reason as u8)
+///     }
+/// }
+///
+/// impl TryFrom<CloseCode> for Reason {
+///     type Error = CloseCode;
+///     fn try_from(code: CloseCode) -> Result<Reason, CloseCode> {
+///         [Reason::ClientLeft, Reason::TooSlow].into_iter().nth(code.index().into()).ok_or(code)
+///     }
+/// }
+///
+/// assert_eq!(Reason::try_from(CloseCode::from(Reason::TooSlow)), Ok(Reason::TooSlow));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CloseCode(NonZeroU8);
+
+impl CloseCode {
+    /// This number; `None` for zero, which stands for "no reason yet".
+    pub const fn new(code: u8) -> Option<CloseCode> {
+        match NonZeroU8::new(code) {
+            Some(code) => Some(CloseCode(code)),
+            None => None,
+        }
+    }
+
+    /// The number of the variant of an enum that counts from zero, which is one more. Of 255, which has none, the same
+    /// as of 254.
+    pub const fn from_index(index: u8) -> CloseCode {
+        CloseCode(NonZeroU8::MIN.saturating_add(index))
+    }
+
+    /// The number.
+    pub const fn get(self) -> u8 {
+        self.0.get()
+    }
+
+    /// What [`from_index`](Self::from_index) was told: one less than the number.
+    pub const fn index(self) -> u8 {
+        self.0.get() - 1
+    }
+}
+
+impl From<NonZeroU8> for CloseCode {
+    fn from(code: NonZeroU8) -> CloseCode {
+        CloseCode(code)
+    }
+}
+
+impl From<CloseCode> for NonZeroU8 {
+    fn from(code: CloseCode) -> NonZeroU8 {
+        code.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_no_close_code() {
+        assert_eq!(CloseCode::new(0), None);
+        assert_eq!(CloseCode::new(1).map(CloseCode::get), Some(1));
+    }
+
+    #[test]
+    fn an_index_survives_its_close_code() {
+        for index in 0..255 {
+            let code = CloseCode::from_index(index);
+            assert_eq!((code.index(), code.get()), (index, index + 1));
+        }
+        assert_eq!(CloseCode::from_index(255), CloseCode::from_index(254));
+    }
+}
