@@ -1,11 +1,14 @@
-//! What you learn: what an accept loop is, and that it is all a server needs from the layer below.
+//! The accept loop: all that a server needs from the layer below.
 //!
-//! Run it:                 cargo run --example 01_accept -- 127.0.0.1:9090
-//! In another terminal:    nc 127.0.0.1 9090          (several at once, if you like)
-//! What you see:           the client reads "hello 127.0.0.1:54321, you are number 1" and is let go;
-//!                         this terminal has a line for each. Ctrl-C ends the loop at once.
+//! You learn: how a listener is made from an address, and what `accept` gives.
 //!
-//! Other addresses to try: :9090 (IPv4 and IPv6)   localhost:9090   [::1]:9090   unix:accept.sock (nc -U accept.sock)
+//! Run:      `cargo run --example 01_accept -- 127.0.0.1:9090`
+//! Then:     `nc 127.0.0.1 9090` in another terminal; several at once, if you like
+//! You see:  the client reads "hello 127.0.0.1:54321, you are number 1" and its connection is closed; this terminal has
+//!           a line for each client.
+//! Try:      other addresses: `:9090` (IPv4 and IPv6), `localhost:9090`, `[::1]:9090`,
+//!           `unix:accept.sock` (and `nc -U accept.sock`)
+//! End:      Ctrl-C. The loop ends at once.
 
 use anyhow::Context;
 use quintet_examples::{arguments, errln, outln};

@@ -1,10 +1,12 @@
-//! What you learn: how a server that is out of file descriptors waits, and what ends the waiting.
+//! A listener that is out of file descriptors: how long it waits, and what ends the wait.
 //!
-//! Run it:                 cargo run --example 02_backoff
-//! In another terminal:    nothing: the listener fails on purpose, as if `ulimit -n` had been reached
-//! What you see:           the delays 5 10 20 40 80 160 320 640 1000 1000 ms, one after each failure; then a
-//!                         connection closes elsewhere, which ends the second wait of 1 s early; the success
-//!                         that follows forgets everything, so the next failure waits 5 ms again.
+//! You learn: the delays of `Retry`, which double up to one second, and that a released descriptor ends a wait early.
+//!
+//! Run:      `cargo run --example 02_backoff`
+//! Then:     nothing: the listener fails on purpose, as if `ulimit -n` had been reached.
+//! You see:  the delays 5 10 20 40 80 160 320 640 1000 1000 ms, one after each failure; then a connection closes
+//!           elsewhere, which ends the second wait of 1 s early; the success that follows resets the delay, so the next
+//!           failure waits 5 ms again.
 
 use std::{io, time::Instant};
 

@@ -1,11 +1,11 @@
-//! One connection and no HTTP: lines that come back, from a client that may be slow but not for ever.
+//! An echo server on one connection type and no HTTP: lines come back, also to a client that is slow.
 //!
-//! You learn: what a wire does (fill, flush, timeouts, half-close), and who looks at the clock.
+//! You learn: what a wire does (fill, flush, timeouts, half-close), and what watches the time limits.
 //!
 //! Run:      `cargo run --example 03_echo`
 //! Then:     `nc localhost 9090`, and type; then wait ten seconds, or send a line of more than 1,000 bytes:
 //!           `head -c 2000 /dev/zero | tr '\0' x | nc localhost 9090`
-//! You see:  every line again; here, why each client went.
+//! You see:  every line again in the client; here, the reason for which each connection ended.
 //! End:      Ctrl-C. A line that was begun is still echoed.
 
 use anyhow::Context;

@@ -5,7 +5,7 @@
 //! Run:      `cargo run --example 06_by_hand`
 //! Then:     `curl -d hello localhost:9090/x localhost:9090/y`, or
 //!           `printf 'GET / HTTP/1.1\r\n\r\n' | nc localhost 9090`
-//! You see:  the request line and the body again, twice on one connection; and a refusal that says why.
+//! You see:  the request line and the body again, twice on one connection; and a refusal with its reason.
 //! End:      Ctrl-C. Requests that are under way are finished first.
 
 use anyhow::Context;

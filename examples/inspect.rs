@@ -3,10 +3,11 @@
 //! You learn: what each part of a request looks like to a handler, and what each limit of the server does.
 //!
 //! Run:      `cargo run --release --example inspect -- --addr 127.0.0.1:9102 --idle-ms 75000`
+//!           (an option for each limit; `--help` has the list)
 //! Then:     `curl -s -d abc 'localhost:9102/inspect?a=1'`, or
 //!           `printf 'GET /inspect HTTP/1.1\r\nHost: a\r\n\r\n' | nc localhost 9102`
 //! You see:  the request as JSON: method, target, headers in order of arrival, the length of the body, trailers.
-//! Flags:    the address, and a limit each; `--help` has the list.
+//! End:      Ctrl-C. Requests that are under way are finished first.
 
 use std::{future::poll_fn, pin::Pin, time::Duration};
 

@@ -2,11 +2,11 @@
 //!
 //! You learn: that a benchmark's client must count, and wait for every byte of every reply.
 //!
-//! Run:      `cargo run --release --example load -- --port 8080 --connections 64 --requests 100000`, beside the example
-//! `bench` Then:     `--depth 16` sends ahead, `--body 65536` posts to `/echo`, `--path '/r{}/items/7' --of 100` goes
-//! through 100
-//!           paths, `--fields 12` says more, `--differ field` never says the same twice, `--drip 1` sends a head byte by
-//!           byte, one in each millisecond
+//! Run:      `cargo run --release --example load -- --port 8080 --connections 64 --requests 100000`,
+//!           beside the example `bench`
+//! Try:      `--depth 16` sends ahead; `--body 65536` posts to `/echo`; `--path '/r{}/items/7' --of 100` goes
+//!           through 100 paths; `--fields 12` sends more fields; `--differ field` never sends the same twice;
+//!           `--drip 1` sends a head byte by byte, one in each millisecond
 //! You see:  how many replies came, and how long it took.
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};

@@ -5,7 +5,7 @@
 use clap::{CommandFactory, FromArgMatches};
 
 /// Prints a line, as `println!` does, but goes on where that panics: when nobody reads the output any more
-/// (`10_hello | head -1`), a server has still requests to answer.
+/// (`08_hello | head -1`), a server has still requests to answer.
 #[macro_export]
 macro_rules! outln {
     ($($text:tt)*) => {{

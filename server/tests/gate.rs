@@ -146,3 +146,25 @@ fn no_example_prints_with_a_macro_that_panics() {
         }
     }
 }
+
+/// The examples are numbered in reading order without gaps, and each begins alike: what it shows, what one learns, what
+/// to type, what one sees.
+#[test]
+fn examples_are_numbered_without_gaps_and_begin_alike() {
+    let mut number = 0;
+    for path in files("examples").into_iter().filter(|path| path.extension() == Some("rs".as_ref())) {
+        let (file, text) = (name(&path), read(&path));
+        if file.as_bytes()[0].is_ascii_digit() {
+            number += 1;
+            assert!(file.starts_with(&format!("{number:02}_")), "{file} should have the number {number:02}");
+        }
+        let header: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
+        let at = |label: &str| header.iter().position(|line| line.starts_with(label));
+        let order = [Some(0), at(" You learn: "), at(" Run:      "), at(" You see:  ")];
+        assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{file} begins {order:?}");
+        assert!(!header[0].contains(" You "), "{file}: the first line says what the example is");
+        let manifest = format!("name = \"{0}\"\npath = \"{0}.rs\"", file.trim_end_matches(".rs"));
+        assert!(read("examples/Cargo.toml").contains(&manifest), "examples/Cargo.toml does not name {file}");
+    }
+    assert!(number >= 12, "{number} examples");
+}

@@ -1,12 +1,13 @@
-//! A WebSocket that says everything back: a connection taken over from HTTP.
+//! A WebSocket echo server: a connection taken over from HTTP.
 //!
 //! You learn: how a handler answers 101 and speaks another protocol from there on, bytes sent ahead included; and how
 //! such a connection learns that the server is stopping.
 //!
-//! Run:      `cargo run --example 16_websocket`
+//! Run:      `cargo run --example 10_websocket`
 //! Then:     in a browser's console: `ws = new WebSocket('ws://localhost:9090/echo')`,
 //!           `ws.onmessage = m => console.log(m.data)`, `ws.send('hello')`
-//! You see:  `hello` again. Ctrl-C here closes the socket in an orderly way.
+//! You see:  `hello` again.
+//! End:      Ctrl-C. It closes the socket with a close frame.
 
 use std::{sync::Arc, time::Duration};
 
@@ -83,7 +84,7 @@ async fn converse(Upgraded { io, leftover, .. }: Upgraded, connection: Option<Ar
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("16_websocket.rs"));
+    let NoArguments {} = arguments(include_str!("10_websocket.rs"));
     let mux = ServeMux::new();
     mux.handle("GET /echo", echo);
     let listener = listen(":9090").context("cannot listen on :9090")?;

@@ -1,10 +1,11 @@
 //! An axum router served by Quintet, and a Quintet handler inside it.
 //!
-//! You learn: how the ecosystem's services and these handlers fit together; what is strict and safe stays so.
+//! You learn: how tower services and Quintet's handlers are put into each other; the server's limits hold for both.
 //!
-//! Run:      `cargo run --example 13_tower`
+//! Run:      `cargo run --example 09_tower`
 //! Then:     `curl localhost:9090/axum/you`, `curl localhost:9090/quintet/you`
-//! You see:  the first answered by an axum handler, the second by one of ours behind the same router.
+//! You see:  the first answered by an axum handler, the second by a Quintet handler behind the same router.
+//! End:      Ctrl-C. Requests that are under way are finished first.
 
 use anyhow::Context;
 use axum::{Router, extract::Path, routing::get};
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("13_tower.rs"));
+    let NoArguments {} = arguments(include_str!("09_tower.rs"));
     let ours = ServeMux::new();
     ours.handle("GET /quintet/{name}", async |request: Request| {
         format!("quintet says hello to {}\n", request.path_value("name").unwrap_or_default())

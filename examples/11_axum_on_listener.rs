@@ -1,12 +1,15 @@
-//! What you learn: how an axum application gets an accept loop with back-off, and a limit, in one line.
+//! An axum application with this accept loop: back-off after errors, and a limit of connections, in one line.
 //!
-//! Run it:                 cargo build --example 14_axum_on_listener
-//!                         (ulimit -n 40; target/debug/examples/14_axum_on_listener)
-//! In another terminal:    curl http://127.0.0.1:9090/
-//!                         for i in $(seq 60); do nc 127.0.0.1 9090 & done; sleep 5; kill $(jobs -p)
-//! What you see:           the first says who you are and how accepting has been going. The second takes every
-//!                         descriptor: one line a second here, no core burnt; as soon as the clients are gone
-//!                         curl works again. (With 2,000 files instead of 40 the limit would hold them back first.)
+//! You learn: `axum::serve` takes `Retry` and `Limit` as they are (the feature `axum` of the listener).
+//!
+//! Run:      `cargo build --example 11_axum_on_listener`, then
+//!           `(ulimit -n 40; target/debug/examples/11_axum_on_listener)`
+//! Then:     `curl http://127.0.0.1:9090/`, and
+//!           `for i in $(seq 60); do nc 127.0.0.1 9090 & done; sleep 5; kill $(jobs -p)`
+//! You see:  the first says the client's address and how accepting has been going. The second takes every descriptor:
+//!           one line a second here, and no core is burnt; as soon as the clients have gone curl works again.
+//!           (With 2,000 descriptors instead of 40 the limit would hold the clients back first.)
+//! End:      Ctrl-C.
 
 use std::future::IntoFuture;
 
@@ -17,7 +20,7 @@ use quintet_listener::{Addr, Limit, Listener, Retry, listen};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("14_axum_on_listener.rs"));
+    let NoArguments {} = arguments(include_str!("11_axum_on_listener.rs"));
     let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
     let listener = Retry::new(limited).on_error(|error| errln!("{error}"));
     outln!("listening on {}", Listener::local_addr(&listener)?);

@@ -1,12 +1,13 @@
-//! What you learn: a request head is its bytes and an index; reading one needs neither a socket nor a runtime.
+//! The head of a request, read from standard input without a socket and without a runtime.
 //!
-//! Run it and pipe bytes in:
-//!   printf 'GET /caf%%C3%%A9?milk=oat HTTP/1.1\r\nHost: a.example\r\nCookie: id=7\r\n\r\nrest' | cargo run --example 05_parse
-//! What you see:  method, target and fields, what the head decides about the connection, and what is left over.
+//! You learn: a request head is its bytes and an index, and what the head decides about the connection.
 //!
-//! Then try what others accept:  two Host lines · 'Host : a' · \n for \r\n · both Content-Length and
-//! Transfer-Encoding · 'GET http://b/ …' with 'Host: a'.  You see the status to answer, the reason, and the byte;
-//! the exit status is 1.
+//! Run:      `printf 'GET /caf%%C3%%A9?milk=oat HTTP/1.1\r\nHost: a.example\r\nCookie: id=7\r\n\r\nrest' |
+//!           cargo run --example 04_parse`
+//! You see:  method, target and fields, what the head decides about the connection, and the bytes that are left over.
+//! Try:      what other servers accept: two `Host` lines; `Host : a`; `\n` for `\r\n`; both `Content-Length` and
+//!           `Transfer-Encoding`; `GET http://b/ HTTP/1.1` with `Host: a`. You see the status to answer, the reason
+//!           and the byte; the exit status is 1.
 
 use std::io::Read;
 
@@ -15,7 +16,7 @@ use quintet_examples::{NoArguments, arguments, outln};
 use quintet_request::{Form, HeadRef, Index, Limits, Scan};
 
 fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("05_parse.rs"));
+    let NoArguments {} = arguments(include_str!("04_parse.rs"));
     let limits = Limits::default();
     let (mut scan, mut index) = (Scan::new(&limits), Index::default());
     let (mut bytes, mut piece) = (Vec::new(), [0; 1024]);

@@ -1,13 +1,17 @@
-//! What you learn: a pattern is a set of requests, the smallest set wins, and two sets that cross cannot live together.
+//! Routing explained: which handler answers a request, and why that one.
 //!
-//! Run it with patterns, and with requests after a second `--`:
-//!   cargo run --example 09_routes -- 'GET /items/{id}' '/items/new' '/items/' '/' -- 'GET /items/7' 'PUT shop/items'
-//! What you see:  why a pattern is refused, with a request that both match (here '/items/new': it has more methods than
-//!                'GET /items/{id}' and fewer paths); then for each request every candidate and what became of it.
+//! You learn: a pattern is a set of requests, the smallest set wins, and two sets conflict if they overlap and neither
+//! contains the other.
 //!
-//! Then type requests, one a line:  GET /items/7 · HEAD /items/a%2Fb · POST /items/7 · GET //items/../items/ · GET /x
-//! Try also: two patterns in the other order · 'shop/items/{id}' · '/items/{$}' · '/items/{rest...}' · '/{x' · no
-//! arguments at all.
+//! Run:      with patterns, then with requests after a second `--`:
+//!           `cargo run --example 07_routes -- 'GET /items/{id}' '/items/new' '/items/' '/' --
+//!           'GET /items/7' 'PUT shop/items'`
+//! Then:     type requests, one a line: `GET /items/7`, `HEAD /items/a%2Fb`, `POST /items/7`, `GET //items/../items/`,
+//!           `GET /x`
+//! You see:  why a pattern is refused, with a request that both match (here `/items/new`: it has more methods than
+//!           `GET /items/{id}` and fewer paths); then for each request every candidate and why it did or did not win.
+//! Try:      two patterns in the other order; `shop/items/{id}`; `/items/{$}`; `/items/{rest...}`; `/{x`; no arguments.
+//! End:      Ctrl-D.
 
 use std::io::BufRead;
 
@@ -28,7 +32,7 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { mut patterns, requests } = arguments(include_str!("09_routes.rs"));
+    let Arguments { mut patterns, requests } = arguments(include_str!("07_routes.rs"));
     if patterns.is_empty() {
         patterns.extend(SAMPLE.map(str::to_owned));
     }

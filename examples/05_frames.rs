@@ -1,11 +1,12 @@
-//! What you learn: where a message ends. A captured stream of pipelined requests is cut into messages, one after the
-//! other, by an iterator that waits for nothing: the piece a proxy, a log analyser or a fuzzer needs.
+//! Where a message ends: a captured stream of pipelined requests is cut into messages, one after the other.
 //!
-//! Run it:        cargo run --example 07_frames                         (the capture that comes with it)
-//!                cargo run --example 07_frames -- your.capture         (the client's half of a connection)
-//! What you see:  six requests with their bodies, joined from chunks where they were sent so, and trailers; then a
-//!                seventh with a length and chunks, where the reading must stop: nobody can tell where an eighth
-//!                begins. Exit status 1.
+//! You learn: the framing rules as an iterator that waits for nothing, as a proxy, a log analyser or a fuzzer needs it.
+//!
+//! Run:      `cargo run --example 05_frames` (reads the capture in `examples/data`), or
+//!           `cargo run --example 05_frames -- your.capture` (the client's half of a connection)
+//! You see:  six requests with their bodies, joined from chunks where they were sent in chunks, and trailers; then a
+//!           seventh with both a length and chunks, where the reading must stop: where an eighth begins is
+//!           ambiguous. The exit status is 1.
 
 use anyhow::{Context, bail};
 use http::HeaderMap;
@@ -75,7 +76,7 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { capture } = arguments(include_str!("07_frames.rs"));
+    let Arguments { capture } = arguments(include_str!("05_frames.rs"));
     let stream = std::fs::read(&capture).with_context(|| format!("cannot read {capture}"))?;
     let mut messages = Messages { rest: &stream, limits: Limits::default() };
     let mut refused = None;

@@ -1,12 +1,14 @@
-//! What you learn: the accept loop that hyper leaves to you, without its traps.
+//! A hyper server with this accept loop, which hyper leaves to its user.
 //!
-//! Run it:                 cargo build --example 15_hyper_on_listener
-//!                         (ulimit -n 40; target/debug/examples/15_hyper_on_listener)
-//! In another terminal:    curl http://127.0.0.1:9090/
-//!                         for i in $(seq 60); do nc 127.0.0.1 9090 & done; sleep 5; kill $(jobs -p)
-//! What you see:           a greeting; then, with every descriptor taken, one line a second here and no core burnt;
-//!                         curl works again at once when the clients are gone, because each closed connection
-//!                         tells the loop that a descriptor is free. Ctrl-C ends it at once, even in a back-off.
+//! You learn: how a closed connection tells the accept loop that a descriptor is free.
+//!
+//! Run:      `cargo build --example 12_hyper_on_listener`, then
+//!           `(ulimit -n 40; target/debug/examples/12_hyper_on_listener)`
+//! Then:     `curl http://127.0.0.1:9090/`, and
+//!           `for i in $(seq 60); do nc 127.0.0.1 9090 & done; sleep 5; kill $(jobs -p)`
+//! You see:  a greeting; then, with every descriptor taken, one line a second here, and no core is burnt; curl works
+//!           again at once when the clients have gone, because each closed connection tells the loop.
+//! End:      Ctrl-C. It ends at once, even in a back-off.
 
 use std::convert::Infallible;
 
@@ -20,7 +22,7 @@ use quintet_listener::{Addr, Limit, Listener, Retry, listen};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("15_hyper_on_listener.rs"));
+    let NoArguments {} = arguments(include_str!("12_hyper_on_listener.rs"));
     let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
     let mut listener = Retry::new(limited).on_error(|error| errln!("{error}"));
     outln!("listening on {}", listener.local_addr()?);

@@ -2,7 +2,7 @@
 //!
 //! You learn: how little a whole server needs, and what a handler can ask of its request.
 //!
-//! Run:      `cargo run --release --example 10_hello`
+//! Run:      `cargo run --release --example 08_hello`
 //! Then:     open <http://localhost:9090>, or in another terminal:
 //!           `curl 'localhost:9090/?url_long=111&url_long=222'`
 //!           `curl -d 'name=Ada&url_long=333' localhost:9090`
@@ -60,7 +60,7 @@ fn escape(text: &str) -> String {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("10_hello.rs"));
+    let NoArguments {} = arguments(include_str!("08_hello.rs"));
     let mux = ServeMux::new();
     mux.handle("/{$}", hello);
 
