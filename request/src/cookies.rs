@@ -75,6 +75,13 @@ impl<'a> Cookies<'a> {
     }
 }
 
+impl<'a> HeadRef<'a> {
+    /// The cookies of every `Cookie` field. Go: `Request.Cookies`.
+    pub fn cookies(self) -> Cookies<'a> {
+        Cookies::of(self)
+    }
+}
+
 impl<'a> Source<'a> {
     fn lines(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (line, head) = match self {

@@ -6,6 +6,7 @@ mod auth;
 #[cfg(feature = "io")]
 mod body;
 mod byte;
+mod chunk_error;
 mod chunked;
 #[cfg(feature = "io")]
 mod connection;
@@ -20,7 +21,8 @@ mod set_cookie;
 mod trailers;
 
 pub use auth::BasicAuth;
-pub use chunked::{ChunkError, Chunked, Step};
+pub use chunk_error::ChunkError;
+pub use chunked::{Chunked, Step};
 pub use cookies::{Cookie, Cookies};
 pub use form::{Form, FormError};
 pub use head::{
@@ -36,7 +38,7 @@ pub use trailers::is_forbidden_trailer;
 pub use {
     body::{Body, BodyError, Writer},
     connection::{Requests, RequestsError, Reuse, Unread, WireGuard},
-    request::{FormReadError, Matched, MatchedPattern, PathValues, Request},
+    request::{FormReadError, Matched, MatchedPattern, Request},
 };
 
 #[cfg(feature = "io")]

@@ -69,6 +69,17 @@ pub(crate) fn decode_str(escaped: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// Text without percent escapes; bytes that are no UTF-8 are replaced.
+#[cfg(feature = "io")]
+pub(crate) fn decode_lossy(escaped: &str) -> Cow<'_, str> {
+    match percent_decode(escaped.as_bytes()) {
+        Cow::Borrowed(_) => Cow::Borrowed(escaped),
+        Cow::Owned(bytes) => {
+            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

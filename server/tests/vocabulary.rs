@@ -69,7 +69,7 @@ const SEARCHED: [(&str, &str, &str); 16] = [
     ("rate limit", "conn/src/timeouts.rs", "pub min_rate"),
     ("slowloris", "conn/src/timeouts.rs", "pub struct Timeouts"),
     ("json", "request/src/request/request.rs", "pub async fn to_bytes"),
-    ("extractor", "request/src/request/request.rs", "pub async fn form"),
+    ("extractor", "request/src/request/forms.rs", "pub async fn form"),
     ("path parameter", "request/src/request/request.rs", "pub fn path_value"),
     ("context", "request/src/request/request.rs", "pub async fn disconnected"),
     ("router", "mux/src/handler/serve_mux.rs", "pub struct ServeMux"),

@@ -11,16 +11,14 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use quintet_conn::WireError;
 
 use super::{
+    body_error::BodyError,
     incoming_body::RevocableBody,
     revocable::Borrowed,
     writer::{Writer, Written},
 };
-use crate::ChunkError;
 
 /// The bytes that follow a head: of a request or of a response, already here, still on the wire, or made as they are
 /// sent. One type for both directions.
@@ -51,78 +49,6 @@ enum Kind {
     /// The mutex is never contended: it makes a body that is only `Send` shareable, so that a handler may hold a
     /// reference to its request while it waits.
     Stream(Mutex<Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>>),
-}
-
-/// Why a body ended early.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BodyError {
-    /// The client closed the connection in the middle of the body.
-    #[error("the body ended early")]
-    UnexpectedEof,
-    /// The client sent it too slowly.
-    #[error("the body arrived too slowly")]
-    TimedOut,
-    /// More than the caller was willing to take.
-    #[error("the body is larger than {limit} bytes")]
-    TooLarge {
-        /// How much the caller was willing to take, in bytes.
-        limit: u64,
-    },
-    /// Its chunks are malformed.
-    #[error(transparent)]
-    Chunk(#[from] ChunkError),
-    /// It was read after the reply was finished; by then the connection serves the next request. Go:
-    /// `http.ErrBodyReadAfterClose`.
-    #[error("the body was read after its reply")]
-    AfterReply,
-    /// The connection failed.
-    #[error("the connection failed")]
-    Io(#[source] Arc<io::Error>),
-    /// What makes this body failed.
-    #[error("the body could not be made")]
-    Source(#[source] Box<dyn Error + Send + Sync>),
-}
-
-impl BodyError {
-    /// Wraps the error of whatever makes a body.
-    pub fn source(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        BodyError::Source(error.into())
-    }
-
-    /// The status to answer: 400 if the client broke it, 408 if it was slow, 413 if it is too large, else 500.
-    pub fn status(&self) -> StatusCode {
-        match self {
-            BodyError::UnexpectedEof | BodyError::Io(_) => StatusCode::BAD_REQUEST,
-            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
-            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::Chunk(error) => error.status(),
-            BodyError::AfterReply | BodyError::Source(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    /// The same error once more: a body that failed keeps failing.
-    pub(crate) fn duplicate(&self) -> Self {
-        match self {
-            BodyError::UnexpectedEof => BodyError::UnexpectedEof,
-            BodyError::TimedOut => BodyError::TimedOut,
-            BodyError::TooLarge { limit } => BodyError::TooLarge { limit: *limit },
-            BodyError::Chunk(error) => BodyError::Chunk(*error),
-            BodyError::AfterReply => BodyError::AfterReply,
-            BodyError::Io(error) => BodyError::Io(Arc::clone(error)),
-            BodyError::Source(error) => BodyError::Source(error.to_string().into()),
-        }
-    }
-}
-
-impl From<WireError> for BodyError {
-    fn from(error: WireError) -> Self {
-        match error {
-            WireError::TimedOut(_) => BodyError::TimedOut,
-            WireError::Io(error) => BodyError::Io(Arc::new(error)),
-            _ => BodyError::UnexpectedEof,
-        }
-    }
 }
 
 impl Body {
@@ -329,7 +255,7 @@ where
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = ready!(self.0.as_mut().poll_frame(cx));
-        Poll::Ready(frame.map(|result| result.map_err(|error| own(error.into()))))
+        Poll::Ready(frame.map(|result| result.map_err(|error| BodyError::unwrap(error.into()))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -338,14 +264,6 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
-    }
-}
-
-/// An error that was ours before it was wrapped is ours again.
-fn own(error: Box<dyn Error + Send + Sync>) -> BodyError {
-    match error.downcast::<BodyError>() {
-        Ok(ours) => *ours,
-        Err(other) => BodyError::Source(other),
     }
 }
 
@@ -397,76 +315,5 @@ impl From<()> for Body {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use http_body_util::{BodyExt, Full, StreamBody};
-
-    struct Pieces(Vec<&'static [u8]>);
-
-    impl HttpBody for Pieces {
-        type Data = Bytes;
-        type Error = io::Error;
-        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-            if self.0.is_empty() {
-                return Poll::Ready(None);
-            }
-            let piece = self.0.remove(0);
-            Poll::Ready(Some(match piece {
-                b"!" => Err(io::Error::other("broken")),
-                data => Ok(Frame::data(Bytes::from_static(data))),
-            }))
-        }
-    }
-
-    #[tokio::test]
-    async fn a_body_of_any_origin_can_be_collected() {
-        assert_eq!(Body::empty().to_bytes(0).await.unwrap(), "");
-        assert_eq!(Body::from("abc").to_bytes(3).await.unwrap(), "abc");
-        assert_eq!(Body::new(Full::new(Bytes::from("abc"))).to_bytes(3).await.unwrap(), "abc");
-        assert_eq!(Body::new(Pieces(vec![b"a", b"b", b"c"])).to_bytes(3).await.unwrap(), "abc");
-        assert_eq!(Body::new(Pieces(vec![])).to_bytes(0).await.unwrap(), "");
-    }
-
-    #[tokio::test]
-    async fn a_body_larger_than_the_limit_is_413() {
-        for body in [Body::from("abcd"), Body::new(Pieces(vec![b"abcd"])), Body::new(Pieces(vec![b"a", b"bc", b"d"]))] {
-            let error = body.to_bytes(3).await.unwrap_err();
-            assert!(matches!(error, BodyError::TooLarge { limit: 3 }));
-            assert_eq!(error.status(), 413);
-        }
-    }
-
-    #[tokio::test]
-    async fn the_error_of_a_source_is_the_error_of_the_body() {
-        let error = Body::new(Pieces(vec![b"a", b"!"])).to_bytes(10).await.unwrap_err();
-        assert_eq!(error.source().unwrap().to_string(), "broken");
-        assert_eq!(error.status(), 500);
-    }
-
-    #[tokio::test]
-    async fn wrapping_a_body_twice_keeps_its_error() {
-        let inner = Body::new(StreamBody::new(Once(Some(Err::<Frame<Bytes>, _>(BodyError::UnexpectedEof)))));
-        assert!(matches!(Body::new(inner).to_bytes(10).await, Err(BodyError::UnexpectedEof)));
-    }
-
-    struct Once<T>(Option<T>);
-    impl<T: Unpin> futures_core::Stream for Once<T> {
-        type Item = T;
-        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<T>> {
-            Poll::Ready(self.0.take())
-        }
-    }
-
-    #[tokio::test]
-    async fn the_ecosystem_reads_it() {
-        assert_eq!(BodyExt::collect(Body::from("abc")).await.unwrap().to_bytes(), "abc");
-        assert_eq!(Body::from("abc").len(), Some(3));
-        assert!(Body::empty().is_end_stream());
-    }
-
-    #[test]
-    fn it_can_be_shared_and_sent() {
-        fn check<T: Send + Sync>() {}
-        check::<Body>();
-    }
-}
+#[path = "body_tests.rs"]
+mod tests;

@@ -12,7 +12,7 @@ use quintet_conn::{Buffer, Filled, Phase, Wire, WireError};
 use quintet_listener::Stream;
 
 use super::{
-    body::BodyError,
+    body_error::BodyError,
     revocable::{Borrowable, Revocable, RevocableGuard},
 };
 use crate::Chunked;

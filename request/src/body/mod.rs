@@ -2,9 +2,11 @@
 
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod body;
+mod body_error;
 pub(crate) mod incoming_body;
 pub(crate) mod revocable;
 mod writer;
 
-pub use body::{Body, BodyError};
+pub use body::Body;
+pub use body_error::BodyError;
 pub use writer::Writer;

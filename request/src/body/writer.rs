@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
 
-use super::body::BodyError;
+use super::body_error::BodyError;
 
 /// How much is gathered before a writer must wait for the client, in bytes.
 const MAX_UNREAD_BYTES: usize = 32 * 1024;

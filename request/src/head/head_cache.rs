@@ -65,32 +65,6 @@ impl Head {
     }
 }
 
-/// Whether comparing is worth it. A client that says something else with every request is not asked each time: after
-/// each miss in a row half as often, down to one head in sixteen.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HitTracker {
-    /// How many heads are read in full before the next try.
-    wait: u8,
-    left: u8,
-}
-
-impl HitTracker {
-    /// Whether to try with this head.
-    #[inline]
-    pub(crate) fn is_tried(&mut self) -> bool {
-        let due = self.left == 0;
-        self.left = self.left.saturating_sub(1);
-        due
-    }
-
-    /// What came of a try.
-    #[inline]
-    pub(crate) fn note(&mut self, hit: bool) {
-        self.wait = if hit { 0 } else { (2 * self.wait + 1).min(15) };
-        self.left = self.wait;
-    }
-}
-
 impl Index {
     /// Gives this head a target of another length; everything behind it moves.
     fn retarget(&mut self, len: u32, layout: Layout) {
@@ -110,7 +84,7 @@ impl Index {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::hit_tracker::HitTracker, *};
     use proptest::prelude::*;
 
     const FIELDS: [&str; 5] = [
@@ -168,25 +142,6 @@ mod tests {
             let heads = targets.iter().map(|target| format!("GET {} HTTP/1.1\r\n{}", TARGETS[*target], FIELDS[fields]));
             reads_alike(&heads.collect::<Vec<_>>(), &Limits::default());
         }
-    }
-
-    #[test]
-    fn a_client_that_never_repeats_itself_is_rarely_compared() {
-        let mut hits = HitTracker::default();
-        let tries = |hits: &mut HitTracker, hit: bool| {
-            (0..100)
-                .filter(|_| {
-                    hits.is_tried() && {
-                        hits.note(hit);
-                        true
-                    }
-                })
-                .count()
-        };
-        assert_eq!(tries(&mut hits, false), 9);
-        while !hits.is_tried() {}
-        hits.note(true);
-        assert_eq!(tries(&mut hits, true), 100);
     }
 
     #[test]

@@ -1,51 +1,7 @@
 //! Where everything is in a head, and what it decides about the connection.
 
 use super::target::Layout;
-use crate::Framing;
-
-/// A stretch of bytes, counted from the start of the head.
-///
-/// Thirty-two bits, since a limit may be set past 64 KiB: a field's two spans are then 16 bytes, written at once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
-    /// The offset of the first byte.
-    pub start: u32,
-    /// How many bytes.
-    pub len: u32,
-}
-
-impl Span {
-    /// Heads are cut to `u32::MAX` bytes before they are read, so no offset in one is lost.
-    #[inline]
-    pub(crate) const fn new(start: usize, len: usize) -> Self {
-        Self { start: Self::offset(start), len: Self::offset(len) }
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "a head has at most u32::MAX bytes, see Limits::head")]
-    pub(crate) const fn offset(at: usize) -> u32 {
-        at as u32
-    }
-
-    /// Whether it holds no byte.
-    #[inline]
-    pub const fn is_empty(self) -> bool {
-        self.len == 0
-    }
-
-    /// These bytes of `head`: empty if it is not the head that this span was made for and is too short.
-    #[inline]
-    pub fn of(self, head: &[u8]) -> &[u8] {
-        let start = self.start as usize;
-        head.get(start..start + self.len as usize).unwrap_or_default()
-    }
-
-    #[inline]
-    pub(crate) fn str(self, text: &str) -> &str {
-        let start = self.start as usize;
-        text.get(start..start + self.len as usize).unwrap_or_default()
-    }
-}
+use crate::{Framing, Span, Version};
 
 /// One field line: where its name and its value are, without whitespace around them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,25 +10,6 @@ pub struct Field {
     pub name: Span,
     /// The value.
     pub value: Span,
-}
-
-/// The version of a request. Other `HTTP/1.x` are served as 1.1 (RFC 9110 §2.5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
-    /// `HTTP/1.0`: no chunks, no `100 Continue`, closed unless the client asks to keep it.
-    Http10,
-    /// `HTTP/1.1` and any later 1.x.
-    #[default]
-    Http11,
-}
-
-impl From<Version> for http::Version {
-    fn from(version: Version) -> Self {
-        match version {
-            Version::Http10 => Self::HTTP_10,
-            Version::Http11 => Self::HTTP_11,
-        }
-    }
 }
 
 /// What [`parse`](crate::parse) found in a head: offsets, and the facts that steer the connection. It holds none of

@@ -7,18 +7,25 @@ mod framing;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod head;
 mod head_cache;
+mod head_ref;
+mod hit_tracker;
 mod index;
 mod parse;
 mod parts;
 mod reference;
 mod scan;
 mod semantics;
+mod span;
 mod target;
+mod version;
 
 pub use error::HeadError;
 pub use framing::{Declared, Framing, FramingError, framing};
-pub use head::{Head, HeadRef};
-pub use index::{Field, Index, Span, Version};
+pub use head::Head;
+pub use head_ref::HeadRef;
+pub use index::{Field, Index};
 pub use parse::parse;
 pub use scan::Scan;
+pub use span::Span;
 pub use target::{Target, TargetError, TargetForm};
+pub use version::Version;

@@ -9,10 +9,7 @@ use http::{
 };
 use quintet_conn::Connection;
 
-use super::{
-    request::{Carried, Request},
-    values::Matched,
-};
+use super::{carried::Carried, matched::Matched, request::Request};
 use crate::{Body, Head, HeadError};
 
 impl Request {

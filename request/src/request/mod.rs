@@ -1,10 +1,19 @@
 //! A request: its head, its body, and what the route added.
 
+mod carried;
+mod form_read_error;
+mod forms;
 mod http_request;
+mod inner;
+mod matched;
+mod matched_pattern;
+mod path_values;
 mod pool;
+mod read_form;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod request;
-mod values;
 
-pub use request::{FormReadError, Request};
-pub use values::{Matched, MatchedPattern, PathValues};
+pub use form_read_error::FormReadError;
+pub use matched::Matched;
+pub use matched_pattern::MatchedPattern;
+pub use request::Request;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use super::request::Inner;
+use super::inner::Inner;
 
 /// How many boxes a thread keeps: a power of two.
 const MAX_POOLED_REQUESTS: usize = 256;

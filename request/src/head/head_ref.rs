@@ -1,0 +1,195 @@
+//! A head, borrowed: its bytes and where everything is in them.
+
+use std::fmt;
+
+use super::index::Field;
+use crate::{BasicAuth, Framing, Index, Span, Target, Version};
+
+/// A head, borrowed: a few references, so it is copied like one.
+///
+/// Values are looked up in the order of arrival by comparing names, which for the few fields of a request is faster
+/// than making a map; [`http::HeaderMap`] is made on demand by `TryFrom`.
+#[derive(Clone, Copy)]
+pub struct HeadRef<'a> {
+    bytes: &'a [u8],
+    index: &'a Index,
+    /// The target, if it was kept as text.
+    target: Option<&'a str>,
+}
+
+impl<'a> HeadRef<'a> {
+    /// Puts an index and the bytes it was made from together. With other bytes the accessors return nonsense, but
+    /// stay within them.
+    #[inline]
+    pub fn new(bytes: &'a [u8], index: &'a Index) -> Self {
+        Self { bytes, index, target: None }
+    }
+
+    /// The same, with a copy of its target that is known to be text.
+    #[inline]
+    pub(super) fn with_target(bytes: &'a [u8], index: &'a Index, target: &'a str) -> Self {
+        Self { bytes, index, target: Some(target) }
+    }
+
+    /// The bytes of the head, with its empty line.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.bytes.get(..self.index.len()).unwrap_or(self.bytes)
+    }
+
+    /// Where everything is.
+    pub fn index(self) -> &'a Index {
+        self.index
+    }
+
+    /// The method, as it was sent: methods are case-sensitive (RFC 9110 §9.1).
+    #[inline]
+    pub fn method(self) -> &'a str {
+        // The usual ones are known to be text.
+        match self.index.method.of(self.bytes) {
+            b"GET" => "GET",
+            b"POST" => "POST",
+            b"HEAD" => "HEAD",
+            b"PUT" => "PUT",
+            b"DELETE" => "DELETE",
+            other => std::str::from_utf8(other).unwrap_or_default(),
+        }
+    }
+
+    /// The bytes of the [method](Self::method): a token.
+    #[inline]
+    pub fn method_bytes(self) -> &'a [u8] {
+        self.index.method.of(self.bytes)
+    }
+
+    /// Whether the target is `*`: the request is about the server (RFC 9112 §3.2.4).
+    #[inline]
+    pub fn is_asterisk(self) -> bool {
+        self.index.layout.form == crate::TargetForm::Asterisk
+    }
+
+    /// What is asked for.
+    #[inline]
+    pub fn target(self) -> Target<'a> {
+        match self.target {
+            Some(target) => Target::of_text(target, self.index.layout),
+            None => Target::new(self.index.target.of(self.bytes), self.index.layout),
+        }
+    }
+
+    /// The path of the target, with its escapes. The same as `target().path()`, but does not look at the rest. The
+    /// query is `target().query()`.
+    #[inline]
+    pub fn path(self) -> &'a str {
+        let path = self.index.layout.path;
+        if path.is_empty() && self.index.layout.form == crate::TargetForm::Absolute {
+            return "/";
+        }
+        match self.target {
+            Some(target) => path.str(target),
+            None => {
+                let start = self.index.target.start.wrapping_add(path.start);
+                self.str(Span { start, ..path }).unwrap_or_default()
+            }
+        }
+    }
+
+    /// HTTP/1.0 or HTTP/1.1.
+    #[inline]
+    pub fn version(self) -> Version {
+        self.index.version
+    }
+
+    /// The `host[:port]` that the request is for: the authority of an absolute or CONNECT target, with which `Host`
+    /// agrees if it is there, else the value of `Host`. Empty if the client sent an empty one; None in HTTP/1.0
+    /// without any. Go: `Request.Host`.
+    pub fn host(self) -> Option<&'a str> {
+        self.str(self.index.host?)
+    }
+
+    /// The first value of a field, by name in any case. None if it is absent or not UTF-8.
+    pub fn header(self, name: &str) -> Option<&'a str> {
+        std::str::from_utf8(self.header_bytes(name)?).ok()
+    }
+
+    /// The first value of a field, as bytes: values may have bytes past ASCII.
+    pub fn header_bytes(self, name: &str) -> Option<&'a [u8]> {
+        let field = self.index.fields.iter().find(|field| self.is_named(field, name))?;
+        Some(field.value.of(self.bytes))
+    }
+
+    /// All values of a field, in order of arrival. Go: `Header.Values`.
+    pub fn header_all<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        self.index.fields.iter().filter(move |field| self.is_named(field, name)).map(move |f| f.value.of(self.bytes))
+    }
+
+    /// Every field in order of arrival, the names as they were written.
+    pub fn headers(self) -> impl ExactSizeIterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        self.index.fields.iter().map(move |f| (self.str(f.name).unwrap_or_default(), f.value.of(self.bytes)))
+    }
+
+    /// How long the body is.
+    #[inline]
+    pub fn framing(self) -> Framing {
+        self.index.framing
+    }
+
+    /// Whether the client wants to send another request. See [`Index::keep_alive`].
+    #[inline]
+    pub fn keep_alive(self) -> bool {
+        self.index.keep_alive()
+    }
+
+    /// Whether the client waits for `100 Continue`. See [`Index::expects_continue`].
+    #[inline]
+    pub fn expects_continue(self) -> bool {
+        self.index.expects_continue()
+    }
+
+    /// Whether the client offers to change the protocol. See [`Index::wants_upgrade`].
+    pub fn wants_upgrade(self) -> bool {
+        self.index.wants_upgrade()
+    }
+
+    /// The media type of the body, with its parameters.
+    pub fn content_type(self) -> Option<&'a str> {
+        self.header("content-type")
+    }
+
+    /// What the client calls itself. Go: `Request.UserAgent`.
+    pub fn user_agent(self) -> Option<&'a str> {
+        self.header("user-agent")
+    }
+
+    /// Where the client comes from. Go: `Request.Referer`.
+    pub fn referer(self) -> Option<&'a str> {
+        self.header("referer")
+    }
+
+    /// User and password of `Authorization: Basic`. Go: `Request.BasicAuth`.
+    pub fn basic_auth(self) -> Option<BasicAuth> {
+        BasicAuth::parse(self.header_bytes("authorization")?)
+    }
+
+    #[inline]
+    fn str(self, span: Span) -> Option<&'a str> {
+        std::str::from_utf8(span.of(self.bytes)).ok()
+    }
+
+    #[inline]
+    fn is_named(self, field: &Field, name: &str) -> bool {
+        field.name.len as usize == name.len() && field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// Method, target and names: values may be secret.
+impl fmt::Debug for HeadRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers().map(|(name, _)| name).collect();
+        f.debug_struct("Head")
+            .field("method", &self.method())
+            .field("target", &self.target().raw())
+            .field("version", &self.version())
+            .field("fields", &names)
+            .finish()
+    }
+}

@@ -1,0 +1,31 @@
+//! The box of a request: what a [`Request`](crate::Request) points to.
+
+use std::sync::Arc;
+
+use http::Extensions;
+use quintet_conn::Connection;
+
+use super::{path_values::PathValues, read_form::ReadForm};
+use crate::{Body, Head};
+
+/// All of a request; the pool keeps it for the next one.
+#[derive(Default)]
+pub(super) struct Inner {
+    /// Where in the pool it belongs.
+    pub(super) place: usize,
+    pub(super) head: Head,
+    pub(super) body: Body,
+    pub(super) connection: Option<Arc<Connection>>,
+    pub(super) values: PathValues,
+    pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What few requests have.
+#[derive(Default)]
+pub(super) struct Rare {
+    pub(super) path: Option<Box<str>>,
+    pub(super) query: Option<Option<Box<str>>>,
+    pub(super) form: Option<ReadForm>,
+    pub(super) form_begun: bool,
+    pub(super) extensions: Extensions,
+}

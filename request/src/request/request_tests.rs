@@ -1,0 +1,50 @@
+//! Requests: routes and credentials.
+
+use super::*;
+
+fn request(target: &str) -> Request {
+    Request::parse(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
+}
+
+fn route(pattern: &str, names: &[&str]) -> Arc<MatchedPattern> {
+    Arc::new(MatchedPattern { pattern: pattern.into(), names: names.iter().map(|name| (*name).into()).collect() })
+}
+
+#[test]
+fn a_request_does_not_see_the_pattern_of_the_one_before_it() {
+    let mut first = request("/admin/x");
+    first.set_route(Some(&route("/admin/{x}", &["x"])));
+    assert_eq!(first.pattern(), "/admin/{x}");
+    drop(first);
+    let second = request("/");
+    assert_eq!((second.pattern(), second.path_value("x")), ("", None));
+}
+
+#[test]
+fn the_wildcard_of_an_inner_route_goes_before_a_value_set_outside() {
+    let mut request = request("/files/x");
+    request.set_path_value("rest", "files/x");
+    request.set_path_value("other", "kept");
+    request.find_route(|_, _, spans| spans.push((7, 1)));
+    request.set_route(Some(&route("/files/{rest...}", &["rest"])));
+    assert_eq!(request.path_value("rest").unwrap(), "x");
+    assert_eq!(request.path_value("other").unwrap(), "kept");
+    request.set_path_value("rest", "mine");
+    assert_eq!(request.path_value("rest").unwrap(), "mine");
+}
+
+#[test]
+fn basic_auth_of_a_request_is_that_of_its_head() {
+    for (fields, user) in [
+        ("Authorization: Basic YTpi\r\n", Some("a")),
+        ("authorization: basic YTpi\r\n", Some("a")),
+        ("Authorization: Bearer YTpi\r\n", None),
+        ("X-Authorization: Basic YTpi\r\n", None),
+        ("Authorization: Bearer YTpi\r\nAuthorization: Basic YTpi\r\n", None),
+        ("", None),
+    ] {
+        let request = Request::parse(format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n").as_bytes()).unwrap();
+        assert_eq!(request.basic_auth().map(|auth| auth.user).as_deref(), user, "{fields:?}");
+        assert_eq!(request.basic_auth(), request.head().basic_auth());
+    }
+}
