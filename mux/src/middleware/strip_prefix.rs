@@ -1,11 +1,11 @@
 //! A handler that does not know where it was mounted.
 
-use std::future::Future;
+use std::{borrow::Cow, future::Future};
 
 use quintet_request::Request;
 
 use super::not_found;
-use crate::{Handler, Pattern, Response, strip_path_prefix};
+use crate::{Handler, Response, strip_path_prefix};
 
 /// Serves requests by `handler` with `prefix` removed from their path; 404 if it is not there. Go: `http.StripPrefix`.
 ///
@@ -54,7 +54,9 @@ impl<H: Handler> Handler for StripPrefix<H> {
             match rest {
                 Some(rest) if rest == request.path() => self.handler.call(request).await,
                 Some(rest) => {
-                    let values = values(&request);
+                    // The values are parts of the path that is about to be replaced.
+                    let own = |(name, value): (&str, Cow<'_, str>)| (name.to_owned(), value.into_owned());
+                    let values: Vec<_> = request.path_values().map(own).collect();
                     request.set_path(rest);
                     for (name, value) in values {
                         request.set_path_value(&name, &value);
@@ -65,11 +67,4 @@ impl<H: Handler> Handler for StripPrefix<H> {
             }
         }
     }
-}
-
-/// The names and values of the pattern that matched: they are parts of a path that is about to be replaced.
-fn values(request: &Request) -> Vec<(Box<str>, String)> {
-    let Ok(pattern) = Pattern::parse(request.pattern()) else { return Vec::new() };
-    let names = pattern.names().iter();
-    names.filter_map(|name| Some((name.clone(), request.path_value(name)?.into_owned()))).collect()
 }

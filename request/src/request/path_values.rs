@@ -46,6 +46,14 @@ impl PathValues {
         path.get(start as usize..start as usize + len as usize).map(decode_lossy)
     }
 
+    /// Every name with its value: the wildcards in order, then what was set besides.
+    pub(super) fn iter<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+        let names = self.route().map_or(&[][..], |route| &*route.names);
+        let others = self.set.iter().filter(|(set, _)| !names.contains(set));
+        let others = others.map(|(name, value)| (&**name, Cow::Borrowed(&**value)));
+        names.iter().filter_map(move |name| Some((&**name, self.get(name, path)?))).chain(others)
+    }
+
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.set.retain(|(known, _)| **known != *name);
         self.set.push((name.into(), value.into()));

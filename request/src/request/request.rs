@@ -295,6 +295,12 @@ impl Request {
         self.inner().values.get(name, self.path())
     }
 
+    /// The names and values of the wildcards in the order of the pattern, then those that [were
+    /// set](Self::set_path_value) under other names; each as [`path_value`](Self::path_value) gives it.
+    pub fn path_values(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.inner().values.iter(self.path())
+    }
+
     /// Sets the value of a wildcard, or of a name that no wildcard has. Go: `Request.SetPathValue`.
     pub fn set_path_value(&mut self, name: &str, value: &str) {
         self.inner_mut().values.set(name, value);

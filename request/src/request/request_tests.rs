@@ -31,6 +31,8 @@ fn the_wildcard_of_an_inner_route_goes_before_a_value_set_outside() {
     assert_eq!(request.path_value("other").unwrap(), "kept");
     request.set_path_value("rest", "mine");
     assert_eq!(request.path_value("rest").unwrap(), "mine");
+    let all: Vec<_> = request.path_values().map(|(name, value)| (name, value.into_owned())).collect();
+    assert_eq!(all, [("rest", "mine".to_owned()), ("other", "kept".to_owned())]);
 }
 
 #[test]
