@@ -1,14 +1,17 @@
 //! What can be answered.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use quintet_request::{Body, BodyError, FormError, FormReadError};
 
-use super::response::{ContentType, Response, TEXT};
+use super::{
+    into_headers::IntoHeaders,
+    response::{ContentType, Response, TEXT},
+};
 
 /// What a handler may return.
 ///
-/// Text is `text/plain; charset=utf-8` and [`Html`] is `text/html; charset=utf-8`; bytes have the type they look like.
+/// Text is `text/plain; charset=utf-8` and [`Html`](super::Html) is `text/html; charset=utf-8`; bytes have the type they look like.
 /// A status before something replaces its status, fields before something are added to it.
 ///
 /// # Example
@@ -31,10 +34,6 @@ pub trait IntoResponse {
     /// Makes the reply.
     fn into_response(self) -> Response;
 }
-
-/// A body that is HTML.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Html<T>(pub T);
 
 impl IntoResponse for Response {
     #[inline]
@@ -68,12 +67,6 @@ macro_rules! bytes {
 }
 bytes!(Bytes, Vec<u8>, &'static [u8], Body, ());
 
-impl<T: Into<Body>> IntoResponse for Html<T> {
-    fn into_response(self) -> Response {
-        Response::new(self.0).with_known_type("text/html; charset=utf-8")
-    }
-}
-
 /// A reply without a body, as far as the status allows one.
 impl IntoResponse for StatusCode {
     fn into_response(self) -> Response {
@@ -85,34 +78,6 @@ impl<T: IntoResponse> IntoResponse for (StatusCode, T) {
     #[inline]
     fn into_response(self) -> Response {
         self.1.into_response().with_status(self.0)
-    }
-}
-
-/// What can stand before a body as its fields: a [`HeaderMap`], or pairs of whatever [`Response::with_header`] takes. A
-/// field that cannot be sent makes the reply a 500.
-pub trait IntoHeaders {
-    /// Adds the fields.
-    fn add_to(self, response: &mut Response);
-}
-
-impl IntoHeaders for HeaderMap {
-    fn add_to(self, response: &mut Response) {
-        let mut name = None;
-        for (next, value) in self {
-            // Of the values of one field only the first comes with its name.
-            name = next.or(name);
-            if let Some(name) = &name {
-                *response = std::mem::take(response).with_header(name, value);
-            }
-        }
-    }
-}
-
-impl<K: TryInto<HeaderName>, V: TryInto<HeaderValue>, const N: usize> IntoHeaders for [(K, V); N] {
-    fn add_to(self, response: &mut Response) {
-        for (name, value) in self {
-            *response = std::mem::take(response).with_header(name, value);
-        }
     }
 }
 
@@ -175,8 +140,10 @@ errors!(BodyError, FormError, FormReadError);
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+
     use super::*;
-    use crate::FieldError;
+    use crate::{FieldError, Html};
 
     fn seen(reply: impl IntoResponse) -> (u16, Option<String>, Option<Bytes>) {
         let mut response = reply.into_response();

@@ -1,13 +1,26 @@
 //! From a request to a response: handlers, and the mux that is one.
 
+mod allow;
 mod append_only_vec;
+mod field_error;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod handler;
+mod html;
+mod into_headers;
 mod into_response;
 mod response;
 mod serve_mux;
+mod unrouted;
+mod upgrade;
+mod upgraded;
 
+pub use allow::Allow;
+pub use field_error::FieldError;
 pub use handler::{BoxHandler, Handler};
-pub use into_response::{Html, IntoHeaders, IntoResponse};
-pub use response::{ContentType, FieldError, Response, Upgrade, Upgraded};
-pub use serve_mux::{Allow, ServeMux};
+pub use html::Html;
+pub use into_headers::IntoHeaders;
+pub use into_response::IntoResponse;
+pub use response::{ContentType, Response};
+pub use serve_mux::ServeMux;
+pub use upgrade::Upgrade;
+pub use upgraded::Upgraded;

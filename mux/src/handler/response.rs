@@ -1,10 +1,11 @@
-//! What a handler answers.
+//! What a handler answers: a status, fields and a body.
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use quintet_listener::Stream;
-use quintet_request::{Body, SetCookieError};
+use quintet_request::Body;
+
+use super::{field_error::FieldError, upgrade::Upgrade, upgraded::Upgraded};
 
 /// What a handler answers: a status, fields and a body.
 ///
@@ -111,7 +112,7 @@ impl Response {
         F: Future<Output = ()> + Send + 'static,
     {
         let mut response = Response::new(()).with_status(status);
-        response.rare_mut().upgrade = Some(Upgrade(Box::new(|upgraded| Box::pin(then(upgraded)))));
+        response.rare_mut().upgrade = Some(Upgrade::new(then));
         response
     }
 
@@ -334,68 +335,9 @@ fn field(
     }
 }
 
-/// Why a field cannot be sent as given.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FieldError {
-    /// The name is empty or not a token.
-    #[error("field name is not a token")]
-    Name,
-    /// The value has a control other than a tab.
-    #[error("value of {name} has a byte that cannot be sent")]
-    Value {
-        /// The field.
-        name: HeaderName,
-    },
-    /// The cookie has a part that cannot be sent.
-    #[error("cookie cannot be sent")]
-    Cookie(#[source] SetCookieError),
-    /// A reply has at most 24,576 fields.
-    #[error("too many fields")]
-    TooMany,
-}
-
-/// What is to follow a reply's head in place of HTTP.
-pub struct Upgrade(Box<dyn FnOnce(Upgraded) -> Session + Send>);
-
-/// The other protocol, as long as it is spoken.
-type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-impl Upgrade {
-    /// Hands the connection over, and resolves when the other protocol has ended.
-    ///
-    /// # Cancel safety
-    /// None: dropping the future closes the connection.
-    pub async fn run(self, upgraded: Upgraded) {
-        (self.0)(upgraded).await;
-    }
-}
-
-impl fmt::Debug for Upgrade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Upgrade")
-    }
-}
-
-/// A connection after its last reply's head: the stream, and what the client has already sent of the new protocol.
-#[doc(alias = "websocket")]
-#[doc(alias = "Hijacker")]
-pub struct Upgraded {
-    /// The stream to the client.
-    pub io: Box<dyn Stream>,
-    /// Bytes that arrived behind the request.
-    pub leftover: Vec<u8>,
-}
-
-impl fmt::Debug for Upgraded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upgraded").field("leftover", &self.leftover.len()).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use quintet_request::SetCookie;
+    use quintet_request::{SetCookie, SetCookieError};
 
     use super::*;
     use crate::{Html, IntoResponse};

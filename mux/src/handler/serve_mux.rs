@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    future::{Future, ready},
+    future::Future,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -10,16 +10,15 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use http::StatusCode;
 use quintet_request::{MatchedPattern, Request};
 
 use super::{
     append_only_vec::AppendOnlyVec,
-    handler::{Answer, BoxHandler, Handler},
+    handler::{BoxHandler, Handler},
     response::Response,
+    unrouted::Unrouted,
 };
-
-use crate::{Found, InsertError, Mux, Pattern, location::sendable, middleware::redirect_reply};
+use crate::{Found, InsertError, Mux, Pattern};
 
 /// Patterns and their handlers: the most specific pattern that matches a request answers it. Go: `http.ServeMux`.
 ///
@@ -42,14 +41,34 @@ use crate::{Found, InsertError, Mux, Pattern, location::sendable, middleware::re
 #[derive(Clone)]
 pub struct ServeMux(Arc<Shared>);
 
+/// What all clones share.
+///
+/// A look-up must find whatever was added before it began, without a lock. So the order of writing is the reverse of
+/// the order of reading:
+///
+/// ```text
+///  adding, under the lock of `latest`     looking up
+///  1. hosts = true                        a. stale?  then 5-6 by this thread, under the lock
+///  2. latest.insert(pattern, place)       b. load routes
+///  3. entries[place] = handler            c. load hosts
+///  4. stale = true                        d. find the place in routes
+///  publishing, under the same lock        e. entries[place]
+///  5. routes = a copy of latest
+///  6. stale = false
+/// ```
+///
+/// A thread that sees `stale` as 6 left it also sees 5, and one that sees 5 also sees 1 to 3 of every pattern in it:
+/// the mutex orders 1-3 before 5, and the loads of `stale` and `routes` acquire what their stores released. Copying at
+/// the first look-up and not in 2 keeps adding n patterns from costing n copies.
 struct Shared {
     /// What is looked up: the places of the handlers in `entries`.
     routes: ArcSwap<Mux<usize>>,
     /// What is added to; copied into `routes` at the first look-up afterwards.
     latest: Mutex<Mux<usize>>,
     stale: AtomicBool,
-    /// Whether any pattern names a host; otherwise the request's is not looked at.
+    /// Whether any pattern names a host; otherwise the request's is not looked at. True too early costs that look.
     hosts: AtomicBool,
+    /// By place. No entry moves, so a handler is borrowed from here for as long as its reply takes.
     entries: AppendOnlyVec<Entry>,
     not_found: OnceLock<BoxHandler>,
     method_not_allowed: OnceLock<BoxHandler>,
@@ -59,10 +78,6 @@ struct Entry {
     handler: BoxHandler,
     route: Arc<MatchedPattern>,
 }
-
-/// The `Allow` field of a 405, for a handler of one's own: [`Request::extension`] of the request it is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allow(pub String);
 
 impl ServeMux {
     /// A mux without patterns: everything is 404.
@@ -128,7 +143,7 @@ impl ServeMux {
     }
 
     /// Answers what a pattern matches but for its method, in place of a plain 405. The methods that would match are in
-    /// the request's extension [`Allow`]; a 405 without that field is sent with it (RFC 9110 §15.5.6). Only the first
+    /// the request's extension [`Allow`](super::Allow); a 405 without that field is sent with it (RFC 9110 §15.5.6). Only the first
     /// call counts.
     pub fn handle_method_not_allowed(&self, handler: impl Handler) {
         let _ = self.0.method_not_allowed.set(BoxHandler::new(handler));
@@ -165,83 +180,35 @@ impl ServeMux {
     #[cold]
     fn publish(&self) {
         let latest = self.latest();
-        if self.0.stale.swap(false, Ordering::AcqRel) {
+        // Another thread may have published while this one waited for the lock.
+        if self.0.stale.load(Ordering::Relaxed) {
             self.0.routes.store(Arc::new(latest.clone()));
+            // Only now: a thread that finds nothing stale does not wait, so it must find the routes.
+            self.0.stale.store(false, Ordering::Release);
         }
     }
 
-    /// Which handler, or the reply if there is none.
+    /// Which handler, or why there is none.
     #[inline]
-    fn route(&self, request: &mut Request) -> Result<&BoxHandler, Miss> {
+    fn route(&self, request: &mut Request) -> Result<&BoxHandler, Unrouted> {
         self.refresh();
         let routes = self.0.routes.load();
+        // After `routes`, whose patterns for hosts have said so before they were in there.
         let hosts = self.0.hosts.load(Ordering::Relaxed);
         let found = request.find_route(|head, path, values| {
             let host = if hosts { head.host().unwrap_or("") } else { "" };
             match routes.find_into(head.method(), host, path, values) {
                 Found::Match(route) => Ok(route.value),
-                Found::Redirect { .. } if path == "*" => Err(Miss::Asterisk),
-                Found::Redirect { path, .. } => Err(Miss::Redirect { path }),
-                Found::MethodNotAllowed { allow } => Err(Miss::MethodNotAllowed { allow }),
-                Found::NotFound => Err(Miss::NotFound),
+                Found::Redirect { .. } if path == "*" => Err(Unrouted::Asterisk),
+                Found::Redirect { path, .. } => Err(Unrouted::Redirect { path }),
+                Found::MethodNotAllowed { allow } => Err(Unrouted::MethodNotAllowed { allow }),
+                Found::NotFound => Err(Unrouted::NotFound),
             }
         });
-        let Some(entry) = self.0.entries.get(found?) else { return Err(Miss::NotFound) };
+        let Some(entry) = self.0.entries.get(found?) else { return Err(Unrouted::NotFound) };
         request.set_route(Some(&entry.route));
         Ok(&entry.handler)
     }
-
-    /// The answer where no handler matches.
-    fn miss(&self, miss: Miss, mut request: Request) -> Answer<'_> {
-        request.set_route(None);
-        match miss {
-            Miss::Asterisk => {
-                let reply = Response::new(()).with_status(StatusCode::BAD_REQUEST).with_header("connection", "close");
-                Box::pin(ready(reply))
-            }
-            Miss::Redirect { path } => Box::pin(ready(moved(&path, &request))),
-            Miss::MethodNotAllowed { allow } => {
-                if let Some(own) = self.0.method_not_allowed.get() {
-                    request.set_extension(Allow(allow.clone()));
-                    return Box::pin(async move {
-                        let reply = own.answer(request).await;
-                        if reply.status() == StatusCode::METHOD_NOT_ALLOWED && reply.header("allow").is_none() {
-                            return reply.with_header("allow", allow);
-                        }
-                        reply
-                    });
-                }
-                let reply = Response::text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-                Box::pin(ready(reply.with_header("allow", allow)))
-            }
-            Miss::NotFound => match self.0.not_found.get() {
-                Some(own) => own.answer(request),
-                None => Box::pin(ready(Response::text(StatusCode::NOT_FOUND, "404 page not found"))),
-            },
-        }
-    }
-}
-
-/// Why no handler matches.
-enum Miss {
-    /// The target is `*`, which is no path. Go: `ServeMux.ServeHTTP`.
-    Asterisk,
-    Redirect {
-        path: String,
-    },
-    MethodNotAllowed {
-        allow: String,
-    },
-    NotFound,
-}
-
-/// 307 to a path, with the request's query.
-fn moved(path: &str, request: &Request) -> Response {
-    let location = match request.query() {
-        Some(query) => sendable(&format!("{path}?{query}")),
-        None => path.to_owned(),
-    };
-    redirect_reply(request, &location, StatusCode::TEMPORARY_REDIRECT)
 }
 
 impl Handler for ServeMux {
@@ -249,7 +216,10 @@ impl Handler for ServeMux {
     fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
         match self.route(&mut request) {
             Ok(handler) => handler.answer(request),
-            Err(miss) => self.miss(miss, request),
+            Err(unrouted) => {
+                request.set_route(None);
+                unrouted.answer(request, self.0.not_found.get(), self.0.method_not_allowed.get())
+            }
         }
     }
 }
@@ -263,5 +233,33 @@ impl Default for ServeMux {
 impl fmt::Debug for ServeMux {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.latest().routes().map(|route| route.pattern.to_string())).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Barrier, thread};
+
+    use super::*;
+
+    /// The copy takes long enough for one thread to look while the other one makes it.
+    #[test]
+    fn a_handler_that_was_added_is_found_by_all_threads_at_once() {
+        let mux = ServeMux::new();
+        for n in 0..2_000 {
+            mux.handle(&format!("/filler/{n}/{{name}}"), async |_| "");
+        }
+        for n in 0..20 {
+            let (pattern, start) = (format!("/added/{n}"), Barrier::new(2));
+            mux.handle(&pattern, async |_| "");
+            let head = format!("GET {pattern} HTTP/1.1\r\nHost: a\r\n\r\n");
+            let look = || {
+                let request = Request::parse(head.as_bytes()).unwrap();
+                start.wait();
+                mux.handler(&request).map(|(_, found)| found.to_owned())
+            };
+            let found = thread::scope(|scope| [scope.spawn(look), scope.spawn(look)].map(|one| one.join().unwrap()));
+            assert_eq!(found, [Some(pattern.clone()), Some(pattern)]);
+        }
     }
 }
