@@ -11,6 +11,7 @@ use crate::{
     find::Found,
     host,
     matches::is_tunnel,
+    miss::{Miss, nearest},
     mux::{Mux, Route},
     pattern::{End, Pattern},
     relation::Relation,
@@ -19,8 +20,26 @@ use crate::{
 
 /// What a mux answers to a request, and why.
 ///
-/// Its text is for people: the request, one line for each candidate, and the answer.
+/// Its text is for people: the request, one line for each candidate or miss, and the answer.
+///
+/// # Example
+/// ```
+/// use quintet_mux::Mux;
+///
+/// let mut mux = Mux::new();
+/// for pattern in ["GET /items/{id}", "GET /items/{id}/parts/{part}", "POST /orders"] {
+///     mux.insert(pattern, ()).unwrap();
+/// }
+/// let why = "\
+/// GET shop.example/item/7
+///   GET /items/{id}               segment 1 is \"item\", not \"items\"
+///   GET /items/{id}/parts/{part}  segment 1 is \"item\", not \"items\"
+///   POST /orders                  segment 1 is \"item\", not \"orders\"
+/// -> 404";
+/// assert_eq!(mux.explain("GET", "shop.example", "/item/7").to_string(), why);
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Explanation<'m, T> {
     /// The method.
     pub method: String,
@@ -35,10 +54,14 @@ pub struct Explanation<'m, T> {
     /// The patterns of this host that contain the path, or would with a slash behind it, in the order in which they
     /// were added.
     pub candidates: Vec<Candidate<'m>>,
+    /// Where nothing matches, also not under another method: the patterns that come nearest, at most three, nearest
+    /// first, and why each does not match.
+    pub misses: Vec<Miss<'m>>,
 }
 
 /// A pattern that comes near a request.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Candidate<'m> {
     /// The pattern.
     pub pattern: &'m Pattern,
@@ -121,11 +144,17 @@ impl<T> Mux<T> {
             (None, Some(route)) => Found::Match(route),
             (None, None) => not_found(&near),
         };
+        let misses = match &found {
+            Found::NotFound | Found::Redirect { pattern: None, .. } => {
+                nearest(&self.routes, (method, &name, port), &clean, tunnel)
+            }
+            _ => Vec::new(),
+        };
         let host = match port {
             Some(port) if connect => format!("{name}:{port}"),
             _ => name.into_owned(),
         };
-        Explanation { method: method.into(), host, path: path.into(), clean, found, candidates }
+        Explanation { method: method.into(), host, path: path.into(), clean, found, candidates, misses }
     }
 }
 
@@ -212,9 +241,13 @@ impl<T> fmt::Display for Explanation<'_, T> {
         if path != clean {
             write!(f, ", seen as {clean}")?;
         }
-        let width = self.candidates.iter().map(|c| c.pattern.as_str().chars().count()).max().unwrap_or(0);
+        let patterns = self.candidates.iter().map(|one| one.pattern).chain(self.misses.iter().map(|one| one.pattern));
+        let width = patterns.map(|pattern| pattern.as_str().chars().count()).max().unwrap_or(0);
         for Candidate { pattern, verdict, .. } in &self.candidates {
             write!(f, "\n  {:width$}  {verdict}", pattern.as_str())?;
+        }
+        for Miss { pattern, reason, .. } in &self.misses {
+            write!(f, "\n  {:width$}  {reason}", pattern.as_str())?;
         }
         match &self.found {
             Found::Match(route) => {

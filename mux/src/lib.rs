@@ -21,6 +21,7 @@ mod location;
 mod matches;
 #[cfg(feature = "io")]
 mod middleware;
+mod miss;
 mod mux;
 mod pattern;
 mod pattern_error;
@@ -38,6 +39,7 @@ pub use self::{
     find::{Found, Lookup},
     host::canonical_host,
     location::redirect_location,
+    miss::{Miss, MissReason},
     mux::{InsertError, Mux, Route},
     pattern::Pattern,
     pattern_error::{PatternError, PatternErrorKind},

@@ -158,6 +158,7 @@ proptest! {
             let all = added.iter().filter(|p| oracle::matches(p, method, host, seen)).count();
             let listed = why.candidates.iter().filter(|c| c.pattern.matches(method, host, seen)).count();
             prop_assert_eq!(all, listed, "{}", why);
+            oracle::check_misses(&why, added.len());
         }
     }
 

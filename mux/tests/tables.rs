@@ -705,3 +705,41 @@ fn an_explanation_can_be_read() {
     assert!(self::mux(&["PUT /a"]).explain("GET", "", "/a").to_string().ends_with("-> 405, Allow: PUT"));
     assert!(self::mux(&[]).explain("GET", "", "/a").to_string().ends_with("-> 404"));
 }
+
+#[test]
+fn an_explanation_of_a_miss_names_the_nearest_patterns() {
+    let mux = mux(&[
+        "GET /items/{id}",
+        "GET /items/{id}/parts/{part}",
+        "/about",
+        "GET shop.example/orders/{id}",
+        "CONNECT h:443/",
+        "/files/{dir}/{rest...}",
+        "/a/{x}/{$}",
+    ]);
+    let line = |method, host, path, pattern: &str| {
+        let why = mux.explain(method, host, path).to_string();
+        let line =
+            why.lines().find_map(|line| line.trim_start().strip_prefix(pattern)).unwrap_or_else(|| panic!("{why}"));
+        line.trim_start().to_owned()
+    };
+    for (method, host, path, pattern, reason) in [
+        ("GET", "", "/item/7", "GET /items/{id} ", "segment 1 is \"item\", not \"items\""),
+        ("GET", "", "/ITEMS/7", "GET /items/{id} ", "segment 1 is \"ITEMS\", not \"items\""),
+        ("GET", "", "/items/7/8", "GET /items/{id} ", "the path has 3 segments, the pattern ends after 2"),
+        ("GET", "", "/items/7/parts", "GET /items/{id}/parts/{part}", "the path has 3 segments, the pattern 4"),
+        ("GET", "", "/", "/about", "the path has no segment, the pattern 1"),
+        ("GET", "", "/about/", "/about", "the path ends in a slash, the pattern does not"),
+        ("GET", "", "/files", "/files/{dir}/{rest...}", "the path has 1 segment, the pattern 2"),
+        ("GET", "other.example", "/orders/7", "GET shop.example/orders/{id}", "is for the host shop.example"),
+        ("CONNECT", "h:80", "", "CONNECT h:443/", "is for the host h:443"),
+        ("CONNECT", "h:80", "", "GET /items/{id} ", "is not for CONNECT without a path"),
+        ("CONNECT", "h:80", "/a//", "/a/{x}/{$}", "segment 2 is empty, {x} is not"),
+        ("GET", "", "/a/b/c/../../x/d", "/a/{x}/{$}", "the path has 3 segments, the pattern ends after 2"),
+    ] {
+        assert_eq!(line(method, host, path, pattern), reason, "{method} {host}{path}");
+    }
+    let why = mux.explain("GET", "", "/nothing/like/it/at/all");
+    assert_eq!(why.misses.len(), 3, "{why}");
+    assert!(mux.explain("POST", "", "/items/7").misses.is_empty(), "405 has its candidates");
+}

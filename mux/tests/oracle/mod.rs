@@ -2,7 +2,7 @@
 //!
 //! Nothing here is fast or shares code with the index. It reads patterns off their text.
 
-use quintet_mux::{Pattern, Relation};
+use quintet_mux::{Explanation, Miss, MissReason, Pattern, Relation};
 
 /// Whether a pattern matches a request.
 pub(crate) fn matches(pattern: &Pattern, method: &str, host: &str, path: &str) -> bool {
@@ -110,6 +110,61 @@ pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str)
     methods.sort_unstable();
     methods.dedup();
     if methods.is_empty() { Answer::NotFound } else { Answer::MethodNotAllowed(methods.join(", ")) }
+}
+
+/// Checks that each miss of an explanation does not match, also not with a slash behind the path, and for the reason
+/// that it gives; and that there are as many as there can be.
+pub(crate) fn check_misses<T>(why: &Explanation<'_, T>, patterns: usize) {
+    if why.misses.is_empty() {
+        return;
+    }
+    assert!(why.found.pattern().is_none(), "{why}");
+    assert_eq!(why.misses.len(), (patterns - why.candidates.len()).min(3), "{why}");
+    let (method, host) = (&*why.method, &*why.host);
+    // A `CONNECT` without a path is for patterns that would match `/`.
+    let tunnel = method == "CONNECT" && why.path.is_empty();
+    let path = if tunnel { &*why.path } else { &*why.clean };
+    let slashed = format!("{path}/");
+    let mut given = segments(path);
+    let ends_in_slash = given.last().is_some_and(|last| last.is_empty());
+    if ends_in_slash {
+        given.pop();
+    }
+    for Miss { pattern, reason, .. } in &why.misses {
+        assert!(!matches(pattern, method, host, path), "{why}");
+        assert!(tunnel || path.ends_with('/') || !matches(pattern, method, host, &slashed), "{why}");
+        let mut own = segments(pattern.as_str());
+        let last = own.pop().expect("a pattern has a slash");
+        let rest = is_rest(last);
+        if !rest && last != "{$}" {
+            own.push(last);
+        }
+        let at = |segment: &usize| (own[segment - 1], given[segment - 1]);
+        let holds = match reason {
+            MissReason::Host { wanted } => pattern.host() == Some(wanted) && !has_host(pattern, method, host),
+            MissReason::NotForTunnels => {
+                tunnel && !matches(pattern, method, host, path) && has_host(pattern, method, host)
+            }
+            MissReason::NoSlash => !path.starts_with('/'),
+            MissReason::Literal { segment, wanted, given } => {
+                let (own, text) = at(segment);
+                !own.starts_with('{')
+                    && decode(own) == decode(wanted)
+                    && **given == *text
+                    && decode(own) != decode(text)
+            }
+            MissReason::EmptySegment { segment, name } => at(segment) == (&*format!("{{{name}}}"), ""),
+            MissReason::TooFewSegments { wanted, given: n } => {
+                (*wanted, *n) == (own.len(), given.len()) && given.len() < own.len()
+            }
+            MissReason::TooManySegments { wanted, given: n } => {
+                (*wanted, *n) == (own.len(), given.len()) && given.len() > own.len() && !rest
+            }
+            MissReason::TrailingSlash => ends_in_slash && given.len() == own.len() && !rest && last != "{$}",
+            other => panic!("{other:?} is not checked"),
+        };
+        assert!(holds, "{pattern}: {reason:?} of\n{why}");
+    }
 }
 
 fn values(pattern: &Pattern, path: &str) -> Vec<Vec<u8>> {
