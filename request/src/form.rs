@@ -1,6 +1,6 @@
 //! Pairs of names and values, as a query or a form writes them: `name=value&name=value`.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use http::StatusCode;
 
@@ -115,7 +115,7 @@ impl Form {
         if bytes.iter().filter(|&&byte| byte == b'&').count() >= most && !bytes.is_empty() {
             return (Self::default(), Some(FormError::TooMany { most }));
         }
-        let (mut text, mut ends, mut first) = (Vec::with_capacity(bytes.len()), Vec::new(), None);
+        let (mut text, mut ends, mut first) = (String::with_capacity(bytes.len()), Vec::new(), None);
         let mut at = 0;
         for pair in bytes.split(|&byte| byte == b'&') {
             let start = text.len();
@@ -129,11 +129,7 @@ impl Form {
             }
             at += pair.len() + 1;
         }
-        match String::from_utf8(text) {
-            Ok(text) => (Self { text, ends }, first),
-            // Each name and each value is UTF-8 by itself, and so is what they make together.
-            Err(_) => (Self::default(), Some(FormError::Utf8 { at: 0 })),
-        }
+        (Self { text, ends }, first)
     }
 
     /// The first value with this name. Go: `Values.Get`.
@@ -180,31 +176,31 @@ impl Form {
     }
 }
 
-/// Appends a pair to `text`: where its name and its value end.
-fn decode_pair(pair: &[u8], at: usize, text: &mut Vec<u8>) -> Result<(usize, usize), FormError> {
-    let start = text.len();
-    let mut name = None;
-    let mut i = 0;
-    while let Some(&byte) = pair.get(i) {
-        match byte {
-            b';' => return Err(FormError::Semicolon { at: at + i }),
-            b'=' if name.is_none() => name = Some(text.len()),
-            b'+' => text.push(b' '),
-            b'%' => {
-                text.push(percent::escape(&pair[i..]).ok_or(FormError::Escape { at: at + i })?);
-                i += 2;
-            }
-            byte => text.push(byte),
-        }
-        i += 1;
+/// Appends a pair to `text`: where its name and its value end. If it cannot be read, `text` may have a part of it.
+fn decode_pair(pair: &[u8], at: usize, text: &mut String) -> Result<(usize, usize), FormError> {
+    let semicolon = pair.iter().position(|&byte| byte == b';');
+    // What is wrong first is told, so an escape that a semicolon cuts off is none.
+    match (semicolon, percent::malformed_escape(&pair[..semicolon.unwrap_or(pair.len())])) {
+        (_, Some(i)) => return Err(FormError::Escape { at: at + i }),
+        (Some(i), None) => return Err(FormError::Semicolon { at: at + i }),
+        (None, None) => {}
     }
-    let end = text.len();
-    let name = name.unwrap_or(end);
+    let equals = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
     // Each by itself: two halves of a character must not meet where name and value touch.
-    if std::str::from_utf8(&text[start..name]).is_err() || std::str::from_utf8(&text[name..end]).is_err() {
-        return Err(FormError::Utf8 { at });
-    }
-    Ok((name, end))
+    let name = decode_part(&pair[..equals], at, text)?;
+    let value = decode_part(pair.get(equals + 1..).unwrap_or_default(), at, text)?;
+    Ok((name, value))
+}
+
+/// Appends a name or a value to `text`: where it ends.
+fn decode_part(part: &[u8], at: usize, text: &mut String) -> Result<usize, FormError> {
+    let spaced = match part.contains(&b'+') {
+        true => Cow::Owned(part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect::<Vec<_>>()),
+        false => Cow::Borrowed(part),
+    };
+    let decoded = percent::percent_decode(&spaced);
+    text.push_str(std::str::from_utf8(&decoded).map_err(|_| FormError::Utf8 { at })?);
+    Ok(text.len())
 }
 
 /// Writes the pairs as a query or a form body. Go: `Values.Encode`, which sorts them.

@@ -2,23 +2,42 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::percent_decode_str;
+
+#[cfg(feature = "io")]
 use crate::byte;
 
 /// Replaces every `%` and two hexadecimal digits by the byte they write. A `%` without them stays as it is: a request
 /// has none in its path, but may have some in its query.
 ///
 /// Borrows what has no escape. Go: `url.PathUnescape`, which refuses the stray `%`.
+///
+/// ```
+/// assert_eq!(quintet_request::percent_decode(b"caf%C3%A9 100%"), "café 100%".as_bytes());
+/// ```
 pub fn percent_decode(escaped: &[u8]) -> Cow<'_, [u8]> {
-    let Some(first) = escaped.iter().position(|&byte| byte == b'%') else { return Cow::Borrowed(escaped) };
-    let mut decoded = Vec::with_capacity(escaped.len());
-    decoded.extend_from_slice(&escaped[..first]);
-    let mut rest = &escaped[first..];
-    while let [byte, tail @ ..] = rest {
-        let (byte, after) = escape(rest).map_or((*byte, tail), |byte| (byte, &rest[3..]));
-        decoded.push(byte);
-        rest = after;
-    }
-    Cow::Owned(decoded)
+    percent_encoding::percent_decode(escaped).into()
+}
+
+/// The same as text; `None` if it is not UTF-8.
+pub(crate) fn decode_str(escaped: &str) -> Option<Cow<'_, str>> {
+    percent_decode_str(escaped).decode_utf8().ok()
+}
+
+/// The same as text; bytes that are not UTF-8 become U+FFFD.
+#[cfg(feature = "io")]
+pub(crate) fn decode_lossy(escaped: &str) -> Cow<'_, str> {
+    percent_decode_str(escaped).decode_utf8_lossy()
+}
+
+/// Where the first `%` is that two hexadecimal digits do not follow.
+pub(crate) fn malformed_escape(bytes: &[u8]) -> Option<usize> {
+    (0..bytes.len()).find(|&at| bytes[at] == b'%' && !is_escape(&bytes[at..]))
+}
+
+/// Whether an escape is at the start of `bytes`.
+fn is_escape(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 /// A text as the path of a target: it begins with a slash, or is `*`, and what has no place in a path is escaped, a `%`
@@ -29,7 +48,7 @@ pub(crate) fn path_of(text: Box<str>) -> Box<str> {
         return text;
     }
     let slash = if text.starts_with('/') { "" } else { "/" };
-    encode(slash, &text, byte::PATH, |rest| escape(rest).is_some())
+    encode(slash, &text, byte::PATH, is_escape)
 }
 
 /// A text as the query of a target: what has no place in one is escaped. A `%` may stand there without being an escape.
@@ -51,33 +70,6 @@ fn encode(start: &str, text: &str, class: u8, keeps_percent: impl Fn(&[u8]) -> b
         }
     }
     out.into()
-}
-
-/// The byte that the escape at the start of `bytes` writes.
-pub(crate) fn escape(bytes: &[u8]) -> Option<u8> {
-    match bytes {
-        [b'%', high, low, ..] => Some(byte::hex(*high)? << 4 | byte::hex(*low)?),
-        _ => None,
-    }
-}
-
-/// The same as text; None if it is not UTF-8.
-pub(crate) fn decode_str(escaped: &str) -> Option<Cow<'_, str>> {
-    match percent_decode(escaped.as_bytes()) {
-        Cow::Borrowed(_) => Some(Cow::Borrowed(escaped)),
-        Cow::Owned(decoded) => String::from_utf8(decoded).ok().map(Cow::Owned),
-    }
-}
-
-/// Text without percent escapes; bytes that are no UTF-8 are replaced.
-#[cfg(feature = "io")]
-pub(crate) fn decode_lossy(escaped: &str) -> Cow<'_, str> {
-    match percent_decode(escaped.as_bytes()) {
-        Cow::Borrowed(_) => Cow::Borrowed(escaped),
-        Cow::Owned(bytes) => {
-            Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -105,6 +97,29 @@ mod tests {
         }
         assert_eq!(percent_decode(b"%ff"), &b"\xff"[..]);
         assert_eq!(decode_str("%ff"), None);
+    }
+
+    #[test]
+    fn the_first_malformed_escape_is_found() {
+        for (text, at) in [
+            ("", None),
+            ("a%41%zZ", Some(4)),
+            ("%4a%AF", None),
+            ("%", Some(0)),
+            ("%4", Some(0)),
+            ("a%%41", Some(1)),
+            ("%4g", Some(0)),
+            ("%+1", Some(0)),
+        ] {
+            assert_eq!(malformed_escape(text.as_bytes()), at, "{text}");
+        }
+    }
+
+    #[cfg(feature = "io")]
+    #[test]
+    fn bytes_that_are_not_utf_8_are_replaced() {
+        assert_eq!(decode_lossy("/a%ffb%C3%A9%"), "/a\u{fffd}b\u{e9}%");
+        assert!(matches!(decode_lossy("/plain"), Cow::Borrowed("/plain")));
     }
 
     #[cfg(feature = "io")]
