@@ -90,14 +90,14 @@ fn accepted_head(head: HeadRef<'_>, limits: &Limits) {
     assert!(head.host().is_some() || head.version() == Version::Http10);
     assert!(head.host().is_some_and(|host| host.is_empty()) || !head.host().is_some_and(|host| host.contains(' ')));
     for (name, value) in head.headers() {
-        assert!(!name.is_empty() && head.header_all(name).any(|other| other == value));
+        assert!(!name.is_empty() && head.headers_named(name).any(|other| other == value));
         assert!(!value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0 | 0x7f)));
         assert!(!matches!(value, [b' ' | b'\t', ..] | [.., b' ' | b'\t']));
     }
     let again = decide(
         head.version(),
-        head.header_all("content-length").collect(),
-        head.header_all("transfer-encoding").collect(),
+        head.headers_named("content-length").collect(),
+        head.headers_named("transfer-encoding").collect(),
     );
     assert_eq!(again, Ok(head.framing()));
     let _ = (head.cookies().iter().count(), head.basic_auth(), format!("{head:?}"));

@@ -1,6 +1,8 @@
 //! What a client gives back: `Cookie: name=value; name=value`.
 
-use crate::{HeadRef, byte};
+use std::iter::FusedIterator;
+
+use crate::{HeadRef, HeadersNamed, byte};
 
 /// One cookie as it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,9 @@ pub struct Cookie<'a> {
 /// let cookies = Cookies::parse(b"theme=dark; id=\"a b\"; theme=light");
 /// assert_eq!(cookies.get("theme"), Some("dark"));
 /// assert_eq!(cookies.get("id"), Some("a b"));
+/// for cookie in cookies {
+///     println!("{} is {}", cookie.name, cookie.value);
+/// }
 /// assert_eq!(cookies.iter().count(), 3);
 /// ```
 ///
@@ -65,15 +70,78 @@ impl<'a> Cookies<'a> {
     }
 
     /// Every cookie with this name: a client sends several if their paths differ. Go: `Request.CookiesNamed`.
-    pub fn all<'n>(self, name: &'n str) -> impl Iterator<Item = Cookie<'a>> + use<'a, 'n> {
-        self.iter().filter(move |cookie| cookie.name == name)
+    pub fn all<'n>(self, name: &'n str) -> CookiesNamed<'a, 'n> {
+        CookiesNamed { cookies: self.iter(), name }
     }
 
     /// Every cookie, in order of arrival.
-    pub fn iter(self) -> impl Iterator<Item = Cookie<'a>> + use<'a> {
-        self.0.lines().flat_map(|line| line.split(|&byte| byte == b';')).filter_map(read_pair)
+    pub fn iter(self) -> CookiesIter<'a> {
+        CookiesIter { lines: self.0.lines(), rest: None }
     }
 }
+
+impl<'a> IntoIterator for Cookies<'a> {
+    type Item = Cookie<'a>;
+    type IntoIter = CookiesIter<'a>;
+
+    fn into_iter(self) -> CookiesIter<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> IntoIterator for &Cookies<'a> {
+    type Item = Cookie<'a>;
+    type IntoIter = CookiesIter<'a>;
+
+    fn into_iter(self) -> CookiesIter<'a> {
+        self.iter()
+    }
+}
+
+/// The cookies of a request, in order of arrival. Made by [`Cookies::iter`].
+#[derive(Clone, Debug)]
+pub struct CookiesIter<'a> {
+    lines: Lines<'a>,
+    /// What of the current line was not read yet.
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for CookiesIter<'a> {
+    type Item = Cookie<'a>;
+
+    fn next(&mut self) -> Option<Cookie<'a>> {
+        loop {
+            let line = match self.rest.take() {
+                Some(rest) => rest,
+                None => self.lines.next()?,
+            };
+            let end = line.iter().position(|&byte| byte == b';');
+            self.rest = end.map(|end| &line[end + 1..]);
+            if let Some(cookie) = read_pair(&line[..end.unwrap_or(line.len())]) {
+                return Some(cookie);
+            }
+        }
+    }
+}
+
+impl FusedIterator for CookiesIter<'_> {}
+
+/// The cookies of one name, in order of arrival. Made by [`Cookies::all`].
+#[derive(Clone, Debug)]
+pub struct CookiesNamed<'a, 'n> {
+    cookies: CookiesIter<'a>,
+    name: &'n str,
+}
+
+impl<'a> Iterator for CookiesNamed<'a, '_> {
+    type Item = Cookie<'a>;
+
+    fn next(&mut self) -> Option<Cookie<'a>> {
+        self.cookies.find(|cookie| cookie.name == self.name)
+    }
+}
+
+impl FusedIterator for CookiesNamed<'_, '_> {}
 
 impl<'a> HeadRef<'a> {
     /// The cookies of every `Cookie` field. Go: `Request.Cookies`.
@@ -83,13 +151,30 @@ impl<'a> HeadRef<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn lines(self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let (line, head) = match self {
-            Self::Nothing => (None, None),
-            Self::Line(line) => (Some(line), None),
-            Self::Head(head) => (None, Some(head)),
-        };
-        line.into_iter().chain(head.into_iter().flat_map(|head| head.header_all("cookie")))
+    fn lines(self) -> Lines<'a> {
+        match self {
+            Self::Nothing => Lines::One(None),
+            Self::Line(line) => Lines::One(Some(line)),
+            Self::Head(head) => Lines::Fields(head.headers_named("cookie")),
+        }
+    }
+}
+
+/// The values of the `Cookie` fields that are not begun yet.
+#[derive(Clone, Debug)]
+enum Lines<'a> {
+    One(Option<&'a [u8]>),
+    Fields(HeadersNamed<'a, 'static>),
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match self {
+            Self::One(line) => line.take(),
+            Self::Fields(fields) => fields.next(),
+        }
     }
 }
 
@@ -151,6 +236,7 @@ mod tests {
     fn cookies_are_found_by_name_in_its_case() {
         let cookies = Cookies::parse(b"a=1; A=2; a=3");
         assert_eq!((cookies.get("a"), cookies.get("A"), cookies.get("b")), (Some("1"), Some("2"), None));
+        assert!(cookies.into_iter().eq(cookies.iter()) && (&cookies).into_iter().eq(cookies));
         assert_eq!(cookies.all("a").map(|cookie| cookie.value).collect::<Vec<_>>(), ["1", "3"]);
     }
 

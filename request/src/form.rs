@@ -1,6 +1,6 @@
 //! Pairs of names and values, as a query or a form writes them: `name=value&name=value`.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, iter::FusedIterator, slice, vec};
 
 use http::StatusCode;
 
@@ -15,7 +15,14 @@ use crate::percent;
 /// assert_eq!(form.get("name"), Some("Jürgen M."));
 /// assert_eq!(form.all("tag").collect::<Vec<_>>(), ["a", "b"]);
 /// assert_eq!(form.get("empty"), Some(""));
+/// for (name, value) in &form {
+///     println!("{name} is {value}");
+/// }
 /// assert!(Form::parse(b"a=1;b=2").is_err());
+///
+/// // And the other way round.
+/// let form: Form = [("name", "Jürgen"), ("tag", "a&b")].into_iter().collect();
+/// assert_eq!(form.to_string(), "name=J%C3%BCrgen&tag=a%26b");
 ///
 /// // A pair that cannot be read does not lose the others to who wants them.
 /// let (form, error) = Form::parse_lossy(b"discount=100%&page=2");
@@ -137,17 +144,14 @@ impl Form {
         self.all(name).next()
     }
 
-    /// Every value with this name, in order.
-    pub fn all<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.iter().filter(move |(other, _)| *other == name).map(|(_, value)| value)
+    /// Every value with this name, in order. Go: `Values[name]`.
+    pub fn all<'n>(&self, name: &'n str) -> FormValues<'_, 'n> {
+        FormValues { pairs: self.iter(), name }
     }
 
     /// Every pair, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.ends.iter().enumerate().map(|(i, &(name, value))| {
-            let start = i.checked_sub(1).map_or(0, |before| self.ends[before].1);
-            (&self.text[start..name], &self.text[name..value])
-        })
+    pub fn iter(&self) -> FormIter<'_> {
+        FormIter { text: &self.text, ends: self.ends.iter(), start: 0 }
     }
 
     /// How many pairs there are.
@@ -173,6 +177,128 @@ impl Form {
         let shift = self.text.len();
         self.text.push_str(&other.text);
         self.ends.extend(other.ends.iter().map(|(name, value)| (name + shift, value + shift)));
+    }
+}
+
+impl<'a> IntoIterator for &'a Form {
+    type Item = (&'a str, &'a str);
+    type IntoIter = FormIter<'a>;
+
+    fn into_iter(self) -> FormIter<'a> {
+        self.iter()
+    }
+}
+
+impl IntoIterator for Form {
+    type Item = (String, String);
+    type IntoIter = FormIntoIter;
+
+    fn into_iter(self) -> FormIntoIter {
+        FormIntoIter { text: self.text, ends: self.ends.into_iter(), start: 0 }
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> Extend<(N, V)> for Form {
+    fn extend<I: IntoIterator<Item = (N, V)>>(&mut self, pairs: I) {
+        pairs.into_iter().for_each(|(name, value)| self.push(name.as_ref(), value.as_ref()));
+    }
+}
+
+impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Form {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut form = Self::default();
+        form.extend(pairs);
+        form
+    }
+}
+
+/// The pairs of a form, borrowed, in order. Made by [`Form::iter`].
+#[derive(Clone)]
+pub struct FormIter<'a> {
+    text: &'a str,
+    ends: slice::Iter<'a, (usize, usize)>,
+    start: usize,
+}
+
+impl<'a> Iterator for FormIter<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let &(name, value) = self.ends.next()?;
+        let start = std::mem::replace(&mut self.start, value);
+        Some((&self.text[start..name], &self.text[name..value]))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ends.size_hint()
+    }
+}
+
+impl ExactSizeIterator for FormIter<'_> {}
+impl FusedIterator for FormIter<'_> {}
+
+/// The pairs of a form, each with memory of its own, in order. Made by its `into_iter`.
+#[derive(Clone)]
+pub struct FormIntoIter {
+    text: String,
+    ends: vec::IntoIter<(usize, usize)>,
+    start: usize,
+}
+
+impl Iterator for FormIntoIter {
+    type Item = (String, String);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.ends.next()?;
+        let start = std::mem::replace(&mut self.start, value);
+        Some((self.text[start..name].to_owned(), self.text[name..value].to_owned()))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.ends.size_hint()
+    }
+}
+
+impl ExactSizeIterator for FormIntoIter {}
+impl FusedIterator for FormIntoIter {}
+
+/// The values of one name in a form, in order. Made by [`Form::all`].
+#[derive(Clone)]
+pub struct FormValues<'a, 'n> {
+    pairs: FormIter<'a>,
+    name: &'n str,
+}
+
+impl<'a> Iterator for FormValues<'a, '_> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        self.pairs.find(|(name, _)| *name == self.name).map(|(_, value)| value)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.pairs.len()))
+    }
+}
+
+impl FusedIterator for FormValues<'_, '_> {}
+
+/// How many are left: names and values may be secret.
+impl fmt::Debug for FormIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FormIter").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FormIntoIter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FormIntoIter").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FormValues<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FormValues").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

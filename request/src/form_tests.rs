@@ -109,3 +109,25 @@ fn what_is_printed_can_be_read() {
     assert!(Form::parse(form.to_string().as_bytes()).unwrap().iter().eq(form.iter()));
     assert_eq!(format!("{form:?}"), r#"["näme", "", "x"]"#);
 }
+
+#[test]
+fn a_form_iterates_borrowed_and_owned() {
+    for (text, expected) in [("", &[][..]), ("a=1&b&=&a=\u{e9}", &[("a", "1"), ("b", ""), ("", ""), ("a", "\u{e9}")])] {
+        let form = Form::parse(text.as_bytes()).unwrap();
+        let mut seen = Vec::new();
+        for pair in &form {
+            seen.push(pair);
+        }
+        assert_eq!(seen, expected);
+        assert_eq!((form.iter().len(), form.clone().into_iter().len()), (expected.len(), expected.len()));
+        let owned: Vec<_> = form.clone().into_iter().collect();
+        assert!(owned.iter().map(|(name, value)| (&**name, &**value)).eq(expected.iter().copied()));
+        assert!(form.iter().collect::<Form>().iter().eq(owned.into_iter().collect::<Form>().iter()));
+        let mut ends = form.iter();
+        ends.by_ref().for_each(drop);
+        assert_eq!((ends.next(), ends.len()), (None, 0));
+    }
+    let form = Form::parse(b"secret=1").unwrap();
+    let printed = format!("{:?} {:?}", form.iter(), form.clone().into_iter());
+    assert!(!printed.contains("secret"), "{printed}");
+}

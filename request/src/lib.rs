@@ -23,11 +23,11 @@ mod trailers;
 pub use auth::BasicAuth;
 pub use chunk_error::ChunkError;
 pub use chunked::{Chunked, Step};
-pub use cookies::{Cookie, Cookies};
-pub use form::{Form, FormError};
+pub use cookies::{Cookie, Cookies, CookiesIter, CookiesNamed};
+pub use form::{Form, FormError, FormIntoIter, FormIter, FormValues};
 pub use head::{
-    Declared, Field, Framing, FramingError, Head, HeadError, HeadRef, Index, Scan, Span, Target, TargetError,
-    TargetForm, Version, framing, parse,
+    Declared, Field, Framing, FramingError, Head, HeadError, HeadRef, Headers, HeadersNamed, Index, Scan, Segments,
+    Span, Target, TargetError, TargetForm, Version, framing, parse,
 };
 pub use limits::Limits;
 pub use percent::percent_decode;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{hit_tracker::HitTracker, index::Field};
+use super::{headers::Headers, hit_tracker::HitTracker, index::Field};
 use crate::{HeadError, HeadRef, Index, Limits};
 
 /// A head with its own memory, which [`parse`](Head::parse) uses again: what is equal in the next head is not read
@@ -66,6 +66,16 @@ impl HeadRef<'_> {
     }
 }
 
+/// The fields, as [`HeadRef::headers`].
+impl<'a> IntoIterator for &'a Head {
+    type Item = (&'a str, &'a [u8]);
+    type IntoIter = Headers<'a>;
+
+    fn into_iter(self) -> Headers<'a> {
+        self.as_ref().headers()
+    }
+}
+
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_ref().fmt(f)
@@ -98,6 +108,24 @@ mod tests {
         assert_eq!((head.framing(), head.keep_alive()), (Framing::Length(3), true));
         assert_eq!(head.as_bytes(), &POST[..POST.len() - 3]);
         assert_eq!(head.headers().len(), 7);
+    }
+
+    #[test]
+    fn the_fields_of_a_head_iterate_from_both_ends() {
+        let mut head = Head::default();
+        let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nx-a:\r\nX-B: \xff\r\n\r\n";
+        assert_eq!(head.parse(bytes, &Limits::default()), Ok(Some(bytes.len())));
+        let fields: [(&str, &[u8]); 4] = [("Host", b"a"), ("X-A", b"1"), ("x-a", b""), ("X-B", b"\xff")];
+        let mut seen = Vec::new();
+        for field in &head {
+            seen.push(field);
+        }
+        assert_eq!(seen, fields);
+        assert!(head.as_ref().into_iter().rev().eq(fields.into_iter().rev()));
+        assert_eq!(head.as_ref().headers().len(), 4);
+        for (name, values) in [("x-a", &[&b"1"[..], b""][..]), ("HOST", &[b"a"]), ("X", &[]), ("", &[])] {
+            assert_eq!(head.as_ref().headers_named(name).collect::<Vec<_>>(), values, "{name}");
+        }
     }
 
     #[test]

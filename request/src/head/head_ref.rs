@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::index::Field;
+use super::headers::{Headers, HeadersNamed};
 use crate::{BasicAuth, Framing, Index, Span, Target, Version};
 
 /// A head, borrowed: a few references, so it is copied like one.
@@ -106,25 +106,26 @@ impl<'a> HeadRef<'a> {
         self.str(self.index.host?)
     }
 
-    /// The first value of a field, by name in any case. None if it is absent or not UTF-8.
+    /// The first value of a field, by name in any case. `None` if it is absent or not UTF-8: a value may have bytes past
+    /// ASCII (RFC 9110 §5.5), which are text only if the client meant them so. Go: `Header.Get`.
     pub fn header(self, name: &str) -> Option<&'a str> {
         std::str::from_utf8(self.header_bytes(name)?).ok()
     }
 
-    /// The first value of a field, as bytes: values may have bytes past ASCII.
+    /// The first value of a field, as the bytes it was sent in.
     pub fn header_bytes(self, name: &str) -> Option<&'a [u8]> {
-        let field = self.index.fields.iter().find(|field| self.is_named(field, name))?;
+        let field = self.index.fields.iter().find(|field| field.is_named(self.bytes, name))?;
         Some(field.value.of(self.bytes))
     }
 
-    /// All values of a field, in order of arrival. Go: `Header.Values`.
-    pub fn header_all<'n>(self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.index.fields.iter().filter(move |field| self.is_named(field, name)).map(move |f| f.value.of(self.bytes))
+    /// Every value of a field, by name in any case, in order of arrival. Go: `Header.Values`.
+    pub fn headers_named<'n>(self, name: &'n str) -> HeadersNamed<'a, 'n> {
+        HeadersNamed::new(self.bytes, &self.index.fields, name)
     }
 
     /// Every field in order of arrival, the names as they were written.
-    pub fn headers(self) -> impl ExactSizeIterator<Item = (&'a str, &'a [u8])> + use<'a> {
-        self.index.fields.iter().map(move |f| (self.str(f.name).unwrap_or_default(), f.value.of(self.bytes)))
+    pub fn headers(self) -> Headers<'a> {
+        Headers::new(self.bytes, &self.index.fields)
     }
 
     /// How long the body is.
@@ -174,10 +175,15 @@ impl<'a> HeadRef<'a> {
     fn str(self, span: Span) -> Option<&'a str> {
         std::str::from_utf8(span.of(self.bytes)).ok()
     }
+}
 
-    #[inline]
-    fn is_named(self, field: &Field, name: &str) -> bool {
-        field.name.len as usize == name.len() && field.name.of(self.bytes).eq_ignore_ascii_case(name.as_bytes())
+/// The fields, as [`headers`](HeadRef::headers).
+impl<'a> IntoIterator for HeadRef<'a> {
+    type Item = (&'a str, &'a [u8]);
+    type IntoIter = Headers<'a>;
+
+    fn into_iter(self) -> Headers<'a> {
+        self.headers()
     }
 }
 

@@ -12,6 +12,14 @@ pub struct Field {
     pub value: Span,
 }
 
+impl Field {
+    /// Whether its name is this one in any case; `head` is what it was read from.
+    #[inline]
+    pub(super) fn is_named(&self, head: &[u8], name: &str) -> bool {
+        self.name.len as usize == name.len() && self.name.of(head).eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
 /// What [`parse`](crate::parse) found in a head: offsets, and the facts that steer the connection. It holds none of
 /// the head's bytes; [`HeadRef`](crate::HeadRef) puts the two together.
 ///

@@ -175,7 +175,7 @@ mod tests {
     fn a_host_that_a_caller_in_the_process_left_out_is_supplied() {
         let host = |request: http::request::Builder| {
             let head = Head::try_from(&request.body(()).unwrap().into_parts().0).unwrap();
-            (head.as_ref().host().map(ToString::to_string), head.as_ref().header_all("host").count())
+            (head.as_ref().host().map(ToString::to_string), head.as_ref().headers_named("host").count())
         };
         let said = |host: &str, fields| (Some(host.to_owned()), fields);
         assert_eq!(host(http::Request::get("/x")), said("localhost", 1));

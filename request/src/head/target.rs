@@ -1,9 +1,15 @@
 //! What is asked for: the second word of a request line, in one of four forms.
 
+use std::{
+    borrow::Cow,
+    iter::{FusedIterator, Skip},
+    str::Split,
+};
+
 use http::StatusCode;
 
 use super::authority::Authority;
-use crate::{Span, byte};
+use crate::{Span, byte, percent::decode_str};
 
 /// The form of a request target (RFC 9112 §3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -148,16 +154,35 @@ impl<'a> Target<'a> {
 
     /// The decoded path: `/a%20b` is `/a b`. None if it is not UTF-8 then. Mind that `%2F` has become a `/`: split
     /// [`path`](Self::path) first, or use [`segments`](Self::segments). Go: `URL.Path`.
-    pub fn decoded_path(&self) -> Option<std::borrow::Cow<'a, str>> {
-        crate::percent::decode_str(self.path())
+    pub fn decoded_path(&self) -> Option<Cow<'a, str>> {
+        decode_str(self.path())
     }
 
     /// The segments of the path, each decoded by itself, so that `%2F` is data: `/a%2Fb/c` is `a/b`, `c`.
     /// A segment that is not UTF-8 is None.
-    pub fn segments(&self) -> impl Iterator<Item = Option<std::borrow::Cow<'a, str>>> + use<'a> {
-        self.path().split('/').skip(1).map(crate::percent::decode_str)
+    ///
+    /// ```
+    /// let target = quintet_request::Target::parse("GET", b"/a%2Fb/c").unwrap();
+    /// assert!(target.segments().eq([Some("a/b".into()), Some("c".into())]));
+    /// ```
+    pub fn segments(&self) -> Segments<'a> {
+        Segments(self.path().split('/').skip(1))
     }
 }
+
+/// The decoded segments of a path. Made by [`Target::segments`].
+#[derive(Clone, Debug)]
+pub struct Segments<'a>(Skip<Split<'a, char>>);
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = Option<Cow<'a, str>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(decode_str)
+    }
+}
+
+impl FusedIterator for Segments<'_> {}
 
 /// Where the parts of a target are, counted from its first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use super::{
     pool,
 };
 use crate::{
-    BasicAuth, Body, BodyError, Cookies, Head, HeadError, HeadRef, Limits, Target, Version,
+    BasicAuth, Body, BodyError, Cookies, Head, HeadError, HeadRef, Headers, HeadersNamed, Limits, Target, Version,
     percent::{decode_lossy, path_of, query_of},
 };
 
@@ -152,14 +152,51 @@ impl Request {
         self.head().host()
     }
 
-    /// The first value of this field, if it has one that is text. Names are compared without case. Go:
-    /// `Request.Header.Get`.
+    /// The first value of this field as text; names are compared without case. `None` if the field is absent, and also
+    /// if its value is not UTF-8: a value may have bytes past ASCII (RFC 9110 §5.5), in whatever encoding the client
+    /// has. [`header_bytes`](Self::header_bytes) gives them. Go: `Request.Header.Get`, whose strings are any bytes.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-Name: J\xfcrgen\r\n\r\n").unwrap();
+    /// assert_eq!(request.header("host"), Some("a"));
+    /// assert_eq!(request.header("x-name"), None); // Latin-1
+    /// assert_eq!(request.header_bytes("x-name"), Some(&b"J\xfcrgen"[..]));
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head().header(name)
     }
 
+    /// The first value of this field, as the bytes it was sent in.
+    pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
+        self.head().header_bytes(name)
+    }
+
+    /// Every value of this field, in order of arrival; one value may be a list itself. Go: `Request.Header.Values`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nVia: 1.1 b\r\nvia: 1.1 c\r\n\r\n").unwrap();
+    /// assert_eq!(request.headers_named("Via").collect::<Vec<_>>(), [b"1.1 b", b"1.1 c"]);
+    /// ```
+    pub fn headers_named<'n>(&self, name: &'n str) -> HeadersNamed<'_, 'n> {
+        self.head().headers_named(name)
+    }
+
     /// Every field in order of arrival. Go: `Request.Header`, which forgets the order.
-    pub fn headers(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n").unwrap();
+    /// for (name, value) in request.headers() {
+    ///     println!("{name}: {}", value.escape_ascii());
+    /// }
+    /// assert_eq!(request.headers().len(), 2);
+    /// ```
+    pub fn headers(&self) -> Headers<'_> {
         self.head().headers()
     }
 
