@@ -38,7 +38,7 @@ pub use trailers::is_forbidden_trailer;
 pub use {
     body::{Body, BodyError, Writer},
     connection::{Requests, RequestsError, Reuse, Unread, WireGuard},
-    request::{FormReadError, Matched, MatchedPattern, Request},
+    request::{FormReadError, Request, route},
 };
 
 #[cfg(feature = "io")]

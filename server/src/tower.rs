@@ -25,7 +25,7 @@ use tower_service::Service;
 /// lost: a service that can fail turns its errors into responses itself.
 ///
 /// Whatever was attached to the request is among the extensions: those that were [set](Request::set_extension), the
-/// [`Matched`](quintet_request::Matched) pattern with the values of its wildcards, and the
+/// [`Matched`](quintet_request::route::Matched) pattern with the values of its wildcards, and the
 /// [`Arc<Connection>`](quintet_conn::Connection), which knows the client's address and whether it is still there. What
 /// axum does by means of hyper does not work: `ConnectInfo`, and `WebSocketUpgrade`, for which there is
 /// [`Response::upgrade`].
@@ -210,7 +210,7 @@ mod tests {
     /// The other way: what we attach is where axum's extractors look for it.
     #[tokio::test]
     async fn what_our_handlers_attached_is_among_the_extensions_of_axum() {
-        use quintet_request::Matched;
+        use quintet_request::route::Matched;
         let router = axum::Router::new().fallback(async |request: axum::extract::Request| {
             let user = request.extensions().get::<User>().map_or("nobody", |user| user.0);
             let matched = request.extensions().get::<Matched>().cloned().unwrap_or_default();

@@ -10,7 +10,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use quintet_request::{MatchedPattern, Request};
+use quintet_request::{
+    Request,
+    route::{self, MatchedPattern},
+};
 
 use super::{
     append_only_vec::AppendOnlyVec,
@@ -195,7 +198,7 @@ impl ServeMux {
         let routes = self.0.routes.load();
         // After `routes`, whose patterns for hosts have said so before they were in there.
         let hosts = self.0.hosts.load(Ordering::Relaxed);
-        let found = request.find_route(|head, path, values| {
+        let found = route::find(request, |head, path, values| {
             let host = if hosts { head.host().unwrap_or("") } else { "" };
             match routes.find_into(head.method(), host, path, values) {
                 Found::Match(route) => Ok(route.value),
@@ -206,7 +209,7 @@ impl ServeMux {
             }
         });
         let Some(entry) = self.0.entries.get(found?) else { return Err(Unrouted::NotFound) };
-        request.set_route(Some(&entry.route));
+        route::set(request, Some(&entry.route));
         Ok(&entry.handler)
     }
 }
@@ -217,7 +220,7 @@ impl Handler for ServeMux {
         match self.route(&mut request) {
             Ok(handler) => handler.answer(request),
             Err(unrouted) => {
-                request.set_route(None);
+                route::set(&mut request, None);
                 unrouted.answer(request, self.0.not_found.get(), self.0.method_not_allowed.get())
             }
         }

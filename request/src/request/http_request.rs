@@ -102,7 +102,7 @@ fn with_target(parts: &Parts, target: &str) -> Option<Head> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MatchedPattern;
+    use crate::route::{self, MatchedPattern};
 
     #[test]
     fn a_request_goes_out_and_comes_back() {
@@ -172,9 +172,9 @@ mod tests {
     fn what_was_attached_goes_out_and_comes_back() {
         let mut request = Request::parse(b"GET /users/7%2Fx/a?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         let names = ["id".into(), "rest".into()];
-        let route = Arc::new(MatchedPattern { pattern: "/users/{id}/{rest...}".into(), names: names.into() });
-        request.find_route(|_, _, spans| spans.extend([(7, 5), (13, 1)]));
-        request.set_route(Some(&route));
+        let pattern = Arc::new(MatchedPattern { pattern: "/users/{id}/{rest...}".into(), names: names.into() });
+        route::find(&mut request, |_, _, spans| spans.extend([(7, 5), (13, 1)]));
+        route::set(&mut request, Some(&pattern));
         request.set_path_value("own", "1");
         request.set_extension(User("ann"));
 

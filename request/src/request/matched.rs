@@ -9,7 +9,7 @@ use super::matched_pattern::MatchedPattern;
 /// the other side, and comes back with it.
 ///
 /// ```
-/// use quintet_request::{Matched, Request};
+/// use quintet_request::{Request, route::Matched};
 ///
 /// let mut request = Request::parse(b"GET /users/7 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
 /// request.set_path_value("id", "7");

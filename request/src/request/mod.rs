@@ -12,8 +12,7 @@ mod pool;
 mod read_form;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod request;
+pub mod route;
 
 pub use form_read_error::FormReadError;
-pub use matched::Matched;
-pub use matched_pattern::MatchedPattern;
 pub use request::Request;

@@ -23,7 +23,7 @@ impl PathValues {
         self.route.as_deref().filter(|_| self.routed)
     }
 
-    /// See [`Request::set_route`](super::Request::set_route).
+    /// See [`route::set`](super::route::set).
     #[inline]
     pub(super) fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
         self.routed = route.is_some();

@@ -14,7 +14,6 @@ use quintet_listener::Addr;
 
 use super::{
     inner::{Inner, Rare},
-    matched_pattern::MatchedPattern,
     pool,
 };
 use crate::{
@@ -341,25 +340,6 @@ impl Request {
     /// Sets the value of a wildcard, or of a name that no wildcard has. Go: `Request.SetPathValue`.
     pub fn set_path_value(&mut self, name: &str, value: &str) {
         self.inner_mut().values.set(name, value);
-    }
-
-    /// For a router: gives `find` the head, the path and the vector to write the values' places to.
-    #[inline]
-    pub fn find_route<R>(&mut self, find: impl FnOnce(HeadRef<'_>, &str, &mut Vec<(u32, u32)>) -> R) -> R {
-        let Inner { head, values, rare, .. } = self.inner_mut();
-        let head = head.as_ref();
-        let path = rare.as_ref().and_then(|rare| rare.path.as_deref()).unwrap_or_else(|| head.path());
-        find(head, path, &mut values.spans)
-    }
-
-    /// For a router: remembers the route that was found. Values that an outer router set under the names of this one's
-    /// wildcards are forgotten.
-    ///
-    /// The box of a request keeps its last route, so that the next request for the same one does not touch a count that
-    /// other threads share.
-    #[inline]
-    pub fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
-        self.inner_mut().values.set_route(route);
     }
 
     /// The method and the target of the request that was dropped last by a panic in this thread, if it came by this

@@ -1,19 +1,20 @@
 //! Requests: routes and credentials.
 
 use super::*;
+use crate::route::{self, MatchedPattern};
 
 fn request(target: &str) -> Request {
     Request::parse(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
 }
 
-fn route(pattern: &str, names: &[&str]) -> Arc<MatchedPattern> {
+fn pattern(pattern: &str, names: &[&str]) -> Arc<MatchedPattern> {
     Arc::new(MatchedPattern { pattern: pattern.into(), names: names.iter().map(|name| (*name).into()).collect() })
 }
 
 #[test]
 fn a_request_does_not_see_the_pattern_of_the_one_before_it() {
     let mut first = request("/admin/x");
-    first.set_route(Some(&route("/admin/{x}", &["x"])));
+    route::set(&mut first, Some(&pattern("/admin/{x}", &["x"])));
     assert_eq!(first.pattern(), "/admin/{x}");
     drop(first);
     let second = request("/");
@@ -25,8 +26,8 @@ fn the_wildcard_of_an_inner_route_goes_before_a_value_set_outside() {
     let mut request = request("/files/x");
     request.set_path_value("rest", "files/x");
     request.set_path_value("other", "kept");
-    request.find_route(|_, _, spans| spans.push((7, 1)));
-    request.set_route(Some(&route("/files/{rest...}", &["rest"])));
+    route::find(&mut request, |_, _, spans| spans.push((7, 1)));
+    route::set(&mut request, Some(&pattern("/files/{rest...}", &["rest"])));
     assert_eq!(request.path_value("rest").unwrap(), "x");
     assert_eq!(request.path_value("other").unwrap(), "kept");
     request.set_path_value("rest", "mine");

@@ -1,0 +1,42 @@
+//! For routers: what they write into a request once they know its route. Handlers need none of this; what they read is
+//! [`Request::pattern`] and [`Request::path_value`].
+
+use std::sync::Arc;
+
+use super::{inner::Inner, request::Request};
+use crate::HeadRef;
+
+pub use super::{matched::Matched, matched_pattern::MatchedPattern};
+
+/// Gives `find` the head of a request, its path, and the vector to write to where the value of each wildcard is in that
+/// path: offset and length, in bytes, in the order of [`MatchedPattern::names`].
+///
+/// ```
+/// use std::sync::Arc;
+/// use quintet_request::{Request, route};
+///
+/// let mut request = Request::parse(b"GET /users/7 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+/// let pattern = Arc::new(route::MatchedPattern { pattern: "/users/{id}".into(), names: ["id".into()].into() });
+/// route::find(&mut request, |_, path, spans| {
+///     assert_eq!(path, "/users/7");
+///     spans.push((7, 1));
+/// });
+/// route::set(&mut request, Some(&pattern));
+/// assert_eq!((request.pattern(), request.path_value("id").as_deref()), ("/users/{id}", Some("7")));
+/// ```
+#[inline]
+pub fn find<R>(request: &mut Request, find: impl FnOnce(HeadRef<'_>, &str, &mut Vec<(u32, u32)>) -> R) -> R {
+    let Inner { head, values, rare, .. } = request.inner_mut();
+    let head = head.as_ref();
+    let path = rare.as_ref().and_then(|rare| rare.path.as_deref()).unwrap_or_else(|| head.path());
+    find(head, path, &mut values.spans)
+}
+
+/// Remembers the route that was found, or that none was. Values that an outer router set under the names of this one's
+/// wildcards are forgotten.
+#[inline]
+pub fn set(request: &mut Request, route: Option<&Arc<MatchedPattern>>) {
+    // The box of a request keeps its last route, so that the next request for the same one does not touch a count that
+    // other threads share.
+    request.inner_mut().values.set_route(route);
+}
