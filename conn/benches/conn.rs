@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use quintet_conn::{Buffer, ConnGuard, Connections, MinRate, Output, Phase, State, Timeouts, Wire};
+use quintet_conn::{Buffer, ConnGuard, Connections, MinRate, Output, Phase, State, Tick, Timeouts, Wire};
 use quintet_listener::{Addr, Stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
@@ -194,12 +194,14 @@ fn buffers(c: &mut Criterion) {
 fn decisions(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
     let limits = Timeouts::default();
-    group.bench_function("the end of a phase", |b| b.iter(|| limits.end(black_box(Phase::Idle), black_box(1))));
+    group.bench_function("the end of a phase", |b| {
+        b.iter(|| limits.end(black_box(Phase::Idle), black_box(Tick::START)));
+    });
     group.bench_function("a wait for a body", |b| {
         let mut meter = MinRate::default();
         b.iter(|| {
-            let deadline = meter.wait(black_box(1_000), Phase::Body, &limits);
-            meter.moved(black_box(100), 1_000);
+            let deadline = meter.wait(black_box(Tick::from_millis(1_000)), Phase::Body, &limits);
+            meter.moved(black_box(100), Tick::from_millis(1_000));
             deadline
         });
     });

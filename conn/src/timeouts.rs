@@ -1,39 +1,15 @@
-//! Which time limit, or least data rate, applies now.
+//! The time limits of a connection, and its least data rate.
 //!
 //! A client that sends nothing, sends too slowly or does not read what it is sent would hold a connection for ever.
 //! Each way of being slow has a [`Phase`] with its own limit. A head or an idle wait must *end* within a time; a body
 //! or a reply may be as long as it likes but must *move*: after a grace, at no less than a rate, and never stand
 //! still for long. Only the time spent waiting for the client counts: what a handler takes is the handler's.
 //!
-//! All times here are milliseconds on a clock that only goes forward; nothing here asks what time it is.
+//! All times here are [`Tick`]s of a clock that only goes forward; nothing here asks what time it is.
 
 use std::time::Duration;
 
-/// A deadline that never comes.
-#[cfg(any(feature = "io", test))]
-pub(crate) const NEVER: u64 = u64::MAX;
-
-/// What a connection is waiting for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// The first byte of the next request, on a connection that was used before.
-    Idle,
-    /// A whole head: from the connection's beginning or from the head's first byte.
-    Head,
-    /// The next bytes of a body.
-    Body,
-    /// The client reading its reply.
-    Reply,
-    /// The rest of what a client sends although its answer is final.
-    Linger,
-    /// A request that may be on its way although the server is shutting down: idle connections are drained.
-    Drain,
-}
-
-impl Phase {
-    /// Every phase.
-    pub const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Reply, Phase::Linger, Phase::Drain];
-}
+use crate::{Phase, Tick};
 
 /// The time limits of a connection. [`Duration::MAX`] turns one off.
 ///
@@ -110,7 +86,6 @@ impl Timeouts {
     }
 
     /// The same limits, each so much longer (rates stay): for a clock that may be so much behind.
-    #[cfg(feature = "io")]
     pub(crate) fn longer(&self, by: Duration) -> Self {
         Timeouts {
             read_header: self.read_header.saturating_add(by),
@@ -125,113 +100,39 @@ impl Timeouts {
     }
 
     /// When a phase that began at `now` ends at the latest, if it is one that must end: for a phase that must move
-    /// ([`Phase::Body`], [`Phase::Reply`]) see [`MinRate`].
-    pub fn end(&self, phase: Phase, now: u64) -> u64 {
-        let limit = match phase {
+    /// ([`Phase::Body`], [`Phase::Reply`]) see [`MinRate`](crate::MinRate). `None` is never.
+    pub fn end(&self, phase: Phase, now: Tick) -> Option<Tick> {
+        now.after(self.limit(phase))
+    }
+
+    /// How long a phase may last.
+    pub(crate) fn limit(&self, phase: Phase) -> Duration {
+        match phase {
             Phase::Idle => self.idle,
             Phase::Head => self.read_header,
             Phase::Linger => self.linger,
             Phase::Drain => self.drain,
             Phase::Body => self.stall,
             Phase::Reply => self.reply_stall,
-        };
-        after(now, limit)
-    }
-}
-
-/// How long each phase may last, in milliseconds: [`Timeouts`] made ready, since a duration costs a division.
-#[derive(Debug)]
-#[cfg(feature = "io")]
-pub(crate) struct PhaseLimits([u64; Phase::ALL.len()]);
-
-#[cfg(feature = "io")]
-impl PhaseLimits {
-    pub(crate) fn new(timeouts: &Timeouts) -> Self {
-        PhaseLimits(Phase::ALL.map(|phase| timeouts.end(phase, 0)))
-    }
-
-    /// As [`Timeouts::end`].
-    #[inline]
-    pub(crate) fn end(&self, phase: Phase, now: u64) -> u64 {
-        now.saturating_add(self.0[phase as usize])
-    }
-}
-
-/// How a body or a reply moves: how much so far, and how long the other side was waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MinRate {
-    moved: u64,
-    waited: u64,
-    since: Option<u64>,
-}
-
-impl MinRate {
-    /// Begins, or goes on, to wait for the client, which sends a body or takes a reply.
-    ///
-    /// Returns the deadline of this wait: the earlier of standing still for [`Timeouts::stall`]
-    /// (for [`Phase::Reply`], [`Timeouts::reply_stall`]) and falling behind
-    /// [`Timeouts::min_rate`]. At the deadline itself it is late.
-    pub fn wait(&mut self, now: u64, phase: Phase, limits: &Timeouts) -> u64 {
-        let since = *self.since.get_or_insert(now);
-        let still = limits.end(phase, since);
-        if limits.min_rate == 0 {
-            return still;
-        }
-        let earned = self.moved.saturating_mul(1000).div_ceil(u64::from(limits.min_rate));
-        let allowed = millis(limits.min_rate_grace).saturating_add(earned);
-        still.min(since.saturating_add(allowed.saturating_sub(self.waited)))
-    }
-
-    /// `n` bytes moved: a wait, if there was one, is over.
-    #[inline]
-    pub fn moved(&mut self, n: usize, now: u64) {
-        self.count(n);
-        self.pause(now);
-    }
-
-    /// `n` bytes moved at once, while nobody [waited](Self::is_waiting).
-    #[inline]
-    pub fn count(&mut self, n: usize) {
-        self.moved = self.moved.saturating_add(n as u64);
-    }
-
-    /// Whether the client is being waited for.
-    #[inline]
-    pub fn is_waiting(&self) -> bool {
-        self.since.is_some()
-    }
-
-    /// The client is not waited for any longer, though nothing moved.
-    #[inline]
-    pub fn pause(&mut self, now: u64) {
-        if let Some(since) = self.since.take() {
-            self.waited = self.waited.saturating_add(now.saturating_sub(since));
         }
     }
-}
-
-fn after(now: u64, limit: Duration) -> u64 {
-    now.saturating_add(millis(limit))
-}
-
-/// Rounded up, so that no deadline is early; [`NEVER`] if there are too many. (In 64 bits: a division of 128 is a
-/// hundred instructions, and this is computed for every request.)
-pub(crate) fn millis(d: Duration) -> u64 {
-    d.as_secs().saturating_mul(1000).saturating_add(u64::from(d.subsec_nanos().div_ceil(1_000_000)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+
+    fn end(limits: &Timeouts, phase: Phase, now: u64) -> Option<u64> {
+        limits.end(phase, Tick::from_millis(now)).map(Tick::as_millis)
+    }
 
     #[test]
     fn the_defaults_are_those_of_the_documentation() {
         let limits = Timeouts::default();
-        assert_eq!(limits.end(Phase::Head, 1_000), 11_000);
-        assert_eq!(limits.end(Phase::Idle, 0), 75_000);
-        assert_eq!(limits.end(Phase::Linger, 0), 2_000);
-        assert_eq!(limits.end(Phase::Reply, 0), 60_000);
+        assert_eq!(end(&limits, Phase::Head, 1_000), Some(11_000));
+        assert_eq!(end(&limits, Phase::Idle, 0), Some(75_000));
+        assert_eq!(end(&limits, Phase::Linger, 0), Some(2_000));
+        assert_eq!(end(&limits, Phase::Reply, 0), Some(60_000));
         assert_eq!(
             (limits.min_rate, limits.min_rate_grace, limits.stall),
             (240, Duration::from_secs(5), Duration::from_secs(30))
@@ -241,69 +142,7 @@ mod tests {
     #[test]
     fn without_limits_nothing_ends() {
         let limits = Timeouts::none();
-        assert_eq!(limits.end(Phase::Head, 5), NEVER);
-        assert_eq!(limits.end(Phase::Idle, 5), NEVER);
-        assert_eq!(MinRate::default().wait(5, Phase::Body, &limits), NEVER);
-    }
-
-    #[test]
-    fn a_dribbled_body_falls_behind_its_rate() {
-        // One byte a second against 240: the grace of 5 s is used up after five waits of a second.
-        let limits = Timeouts::default();
-        let (mut meter, mut now) = (MinRate::default(), 0);
-        while now < 60_000 {
-            let deadline = meter.wait(now, Phase::Body, &limits);
-            if deadline < now + 1000 {
-                assert!((5_000..5_100).contains(&deadline), "{deadline}");
-                return;
-            }
-            now += 1000;
-            meter.moved(1, now);
-        }
-        panic!("a minute is not late");
-    }
-
-    #[test]
-    fn what_arrived_quickly_earns_time_but_not_for_ever() {
-        let limits = Timeouts::default();
-        let mut meter = MinRate::default();
-        meter.moved(10 << 20, 0);
-        assert_eq!(meter.wait(0, Phase::Body, &limits), 30_000);
-    }
-
-    #[test]
-    fn the_time_of_a_handler_does_not_count() {
-        let limits = Timeouts::default();
-        let mut meter = MinRate::default();
-        assert_eq!(meter.wait(0, Phase::Body, &limits), 5_000);
-        meter.pause(1_000);
-        assert_eq!(meter.wait(60_000, Phase::Body, &limits), 64_000);
-    }
-
-    proptest! {
-        #[test]
-        fn a_client_at_the_rate_is_never_late_and_one_below_it_is(
-            rate in 1..10_000_u32,
-            gaps in proptest::collection::vec(1..20_000_u64, 1..50),
-        ) {
-            let limits = Timeouts { min_rate: rate, ..Timeouts::default() };
-            let (mut meter, mut now) = (MinRate::default(), 0);
-            for gap in gaps {
-                let deadline = meter.wait(now, Phase::Body, &limits);
-                // The definition, computed another way: late at the first moment when waited > grace + moved / rate.
-                let earned = (meter.moved * 1000).div_ceil(u64::from(rate));
-                let by_rate = (now + 5_000 + earned).checked_sub(meter.waited).expect("was in time so far");
-                prop_assert_eq!(deadline, by_rate.min(now + 30_000));
-                if now + gap > deadline {
-                    return Ok(());
-                }
-                now += gap;
-                // Exactly the rate, rounded up.
-                let due = (gap * u64::from(rate)).div_ceil(1000);
-                meter.moved(usize::try_from(due).unwrap(), now);
-                prop_assert!(meter.wait(now, Phase::Body, &limits) >= now + 4_999, "a client at the rate keeps its grace");
-                meter.pause(now);
-            }
-        }
+        assert_eq!(end(&limits, Phase::Head, 5), None);
+        assert_eq!(end(&limits, Phase::Idle, 5), None);
     }
 }

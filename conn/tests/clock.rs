@@ -9,7 +9,7 @@ use std::{future::poll_fn, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use common::{Bell, Peer, Script, Step, limits, poll_once, scripted};
 use proptest::{collection::vec, prelude::*};
-use quintet_conn::{ConnGuard, Connections, Filled, Phase, Sweeper, Timeouts, Wire, WireError};
+use quintet_conn::{ConnGuard, Connections, Filled, Phase, Sweeper, Tick, Timeouts, Wire, WireError};
 use tokio::time::{Instant, advance};
 
 const fn secs(n: u64) -> Duration {
@@ -76,6 +76,11 @@ fn over<T>(polled: Poll<Result<T, WireError>>) -> Option<WireError> {
         Poll::Ready(Err(error)) => Some(error),
         _ => None,
     }
+}
+
+/// When a phase that begins with the clock ends, in milliseconds.
+fn end(timeouts: &Timeouts, phase: Phase) -> u64 {
+    timeouts.end(phase, Tick::START).unwrap().as_millis()
 }
 
 /// Gaps between two looks, from none that is noticed to a handler that blocks for seconds.
@@ -292,7 +297,7 @@ proptest! {
                             let Some(phase) = phase else { continue };
                             let begun = *begun.get_or_insert(busy.elapsed());
                             if let Some(first) = first {
-                                let limit = millis(timeouts.end(phase, 0));
+                                let limit = millis(end(&timeouts, phase));
                                 let most = limit + millis(251) + (first - begun);
                                 assert!(looked - begun < most, "{phase:?} lasts {:?}, at most {most:?}", looked - begun);
                             }
@@ -303,7 +308,7 @@ proptest! {
                         Poll::Ready(Err(WireError::TimedOut(late))) => {
                             assert_eq!(Some(late), phase);
                             let waited = busy.elapsed() - begun.expect("nobody waited");
-                            assert!(waited >= millis(timeouts.end(late, 0)), "{late:?} ends after {waited:?}");
+                            assert!(waited >= millis(end(&timeouts, late)), "{late:?} ends after {waited:?}");
                             return;
                         }
                         Poll::Ready(Err(error)) => panic!("{error:?}"),

@@ -1,17 +1,25 @@
 //! Targets of `quintet-conn`.
 
 mod script;
+mod wait_state;
 mod wire;
 
+pub use wait_state::wait_state;
 pub use wire::wire;
 
 use std::{sync::LazyLock, time::Duration};
 
-use quintet_conn::{Buffer, Connections, MinRate, Output, Phase, State, Timeouts};
+use quintet_conn::{Buffer, Connections, MinRate, Output, Phase, State, Tick, Timeouts};
 
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] =
-    &[("buffer", buffer), ("output", output), ("state", state), ("timeouts", timeouts), ("wire", wire)];
+pub const TARGETS: &[crate::Target] = &[
+    ("buffer", buffer),
+    ("output", output),
+    ("state", state),
+    ("timeouts", timeouts),
+    ("wait_state", wait_state),
+    ("wire", wire),
+];
 
 /// Sizes at which something changes.
 const SIZES: [usize; 16] = [0, 1, 2, 5, 100, 1000, 4095, 4096, 4097, 8191, 8192, 8193, 20_000, 65_535, 65_536, 65_537];
@@ -194,7 +202,8 @@ pub fn timeouts(data: &[u8]) {
     };
     for phase in Phase::ALL {
         // Nobody waits shorter than was said, or longer than the next millisecond.
-        let end = Duration::from_millis(limits.end(phase, 1_000) - 1_000);
+        let end = limits.end(phase, Tick::from_millis(1_000)).expect("no limit is off").as_millis();
+        let end = Duration::from_millis(end - 1_000);
         let said = match phase {
             Phase::Idle => limits.idle,
             Phase::Body => limits.stall,
@@ -212,7 +221,8 @@ pub fn timeouts(data: &[u8]) {
         now += u64::from(after) * 37;
         match event % 4 {
             0 => {
-                let deadline = meter.wait(now, Phase::Body, &limits);
+                let deadline =
+                    meter.wait(Tick::from_millis(now), Phase::Body, &limits).expect("no limit is off").as_millis();
                 let since = *since.get_or_insert(now);
                 let late = |at: u64| {
                     let at = at.max(since);
@@ -230,12 +240,12 @@ pub fn timeouts(data: &[u8]) {
             }
             1 | 2 => {
                 let n = size(event >> 2);
-                meter.moved(n, now);
+                meter.moved(n, Tick::from_millis(now));
                 moved += n as u64;
                 waits.extend(since.take().map(|since| now - since));
             }
             _ => {
-                meter.pause(now);
+                meter.pause(Tick::from_millis(now));
                 waits.extend(since.take().map(|since| now - since));
             }
         }

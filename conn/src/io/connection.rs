@@ -5,28 +5,30 @@ use std::{
     any::Any,
     fmt,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, OnceLock,
         atomic::{
             AtomicBool, AtomicU8, AtomicU32, AtomicU64,
             Ordering::{AcqRel, Relaxed, SeqCst},
         },
     },
-    task::Waker,
     time::Duration,
 };
 
 use quintet_listener::Addr;
 
 use super::{
-    connections::{Connections, STEP},
+    entry::Entry,
     rare::Rare,
+    shared::{Hook, SLACK, Shared},
 };
-use crate::{CloseCode, Phase, State, timeouts::NEVER};
+use crate::{CloseCode, State, Stopping, Tick, WaitLimits, tick::millis};
 
-/// No deadline of a handler's own: any other is later than the clock's beginning.
+/// No deadline of a handler's own, in the word that holds one.
 const UNMOVED: u64 = 0;
-/// The bit of a clock that says that a wait has begun since the sweeper looked.
-const FRESH: u64 = 1;
+
+/// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
+/// both are [`State::New`]. A panic in the hook is caught and ignored; the connection goes on. Go: `Server.ConnState`.
+pub type StateHook = Hook<Connection>;
 
 /// A connection that goes on.
 const STAYS: u8 = 0;
@@ -42,17 +44,15 @@ const LINGERS: u8 = 3;
 ///
 /// It looks and waits, and moves the deadlines of its own request. What changes more is not for handlers: the state and
 /// the task to wake are the serving task's ([`ConnGuard`](super::ConnGuard), [`Wire`](super::Wire)), and how long a
-/// connection may stay is decided by who holds its [`Connections`]. Neither can be had from here.
+/// connection may stay is decided by who holds its [`Connections`](super::Connections). Neither can be had from here.
 pub struct Connection {
     ends: Ends,
-    pub(super) connections: Arc<Connections>,
+    pub(super) shared: Arc<Shared<Connection>>,
     /// In four bytes, as all that is not asked for with every wait: an idle connection holds little else than this.
-    slot: u32,
+    pub(super) slot: u32,
     /// In [`QUARTERS`], rounded up.
     accepted: u32,
-    /// The connection's clock: milliseconds that were charged to it, times two, and [`FRESH`]. In one word, so that a
-    /// wait begins either before a look or after it, and never with the time of one and the charge of the other.
-    clock: AtomicU64,
+    pub(super) entry: Entry,
     /// How many [`ConnGuard`](super::ConnGuard) there are.
     pub(super) holders: AtomicU8,
     state: AtomicU8,
@@ -63,9 +63,6 @@ pub struct Connection {
     close_code: AtomicU8,
     /// When the state last became [`State::Idle`], in [`QUARTERS`] of the connections' clock, rounded down.
     idle_since: AtomicU32,
-    /// When the present wait ends; the sweeper wakes the task of a connection that is late.
-    deadline: AtomicU64,
-    task: Mutex<Option<Waker>>,
     rare: OnceLock<Box<Rare>>,
     /// A handler's own deadlines, in milliseconds of the clock; [`UNMOVED`] if it set none.
     read_by: AtomicU64,
@@ -86,28 +83,31 @@ const QUARTERS: u32 = 8;
 /// A time of the connections' clock in quarters of a second; it goes round after 34 years.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "34 years")]
-fn quarters(millis: u64) -> u32 {
-    (millis >> QUARTERS) as u32
+fn quarters(at: Tick) -> u32 {
+    (at.as_millis() >> QUARTERS) as u32
+}
+
+#[inline]
+fn from_quarters(quarters: u32) -> Tick {
+    Tick::from_millis(u64::from(quarters) << QUARTERS)
 }
 
 impl Connection {
     /// `own` is our address if it is another than that of all.
-    pub(super) fn new(peer: Addr, own: Option<Addr>, connections: Arc<Connections>, slot: usize) -> Self {
+    pub(super) fn new(peer: Addr, own: Option<Addr>, shared: Arc<Shared<Connection>>, slot: u32) -> Self {
         Connection {
             ends: match own {
                 None => Ends::Peer(peer),
                 Some(own) => Ends::Both(Box::new((peer, own))),
             },
-            accepted: quarters(connections.now().saturating_add((1 << QUARTERS) - 1)),
-            connections,
-            slot: u32::try_from(slot).expect("fewer than 2^32 connections at once"),
-            clock: AtomicU64::new(0),
+            accepted: quarters(shared.clock.now().saturating_after_millis((1 << QUARTERS) - 1)),
+            shared,
+            slot,
+            entry: Entry::new(),
             holders: AtomicU8::new(0),
             state: AtomicU8::new(State::New as u8),
             retires: AtomicU8::new(STAYS),
             idle_since: AtomicU32::new(0),
-            deadline: AtomicU64::new(NEVER),
-            task: Mutex::new(None),
             gone: AtomicBool::new(false),
             close_code: AtomicU8::new(0),
             rare: OnceLock::new(),
@@ -134,7 +134,7 @@ impl Connection {
     /// socket the listener's. `None` if neither was told. Go: `LocalAddrContextKey`.
     pub fn local_addr(&self) -> Option<&Addr> {
         match &self.ends {
-            Ends::Peer(_) => self.connections.local_addr(),
+            Ends::Peer(_) => self.shared.local.as_ref(),
             Ends::Both(both) => Some(&both.1),
         }
     }
@@ -146,7 +146,7 @@ impl Connection {
 
     /// How long ago the connection was accepted, to about a quarter of a second.
     pub fn age(&self) -> Duration {
-        Duration::from_millis(self.connections.now().saturating_sub(u64::from(self.accepted) << QUARTERS))
+        Duration::from_millis(self.shared.clock.now().millis_since(from_quarters(self.accepted)))
     }
 
     /// Whether the client has gone away.
@@ -183,11 +183,11 @@ impl Connection {
     }
 
     /// The value of this connection ([`ConnGuard::set_value`](super::ConnGuard::set_value)), if it has this type; else the
-    /// value of all its loop's connections ([`Connections::set_value`]), if that has. Go: `Request.Context().Value`, of
+    /// value of all its loop's connections ([`Connections::set_value`](super::Connections::set_value)), if that has. Go: `Request.Context().Value`, of
     /// what `Server.ConnContext` and `Server.BaseContext` put there.
     pub fn value<T: Any>(&self) -> Option<&T> {
         let own = self.rare.get().and_then(|rare| rare.value.get()).and_then(|value| value.downcast_ref());
-        own.or_else(|| self.connections.value()?.downcast_ref())
+        own.or_else(|| self.shared.value.get()?.downcast_ref())
     }
 
     /// See [`ConnGuard::set_value`](super::ConnGuard::set_value).
@@ -211,7 +211,7 @@ impl Connection {
     /// Whether the connections of this one's accept loop are to come to an end.
     #[inline]
     pub fn is_stopping(&self) -> bool {
-        self.connections.is_stopping()
+        self.shared.is_stopping()
     }
 
     /// Resolves when the connections of this one's accept loop are to come to an end, for handlers that would
@@ -220,31 +220,42 @@ impl Connection {
     /// # Cancel safety
     /// Nothing is lost: what stops does not go on again.
     pub async fn stopping(&self) {
-        self.connections.stopping().await;
+        self.shared.stopping().await;
     }
 
-    /// See [`Connections::retire`].
+    /// See [`Connections::retire`](super::Connections::retire).
     pub(super) fn retire(&self) {
         self.retires.fetch_max(RETIRES, SeqCst);
     }
 
-    /// Whether the reply under way, or else the next one, is to be the connection's last ([`Connections::retire`]).
+    /// Whether the reply under way, or else the next one, is to be the connection's last ([`Connections::retire`](super::Connections::retire)).
     #[inline]
     pub fn is_retiring(&self) -> bool {
         self.retires.load(Relaxed) != STAYS
     }
 
-    /// See [`Connections::close_if_idle`].
+    /// See [`Connections::close_if_idle`](super::Connections::close_if_idle).
     pub(super) fn close_if_idle(&self) {
         if self.retires.fetch_max(LEAVES, SeqCst) < LEAVES {
-            self.wake();
+            self.entry.wake();
         }
     }
 
-    /// Whether it ends as soon as it waits for the first byte of a request.
+    /// Whether it is to end where no request has begun.
     #[inline]
-    pub(super) fn is_leaving(&self) -> bool {
-        self.retires.load(Relaxed) == LEAVES
+    pub(super) fn stops(&self) -> Stopping {
+        if self.retires.load(Relaxed) == LEAVES {
+            Stopping::Now
+        } else if self.shared.is_stopping() {
+            Stopping::Drain
+        } else {
+            Stopping::No
+        }
+    }
+
+    #[inline]
+    pub(super) fn limits(&self) -> &WaitLimits {
+        &self.shared.limits
     }
 
     /// Whether all was said, the end of it too, and only the client's end is waited for
@@ -258,8 +269,8 @@ impl Connection {
     }
 
     /// When the state last became [`State::Idle`], by the connections' clock.
-    pub(super) fn idle_since(&self) -> u64 {
-        u64::from(self.idle_since.load(Relaxed)) << QUARTERS
+    pub(super) fn idle_since(&self) -> Tick {
+        from_quarters(self.idle_since.load(Relaxed))
     }
 
     /// Moves the read deadline of the present request: instead of the server's rules for a slow body, reading fails
@@ -276,9 +287,10 @@ impl Connection {
     }
 
     fn move_deadline(&self, which: &AtomicU64, after: Duration) {
-        which.store(self.begin().saturating_add(Connections::longer(after)), Relaxed);
+        let end = self.entry.begin().saturating_after_millis(millis(after.saturating_add(SLACK)));
+        which.store(end.as_millis(), Relaxed);
         // Who waits already has stored an older one.
-        self.wake();
+        self.entry.wake();
     }
 
     /// See [`ConnGuard::reset_deadlines`](super::ConnGuard::reset_deadlines).
@@ -291,14 +303,10 @@ impl Connection {
         }
     }
 
-    /// When reading ends, if a handler moved it for its own request.
-    pub(super) fn moved_read(&self) -> Option<u64> {
-        Some(self.read_by.load(Relaxed)).filter(|at| *at != UNMOVED)
-    }
-
-    /// When writing ends, if a handler moved it for its own reply.
-    pub(super) fn moved_write(&self) -> Option<u64> {
-        Some(self.write_by.load(Relaxed)).filter(|at| *at != UNMOVED)
+    /// When reading and when writing end, if a handler moved it for its own request.
+    pub(super) fn moved(&self) -> (Option<Tick>, Option<Tick>) {
+        let moved = |word: &AtomicU64| Some(word.load(Relaxed)).filter(|at| *at != UNMOVED).map(Tick::from_millis);
+        (moved(&self.read_by), moved(&self.write_by))
     }
 
     /// See [`ConnGuard::set_state`](super::ConnGuard::set_state). For the task that serves the connection
@@ -309,78 +317,11 @@ impl Connection {
         let from = self.state();
         if from.go(to).is_ok() {
             if to == State::Idle {
-                self.idle_since.store(quarters(self.connections.now()), Relaxed);
+                self.idle_since.store(quarters(self.shared.clock.now()), Relaxed);
             }
             self.state.store(to as u8, Relaxed);
-            self.connections.tell(self, from, to);
+            self.shared.tell(self, from, to);
         }
-    }
-
-    /// See [`ConnGuard::register_waker`](super::ConnGuard::register_waker).
-    pub(super) fn register_waker(&self, task: &Waker) {
-        let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
-            *slot = Some(task.clone());
-        }
-    }
-
-    /// The connection has ended, and with it the task to wake.
-    pub(super) fn dismiss(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(task); // not under the lock: nobody knows what the last reference to a task takes with it
-    }
-
-    pub(super) fn wake(&self) {
-        let slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = slot.as_ref() {
-            task.wake_by_ref();
-        }
-    }
-
-    pub(super) fn set_deadline(&self, at: u64) {
-        self.deadline.store(at, Relaxed);
-    }
-
-    /// The connection's clock, in milliseconds: what it was charged with until the sweeper's last look.
-    #[inline]
-    pub(super) fn now(&self) -> u64 {
-        self.clock.load(Relaxed) / 2
-    }
-
-    /// The same, for a wait that begins now: it will be charged with little of the time since the last look, in which
-    /// it was not under way yet.
-    #[inline]
-    pub(super) fn begin(&self) -> u64 {
-        let mut clock = self.clock.load(Relaxed);
-        // Many waits begin between two looks at a busy connection; only the first costs more than a load. If the next
-        // look comes between that load and the end of this function, it finds the clock fresh, too, and charges little.
-        if clock & FRESH == 0 {
-            clock = self.clock.fetch_or(FRESH, Relaxed);
-        }
-        clock / 2
-    }
-
-    /// When a phase that begins now ends.
-    #[inline]
-    pub(super) fn end(&self, phase: Phase) -> u64 {
-        self.connections.limits().end(phase, self.begin())
-    }
-
-    /// The sweeper looks, `gap` milliseconds after it did the last time; whether the connection is late. One at a time.
-    pub(super) fn advance(&self, gap: u64) -> bool {
-        let clock = if gap <= STEP {
-            // A wait that begins meanwhile may not be noted as fresh: it is charged with all of the gap to the next
-            // look, and it did begin before this one.
-            let clock = (self.now() + gap) * 2;
-            self.clock.store(clock, Relaxed);
-            clock
-        } else {
-            let charged = |clock: u64| (clock / 2 + if clock & FRESH == 0 { gap } else { STEP }) * 2;
-            charged(
-                self.clock.fetch_update(Relaxed, Relaxed, |clock| Some(charged(clock))).unwrap_or_else(|clock| clock),
-            )
-        };
-        self.deadline.load(Relaxed) <= clock / 2
     }
 }
 

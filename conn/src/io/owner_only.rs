@@ -31,9 +31,9 @@ owner_only! {
     deadlines: "E0624", "guard.reset_deadlines();", not "connection.reset_deadlines();";
     retire: "E0624", "connections.retire(connection);", not "connection.retire();";
     close_if_idle: "E0624", "connections.close_if_idle(connection);", not "connection.close_if_idle();";
-    registry: "E0616", "let _: &Arc<Connections> = &connections;", not "let _: &Arc<Connections> = &connection.connections;";
+    registry: "E0616", "let _: &Arc<Connections> = &connections;", not "let _: &Arc<Connections> = &connection.shared;";
     registry_by_a_method: "E0599", "connections.stop();", not "connection.connections().stop();";
-    registry_of_a_guard: "E0616", "connections.abort();", not "guard.connections.abort();";
+    registry_of_a_guard: "E0616", "connections.abort();", not "guard.shared.set_aborted();";
     stop: "E0599", "connections.stop();", not "connection.stop();";
     abort: "E0599", "connections.abort();", not "connection.abort();";
     guard: "E0308", "let _: ConnGuard = guard;", not "let _: ConnGuard = Arc::clone(connection);";

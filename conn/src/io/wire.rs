@@ -12,7 +12,7 @@ use bytes::{BufMut, BytesMut};
 use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
-use super::{connection::Connection, connections::ConnGuard, wait_state::WaitState};
+use super::{conn_guard::ConnGuard, connection::Connection, entry_wait::EntryWait, wire_error::WireError};
 use crate::{Buffer, Output, Phase, State};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
@@ -40,7 +40,7 @@ pub struct Wire<S> {
     unflushed: bool,
     /// Nothing can be sent any more; then it is `unflushed` as well, so that nobody takes it for idle.
     broken: bool,
-    wait_state: WaitState,
+    waits: EntryWait,
 }
 
 /// What came of reading.
@@ -54,33 +54,6 @@ pub enum Filled {
     Full,
 }
 
-/// Why a wire failed.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WireError {
-    /// The client took longer than it may in this phase. For [`Phase::Idle`] and [`Phase::Drain`] that is the usual
-    /// end of a connection.
-    #[error("{}", late(*.0))]
-    TimedOut(Phase),
-    /// The server closes every connection.
-    #[error("the connection was aborted")]
-    Aborted,
-    /// The stream failed.
-    #[error("the stream failed")]
-    Io(#[from] io::Error),
-}
-
-fn late(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Idle => "the connection was idle for as long as it may",
-        Phase::Drain => "the server is stopping, and the client sent nothing more",
-        Phase::Head => "the client was too slow to finish a head",
-        Phase::Body => "the client was too slow to send its body",
-        Phase::Reply => "the client was too slow to take its reply",
-        Phase::Linger => "the client went on sending after its final answer",
-    }
-}
-
 impl<S> Wire<S> {
     /// A wire without timeouts, for a stream that nobody else counts.
     pub fn new(io: S) -> Self {
@@ -91,12 +64,12 @@ impl<S> Wire<S> {
             ended: false,
             unflushed: false,
             broken: false,
-            wait_state: WaitState::new(None),
+            waits: EntryWait::new(None),
         }
     }
 
     pub(super) fn admitted(io: S, connection: ConnGuard) -> Self {
-        let mut wire = Wire { wait_state: WaitState::new(Some(connection)), ..Wire::new(io) };
+        let mut wire = Wire { waits: EntryWait::new(Some(connection)), ..Wire::new(io) };
         wire.enter(Phase::Head);
         wire
     }
@@ -104,7 +77,7 @@ impl<S> Wire<S> {
     /// The connection's entry, if it has one.
     #[inline]
     pub fn connection(&self) -> Option<&Arc<Connection>> {
-        self.wait_state.connection()
+        self.waits.connection()
     }
 
     /// As [`ConnGuard::set_state`]; nothing if the connection has no entry.
@@ -130,20 +103,20 @@ impl<S> Wire<S> {
     /// client that has always begun the next when one is understood is late for all of them together.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
-        self.wait_state.enter(phase);
+        self.waits.enter(phase);
     }
 
     /// The client is not waited for (a handler is at work, what it sent was understood): no phase is under way, and no
     /// read is late.
     #[inline]
     pub fn clear_phase(&mut self) {
-        self.wait_state.clear_phase();
+        self.waits.clear_phase();
     }
 
     /// As [`clear_phase`](Self::clear_phase) for the moment: a body goes on afterwards with what it has used up of its
     /// time. (The time of the other phases runs on.)
     pub fn pause(&mut self) {
-        self.wait_state.pause();
+        self.waits.pause();
     }
 
     /// Whether the client has sent all it will send (FIN).
@@ -174,7 +147,7 @@ impl<S: Stream> Wire<S> {
     /// same task cost a comparison.
     #[inline]
     pub fn register_waker(&mut self, cx: &Context<'_>) {
-        self.wait_state.register_waker(cx);
+        self.waits.register_waker(cx);
     }
 
     /// Makes the end of this connection a reset (RST) instead of an orderly close (FIN): the client cannot take what it
@@ -186,7 +159,7 @@ impl<S: Stream> Wire<S> {
     /// Pending, with the memory given back that the wait does not need; or the one that is over fails.
     fn wait_for_bytes<T>(&mut self) -> Poll<Result<T, WireError>> {
         self.release_memory();
-        match self.wait_state.wait_for_bytes(self.input.is_empty()) {
+        match self.waits.wait_for_bytes(self.input.is_empty()) {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
         }
@@ -195,7 +168,7 @@ impl<S: Stream> Wire<S> {
     /// As [`wait_for_bytes`](Self::wait_for_bytes), for room to send into.
     fn wait_for_room<T>(&mut self) -> Poll<Result<T, WireError>> {
         self.release_memory();
-        match self.wait_state.wait_for_room() {
+        match self.waits.wait_for_room() {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
         }
@@ -210,7 +183,7 @@ impl<S: Stream> Wire<S> {
         let error = error.into();
         match &error {
             // What the kernel still has to pass on is whole, and a reset would take it away from its client.
-            WireError::Aborted if self.broken || (self.is_sent() && self.wait_state.is_between_replies()) => {
+            WireError::Aborted if self.broken || (self.is_sent() && self.waits.is_between_replies()) => {
                 self.shatter();
             }
             WireError::TimedOut(Phase::Reply) | WireError::Aborted => {
@@ -239,7 +212,7 @@ impl<S: Stream> Wire<S> {
         self.register_waker(cx);
         if !self.is_sent() {
             // The client is not waited for while it is busy reading.
-            self.wait_state.wait_no_longer_for_bytes();
+            self.waits.wait_no_longer_for_bytes();
             ready!(self.poll_send(cx))?;
         }
         self.poll_fill(cx, limit)
@@ -281,7 +254,7 @@ impl<S: Stream> Wire<S> {
             return Poll::Ready(Ok(Filled::End));
         }
         self.input.commit(n);
-        self.wait_state.arrived(n);
+        self.waits.arrived(n);
         Poll::Ready(Ok(Filled::Bytes(n)))
     }
 
@@ -321,7 +294,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(Filled::End))
             }
             Poll::Ready(Ok(n)) => {
-                self.wait_state.arrived(n);
+                self.waits.arrived(n);
                 Poll::Ready(Ok(Filled::Bytes(n)))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
@@ -344,7 +317,7 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::WriteZero)))),
                 Poll::Ready(Ok(n)) => {
                     self.output.advance(n);
-                    self.wait_state.taken(n);
+                    self.waits.taken(n);
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
                 Poll::Pending => return self.wait_for_room(),
@@ -354,7 +327,7 @@ impl<S: Stream> Wire<S> {
         self.unflushed = flushed.is_pending();
         match flushed {
             Poll::Ready(Ok(())) => {
-                self.wait_state.taken(0);
+                self.waits.taken(0);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
@@ -395,7 +368,7 @@ impl<S: Stream> Wire<S> {
         }
         self.pause();
         self.release_memory();
-        match self.wait_state.wait() {
+        match self.waits.wait() {
             Ok(()) => Poll::Pending,
             Err(error) => Poll::Ready(Err(self.fail(error))),
         }
@@ -412,7 +385,7 @@ impl<S: Stream> Wire<S> {
         if !self.ended {
             return Ok(());
         }
-        match self.wait_state.start_half_closed_timeout() {
+        match self.waits.start_half_closed_timeout() {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fail(error)),
         }
@@ -421,7 +394,7 @@ impl<S: Stream> Wire<S> {
     /// Ends the [half-closed timeout](Self::start_half_closed_timeout): there is something to send.
     #[inline]
     pub fn clear_half_closed_timeout(&mut self) {
-        self.wait_state.clear_half_closed_timeout();
+        self.waits.clear_half_closed_timeout();
     }
 
     /// Whether this wire is past its deadline or aborted: for the owner, while the wire is shared with a body.
@@ -429,8 +402,8 @@ impl<S: Stream> Wire<S> {
     /// # Errors
     /// [`WireError::TimedOut`] or [`WireError::Aborted`].
     pub fn check(&mut self) -> Result<(), WireError> {
-        self.wait_state.adopt_moved();
-        match self.wait_state.wait() {
+        self.waits.adopt_moved();
+        match self.waits.wait() {
             Ok(()) => Ok(()),
             Err(error) => Err(self.fail(error)),
         }
@@ -472,11 +445,11 @@ impl<S: Stream> Wire<S> {
     pub async fn half_close(&mut self) -> Result<(), WireError> {
         self.flush().await?;
         poll_fn(|cx| {
-            // Shutting down a socket does not wait; a stream that does (TLS) has the reply's wait_state.
+            // Shutting down a socket does not wait; a stream that does (TLS) has the time of a reply.
             match Pin::new(&mut self.io).poll_shutdown(cx) {
                 // If it fails, nothing is lost by it (everything was sent), and it can be tried again.
                 Poll::Ready(done) => {
-                    self.wait_state.taken(0);
+                    self.waits.taken(0);
                     self.release_memory();
                     Poll::Ready(done.map_err(WireError::from))
                 }

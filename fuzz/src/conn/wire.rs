@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_conn::{ConnGuard, Connections, Filled, Phase, Sweeper, Timeouts, Wire, WireError};
+use quintet_conn::{ConnGuard, Connections, Filled, Phase, Sweeper, Tick, Timeouts, Wire, WireError};
 use tokio::time::Instant;
 
 use super::{bytes, orders, script::Script, size};
@@ -83,7 +83,7 @@ fn without_limits() -> Timeouts {
 }
 
 fn limit(phase: Phase) -> u64 {
-    limits().end(phase, 0)
+    limits().end(phase, Tick::START).map_or(u64::MAX, Tick::as_millis)
 }
 
 fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {

@@ -1,0 +1,48 @@
+//! How many connections stand in each state.
+
+use crate::State;
+
+/// How many connections stand in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// In [`State::New`].
+    pub new: usize,
+    /// In [`State::Active`].
+    pub active: usize,
+    /// In [`State::Idle`].
+    pub idle: usize,
+    /// In [`State::Hijacked`], and still open as far as is known.
+    pub hijacked: usize,
+}
+
+impl Counts {
+    /// All of them.
+    pub fn total(&self) -> usize {
+        self.new + self.active + self.idle + self.hijacked
+    }
+}
+
+impl Counts {
+    /// One more in this state; those that are closed are not counted.
+    pub(super) fn count(&mut self, state: State) {
+        match state {
+            State::New => self.new += 1,
+            State::Active => self.active += 1,
+            State::Idle => self.idle += 1,
+            State::Hijacked => self.hijacked += 1,
+            State::Closed => {}
+        }
+    }
+}
+
+impl std::ops::Add for Counts {
+    type Output = Counts;
+    fn add(self, other: Counts) -> Counts {
+        Counts {
+            new: self.new + other.new,
+            active: self.active + other.active,
+            idle: self.idle + other.idle,
+            hijacked: self.hijacked + other.hijacked,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A set of shared things that have small numbers; a number is used again.
+
+use std::sync::Arc;
+
+/// Things by their number. Without any it holds no memory.
+pub(super) struct Slots<T> {
+    things: Vec<Option<Arc<T>>>,
+    free: Vec<u32>,
+    taken: usize,
+}
+
+impl<T> Slots<T> {
+    /// Adds what `make` makes of its number.
+    pub(super) fn add(&mut self, make: impl FnOnce(u32) -> T) -> Arc<T> {
+        let number = self
+            .free
+            .pop()
+            .unwrap_or_else(|| u32::try_from(self.things.len()).expect("fewer than 2^32 connections at once"));
+        let thing = Arc::new(make(number));
+        match self.things.get_mut(number as usize) {
+            Some(slot) => *slot = Some(Arc::clone(&thing)),
+            None => self.things.push(Some(Arc::clone(&thing))),
+        }
+        self.taken += 1;
+        thing
+    }
+
+    /// Removes one, which must be there, and gives it back: it is not dropped under a lock.
+    pub(super) fn remove(&mut self, number: u32) -> Option<Arc<T>> {
+        let thing = self.things[number as usize].take();
+        self.taken -= 1;
+        if self.taken == 0 {
+            *self = Slots::default();
+        } else {
+            self.free.push(number);
+        }
+        thing
+    }
+
+    pub(super) fn get(&self, number: u32) -> Option<&Arc<T>> {
+        self.things.get(number as usize)?.as_ref()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.things.iter().flatten()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.taken
+    }
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Slots { things: Vec::new(), free: Vec::new(), taken: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_used_again_and_the_last_takes_the_memory_with_it() {
+        let mut slots = Slots::default();
+        for expected in 0..3 {
+            assert_eq!(*slots.add(|number| number), expected);
+        }
+        assert_eq!(slots.remove(1).as_deref(), Some(&1));
+        assert_eq!((slots.len(), slots.get(1).is_none()), (2, true));
+        assert_eq!(*slots.add(|number| number), 1);
+        (0..3).for_each(|number| drop(slots.remove(number)));
+        assert_eq!((slots.len(), slots.iter().count(), slots.things.capacity()), (0, 0, 0));
+    }
+}

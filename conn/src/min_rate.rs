@@ -1,0 +1,133 @@
+//! How fast a body or a reply moves.
+
+use crate::{Phase, Tick, Timeouts, tick::millis};
+
+/// How a body or a reply moves: how much so far, and how long the other side was waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MinRate {
+    moved: u64,
+    waited: u64,
+    since: Option<Tick>,
+}
+
+impl MinRate {
+    /// Begins, or goes on, to wait for the client, which sends a body or takes a reply.
+    ///
+    /// Returns the deadline of this wait: the earlier of standing still for [`Timeouts::stall`]
+    /// (for [`Phase::Reply`], [`Timeouts::reply_stall`]) and falling behind
+    /// [`Timeouts::min_rate`]. At the deadline itself it is late; `None` is never.
+    pub fn wait(&mut self, now: Tick, phase: Phase, limits: &Timeouts) -> Option<Tick> {
+        let since = *self.since.get_or_insert(now);
+        let still = limits.end(phase, since);
+        if limits.min_rate == 0 {
+            return still;
+        }
+        let earned = self.moved.saturating_mul(1000).div_ceil(u64::from(limits.min_rate));
+        let allowed = millis(limits.min_rate_grace).saturating_add(earned);
+        Tick::earlier(still, since.after_millis(allowed.saturating_sub(self.waited)))
+    }
+
+    /// `n` bytes moved: a wait, if there was one, is over.
+    #[inline]
+    pub fn moved(&mut self, n: usize, now: Tick) {
+        self.count(n);
+        self.pause(now);
+    }
+
+    /// `n` bytes moved at once, while nobody [waited](Self::is_waiting).
+    #[inline]
+    pub fn count(&mut self, n: usize) {
+        self.moved = self.moved.saturating_add(n as u64);
+    }
+
+    /// Whether the client is being waited for.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// The client is not waited for any longer, though nothing moved.
+    #[inline]
+    pub fn pause(&mut self, now: Tick) {
+        if let Some(since) = self.since.take() {
+            self.waited = self.waited.saturating_add(now.millis_since(since));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wait(meter: &mut MinRate, now: u64, limits: &Timeouts) -> Option<u64> {
+        meter.wait(Tick::from_millis(now), Phase::Body, limits).map(Tick::as_millis)
+    }
+
+    #[test]
+    fn without_limits_no_body_is_late() {
+        assert_eq!(wait(&mut MinRate::default(), 5, &Timeouts::none()), None);
+    }
+
+    #[test]
+    fn a_dribbled_body_falls_behind_its_rate() {
+        // One byte a second against 240: the grace of 5 s is used up after five waits of a second.
+        let limits = Timeouts::default();
+        let (mut meter, mut now) = (MinRate::default(), 0);
+        while now < 60_000 {
+            let deadline = wait(&mut meter, now, &limits).unwrap();
+            if deadline < now + 1000 {
+                assert!((5_000..5_100).contains(&deadline), "{deadline}");
+                return;
+            }
+            now += 1000;
+            meter.moved(1, Tick::from_millis(now));
+        }
+        panic!("a minute is not late");
+    }
+
+    #[test]
+    fn what_arrived_quickly_earns_time_but_not_for_ever() {
+        let limits = Timeouts::default();
+        let mut meter = MinRate::default();
+        meter.moved(10 << 20, Tick::START);
+        assert_eq!(wait(&mut meter, 0, &limits), Some(30_000));
+    }
+
+    #[test]
+    fn the_time_of_a_handler_does_not_count() {
+        let limits = Timeouts::default();
+        let mut meter = MinRate::default();
+        assert_eq!(wait(&mut meter, 0, &limits), Some(5_000));
+        meter.pause(Tick::from_millis(1_000));
+        assert_eq!(wait(&mut meter, 60_000, &limits), Some(64_000));
+    }
+
+    proptest! {
+        #[test]
+        fn a_client_at_the_rate_is_never_late_and_one_below_it_is(
+            rate in 1..10_000_u32,
+            gaps in proptest::collection::vec(1..20_000_u64, 1..50),
+        ) {
+            let limits = Timeouts { min_rate: rate, ..Timeouts::default() };
+            let (mut meter, mut now) = (MinRate::default(), 0);
+            for gap in gaps {
+                let deadline = wait(&mut meter, now, &limits).unwrap();
+                // The definition, computed another way: late at the first moment when waited > grace + moved / rate.
+                let earned = (meter.moved * 1000).div_ceil(u64::from(rate));
+                let by_rate = (now + 5_000 + earned).checked_sub(meter.waited).expect("was in time so far");
+                prop_assert_eq!(deadline, by_rate.min(now + 30_000));
+                if now + gap > deadline {
+                    return Ok(());
+                }
+                now += gap;
+                // Exactly the rate, rounded up.
+                let due = (gap * u64::from(rate)).div_ceil(1000);
+                meter.moved(usize::try_from(due).unwrap(), Tick::from_millis(now));
+                prop_assert!(wait(&mut meter, now, &limits) >= Some(now + 4_999), "a client at the rate keeps its grace");
+                meter.pause(Tick::from_millis(now));
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A time of the connections' clock: milliseconds since it began.
+
+use std::{num::NonZeroU64, time::Duration};
+
+/// A time of a clock that only goes forward, in whole milliseconds since the clock began.
+///
+/// Nothing here asks what time it is: the time is told. An end that never comes is `None`, which takes no memory.
+///
+/// # Example
+/// ```
+/// use quintet_conn::Tick;
+/// use std::time::Duration;
+///
+/// let now = Tick::from_millis(1_000);
+/// assert_eq!(now.after(Duration::from_secs(2)), Some(Tick::from_millis(3_000)));
+/// assert_eq!(now.after(Duration::MAX), None, "never");
+/// assert_eq!(size_of::<Option<Tick>>(), 8);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+// One more than the milliseconds, so that `None` is the zero.
+pub struct Tick(NonZeroU64);
+
+impl Tick {
+    /// When the clock began.
+    pub const START: Tick = Tick(NonZeroU64::MIN);
+    /// The last time there is, in 584 million years.
+    pub const MAX: Tick = Tick(NonZeroU64::MAX);
+
+    /// So many milliseconds after the clock began; [`MAX`](Self::MAX) for the last two numbers.
+    #[inline]
+    pub const fn from_millis(millis: u64) -> Tick {
+        Tick(NonZeroU64::MIN.saturating_add(millis))
+    }
+
+    /// Milliseconds since the clock began.
+    #[inline]
+    pub const fn as_millis(self) -> u64 {
+        self.0.get() - 1
+    }
+
+    /// When `wait` from now is over, rounded up to a whole millisecond so that nothing is early; `None`, which is never,
+    /// if no clock comes that far.
+    #[inline]
+    pub fn after(self, wait: Duration) -> Option<Tick> {
+        self.after_millis(millis(wait))
+    }
+
+    /// The same in milliseconds.
+    #[inline]
+    pub fn after_millis(self, millis: u64) -> Option<Tick> {
+        self.0.checked_add(millis).map(Tick)
+    }
+
+    /// The same; [`MAX`](Self::MAX) if no clock comes that far.
+    #[inline]
+    pub(crate) fn saturating_after_millis(self, millis: u64) -> Tick {
+        Tick(self.0.saturating_add(millis))
+    }
+
+    /// Milliseconds from `earlier` until now; none if that is later.
+    #[inline]
+    pub const fn millis_since(self, earlier: Tick) -> u64 {
+        self.0.get().saturating_sub(earlier.0.get())
+    }
+
+    /// The earlier of two ends, of which `None` never comes.
+    #[inline]
+    pub fn earlier(one: Option<Tick>, other: Option<Tick>) -> Option<Tick> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// Rounded up; the largest number, to which nothing can be added, if there are too many. (In 64 bits: a division of 128 is
+/// a hundred instructions.)
+#[inline]
+pub(crate) fn millis(d: Duration) -> u64 {
+    d.as_secs().saturating_mul(1000).saturating_add(u64::from(d.subsec_nanos().div_ceil(1_000_000)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_is_rounded_up_and_never_early() {
+        for (wait, end) in [
+            (Duration::ZERO, 5),
+            (Duration::from_nanos(1), 6),
+            (Duration::from_millis(1), 6),
+            (Duration::from_micros(1_001), 7),
+            (Duration::from_secs(3), 3_005),
+        ] {
+            assert_eq!(Tick::from_millis(5).after(wait), Some(Tick::from_millis(end)), "{wait:?}");
+        }
+    }
+
+    #[test]
+    fn a_tick_that_no_clock_reaches_is_none() {
+        assert_eq!(Tick::START.after(Duration::MAX), None);
+        assert_eq!(Tick::MAX.after_millis(1), None);
+        assert_eq!(Tick::START.after_millis(u64::MAX), None);
+        assert_eq!(Tick::from_millis(7).saturating_after_millis(u64::MAX), Tick::MAX);
+        assert_eq!(Tick::from_millis(u64::MAX), Tick::MAX);
+    }
+
+    #[test]
+    fn the_earlier_of_two_ends_is_the_one_that_comes() {
+        let (soon, late) = (Some(Tick::START), Some(Tick::from_millis(9)));
+        for (one, other, earlier) in
+            [(soon, late, soon), (late, soon, soon), (None, late, late), (late, None, late), (None, None, None)]
+        {
+            assert_eq!(Tick::earlier(one, other), earlier);
+        }
+    }
+
+    #[test]
+    fn the_milliseconds_since_a_later_tick_are_none() {
+        assert_eq!(Tick::from_millis(9).millis_since(Tick::from_millis(2)), 7);
+        assert_eq!(Tick::from_millis(2).millis_since(Tick::from_millis(9)), 0);
+    }
+}
