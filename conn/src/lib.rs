@@ -36,3 +36,7 @@ mod io;
 
 #[cfg(feature = "io")]
 pub use io::{ConnGuard, Connection, Connections, Counts, Filled, StateHook, Sweeper, Wire, WireError};
+
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use quintet_listener::testing;

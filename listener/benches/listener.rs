@@ -110,10 +110,10 @@ fn runtime() -> Runtime {
 struct Nothing;
 
 impl Listener for Nothing {
-    type Stream = Nothing;
+    type Stream = Self;
 
-    async fn accept(&mut self) -> io::Result<(Nothing, Addr)> {
-        Ok((Nothing, Addr::Unix(UnixName::Unnamed)))
+    async fn accept(&mut self) -> io::Result<(Self, Addr)> {
+        Ok((Self, Addr::Unix(UnixName::Unnamed)))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {

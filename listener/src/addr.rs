@@ -46,44 +46,44 @@ impl Addr {
     /// The IP address and port; `None` for a Unix socket.
     pub const fn tcp(&self) -> Option<SocketAddr> {
         match self {
-            Addr::Tcp(addr) => Some(*addr),
-            Addr::Unix(_) => None,
+            Self::Tcp(addr) => Some(*addr),
+            Self::Unix(_) => None,
         }
     }
 
     /// The file of a Unix socket; `None` for TCP and for names without a file.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Addr::Unix(UnixName::Path(path)) => Some(path),
-            Addr::Tcp(_) | Addr::Unix(_) => None,
+            Self::Unix(UnixName::Path(path)) => Some(path),
+            Self::Tcp(_) | Self::Unix(_) => None,
         }
     }
 }
 
 /// An IPv4 address that came as IPv6 (`::ffff:192.0.2.1`) becomes IPv4 again.
 impl From<SocketAddr> for Addr {
-    fn from(addr: SocketAddr) -> Addr {
+    fn from(addr: SocketAddr) -> Self {
         match addr {
             SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
-                Some(v4) => Addr::Tcp(SocketAddr::new(v4.into(), v6.port())),
-                None => Addr::Tcp(addr),
+                Some(v4) => Self::Tcp(SocketAddr::new(v4.into(), v6.port())),
+                None => Self::Tcp(addr),
             },
-            SocketAddr::V4(_) => Addr::Tcp(addr),
+            SocketAddr::V4(_) => Self::Tcp(addr),
         }
     }
 }
 
 impl From<UnixName> for Addr {
-    fn from(name: UnixName) -> Addr {
-        Addr::Unix(name)
+    fn from(name: UnixName) -> Self {
+        Self::Unix(name)
     }
 }
 
 impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Addr::Tcp(addr) => addr.fmt(f),
-            Addr::Unix(name) => name.fmt(f),
+            Self::Tcp(addr) => addr.fmt(f),
+            Self::Unix(name) => name.fmt(f),
         }
     }
 }
@@ -92,13 +92,13 @@ impl fmt::Display for Addr {
 impl fmt::Display for UnixName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mark, name) = match self {
-            UnixName::Unnamed => ("", String::new().into()),
-            UnixName::Path(path) => {
+            Self::Unnamed => ("", String::new().into()),
+            Self::Path(path) => {
                 let path = path.to_string_lossy();
                 // A file whose name begins with @ would be read as an abstract name.
                 (if path.starts_with('@') { "./" } else { "" }, path)
             }
-            UnixName::Abstract(name) => ("@", String::from_utf8_lossy(name)),
+            Self::Abstract(name) => ("@", String::from_utf8_lossy(name)),
         };
         write!(f, "unix:{mark}")?;
         for c in name.chars() {
@@ -110,11 +110,11 @@ impl fmt::Display for UnixName {
 
 impl UnixName {
     /// What follows `unix:`.
-    pub(crate) fn parse(name: &str) -> UnixName {
+    pub(crate) fn parse(name: &str) -> Self {
         match name.strip_prefix('@') {
-            Some(name) => UnixName::Abstract(name.into()),
-            None if name.is_empty() => UnixName::Unnamed,
-            None => UnixName::Path(name.into()),
+            Some(name) => Self::Abstract(name.into()),
+            None if name.is_empty() => Self::Unnamed,
+            None => Self::Path(name.into()),
         }
     }
 }
@@ -126,9 +126,9 @@ impl FromStr for Addr {
     ///
     /// # Errors
     /// [`AddrError`] if it is neither `ip:port` nor `unix:…`. Names are for [`Endpoint`](crate::Endpoint) to resolve.
-    fn from_str(text: &str) -> Result<Addr, AddrError> {
+    fn from_str(text: &str) -> Result<Self, AddrError> {
         match text.strip_prefix("unix:") {
-            Some(name) => Ok(Addr::Unix(UnixName::parse(name))),
+            Some(name) => Ok(Self::Unix(UnixName::parse(name))),
             None => text.parse().map(Addr::Tcp).map_err(|_| AddrError),
         }
     }

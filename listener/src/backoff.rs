@@ -35,8 +35,8 @@ impl Backoff {
     pub const MAX_DELAY: Duration = Duration::from_secs(1);
 
     /// No error yet.
-    pub const fn new() -> Backoff {
-        Backoff { delay: Duration::ZERO }
+    pub const fn new() -> Self {
+        Self { delay: Duration::ZERO }
     }
 
     /// One more error in a row: how long to wait before the next attempt.

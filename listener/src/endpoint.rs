@@ -78,12 +78,12 @@ impl FromStr for Endpoint {
 
     /// # Errors
     /// [`EndpointError`] says what is wrong and, where that helps, at which byte.
-    fn from_str(text: &str) -> Result<Endpoint, EndpointError> {
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
         if let Some(name) = text.strip_prefix("unix:") {
             return match UnixName::parse(name) {
                 UnixName::Unnamed => Err(EndpointError::Unix),
                 UnixName::Path(_) if name.contains('\0') => Err(EndpointError::Unix),
-                name => Ok(Endpoint::Unix(name)),
+                name => Ok(Self::Unix(name)),
             };
         }
         if let Some(rest) = text.strip_prefix('[') {
@@ -96,14 +96,14 @@ impl FromStr for Endpoint {
         }
         let port = parse_port(port, colon + 1)?;
         if host.is_empty() {
-            return Ok(Endpoint::Any { port });
+            return Ok(Self::Any { port });
         }
         if let Ok(ip) = host.parse::<IpAddr>() {
-            return Ok(Endpoint::Ip(SocketAddr::new(ip, port)));
+            return Ok(Self::Ip(SocketAddr::new(ip, port)));
         }
         match host.bytes().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'))) {
             Some(at) => Err(EndpointError::Host { at }),
-            None => Ok(Endpoint::Host { name: host.to_owned(), port }),
+            None => Ok(Self::Host { name: host.to_owned(), port }),
         }
     }
 }
@@ -143,11 +143,11 @@ fn parse_port(port: &str, at: usize) -> Result<u16, EndpointError> {
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Endpoint::Any { port } => write!(f, ":{port}"),
-            Endpoint::Ip(addr) => addr.fmt(f),
-            Endpoint::Host { name, port } if name.contains(':') => write!(f, "[{name}]:{port}"),
-            Endpoint::Host { name, port } => write!(f, "{name}:{port}"),
-            Endpoint::Unix(name) => name.fmt(f),
+            Self::Any { port } => write!(f, ":{port}"),
+            Self::Ip(addr) => addr.fmt(f),
+            Self::Host { name, port } if name.contains(':') => write!(f, "[{name}]:{port}"),
+            Self::Host { name, port } => write!(f, "{name}:{port}"),
+            Self::Unix(name) => name.fmt(f),
         }
     }
 }
@@ -155,7 +155,7 @@ impl fmt::Display for Endpoint {
 impl TryFrom<&str> for Endpoint {
     type Error = EndpointError;
 
-    fn try_from(text: &str) -> Result<Endpoint, EndpointError> {
+    fn try_from(text: &str) -> Result<Self, EndpointError> {
         text.parse()
     }
 }
@@ -163,29 +163,29 @@ impl TryFrom<&str> for Endpoint {
 impl TryFrom<&String> for Endpoint {
     type Error = EndpointError;
 
-    fn try_from(text: &String) -> Result<Endpoint, EndpointError> {
+    fn try_from(text: &String) -> Result<Self, EndpointError> {
         text.parse()
     }
 }
 
 impl From<SocketAddr> for Endpoint {
-    fn from(addr: SocketAddr) -> Endpoint {
-        Endpoint::Ip(addr)
+    fn from(addr: SocketAddr) -> Self {
+        Self::Ip(addr)
     }
 }
 
 /// Where a listener is bound, to be bound again.
 impl From<Addr> for Endpoint {
-    fn from(addr: Addr) -> Endpoint {
+    fn from(addr: Addr) -> Self {
         match addr {
-            Addr::Tcp(addr) => Endpoint::Ip(addr),
-            Addr::Unix(name) => Endpoint::Unix(name),
+            Addr::Tcp(addr) => Self::Ip(addr),
+            Addr::Unix(name) => Self::Unix(name),
         }
     }
 }
 
 impl From<Infallible> for EndpointError {
-    fn from(never: Infallible) -> EndpointError {
+    fn from(never: Infallible) -> Self {
         match never {}
     }
 }

@@ -7,6 +7,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accept_error_kind;
+#[cfg(test)]
+mod accept_error_kind_tests;
 mod addr;
 mod backoff;
 mod endpoint;
@@ -19,6 +21,9 @@ pub use accept_error_kind::{AcceptErrorKind, classify};
 pub use addr::{Addr, AddrError, UnixName};
 pub use backoff::Backoff;
 pub use endpoint::{Endpoint, EndpointError};
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use io::testing;
 #[cfg(feature = "io")]
 pub use io::{
     AbortHandle, Abortable, AcceptError, AnyListener, AnyStream, Failure, FdReleased, Health, HealthSnapshot,

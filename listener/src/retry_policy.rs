@@ -43,8 +43,8 @@ impl RetryPolicy {
     pub const MAX_TRANSIENT_IN_A_ROW: u32 = 64;
 
     /// No error yet.
-    pub const fn new() -> RetryPolicy {
-        RetryPolicy { backoff: Backoff::new(), transient: 0 }
+    pub const fn new() -> Self {
+        Self { backoff: Backoff::new(), transient: 0 }
     }
 
     /// An accept failed with an error of this kind.
@@ -61,7 +61,7 @@ impl RetryPolicy {
 
     /// An accept succeeded: everything before is forgotten.
     pub const fn succeeded(&mut self) {
-        *self = RetryPolicy::new();
+        *self = Self::new();
     }
 
     /// The delay in force, zero if the last accept succeeded or nothing had to wait since.

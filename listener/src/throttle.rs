@@ -24,8 +24,8 @@ pub struct Throttle {
 
 impl Throttle {
     /// At most one event in any `every`.
-    pub const fn new(every: Duration) -> Throttle {
-        Throttle { every, last: None, suppressed: 0 }
+    pub const fn new(every: Duration) -> Self {
+        Self { every, last: None, suppressed: 0 }
     }
 
     /// An event at `now`: `None` to keep quiet, else how many were kept quiet since the last one that was let through.

@@ -72,9 +72,9 @@ impl Before {
     fn prepare(self, path: &Path) {
         let dies = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
         match self {
-            Before::Nothing => {}
-            Before::StaleFile => dies(path),
-            Before::StaleLock => {
+            Self::Nothing => {}
+            Self::StaleFile => dies(path),
+            Self::StaleLock => {
                 dies(path);
                 let lock = path.with_file_name(".socket.lock");
                 fs::create_dir(&lock).unwrap();
@@ -179,7 +179,7 @@ struct Contender {
 }
 
 impl Contender {
-    fn start() -> Contender {
+    fn start() -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
             .env(ROLE, "contender")
@@ -188,7 +188,7 @@ impl Contender {
             .spawn()
             .unwrap();
         let (stdin, stdout) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        Contender { process, stdin, stdout: BufReader::new(stdout).lines() }
+        Self { process, stdin, stdout: BufReader::new(stdout).lines() }
     }
 
     fn say(&mut self, line: &str) {
@@ -213,10 +213,10 @@ impl Drop for Contender {
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Folder {
+    fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("quintet-unix-path-{}-{test}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
-        Folder(path)
+        Self(path)
     }
 }
 

@@ -16,10 +16,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Folder {
+    fn new(test: &str) -> Self {
         let path = std::env::temp_dir().join(format!("quintet-listener-{}-{test}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
-        Folder(path)
+        Self(path)
     }
 
     fn file(&self) -> PathBuf {

@@ -59,3 +59,7 @@ pub use self::{
         strip_prefix, timeout, with_state,
     },
 };
+
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use quintet_request::testing;

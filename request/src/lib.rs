@@ -43,3 +43,7 @@ pub use {
 
 #[cfg(feature = "io")]
 pub use quintet_conn;
+
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use quintet_conn::testing;

@@ -58,3 +58,7 @@ pub use quintet_request::{
 
 pub use bytes::Bytes;
 pub use http::{self, HeaderMap, StatusCode};
+
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use quintet_mux::testing;

@@ -39,9 +39,9 @@ pub struct AbortHandle(Arc<AtomicBool>);
 
 impl<S: Stream> Abortable<S> {
     /// The stream, to be given away, and its handle, to be kept.
-    pub fn new(stream: S) -> (Abortable<S>, AbortHandle) {
+    pub fn new(stream: S) -> (Self, AbortHandle) {
         let aborted = Arc::<AtomicBool>::default();
-        (Abortable { stream, aborted: Arc::clone(&aborted), abort: S::abort }, AbortHandle(aborted))
+        (Self { stream, aborted: Arc::clone(&aborted), abort: S::abort }, AbortHandle(aborted))
     }
 }
 

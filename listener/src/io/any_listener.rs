@@ -60,31 +60,31 @@ impl Listener for AnyListener {
 
     async fn accept(&mut self) -> io::Result<(AnyStream, Addr)> {
         match self {
-            AnyListener::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| (AnyStream::Tcp(stream), peer)),
+            Self::Tcp(tcp) => tcp.accept().await.map(|(stream, peer)| (AnyStream::Tcp(stream), peer)),
             #[cfg(unix)]
-            AnyListener::Unix(unix) => unix.accept().await.map(|(stream, peer)| (AnyStream::Unix(stream), peer)),
+            Self::Unix(unix) => unix.accept().await.map(|(stream, peer)| (AnyStream::Unix(stream), peer)),
         }
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
         match self {
-            AnyListener::Tcp(tcp) => tcp.local_addr(),
+            Self::Tcp(tcp) => tcp.local_addr(),
             #[cfg(unix)]
-            AnyListener::Unix(unix) => unix.local_addr(),
+            Self::Unix(unix) => unix.local_addr(),
         }
     }
 }
 
 impl From<TcpListener> for AnyListener {
-    fn from(tcp: TcpListener) -> AnyListener {
-        AnyListener::Tcp(tcp)
+    fn from(tcp: TcpListener) -> Self {
+        Self::Tcp(tcp)
     }
 }
 
 #[cfg(unix)]
 impl From<UnixListener> for AnyListener {
-    fn from(unix: UnixListener) -> AnyListener {
-        AnyListener::Unix(unix)
+    fn from(unix: UnixListener) -> Self {
+        Self::Unix(unix)
     }
 }
 

@@ -91,7 +91,10 @@ connected!([L: Listener] Retry<L>, [L: Listener] Limit<L>, [] AnyListener, [] Tc
 #[cfg(test)]
 mod tests {
     use super::{
-        super::script::{EBADF, EINTR, EMFILE, Script, Step::Accept, Step::Fail, every_failure},
+        super::testing::{
+            AcceptStep::{Accept, Fail},
+            EBADF, EINTR, EMFILE, ScriptedListener, every_failure,
+        },
         *,
     };
     use crate::{FdReleased, TcpOptions};
@@ -110,10 +113,11 @@ mod tests {
     async fn a_fatal_error_is_reported_and_tried_again_a_second_later() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let log = lines.clone();
-        let mut retry =
-            Retry::new(Script::new([Fail(EBADF), Fail(EMFILE), Fail(EBADF), Accept])).on_error(move |error| {
+        let mut retry = Retry::new(ScriptedListener::new([Fail(EBADF), Fail(EMFILE), Fail(EBADF), Accept])).on_error(
+            move |error| {
                 log.lock().unwrap().push((error.kind, error.delay, error.suppressed));
-            });
+            },
+        );
         AxumListener::accept(&mut retry).await;
         assert_eq!(retry.get_ref().gaps(), [1000, 5, 1000]);
         let second = Duration::from_secs(1);
@@ -127,7 +131,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_every_errno_the_next_client_is_served() {
         for failure in every_failure() {
-            let script = || Script::new([failure; 70].into_iter().chain([Accept]));
+            let script = || ScriptedListener::new([failure; 70].into_iter().chain([Accept]));
             let mut retry = Retry::new(script());
             AxumListener::accept(&mut retry).await;
             assert!(retry.health().snapshot().is_well(), "{failure:?}");
@@ -141,7 +145,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_panic_in_the_on_error_hook_is_caught_and_counted() {
-        let mut retry = Retry::new(Script::new([Fail(EBADF), Fail(EMFILE), Accept]))
+        let mut retry = Retry::new(ScriptedListener::new([Fail(EBADF), Fail(EMFILE), Accept]))
             .on_error(|_| panic!("failed printing to stderr"));
         AxumListener::accept(&mut retry).await;
         assert_eq!(retry.get_ref().gaps(), [1000, 5]);
@@ -150,7 +154,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_fatal_error_is_not_hurried_by_a_server_that_cancels() {
-        let mut retry = Retry::new(Script::new([Fail(EBADF), Accept]));
+        let mut retry = Retry::new(ScriptedListener::new([Fail(EBADF), Accept]));
         while timeout(Duration::from_millis(1), AxumListener::accept(&mut retry)).await.is_err() {}
         assert_eq!(retry.get_ref().gaps(), [1000]);
     }
@@ -158,14 +162,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_retry_errors_are_waited_for_all_the_same() {
         let steps = [Fail(EINTR), Fail(EMFILE), Fail(EMFILE), Fail(EBADF), Accept];
-        let mut limit = Limit::new(Script::new(steps), 1);
+        let mut limit = Limit::new(ScriptedListener::new(steps), 1);
         AxumListener::accept(&mut limit).await;
         assert_eq!(limit.get_ref().gaps(), [0, 5, 10, 1000]);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_closed_stream_reports_its_descriptor() {
-        let mut retry = Retry::new(Script::new([Accept, Fail(EMFILE), Fail(EMFILE), Fail(EMFILE), Accept]));
+        let mut retry = Retry::new(ScriptedListener::new([Accept, Fail(EMFILE), Fail(EMFILE), Fail(EMFILE), Accept]));
         let (stream, _) = AxumListener::accept(&mut retry).await;
         let ((), _) = tokio::join!(
             async {

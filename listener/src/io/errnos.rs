@@ -4,10 +4,9 @@
 use super::{
     Pressure,
     lazy::Lazy,
-    script::{
-        Script,
-        Step::{self, Accept},
-        every_failure,
+    testing::{
+        AcceptStep::{self, Accept},
+        ScriptedListener, every_failure,
     },
 };
 use crate::{AcceptErrorKind, Addr, Limit, Listener, Permits, Retry, classify};
@@ -28,16 +27,12 @@ const SECOND: Duration = Duration::from_secs(1);
 /// When an error was reported, and as what.
 type Reports = Arc<Mutex<Vec<(Instant, AcceptErrorKind)>>>;
 
-fn kind_of(failure: Step) -> AcceptErrorKind {
-    match failure {
-        Accept => unreachable!("no failure"),
-        Step::Fail(errno) => classify(&io::Error::from_raw_os_error(errno)),
-        Step::FailKind(kind) => classify(&kind.into()),
-    }
+fn kind_of(failure: AcceptStep) -> AcceptErrorKind {
+    classify(&failure.error().expect("a failure"))
 }
 
 /// Accepts as a server would that goes on after a fatal error, too; how many fatal errors there were.
-async fn accept<L: Listener>(listener: &mut L, failure: Step) -> (L::Stream, usize) {
+async fn accept<L: Listener>(listener: &mut L, failure: AcceptStep) -> (L::Stream, usize) {
     let mut fatal = 0;
     loop {
         match timeout(200 * SECOND, listener.accept()).await.unwrap_or_else(|_| panic!("{failure:?} ends accepting")) {
@@ -51,8 +46,8 @@ async fn accept<L: Listener>(listener: &mut L, failure: Step) -> (L::Stream, usi
 }
 
 /// A listener that fails so many times in a row, then serves two clients.
-fn failing(failure: Step) -> Script {
-    Script::new([failure; IN_A_ROW].into_iter().chain([Accept, Accept]))
+fn failing(failure: AcceptStep) -> ScriptedListener {
+    ScriptedListener::new([failure; IN_A_ROW].into_iter().chain([Accept, Accept]))
 }
 
 fn reporting<L: Listener>(listener: L) -> (Retry<L>, Reports) {
@@ -61,7 +56,7 @@ fn reporting<L: Listener>(listener: L) -> (Retry<L>, Reports) {
     (Retry::new(listener).on_error(move |error| log.lock().unwrap().push((Instant::now(), error.kind))), reports)
 }
 
-fn assert_reports(failure: Step, reports: &Reports) {
+fn assert_reports(failure: AcceptStep, reports: &Reports) {
     let reports = reports.lock().unwrap();
     assert!(reports.windows(2).all(|pair| pair[1].0 - pair[0].0 >= SECOND), "{failure:?}: {reports:?}");
     // Fatal errors go to the caller, and 64 errors about one client are only counted.
@@ -109,26 +104,19 @@ async fn a_limit_around_the_retry_holds_nothing_after_any_errno_either() {
 struct Joining {
     socket: Lazy<(), ()>,
     failures: usize,
-    failure: Step,
-    script: Script,
+    failure: AcceptStep,
+    script: ScriptedListener,
 }
 
 impl Listener for Joining {
-    type Stream = <Script as Listener>::Stream;
+    type Stream = <ScriptedListener as Listener>::Stream;
 
     async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
         let (failure, failures) = (self.failure, &mut self.failures);
-        self.socket.get(|()| match (failures, failure) {
-            (0, _) => Ok(()),
-            (failures, Step::Fail(errno)) => {
-                *failures -= 1;
-                Err(io::Error::from_raw_os_error(errno))
-            }
-            (failures, Step::FailKind(kind)) => {
-                *failures -= 1;
-                Err(kind.into())
-            }
-            (_, Accept) => unreachable!("no failure"),
+        self.socket.get(|()| {
+            let Some(left) = failures.checked_sub(1) else { return Ok(()) };
+            *failures = left;
+            Err(failure.error().expect("a failure"))
         })?;
         self.script.accept().await
     }
@@ -142,7 +130,7 @@ impl Listener for Joining {
 async fn after_every_errno_of_joining_the_runtime_the_next_client_is_served() {
     for failure in every_failure() {
         let pressure = Pressure::new();
-        let script = Script::new([Accept; 2]);
+        let script = ScriptedListener::new([Accept; 2]);
         let (mut retry, reports) = reporting(Joining { socket: Lazy::Bound(()), failures: IN_A_ROW, failure, script });
         retry.set_pressure(&pressure);
         accept(&mut retry, failure).await;

@@ -29,8 +29,8 @@ struct Shared {
 
 impl FdReleased {
     /// A handle of its own.
-    pub fn new() -> FdReleased {
-        FdReleased::default()
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// A descriptor of ours has been closed: whoever waits for one tries now.

@@ -22,12 +22,12 @@ impl<B, R> Lazy<B, R> {
     /// # Errors
     /// What `register` said.
     pub(super) fn get(&mut self, register: impl FnOnce(&B) -> io::Result<R>) -> io::Result<&R> {
-        if let Lazy::Bound(bound) = self {
-            *self = Lazy::Registered(register(bound)?);
+        if let Self::Bound(bound) = self {
+            *self = Self::Registered(register(bound)?);
         }
         match self {
-            Lazy::Registered(registered) => Ok(registered),
-            Lazy::Bound(_) => unreachable!("registered above"),
+            Self::Registered(registered) => Ok(registered),
+            Self::Bound(_) => unreachable!("registered above"),
         }
     }
 }

@@ -39,12 +39,12 @@ impl Listener for tokio::net::TcpListener {
     type Stream = tokio::net::TcpStream;
 
     async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
-        let (stream, peer) = tokio::net::TcpListener::accept(self).await?;
+        let (stream, peer) = Self::accept(self).await?;
         Ok((stream, peer.into()))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
-        tokio::net::TcpListener::local_addr(self).map(Addr::Tcp)
+        Self::local_addr(self).map(Addr::Tcp)
     }
 }
 
@@ -53,11 +53,11 @@ impl Listener for tokio::net::UnixListener {
     type Stream = tokio::net::UnixStream;
 
     async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
-        let (stream, peer) = tokio::net::UnixListener::accept(self).await?;
+        let (stream, peer) = Self::accept(self).await?;
         Ok((stream, peer.into()))
     }
 
     fn local_addr(&self) -> io::Result<Addr> {
-        tokio::net::UnixListener::local_addr(self).map(Addr::from)
+        Self::local_addr(self).map(Addr::from)
     }
 }

@@ -1,6 +1,7 @@
-//! What waits: everything that needs a runtime.
+//! What waits: listeners, streams and their wrappers, which need a runtime.
 
 mod abortable;
+mod accept_error;
 mod any_listener;
 #[cfg(feature = "axum")]
 mod axum;
@@ -10,26 +11,42 @@ mod fd_released;
 mod health;
 mod lazy;
 mod limit;
+#[cfg(test)]
+mod limit_tests;
+mod limited_stream;
 mod listener;
 #[cfg(unix)]
 mod path_lock;
+#[cfg(test)]
+#[cfg(unix)]
+mod path_lock_tests;
+mod permits;
 mod pressure;
 mod retry;
 #[cfg(test)]
-mod script;
+mod retry_tests;
 mod stream;
 mod tcp;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(
+    not(feature = "testing"),
+    allow(dead_code, unused_imports, unreachable_pub, reason = "the rest is for the crates above")
+)]
+pub mod testing;
 #[cfg(unix)]
 mod unix;
 
 pub use abortable::{AbortHandle, Abortable};
+pub use accept_error::AcceptError;
 pub use any_listener::{AnyListener, AnyStream, listen};
 pub use fd_released::{FdReleased, NotifyingStream};
 pub use health::{Failure, Health, HealthSnapshot};
-pub use limit::{Limit, LimitedStream, Permit, Permits};
+pub use limit::Limit;
+pub use limited_stream::LimitedStream;
 pub use listener::Listener;
+pub use permits::{Permit, Permits};
 pub use pressure::{Pressure, PressureGuard};
-pub use retry::{AcceptError, Retry};
+pub use retry::Retry;
 pub use stream::Stream;
 pub use tcp::{KeepAlive, TcpListener, TcpOptions, reuse_port};
 #[cfg(unix)]

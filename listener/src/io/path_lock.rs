@@ -2,18 +2,18 @@
 //!
 //! No system call binds, listens and replaces a stale file in one step. Between `bind` and `listen` a socket looks as
 //! stale as one whose process died, and between the look at a stale file and its removal another process may have put
-//! its own in its place. So only one process at a time may do either.
+//! a file of its own in its place. So only one process at a time may do either.
 //!
 //! The lock of `/run/app.sock` is a folder `/run/.app.sock.lock` that is not empty. It needs nothing but calls that
 //! every Unix has (std has advisory locks since Rust 1.89), and works between containers that share the folder:
 //!
-//! - Taking it: a folder of a name that nobody else has, with a listening socket of such a name in it, is renamed to
+//! - Taking it: a folder of a name that no other process has, with a listening socket of such a name in it, is renamed to
 //!   the folder of the lock. The system does that only if the lock does not exist or is empty (`rename(2)`:
 //!   ENOTEMPTY), so exactly one process succeeds.
 //! - Whether its owner lives: the socket inside answers until the owner closes it, also by dying. It answered before
 //!   the rename, so one that refuses belongs to a process that has died.
 //! - What a dead owner left is removed *by its name*, which no other owner has. Removing it late, when the lock
-//!   has long been another's, removes nothing of that one's.
+//!   long belongs to another process, removes nothing of that process.
 //! - Giving it back: the socket's file is removed, then it is closed, then the folder is removed, which fails
 //!   harmlessly if another process has taken the lock in the meantime.
 
@@ -30,10 +30,10 @@ use std::{
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// How long an owner may take, which has a handful of system calls to make.
+/// How long an owner may hold the lock: it makes a handful of system calls.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// The right to bind one path, and to remove what is stale there. Given back when dropped.
@@ -61,7 +61,7 @@ impl PathLock {
     ///
     /// # Errors
     /// See [`NotLocked`].
-    pub(super) fn take(path: &Path, mut over: impl FnMut() -> bool) -> Result<PathLock, NotLocked> {
+    pub(super) fn take(path: &Path, mut over: impl FnMut() -> bool) -> Result<Self, NotLocked> {
         let name = path.file_name().ok_or(NotLocked::Impossible)?;
         let beside = |suffix: &str| {
             let mut beside = std::ffi::OsString::from(".");
@@ -113,10 +113,10 @@ struct Own {
 }
 
 impl Own {
-    fn new(folder: PathBuf) -> Result<Own, NotLocked> {
+    fn new(folder: PathBuf) -> Result<Self, NotLocked> {
         DirBuilder::new().mode(0o700).create(&folder).map_err(|_| NotLocked::Impossible)?;
         let socket = folder.join(unique());
-        let mut own = Own { folder, socket, alive: None };
+        let mut own = Self { folder, socket, alive: None };
         own.alive = Some(listening(&own.socket).map_err(|_| NotLocked::Impossible)?);
         Ok(own)
     }
@@ -143,7 +143,7 @@ enum Owner {
     Unknown,
 }
 
-/// Looks for the lock's owner, and removes what a dead one left.
+/// Looks for the owner of the lock, and removes what a dead owner left.
 fn remove_dead(folder: &Path) -> Result<Owner, NotLocked> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -151,7 +151,8 @@ fn remove_dead(folder: &Path) -> Result<Owner, NotLocked> {
     };
     for entry in entries {
         let entry = entry.map_err(|_| NotLocked::Impossible)?;
-        // Connecting to a file that is no socket is refused as well: the folder is somebody else's, and what is in it.
+        // Connecting to a file that is no socket is refused as well: this folder and what is in it belong to another
+        // program.
         match entry.file_type() {
             Ok(kind) if kind.is_socket() => {}
             Ok(_) => return Err(NotLocked::Impossible),
@@ -179,7 +180,7 @@ fn remove_dead(folder: &Path) -> Result<Owner, NotLocked> {
 fn owner_after(error: &io::Error) -> Result<Owner, NotLocked> {
     match error.kind() {
         io::ErrorKind::NotFound => Ok(Owner::Gone),    // given back just now
-        io::ErrorKind::WouldBlock => Ok(Owner::Alive), // its queue is full of those who ask
+        io::ErrorKind::WouldBlock => Ok(Owner::Alive), // its queue is full of processes that ask
         io::ErrorKind::PermissionDenied => Ok(Owner::Unknown),
         _ => Err(NotLocked::Impossible),
     }
@@ -189,7 +190,7 @@ fn is_not_empty(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists)
 }
 
-fn listening(path: &Path) -> io::Result<Socket> {
+pub(super) fn listening(path: &Path) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     within_length(path, |address| socket.bind(address))?;
     socket.listen(1)?;
@@ -218,139 +219,8 @@ fn within_length(path: &Path, call: impl FnOnce(&SockAddr) -> io::Result<()>) ->
     }
 }
 
-/// A name that nobody else has: 40 random bits.
+/// A name that no other process has: 40 random bits.
 fn unique() -> String {
     let random = RandomState::new().build_hasher().finish();
     format!("{:010x}", random & 0xff_ffff_ffff)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::{
-        sync::atomic::{AtomicUsize, Ordering},
-        thread,
-    };
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(test: &str) -> Folder {
-            let path = std::env::temp_dir().join(format!("quintet-lock-{}-{test}", std::process::id()));
-            fs::create_dir_all(&path).unwrap();
-            Folder(path)
-        }
-
-        fn names(&self) -> Vec<String> {
-            let names = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            names.collect()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn the_lock_excludes_and_leaves_nothing_behind() {
-        let folder = Folder::new("excludes");
-        let path = folder.0.join("a.sock");
-        let lock = PathLock::take(&path, || false).unwrap();
-        assert_eq!(folder.names(), [".a.sock.lock"]);
-        let mut asked = 0;
-        let over = || {
-            asked += 1;
-            asked == 3
-        };
-        assert!(matches!(PathLock::take(&path, over), Err(NotLocked::Held)));
-        assert_eq!(folder.names(), [".a.sock.lock"]);
-        let _another = PathLock::take(&folder.0.join("b.sock"), || false).unwrap();
-        drop(lock);
-        drop(PathLock::take(&path, || false).unwrap());
-        assert_eq!(folder.names(), [".b.sock.lock"]);
-    }
-
-    #[test]
-    fn what_dead_owners_left_is_no_lock() {
-        let folder = Folder::new("dead");
-        let (path, lock) = (folder.0.join("a.sock"), folder.0.join(".a.sock.lock"));
-        // Nothing, then one that died with the lock, then two: what has died between them has left an empty folder.
-        for dead in [0, 1, 2] {
-            fs::create_dir(&lock).unwrap();
-            for n in 0..dead {
-                drop(listening(&lock.join(n.to_string())).unwrap());
-            }
-            drop(PathLock::take(&path, || true).unwrap());
-            assert!(folder.names().is_empty());
-        }
-    }
-
-    #[test]
-    fn a_path_too_long_for_more_is_locked_by_a_shorter_way() {
-        if !cfg!(any(target_os = "linux", target_os = "android")) {
-            return;
-        }
-        let folder = Folder::new("long");
-        let fits = 107 - folder.0.as_os_str().len() - 1;
-        let path = folder.0.join("x".repeat(fits));
-        assert!(SockAddr::unix(&path).is_ok() && SockAddr::unix(path.with_extension("y")).is_err());
-        let lock = PathLock::take(&path, || false).unwrap();
-        assert!(matches!(PathLock::take(&path, || true), Err(NotLocked::Held)));
-        drop(lock);
-        assert!(folder.names().is_empty());
-    }
-
-    #[test]
-    fn where_no_folder_can_be_made_there_is_no_lock() {
-        let folder = Folder::new("impossible");
-        let path = folder.0.join("a.sock");
-        assert!(matches!(PathLock::take(&folder.0.join("no").join("a"), || false), Err(NotLocked::Impossible)));
-        fs::write(folder.0.join(".a.sock.lock"), "a file of somebody's").unwrap();
-        assert!(matches!(PathLock::take(&path, || false), Err(NotLocked::Impossible)));
-        assert_eq!(folder.names(), [".a.sock.lock"]);
-    }
-
-    /// Such as the folder that another tool takes for its lock, with its process id in it.
-    #[test]
-    fn a_folder_of_that_name_that_is_somebody_elses_loses_nothing() {
-        let folder = Folder::new("theirs");
-        let (path, theirs) = (folder.0.join("a.sock"), folder.0.join(".a.sock.lock"));
-        let (file, dead) = (theirs.join("pid"), folder.0.join("dead"));
-        fs::create_dir(&theirs).unwrap();
-        fs::write(&file, "17").unwrap();
-        assert!(matches!(PathLock::take(&path, || false), Err(NotLocked::Impossible)));
-        assert_eq!(fs::read_to_string(&file).unwrap(), "17");
-        // Nor is a link followed, to a socket that refuses, say.
-        fs::remove_file(&file).unwrap();
-        drop(listening(&dead).unwrap());
-        std::os::unix::fs::symlink(&dead, &file).unwrap();
-        assert!(matches!(PathLock::take(&path, || false), Err(NotLocked::Impossible)));
-        assert!(fs::symlink_metadata(&file).is_ok());
-        assert_eq!(folder.names().len(), 2);
-    }
-
-    #[test]
-    fn many_threads_hold_it_one_at_a_time() {
-        let folder = Folder::new("threads");
-        let path = folder.0.join("a.sock");
-        let (inside, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        thread::scope(|scope| {
-            for _ in 0..4 {
-                scope.spawn(|| {
-                    for _ in 0..50 {
-                        let Ok(lock) = PathLock::take(&path, || false) else { continue };
-                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
-                        thread::yield_now();
-                        inside.fetch_sub(1, Ordering::SeqCst);
-                        taken.fetch_add(1, Ordering::SeqCst);
-                        drop(lock);
-                    }
-                });
-            }
-        });
-        assert!(taken.into_inner() >= 50);
-        assert!(folder.names().is_empty());
-    }
 }

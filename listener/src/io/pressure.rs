@@ -48,8 +48,8 @@ pub struct PressureGuard {
 
 impl Pressure {
     /// A level of its own, not raised.
-    pub fn new() -> Pressure {
-        Pressure::default()
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Raises the level by one until the guard is dropped, and wakes those who wait in [`raised`](Self::raised). Any

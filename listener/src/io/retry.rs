@@ -1,16 +1,21 @@
-//! A listener whose temporary errors never surface.
+//! A listener that retries: its transient errors never surface.
 //!
-//! Every server writes this loop, and most write it wrong: they spin at EMFILE, sleep on through a shutdown, or stop
-//! for good at an error that was about one client.
+//! Every server writes this loop, and most write it wrong: they spin at EMFILE (the process is out of descriptors), sleep
+//! on through a shutdown, or stop for good at an error that was about one client.
 
-use super::fd_released::Watch;
+use super::{
+    accept_error::AcceptError,
+    fd_released::{FdReleased, Watch},
+    health::Health,
+    listener::Listener,
+    pressure::{Pressure, PressureGuard},
+};
 use crate::{
-    AcceptErrorKind, Addr, FdReleased, Health, Listener, Pressure, PressureGuard, RetryDecision, RetryPolicy, Throttle,
-    accept_error_kind::has_run_out, classify,
+    AcceptErrorKind, Addr, RetryDecision, RetryPolicy, Throttle,
+    accept_error_kind::{classify, has_run_out},
 };
 
 use std::{
-    error::Error,
     fmt,
     future::{Future, poll_fn},
     io,
@@ -22,12 +27,16 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-/// Accepts from `L` and lives through what passes by itself. The runtime needs its timer enabled.
+/// At most one report an interval.
+const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+/// Accepts from `L`, and retries after transient errors and while resources have run out. The runtime needs its timer
+/// enabled.
 ///
 /// - An error about one client is followed by the next attempt at once.
-/// - When something has run out it waits: 5 ms, doubling, at most 1 s, forgotten at the first success. The wait ends
-///   early when a descriptor comes [free](Self::fd_released).
-/// - Everything else is given to the caller.
+/// - When something has run out (descriptors, memory) it waits: 5 ms, doubling, at most 1 s, reset by the first success.
+///   The wait ends early when a descriptor is [released](Self::fd_released).
+/// - A fatal error, about the listener itself, is given to the caller.
 ///
 /// # Spec
 /// Go: the loop of `(*Server).Serve` (server.go:3570-3601), whose sleep nothing ends early and whose log nothing
@@ -54,46 +63,10 @@ pub struct Retry<L> {
 
 type OnError = Box<dyn FnMut(&AcceptError<'_>) + Send>;
 
-/// An accept error that is waited for, as a line for the log.
-///
-/// Prints as Go does: `accept error: Too many open files (os error 24); retrying in 20ms`, and how many like it were
-/// not reported. What the listener said is its [`source`](Error::source), and in the line already.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct AcceptError<'a> {
-    /// What the listener said.
-    pub error: &'a io::Error,
-    /// What it was taken for.
-    pub kind: AcceptErrorKind,
-    /// How long until the next attempt.
-    pub delay: Duration,
-    /// How many errors have not been reported since the last one that was.
-    pub suppressed: u64,
-}
-
-impl fmt::Display for AcceptError<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "accept error: {}; retrying in {:?}", self.error, self.delay)?;
-        if self.suppressed > 0 {
-            write!(f, " ({} more not shown)", self.suppressed)?;
-        }
-        Ok(())
-    }
-}
-
-impl Error for AcceptError<'_> {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(self.error)
-    }
-}
-
 impl<L> Retry<L> {
-    /// At most one report an interval.
-    const REPORT_EVERY: Duration = Duration::from_secs(1);
-
-    /// Accepts from `listener`. Nothing is logged until [`on_error`](Self::on_error) says where.
-    pub fn new(listener: L) -> Retry<L> {
-        Retry {
+    /// Accepts from `listener`. Nothing is logged without [`on_error`](Self::on_error).
+    pub fn new(listener: L) -> Self {
+        Self {
             listener,
             policy: RetryPolicy::new(),
             until: None,
@@ -102,7 +75,7 @@ impl<L> Retry<L> {
             pressure: Pressure::new(),
             raised: None,
             health: Health::default(),
-            throttle: Throttle::new(Self::REPORT_EVERY),
+            throttle: Throttle::new(REPORT_EVERY),
             on_error: None,
         }
     }
@@ -110,17 +83,17 @@ impl<L> Retry<L> {
     /// Reports errors that are waited for, at most once a second, each time with the number left out. Errors about one
     /// client are not reported, only counted in the [`health`](Self::health).
     ///
-    /// A panic in `report` is caught and counted, and accepting goes on: `eprintln!` panics where the standard error
-    /// cannot be written.
+    /// A panic in `report` is caught and counted, and accepting goes on: `eprintln!` panics if standard error cannot be
+    /// written.
     #[must_use]
-    pub fn on_error(mut self, report: impl FnMut(&AcceptError<'_>) + Send + 'static) -> Retry<L> {
+    pub fn on_error(mut self, report: impl FnMut(&AcceptError<'_>) + Send + 'static) -> Self {
         self.on_error = Some(Box::new(report));
         self
     }
 
-    /// Listens to a handle that others share, so that a descriptor freed anywhere in the process serves every listener.
+    /// Shares a handle with other listeners: a descriptor released anywhere in the process ends the wait of each of them.
     #[must_use]
-    pub fn wake_on(mut self, fd_released: &FdReleased) -> Retry<L> {
+    pub fn wake_on(mut self, fd_released: &FdReleased) -> Self {
         self.watch = None;
         self.fd_released = fd_released.clone();
         self
@@ -131,7 +104,7 @@ impl<L> Retry<L> {
         self.fd_released.clone()
     }
 
-    /// The handle that tells how it has been going.
+    /// The handle that has the counts of accepts and errors.
     pub fn health(&self) -> Health {
         self.health.clone()
     }
@@ -150,6 +123,8 @@ impl<L> Retry<L> {
     async fn sit_out(&mut self) {
         let (Some(until), Some(watch)) = (self.until, &mut self.watch) else { return };
         {
+            // By hand, because `select!` needs tokio's feature `macros`: a dependency more. Both are polled until one is
+            // ready, so each has the waker of this task and no wake-up is lost.
             let (mut sleep, mut fd_released) = (pin!(sleep_until(until)), pin!(watch.fd_released()));
             poll_fn(|cx| match fd_released.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(()),
@@ -246,10 +221,11 @@ impl<L: Listener> Listener for Retry<L> {
     }
 }
 
-/// Calls what only observes. A panic in it (a log that cannot be written) ends nothing but the call.
+/// Calls a hook. A panic in it (a log that cannot be written) ends nothing but the call.
 fn contain(observe: impl FnOnce()) -> Result<(), Panicked> {
     catch_unwind(AssertUnwindSafe(observe)).map_err(|payload| {
-        // The payload is a value of the user's, whose drop may panic too; that second payload is leaked.
+        // The payload is a value of the caller's, whose drop may panic too; that second payload is leaked, because its
+        // drop may panic again.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
         Panicked
     })
@@ -262,7 +238,11 @@ struct Panicked;
 ///
 /// The system looks for a descriptor and for memory before it looks for a client (Linux: `__sys_accept4_file`). So an
 /// attempt that waits has found them: nothing is lacking any more, and no client is kept waiting. Without this a server
-/// that is exactly full would close idle connections for nobody.
+/// that is exactly full would close idle connections although no client waits.
+///
+/// The future is polled once by hand, to learn whether it waits, and then awaited. This is right because it is one and
+/// the same pinned future: what it has done is not undone, and its next poll registers the waker of this task again. The
+/// second poll costs one more system call at most, and only while the pressure is raised.
 async fn attempt<T>(accepting: impl Future<Output = T>, raised: &mut Option<PressureGuard>) -> T {
     let mut accepting = pin!(accepting);
     if raised.is_some() {
@@ -278,278 +258,5 @@ async fn attempt<T>(accepting: impl Future<Output = T>, raised: &mut Option<Pres
 impl<L: fmt::Debug> fmt::Debug for Retry<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retry").field("listener", &self.listener).field("policy", &self.policy).finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{
-        super::{
-            HealthSnapshot,
-            script::{EBADF, EINTR, EIO, EMFILE, Script, Step, Step::Accept, Step::Fail},
-        },
-        *,
-    };
-    use std::sync::{Arc, Mutex};
-    use tokio::time::{sleep, timeout};
-
-    fn retry(steps: impl IntoIterator<Item = Step>) -> Retry<Script> {
-        Retry::new(Script::new(steps))
-    }
-
-    fn millis(n: u64) -> Duration {
-        Duration::from_millis(n)
-    }
-
-    /// Accepts for so long, and forgets what came.
-    async fn accept_for(retry: &mut Retry<Script>, limit: Duration) {
-        let _ = timeout(limit, async { while retry.accept().await.is_ok() {} }).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_attempts_are_5_10_20_to_640_ms_then_1_s_apart() {
-        let mut retry = retry([Fail(EMFILE); 11].into_iter().chain([Accept]));
-        retry.accept().await.unwrap();
-        assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_success_resets_the_delay() {
-        let mut retry = retry([Fail(EMFILE), Fail(EMFILE), Fail(EMFILE), Accept, Fail(EMFILE), Fail(EMFILE), Accept]);
-        retry.accept().await.unwrap();
-        retry.accept().await.unwrap();
-        assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 0, 5, 10]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_cancelled_back_off_ends_at_once() {
-        let mut retry = retry([Fail(EMFILE); 20]);
-        accept_for(&mut retry, millis(1500)).await; // in the wait of 1 s that began at 1275
-        let start = Instant::now();
-        tokio::select! {
-            biased;
-            _ = retry.accept() => panic!("nothing to accept"),
-            () = std::future::ready(()) => {}
-        }
-        assert_eq!(start.elapsed(), Duration::ZERO);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_cancelled_back_off_goes_on_where_it_was() {
-        let mut retry = retry([Fail(EMFILE); 11].into_iter().chain([Accept]));
-        while timeout(millis(1), retry.accept()).await.is_err() {}
-        assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000, 1000]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_released_descriptor_ends_the_wait_but_keeps_the_delay() {
-        let mut retry = retry([Fail(EMFILE); 20]);
-        let fd_released = retry.fd_released();
-        let (_, ()) = tokio::join!(accept_for(&mut retry, millis(2500)), async {
-            sleep(millis(400)).await; // in the wait of 320 ms that began at 315
-            fd_released.notify();
-        });
-        assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 85, 640, 1000]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_released_before_the_error_ends_no_wait() {
-        let mut retry = retry([Fail(EMFILE), Accept, Fail(EMFILE), Accept]);
-        retry.fd_released().notify();
-        retry.accept().await.unwrap();
-        retry.fd_released().notify();
-        retry.accept().await.unwrap();
-        assert_eq!(retry.get_ref().gaps(), [5, 0, 5]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_ended_an_earlier_wait_ends_no_later_one() {
-        let mut retry = retry([Fail(EMFILE), Accept, Fail(EMFILE), Accept]);
-        let fd_released = retry.fd_released();
-        let (_, ()) = tokio::join!(retry.accept(), async {
-            sleep(millis(2)).await;
-            fd_released.notify();
-        });
-        retry.accept().await.unwrap();
-        assert_eq!(retry.get_ref().gaps(), [2, 0, 5]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_released_while_the_wait_was_cancelled_is_not_lost() {
-        let mut retry = retry([Fail(EMFILE); 20]);
-        accept_for(&mut retry, millis(1400)).await; // in the wait of 1 s that began at 1275
-        retry.fd_released().notify();
-        accept_for(&mut retry, millis(1)).await;
-        assert_eq!(retry.get_ref().gaps()[7..], [640, 125]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn listeners_that_share_a_handle_wake_together() {
-        let fd_released = FdReleased::new();
-        let mut one = retry([Fail(EMFILE); 20]).wake_on(&fd_released);
-        let mut two = retry([Fail(EMFILE); 20]).wake_on(&fd_released);
-        tokio::join!(accept_for(&mut one, millis(500)), accept_for(&mut two, millis(500)), async {
-            sleep(millis(400)).await;
-            fd_released.notify();
-        });
-        assert_eq!((one.get_ref().gaps()[6], two.get_ref().gaps()[6]), (85, 85));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_pressure_is_raised_from_the_first_lack_to_the_next_success() {
-        let (pressure, late) = (Pressure::new(), Pressure::new());
-        let mut retry = retry([Accept, Fail(EINTR), Fail(EMFILE), Fail(EINTR), Fail(EMFILE), Accept, Fail(EMFILE)]);
-        retry.set_pressure(&pressure);
-        retry.accept().await.unwrap();
-        assert!(!pressure.is_raised());
-        for _ in 0..14 {
-            accept_for(&mut retry, millis(1)).await; // at 0, 5 and 15 ms
-            assert!(pressure.is_raised());
-        }
-        retry.set_pressure(&late);
-        assert!(late.is_raised() && !pressure.is_raised());
-        retry.accept().await.unwrap();
-        assert!(!late.is_raised());
-        accept_for(&mut retry, millis(1)).await;
-        assert!(late.is_raised());
-        drop(retry);
-        assert!(!late.is_raised());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_pressure_is_lowered_when_no_client_waits() {
-        let pressure = Pressure::new();
-        let mut retry = retry([Accept, Fail(EMFILE)]);
-        retry.set_pressure(&pressure);
-        retry.accept().await.unwrap();
-        accept_for(&mut retry, millis(4)).await;
-        assert!(pressure.is_raised());
-        accept_for(&mut retry, millis(4)).await; // the attempt at 5 ms finds a descriptor and no client
-        assert!(!pressure.is_raised());
-        assert_eq!(retry.get_ref().called.len(), 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_pressure_is_not_raised_by_what_no_closing_helps() {
-        let pressure = Pressure::new();
-        let mut retry = retry([Fail(EIO), Fail(EINTR), Accept]);
-        retry.set_pressure(&pressure);
-        for _ in 0..4 {
-            accept_for(&mut retry, millis(1)).await;
-            assert!(!pressure.is_raised());
-        }
-        retry.accept().await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_error_about_one_client_is_retried_at_once() {
-        let mut retry = retry([Fail(EINTR), Fail(EINTR), Accept]);
-        retry.accept().await.unwrap();
-        assert_eq!(retry.get_ref().gaps(), [0, 0]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_storm_of_transient_errors_neither_spins_nor_starves() {
-        let mut retry = retry([Fail(EINTR); 10_000]);
-        let others_run = tokio::spawn(async {});
-        accept_for(&mut retry, Duration::from_secs(10)).await;
-        assert!(others_run.is_finished());
-        let calls = retry.get_ref().called.len();
-        assert!((64..64 + 20).contains(&calls), "{calls} attempts in ten seconds");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_fatal_error_is_given_to_the_caller_and_spoils_nothing() {
-        let mut retry = retry([Fail(EBADF), Accept]);
-        assert_eq!(retry.accept().await.unwrap_err().raw_os_error(), Some(EBADF));
-        retry.accept().await.unwrap();
-        assert_eq!(retry.health().snapshot().fatal, 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn errors_are_reported_once_a_second_with_a_count() {
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let (log, start) = (lines.clone(), Instant::now());
-        let mut retry = retry([Fail(EMFILE); 20]).on_error(move |error| {
-            log.lock().unwrap().push((start.elapsed().as_millis(), error.to_string()));
-        });
-        accept_for(&mut retry, millis(4000)).await;
-        let emfile = io::Error::from_raw_os_error(EMFILE);
-        // Errors at 0 5 15 35 75 155 315 635 1275 2275 3275 ms.
-        assert_eq!(
-            *lines.lock().unwrap(),
-            [
-                (0, format!("accept error: {emfile}; retrying in 5ms")),
-                (1275, format!("accept error: {emfile}; retrying in 1s (7 more not shown)")),
-                (2275, format!("accept error: {emfile}; retrying in 1s")),
-                (3275, format!("accept error: {emfile}; retrying in 1s")),
-            ]
-        );
-    }
-
-    #[test]
-    fn the_source_of_an_accept_error_is_what_the_listener_said() {
-        let error = &io::Error::from_raw_os_error(EMFILE);
-        let accept_error =
-            AcceptError { error, kind: AcceptErrorKind::Exhausted, delay: Duration::from_millis(5), suppressed: 0 };
-        let source = (&accept_error as &dyn Error).source().and_then(|source| source.downcast_ref::<io::Error>());
-        assert_eq!(source.and_then(io::Error::raw_os_error), Some(EMFILE));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_panic_in_the_on_error_hook_is_caught_and_counted() {
-        let mut calls = 0;
-        let mut retry = retry([Fail(EMFILE); 10].into_iter().chain([Accept])).on_error(move |_| {
-            calls += 1;
-            match calls {
-                1 => panic!("failed printing to stderr"),
-                2 => std::panic::panic_any(PanicsInDrop),
-                _ => {}
-            }
-        });
-        retry.accept().await.unwrap();
-        assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000]);
-        let snapshot = retry.health().snapshot();
-        assert_eq!((snapshot.waited, snapshot.report_panics, snapshot.is_well()), (10, 2, true));
-    }
-
-    /// What a panic may carry.
-    struct PanicsInDrop;
-
-    impl Drop for PanicsInDrop {
-        fn drop(&mut self) {
-            if !std::thread::panicking() {
-                std::panic::panic_any(PanicsInDrop);
-            }
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn health_tells_the_last_error_the_delay_and_the_totals() {
-        let start = Instant::now();
-        let mut retry = retry([Accept, Fail(EINTR), Fail(EMFILE), Fail(EMFILE), Accept]);
-        let health = retry.health();
-        assert_eq!(health.snapshot(), HealthSnapshot::default());
-        assert!(health.snapshot().is_well());
-
-        let _ = timeout(millis(10), async { while retry.accept().await.is_ok() {} }).await;
-        let snapshot = health.snapshot();
-        assert_eq!((snapshot.accepted, snapshot.transient, snapshot.waited, snapshot.fatal), (1, 1, 2, 0));
-        assert_eq!((snapshot.delay, snapshot.is_well()), (millis(10), false));
-        let last = snapshot.last.unwrap();
-        assert_eq!((last.errno, last.kind), (Some(EMFILE), AcceptErrorKind::Exhausted));
-        assert_eq!(last.at, (start + millis(5)).into_std());
-
-        retry.accept().await.unwrap();
-        drop(retry);
-        let snapshot = health.snapshot();
-        assert_eq!((snapshot.accepted, snapshot.waited, snapshot.delay), (2, 2, Duration::ZERO));
-        assert_eq!(snapshot.last, Some(last), "the last error is remembered after it has passed");
-    }
-
-    #[test]
-    fn a_wait_can_be_sent_between_threads() {
-        fn sendable<T: Send>(_: T) {}
-        sendable(Retry::new(Script::default()).accept());
     }
 }

@@ -27,7 +27,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 
 impl Stream for tokio::net::TcpStream {
     fn local_addr(&self) -> Option<Addr> {
-        tokio::net::TcpStream::local_addr(self).ok().map(Addr::from)
+        Self::local_addr(self).ok().map(Addr::from)
     }
 
     fn abort(&mut self) {
@@ -39,7 +39,7 @@ impl Stream for tokio::net::TcpStream {
 #[cfg(unix)]
 impl Stream for tokio::net::UnixStream {
     fn local_addr(&self) -> Option<Addr> {
-        tokio::net::UnixStream::local_addr(self).ok().map(Addr::from)
+        Self::local_addr(self).ok().map(Addr::from)
     }
 }
 

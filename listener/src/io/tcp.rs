@@ -60,8 +60,8 @@ pub struct KeepAlive {
 }
 
 impl Default for TcpOptions {
-    fn default() -> TcpOptions {
-        TcpOptions {
+    fn default() -> Self {
+        Self {
             backlog: None,
             reuse_address: true,
             reuse_port: false,
@@ -74,8 +74,8 @@ impl Default for TcpOptions {
 }
 
 impl Default for KeepAlive {
-    fn default() -> KeepAlive {
-        KeepAlive { idle: Duration::from_secs(15), interval: Duration::from_secs(15), count: 9 }
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(15), interval: Duration::from_secs(15), count: 9 }
     }
 }
 
@@ -111,7 +111,7 @@ impl TcpListener {
     ///
     /// # Spec
     /// Go: `net.Listen("tcp", addr)`.
-    pub fn bind<A>(addr: A, options: &TcpOptions) -> io::Result<TcpListener>
+    pub fn bind<A>(addr: A, options: &TcpOptions) -> io::Result<Self>
     where
         A: TryInto<Endpoint, Error: Into<EndpointError>>,
     {

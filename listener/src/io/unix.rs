@@ -73,8 +73,8 @@ impl UnixListener {
     /// # Errors
     /// `AddrInUse` if somebody answers there, another process is just binding it, or the file is no socket; else the
     /// system's.
-    pub fn bind(path: impl AsRef<Path>) -> io::Result<UnixListener> {
-        UnixListener::bind_with(path, &UnixOptions::default())
+    pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
+        Self::bind_with(path, &UnixOptions::default())
     }
 
     /// Listens at `path`, as [`bind`](Self::bind) does, with options.
@@ -87,7 +87,7 @@ impl UnixListener {
     ///
     /// # Errors
     /// As [`bind`](Self::bind); `InvalidInput` if [`mode`](UnixOptions::mode) is above `0o777`.
-    pub fn bind_with(path: impl AsRef<Path>, options: &UnixOptions) -> io::Result<UnixListener> {
+    pub fn bind_with(path: impl AsRef<Path>, options: &UnixOptions) -> io::Result<Self> {
         bind_path(path.as_ref(), options)
     }
 
@@ -95,14 +95,14 @@ impl UnixListener {
     ///
     /// # Errors
     /// As [`bind`](Self::bind); `InvalidInput` without a name.
-    pub fn bind_name(name: UnixName) -> io::Result<UnixListener> {
+    pub fn bind_name(name: UnixName) -> io::Result<Self> {
         match name {
-            UnixName::Path(path) => UnixListener::bind(&path),
+            UnixName::Path(path) => Self::bind(&path),
             UnixName::Abstract(bytes) => {
                 let address = [b"\0", bytes.as_slice()].concat();
                 let socket = bound(OsStr::from_bytes(&address).as_ref())?;
                 let socket = listening(socket, &UnixOptions::default())?;
-                Ok(UnixListener { socket: Lazy::Bound(socket), name: UnixName::Abstract(bytes), file: None })
+                Ok(Self { socket: Lazy::Bound(socket), name: UnixName::Abstract(bytes), file: None })
             }
             UnixName::Unnamed => Err(io::Error::new(io::ErrorKind::InvalidInput, "a listener needs a name")),
         }
@@ -190,17 +190,17 @@ fn look(path: &Path) -> io::Result<Found> {
 }
 
 impl File {
-    fn at(path: &Path) -> io::Result<File> {
-        Ok(File::new(path, &fs::symlink_metadata(path)?))
+    fn at(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(path, &fs::symlink_metadata(path)?))
     }
 
-    fn new(path: &Path, metadata: &fs::Metadata) -> File {
-        File { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() }
+    fn new(path: &Path, metadata: &fs::Metadata) -> Self {
+        Self { path: path.to_owned(), device: metadata.dev(), inode: metadata.ino() }
     }
 
     /// Removes the file, unless it is gone or another one has its name by now.
     fn remove(&self) -> io::Result<()> {
-        let removed = match File::at(&self.path) {
+        let removed = match Self::at(&self.path) {
             Ok(found) if found == *self => fs::remove_file(&self.path),
             Ok(_) => Ok(()),
             Err(error) => Err(error),
@@ -231,11 +231,11 @@ impl Listener for UnixListener {
 }
 
 impl From<tokio::net::unix::SocketAddr> for Addr {
-    fn from(addr: tokio::net::unix::SocketAddr) -> Addr {
+    fn from(addr: tokio::net::unix::SocketAddr) -> Self {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if let Some(name) = addr.as_abstract_name() {
-            return Addr::Unix(UnixName::Abstract(name.to_owned()));
+            return Self::Unix(UnixName::Abstract(name.to_owned()));
         }
-        Addr::Unix(addr.as_pathname().map_or(UnixName::Unnamed, |path| UnixName::Path(path.to_owned())))
+        Self::Unix(addr.as_pathname().map_or(UnixName::Unnamed, |path| UnixName::Path(path.to_owned())))
     }
 }
