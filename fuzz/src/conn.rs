@@ -1,6 +1,5 @@
 //! Targets of `quintet-conn`.
 
-mod script;
 mod wait_state;
 mod wire;
 
@@ -10,6 +9,7 @@ pub use wire::wire;
 use std::{sync::LazyLock, time::Duration};
 
 use quintet_conn::{Buffer, Connections, MinRate, Output, Phase, State, Tick, Timeouts};
+use quintet_listener::testing::ScriptedStream;
 
 /// The targets of this layer.
 pub const TARGETS: &[crate::Target] = &[
@@ -160,7 +160,7 @@ pub fn state(data: &[u8]) {
         None,
         Some(Box::new(move |_, from, to| hook.lock().expect("no panic in here").push((from, to)))),
     );
-    let (connection, wire) = connections.admit(script::Script::default(), "192.0.2.1:1".parse().expect("an address"));
+    let (connection, wire) = connections.admit(ScriptedStream::new().0, "192.0.2.1:1".parse().expect("an address"));
     let (mut at, mut expected) = (New, vec![(New, New)]);
     for order in data.iter().take(500) {
         let to = State::ALL[usize::from(order % 5)];

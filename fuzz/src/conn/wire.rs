@@ -9,9 +9,10 @@ use std::{
 };
 
 use quintet_conn::{ConnGuard, Connections, Filled, Phase, Sweeper, Tick, Timeouts, Wire, WireError};
+use quintet_listener::testing::{ScriptedPeer, ScriptedStream};
 use tokio::time::Instant;
 
-use super::{bytes, orders, script::Script, size};
+use super::{bytes, orders, size};
 
 /// How late a deadline may be, in milliseconds.
 const LATE: u64 = 500;
@@ -37,8 +38,10 @@ pub fn wire(data: &[u8]) {
 }
 
 struct Model {
-    script: Script,
-    wire: Wire<Script>,
+    script: ScriptedPeer,
+    wire: Wire<ScriptedStream>,
+    /// Whether a flush waits, if the stream buffers.
+    holds_flush: bool,
     connection: ConnGuard,
     connections: Arc<Connections>,
     sweeper: Sweeper,
@@ -92,19 +95,25 @@ fn poll<T>(future: impl Future<Output = T>) -> Poll<T> {
 
 impl Model {
     fn new(kind: u8) -> Model {
-        let script = Script::default();
-        script.peer().vectored = kind & 1 == 0;
-        script.peer().held = (kind & 2 != 0).then(Vec::new);
-        script.peer().sip = (kind & 4 != 0).then_some(7 + usize::from(kind >> 3) * 301);
-        script.peer().flushes = true;
+        let (stream, script) = ScriptedStream::new();
+        if kind & 1 != 0 {
+            script.plain();
+        }
+        if kind & 2 != 0 {
+            script.buffers();
+        }
+        if kind & 4 != 0 {
+            script.takes_at_most(7 + usize::from(kind >> 3) * 301);
+        }
         let untimed = kind & 0x80 != 0;
         let timeouts = if untimed { without_limits() } else { limits() };
         let (connections, sweeper) = Connections::new(timeouts, None, None);
         let peer = "192.0.2.1:1".parse().expect("an address");
-        let (connection, wire) = connections.admit(script.clone(), peer);
+        let (connection, wire) = connections.admit(stream, peer);
         Model {
             script,
             wire,
+            holds_flush: false,
             connection,
             sweeper,
             connections,
@@ -132,12 +141,15 @@ impl Model {
         let n = size(arg);
         match order % 16 {
             0 | 1 if n > 0 => {
-                self.script.peer().sends.push_back(bytes(self.sent, n));
+                self.script.sends(bytes(self.sent, n));
                 self.sent += n;
             }
-            2 => self.script.peer().room = Some(n),
-            3 => self.script.peer().room = None,
-            4 => self.script.peer().flushes ^= true,
+            2 => _ = self.script.room(Some(n)),
+            3 => _ = self.script.room(None),
+            4 => {
+                self.holds_flush ^= true;
+                self.script.holds_flush(self.holds_flush);
+            }
             5 | 6 => self.flush_and_fill(n),
             7 => self.fill_into(n),
             8 => self.watch(n),
@@ -245,13 +257,13 @@ impl Model {
         self.sent_or_blocked(&polled);
         match polled {
             Poll::Pending => self.waits_lightly(),
-            Poll::Ready(Ok(())) => assert!(self.is_flushed() && self.script.peer().written.len() == self.appended),
+            Poll::Ready(Ok(())) => assert!(self.is_flushed() && self.script.written_len() == self.appended),
             Poll::Ready(Err(error)) => self.late(Poll::Ready(Err(error))),
         }
     }
 
     fn is_flushed(&self) -> bool {
-        self.script.peer().held.as_ref().is_none_or(Vec::is_empty)
+        !self.script.is_holding()
     }
 
     /// After something was written, or could not be.
@@ -357,8 +369,8 @@ impl Model {
 
     /// Everything gets through in the end.
     fn finish(mut self) {
-        self.script.peer().room = None;
-        self.script.peer().flushes = true;
+        self.script.room(None);
+        self.script.holds_flush(false);
         self.wire.clear_phase();
         loop {
             match poll(self.wire.flush_and_fill(usize::MAX)) {
@@ -369,7 +381,7 @@ impl Model {
         }
         self.consume(self.wire.input.len());
         assert_eq!(self.consumed, self.sent);
-        assert!(self.script.peer().written == bytes(0, self.appended));
+        assert!(self.script.written() == bytes(0, self.appended));
         assert!(poll(self.wire.flush_and_fill(usize::MAX)).is_pending());
         assert_eq!((self.wire.input.capacity(), self.wire.output.capacity()), (0, 0));
     }

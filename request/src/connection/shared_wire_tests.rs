@@ -1,82 +1,21 @@
 //! A wire that is shared with a body, from both sides.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
-    io,
+    io::ErrorKind::{BrokenPipe, ConnectionReset},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Waker},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body::Body as _;
 use quintet_conn::{Connections, Timeouts};
-use quintet_listener::Stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use quintet_listener::testing::{IoStep, ScriptedStream};
 
 use super::wire_guard::{Guard, WireGuard};
 use crate::{Body, Limits, Requests};
-
-/// A client that sends what it is told to, a read at a time; without more to read or room to write it waits.
-#[derive(Clone, Debug, Default)]
-struct Script(Arc<Mutex<Peer>>);
-
-#[derive(Debug, Default)]
-struct Peer {
-    reads: VecDeque<io::Result<Vec<u8>>>,
-    deaf: bool,
-    write_error: bool,
-    aborted: bool,
-}
-
-impl Script {
-    fn peer(&self) -> MutexGuard<'_, Peer> {
-        self.0.lock().unwrap()
-    }
-}
-
-impl AsyncRead for Script {
-    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let mut peer = self.peer();
-        match peer.reads.pop_front() {
-            None => Poll::Pending,
-            Some(Ok(mut bytes)) => {
-                let rest = bytes.split_off(bytes.len().min(buf.remaining()));
-                buf.put_slice(&bytes);
-                if !rest.is_empty() {
-                    peer.reads.push_front(Ok(rest));
-                }
-                Poll::Ready(Ok(()))
-            }
-            Some(Err(error)) => Poll::Ready(Err(error)),
-        }
-    }
-}
-
-impl AsyncWrite for Script {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let peer = self.peer();
-        match (peer.write_error, peer.deaf) {
-            (true, _) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-            (_, true) => Poll::Pending,
-            _ => Poll::Ready(Ok(bytes.len())),
-        }
-    }
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Stream for Script {
-    fn abort(&mut self) {
-        self.peer().aborted = true;
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum End {
@@ -91,14 +30,14 @@ enum End {
     Aborted,
 }
 
-fn held(requests: &mut Requests<Script>) -> usize {
+fn held(requests: &mut Requests<ScriptedStream>) -> usize {
     let WireGuard(Guard::Shared(incoming)) = requests.wire() else { panic!("it is shared") };
     let (input, output) = (&incoming.wire.input, &incoming.wire.output);
     input.capacity() + output.capacity() + output.len() + incoming.scratch.capacity()
 }
 
 /// As the server does while a handler is at work: it watches until something ends the connection.
-fn watch(requests: &mut Requests<Script>, gone: &mut bool) {
+fn watch(requests: &mut Requests<ScriptedStream>, gone: &mut bool) {
     let cx = &mut Context::from_waker(Waker::noop());
     if !*gone {
         *gone = requests.poll_watch(cx).is_ready();
@@ -120,10 +59,10 @@ async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase()
             }
             let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
             let sweeper = tokio::spawn(sweeper);
-            let script = Script::default();
-            let (_connection, wire) = connections.admit(script.clone(), "192.0.2.1:1".parse().unwrap());
+            let (stream, peer) = ScriptedStream::new();
+            let (_connection, wire) = connections.admit(stream, "192.0.2.1:1".parse().unwrap());
             let mut requests = Requests::new(wire, Arc::new(Limits::default()));
-            script.peer().reads.push_back(Ok(format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n").into()));
+            peer.sends(format!("POST / HTTP/1.1\r\nHost: a\r\n{field}\r\n\r\n"));
             let mut request = requests.next().await.unwrap().unwrap();
             let mut body: Body = std::mem::take(request.body_mut());
             let piece = if kind == "chunked" { b"5\r\nhello\r\n".to_vec() } else { vec![b'x'; 2000] };
@@ -131,7 +70,7 @@ async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase()
 
             // The body is read for a while, then the handler does something else and its client sends ahead.
             for _ in 0..reads {
-                script.peer().reads.push_back(Ok(piece.clone()));
+                peer.sends(piece.clone());
                 poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
                 watch(&mut requests, &mut gone);
             }
@@ -139,17 +78,17 @@ async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase()
                 let cx = &mut Context::from_waker(Waker::noop());
                 assert!(Pin::new(&mut body).poll_frame(cx).is_pending());
             } else {
-                script.peer().reads.push_back(Ok(piece.clone()));
+                peer.sends(piece.clone());
             }
             watch(&mut requests, &mut gone);
-            match end {
-                End::Fin => script.peer().reads.push_back(Ok(Vec::new())),
-                End::Reset => script.peer().reads.push_back(Err(io::ErrorKind::ConnectionReset.into())),
-                End::Malformed => script.peer().reads.push_back(Ok(vec![b'!'; 50_000])),
-                End::WriteError => script.peer().write_error = true,
-                End::Deaf | End::Aborted => script.peer().deaf = true,
-                End::Slow => {}
-            }
+            let peer = match end {
+                End::Fin => peer.reads([IoStep::End]),
+                End::Reset => peer.reads([IoStep::Error(ConnectionReset)]),
+                End::Malformed => peer.sends([b'!'; 50_000]),
+                End::WriteError => peer.writes(vec![IoStep::Error(BrokenPipe); 100]),
+                End::Deaf | End::Aborted => peer.deaf(),
+                End::Slow => &peer,
+            };
             if matches!(end, End::WriteError | End::Deaf | End::Aborted) {
                 requests.wire().output.extend(&[b'r'; 90_000]);
                 requests.wire().output.push(vec![b'R'; 1 << 20].into());
@@ -177,7 +116,7 @@ async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase()
             assert!(held <= 4096, "{kind} after {reads} reads and {end:?} holds {held}");
             let broken = matches!(end, End::Reset | End::WriteError | End::Deaf | End::Aborted);
             assert_eq!(gone, broken, "{kind} {end:?}");
-            assert_eq!(script.peer().aborted, matches!(end, End::Deaf | End::Aborted), "{kind} {end:?}");
+            assert_eq!(peer.is_aborted(), matches!(end, End::Deaf | End::Aborted), "{kind} {end:?}");
             sweeper.abort();
         }
     }
