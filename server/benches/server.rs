@@ -28,9 +28,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use axum::routing::{get, post};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -40,14 +37,13 @@ use http_body_util::{Either, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use memchr::memmem;
+use quintet_listener::testing::{Dialer, MemoryListener};
 use quintet_server::{Body, Listener, Request, Response, ServeMux, Server, Stream, TcpListener, TcpOptions};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     net::TcpStream,
     runtime::Builder,
 };
-
-use support::{Dial, Memory};
 
 const KIB: usize = 1024;
 const HELLO: &str = "Hello, World!";
@@ -83,16 +79,18 @@ impl Medium for Loopback {
     }
 }
 
-impl Medium for Dial {
+impl Medium for Dialer<DuplexStream> {
     const NAME: &'static str = "pipe";
-    type Listener = Memory;
+    type Listener = MemoryListener<DuplexStream>;
 
-    fn open() -> (Memory, Self) {
-        Memory::new()
+    fn open() -> (MemoryListener<DuplexStream>, Self) {
+        MemoryListener::new()
     }
 
     async fn dial(&self) -> DuplexStream {
-        self.connect().io
+        let (client, server) = duplex(64 * KIB);
+        assert!(self.send(server), "the server accepts");
+        client
     }
 }
 
@@ -367,7 +365,7 @@ fn compare<M: Medium>(c: &mut Criterion, workload: &Workload) {
 }
 
 fn pipe(c: &mut Criterion) {
-    kept().iter().for_each(|workload| compare::<Dial>(c, workload));
+    kept().iter().for_each(|workload| compare::<Dialer<DuplexStream>>(c, workload));
 }
 
 fn loopback(c: &mut Criterion) {

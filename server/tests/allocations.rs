@@ -3,7 +3,6 @@
 mod support;
 
 use std::{
-    future::pending,
     io,
     panic::{set_hook, take_hook},
     pin::Pin,
@@ -15,7 +14,8 @@ use std::{
 };
 
 use allocation_counter::measure;
-use quintet_server::{Addr, Body, Handler, Listener, Request, Response, ServeMux, Server, Stream};
+use quintet_listener::testing::MemoryListener;
+use quintet_server::{Body, Handler, Request, Response, ServeMux, Server, Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A client that says the same again and again, each time when it has its reply, and then closes.
@@ -59,22 +59,6 @@ impl AsyncWrite for Again {
 
 impl Stream for Again {}
 
-struct Once(Option<Again>);
-
-impl Listener for Once {
-    type Stream = Again;
-    async fn accept(&mut self) -> io::Result<(Again, Addr)> {
-        match self.0.take() {
-            Some(stream) => Ok((stream, "unix:".parse().expect("an address"))),
-            None => pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Addr> {
-        Ok("unix:".parse().expect("an address"))
-    }
-}
-
 /// Serves `n` times this request; how many bytes were answered.
 fn serve(server: &Server<impl Handler>, request: &'static str, n: usize) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -82,7 +66,9 @@ fn serve(server: &Server<impl Handler>, request: &'static str, n: usize) -> usiz
     let stream = Again { request: request.as_bytes(), left: n, replied: true, written: Arc::clone(&written) };
     runtime.block_on(async {
         let serving = server.clone();
-        tokio::spawn(async move { serving.serve(Once(Some(stream))).await });
+        let (listener, dialer) = MemoryListener::new();
+        assert!(dialer.send(stream));
+        tokio::spawn(async move { serving.serve(listener).await });
         loop {
             tokio::task::yield_now().await;
             if written.load(SeqCst) > 0 && server.counts().total() == 0 {

@@ -14,11 +14,11 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Addr, Body, Listener, Request, Response, ServeError, ServeMux, Server, Stream};
+use quintet_listener::testing::{Dialer, MemoryListener};
+use quintet_server::{Body, Request, Response, ServeError, ServeMux, Server, Stream};
 use support::{Client, bounded, eventually};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinHandle,
     time::sleep,
 };
@@ -85,29 +85,11 @@ impl AsyncWrite for Faulty {
     }
 }
 
-/// A listener of what is sent to it: streams and errors.
-struct Scripted(UnboundedReceiver<io::Result<Faulty>>);
-
-impl Listener for Scripted {
-    type Stream = Faulty;
-
-    async fn accept(&mut self) -> io::Result<(Faulty, Addr)> {
-        match self.0.recv().await {
-            Some(next) => Ok((next?, self.local_addr()?)),
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Addr> {
-        Ok("unix:".parse().expect("an address without a name"))
-    }
-}
-
 /// A server, the way to it, and what it holds and says.
 struct World {
     server: Server<ServeMux>,
     serving: JoinHandle<Result<(), ServeError>>,
-    dial: UnboundedSender<io::Result<Faulty>>,
+    dial: Dialer<Faulty>,
     open: Arc<AtomicUsize>,
     said: Arc<AtomicU64>,
 }
@@ -139,7 +121,7 @@ fn mux() -> ServeMux {
 
 impl World {
     fn new() -> Self {
-        let (dial, script) = unbounded_channel();
+        let (listener, dial) = MemoryListener::new();
         let said = Arc::<AtomicU64>::default();
         let mut config = support::config();
         config.hooks.accept_error = Some(Arc::new({
@@ -151,7 +133,7 @@ impl World {
         let server = Server::with_config(mux(), config);
         let serving = tokio::spawn({
             let server = server.clone();
-            async move { server.serve(Scripted(script)).await }
+            async move { server.serve(listener).await }
         });
         World { server, serving, dial, open: Arc::default(), said }
     }
@@ -160,7 +142,7 @@ impl World {
         let (ours, io) = duplex(16 * 1024);
         self.open.fetch_add(1, SeqCst);
         let faulty = Faulty { io, fault, open: Arc::clone(&self.open) };
-        self.dial.send(Ok(faulty)).unwrap_or_else(|_| panic!("the accept loop has ended"));
+        assert!(self.dial.send(faulty), "the accept loop has ended");
         Client::new(ours)
     }
 
@@ -225,7 +207,7 @@ async fn an_accept_that_fails_is_tried_again_and_told_once_a_second() {
         for errno in ERRNOS.filter(|errno| !FATAL.contains(errno)) {
             let world = World::new();
             for _ in 0..100 {
-                world.dial.send(Err(io::Error::from_raw_os_error(errno))).unwrap_or_else(|_| panic!("it has ended"));
+                assert!(world.dial.fail(io::Error::from_raw_os_error(errno)), "it has ended");
             }
             let start = tokio::time::Instant::now();
             world.is_well(&format!("100 times errno {errno} at accept")).await;
@@ -249,7 +231,7 @@ async fn an_accept_loop_that_cannot_go_on_drains_before_it_says_so() {
             let (mut at_work, mut idle) = (world.connect(None), world.connect(None));
             at_work.get("/wait").await;
             assert_eq!(idle.fetch("/").await.status, 200);
-            world.dial.send(Err(io::Error::from_raw_os_error(errno))).unwrap_or_else(|_| panic!("it has ended"));
+            assert!(world.dial.fail(io::Error::from_raw_os_error(errno)), "it has ended");
             let reply = at_work.reply().await;
             assert_eq!((reply.text(), reply.is_last()), ("waited\n", true), "errno {errno}");
             assert!(idle.ends().await);

@@ -3,7 +3,6 @@
 mod support;
 
 use std::{
-    future::pending,
     io::{self, IoSlice},
     pin::Pin,
     sync::{
@@ -14,7 +13,8 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Addr, Handler, Listener, Request, Stream};
+use quintet_listener::testing::MemoryListener;
+use quintet_server::{Handler, Request, Stream};
 use support::{Client, bounded, in_memory};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},
@@ -84,28 +84,12 @@ impl AsyncWrite for Counted {
 
 impl Stream for Counted {}
 
-/// Yields one connection.
-struct Once(Option<Counted>);
-
-impl Listener for Once {
-    type Stream = Counted;
-    async fn accept(&mut self) -> io::Result<(Counted, Addr)> {
-        match self.0.take() {
-            Some(stream) => Ok((stream, "unix:".parse().expect("an address"))),
-            None => pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Addr> {
-        Ok("unix:".parse().expect("an address"))
-    }
-}
-
 /// A client of one handler, and the calls that its server makes.
 fn counted(handler: impl Handler) -> (Client<DuplexStream>, Arc<Calls>) {
     let (ours, theirs) = duplex(1 << 20);
     let calls = Arc::<Calls>::default();
-    let listener = Once(Some(Counted { io: theirs, calls: Arc::clone(&calls) }));
+    let (listener, dialer) = MemoryListener::new();
+    assert!(dialer.send(Counted { io: theirs, calls: Arc::clone(&calls) }));
     tokio::spawn(async move { support::server(handler).serve(listener).await });
     (Client::new(ours), calls)
 }

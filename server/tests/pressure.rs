@@ -13,8 +13,9 @@ use std::{
     time::Duration,
 };
 
+use quintet_listener::testing::{MemoryListener, MemoryStream};
 use quintet_server::{Addr, Limit, Listener, Permits, Request, ServeMux, Server, Stream};
-use support::{Client, Dial, Memory, bounded};
+use support::{Client, Dial, bounded};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     time::{Instant, sleep},
@@ -27,13 +28,13 @@ const EMFILE: i32 = 24;
 
 /// A listener that has so many descriptors: with all in use, accepting fails with EMFILE.
 struct Few {
-    memory: Memory,
-    next: Option<DuplexStream>,
+    memory: MemoryListener,
+    next: Option<MemoryStream>,
     left: Arc<AtomicUsize>,
 }
 
 /// A stream with its descriptor.
-struct Open(DuplexStream, Arc<AtomicUsize>);
+struct Open(MemoryStream, Arc<AtomicUsize>);
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -96,7 +97,7 @@ fn server() -> Server<ServeMux> {
 
 /// Served with room for two connections: out of permits, or out of descriptors.
 fn room_for_two(server: &Server<ServeMux>, what: &str) -> Dial {
-    let (memory, dial) = Memory::new();
+    let (memory, dial) = support::memory();
     let server = server.clone();
     match what {
         "permits" => drop(tokio::spawn(async move { server.serve(Limit::new(memory, 2)).await })),
@@ -196,7 +197,7 @@ async fn an_idle_connection_of_another_accept_loop_makes_room() {
     bounded(async {
         let (server, permits) = (server(), Permits::new(1));
         let dials = [(); 2].map(|()| {
-            let ((memory, dial), server) = (Memory::new(), server.clone());
+            let ((memory, dial), server) = (support::memory(), server.clone());
             let limit = Limit::shared(memory, &permits);
             tokio::spawn(async move { server.serve(limit).await });
             dial

@@ -14,7 +14,7 @@ use std::{
 use quintet_server::{
     Body, Config, Counts, Listener, Request, Response, ServeError, ServeMux, Server, ShutdownReport, Timeouts, listen,
 };
-use support::{Client, Dial, Memory, bounded, dial, eventually, in_memory, on_loopback};
+use support::{Client, Dial, bounded, dial, eventually, in_memory, memory, on_loopback};
 use tokio::{
     net::{TcpStream, UnixStream},
     sync::{Notify, mpsc},
@@ -361,7 +361,7 @@ async fn serving_after_the_end_is_refused() {
     bounded(async {
         let started = start();
         assert_eq!(started.server.shutdown(GRACE_PERIOD).await, ShutdownReport::default());
-        let (listener, dial) = Memory::new();
+        let (listener, dial) = memory();
         assert!(matches!(started.server.serve(listener).await, Err(ServeError::Closed)));
         assert!(dial.is_shut(), "the listener is closed");
         assert_eq!(started.server.shutdown(GRACE_PERIOD).await, ShutdownReport::default());
