@@ -2,6 +2,9 @@
 
 mod peer;
 mod replies;
+#[path = "../../server/tests/support/reply.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the server's own tests use all of it")]
+mod reply;
 mod world;
 
 use std::time::Duration;

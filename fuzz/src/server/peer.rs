@@ -1,16 +1,8 @@
 //! Clients that read, stall, reset and half-close as they like.
 
-use std::{
-    future::poll_fn,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
+use quintet_listener::testing::ResetHandle;
 use quintet_server::Timeouts;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
@@ -76,7 +68,7 @@ const GRACE_PERIOD: [u64; 4] = [0, 100, 5000, 100_000];
 struct Peer {
     name: usize,
     io: DuplexStream,
-    reset: Arc<AtomicBool>,
+    reset: ResetHandle,
     /// What is to be said.
     words: Vec<u8>,
     heard: Vec<u8>,
@@ -154,7 +146,9 @@ fn script(data: &[u8], timeouts: Timeouts) {
                     let _ = peer.io.shutdown().await;
                 }
                 13 => {
-                    peer.reset.store(arg % 2 == 0, SeqCst);
+                    if arg % 2 == 0 {
+                        peer.reset.reset();
+                    }
                     part(&world, peers[place].take());
                 }
                 14 if arg % 16 == 0 && shutdown.is_none() => {

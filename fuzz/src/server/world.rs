@@ -3,26 +3,22 @@
 use std::{
     cell::Cell,
     collections::HashMap,
-    io,
     panic::{resume_unwind, set_hook, take_hook},
-    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicUsize, Ordering::SeqCst},
     },
-    task::{Context, Poll},
     time::Duration,
 };
 
 use http::StatusCode;
-use quintet_listener::{Addr, Listener, Stream, UnixName};
+use quintet_listener::testing::{Dialer, MemoryListener, MemoryStream, ResetHandle};
 use quintet_server::{
     Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, State, Timeouts, Upgraded,
     Version,
 };
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -72,7 +68,7 @@ impl Drop for Work {
 pub(super) struct World {
     pub(super) server: Server<Book>,
     ledger: Arc<Ledger>,
-    dial: UnboundedSender<Flaky>,
+    dialer: Dialer,
     serving: JoinHandle<Result<(), ServeError>>,
     /// How often this thread had panicked before.
     panics: usize,
@@ -123,19 +119,19 @@ impl World {
         config.hooks.panicked =
             Some(Arc::new(|panicked| assert_eq!(panicked.message, AS_ASKED, "a panic nobody asked for")));
         let server = Server::with_config(Book(Arc::clone(&ledger)), config);
-        let (dial, accept) = unbounded_channel();
+        let (listener, dialer) = MemoryListener::new();
         let own = server.clone();
-        let serving = tokio::spawn(async move { own.serve(Memory(accept)).await });
-        World { server, ledger, dial, serving, panics: PANICS.get() }
+        let serving = tokio::spawn(async move { own.serve(listener).await });
+        World { server, ledger, dialer, serving, panics: PANICS.get() }
     }
 
-    /// A connection whose directions hold this many bytes each, and what resets it when the client is dropped.
-    pub(super) fn connect(&self, size: usize) -> (DuplexStream, Arc<AtomicBool>) {
-        let (ours, theirs) = duplex(size);
-        let reset = Arc::<AtomicBool>::default();
-        // After a shutdown nobody listens: then the client finds that out.
-        let _ = self.dial.send(Flaky { io: theirs, reset: Arc::clone(&reset) });
-        (ours, reset)
+    /// A connection whose directions hold this many bytes each, without vectored writes, and what resets it when the
+    /// client is dropped.
+    pub(super) fn connect(&self, size: usize) -> (DuplexStream, ResetHandle) {
+        let (stream, client, reset) = MemoryStream::pair(size);
+        // After a shutdown the listener is closed, and with it this stream: then the client finds that out.
+        self.dialer.send(stream.plain());
+        (client, reset)
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {
@@ -173,59 +169,6 @@ impl World {
         assert_eq!(PANICS.get(), self.panics, "something panicked");
     }
 }
-
-struct Memory(UnboundedReceiver<Flaky>);
-
-impl Listener for Memory {
-    type Stream = Flaky;
-
-    async fn accept(&mut self) -> io::Result<(Flaky, Addr)> {
-        match self.0.recv().await {
-            Some(stream) => Ok((stream, Addr::Unix(UnixName::Unnamed))),
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<Addr> {
-        Ok(Addr::Unix(UnixName::Unnamed))
-    }
-}
-
-/// A stream that may be reset.
-pub(super) struct Flaky {
-    io: DuplexStream,
-    reset: Arc<AtomicBool>,
-}
-
-impl Flaky {
-    fn check(&self) -> io::Result<()> {
-        if self.reset.load(SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
-    }
-}
-
-impl AsyncRead for Flaky {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.io).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Flaky {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
-impl Stream for Flaky {}
 
 const AS_ASKED: &str = "as asked";
 
