@@ -1,2 +1,3 @@
 #![no_main]
-libfuzzer_sys::fuzz_target!(|data: &[u8]| quintet_fuzz::server::sniff(data));
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| quintet_fuzz::request::sniff(data));

@@ -1,12 +1,17 @@
 //! Targets of `quintet-request`.
 
 mod auth;
+mod exchange;
 mod hyper;
 mod naive;
+mod reply;
+mod reply_reader;
 
 pub use auth::basic_auth;
+pub use exchange::exchange;
 pub use hyper::versus_hyper;
 pub use naive::versus_naive;
+pub use reply::{chunks, reply};
 
 use http::{HeaderMap, request::Parts};
 use quintet_request::{
@@ -26,6 +31,10 @@ pub const TARGETS: &[crate::Target] = &[
     ("cookies", cookies),
     ("basic_auth", basic_auth),
     ("trailers", trailers),
+    ("exchange", exchange),
+    ("reply", reply),
+    ("chunks", chunks),
+    ("sniff", sniff),
     ("versus_naive", versus_naive),
     ("versus_hyper", versus_hyper),
 ];
@@ -422,3 +431,28 @@ fn our_messages(mut stream: &[u8], limits: &Limits) -> Vec<Message> {
 
 /// The error is small enough to be carried anywhere, and says nothing of the client's bytes.
 const _: () = assert!(size_of::<HeadError>() <= 12);
+
+/// What bytes look like: a content type, from the first 512 bytes alone, and nothing that would be run unless it is
+/// marked as that at its beginning.
+pub fn sniff(data: &[u8]) {
+    let seen = quintet_request::sniff(data);
+    let start = &data[..data.len().min(512)];
+    assert_eq!(seen, quintet_request::sniff(start));
+    http::HeaderValue::from_static(seen);
+    let text = start.trim_ascii_start();
+    match seen {
+        "text/html; charset=utf-8" | "text/xml; charset=utf-8" => {
+            assert!(text.starts_with(b"<"));
+            assert_eq!(seen, quintet_request::sniff(text), "blanks before it change nothing");
+        }
+        "text/plain; charset=utf-8" if !start.starts_with(b"\xEF\xBB\xBF") => assert!(!has_binary(start)),
+        "application/octet-stream" => assert!(has_binary(start)),
+        "video/mp4" => assert!(&start[4..8] == b"ftyp" && start.windows(3).skip(8).any(|brand| brand == b"mp4")),
+        _ => {}
+    }
+}
+
+/// Whether there is a byte that no text has: a control, but for those that format or escape.
+fn has_binary(bytes: &[u8]) -> bool {
+    bytes.iter().any(|&byte| byte < 0x20 && !b"\t\n\x0C\r\x1B".contains(&byte))
+}

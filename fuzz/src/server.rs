@@ -19,38 +19,12 @@ use tokio::{
 use world::{Call, World};
 
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] =
-    &[("sniff", sniff), ("server_bytes", server_bytes), ("scripted_peer", scripted_peer)];
+pub const TARGETS: &[crate::Target] = &[("server_bytes", server_bytes), ("scripted_peer", scripted_peer)];
 
 /// Runs a test in a world of its own, whose clock goes on only when nobody has anything to do.
 fn paused<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(test)
-}
-
-/// What bytes look like: a content type, from the first 512 bytes alone, and nothing that would be run unless it is
-/// marked as that at its beginning.
-pub fn sniff(data: &[u8]) {
-    let seen = quintet_server::sniff(data);
-    let start = &data[..data.len().min(512)];
-    assert_eq!(seen, quintet_server::sniff(start));
-    http::HeaderValue::from_static(seen);
-    let text = start.trim_ascii_start();
-    match seen {
-        "text/html; charset=utf-8" | "text/xml; charset=utf-8" => {
-            assert!(text.starts_with(b"<"));
-            assert_eq!(seen, quintet_server::sniff(text), "blanks before it change nothing");
-        }
-        "text/plain; charset=utf-8" if !start.starts_with(b"\xEF\xBB\xBF") => assert!(!has_binary(start)),
-        "application/octet-stream" => assert!(has_binary(start)),
-        "video/mp4" => assert!(&start[4..8] == b"ftyp" && start.windows(3).skip(8).any(|brand| brand == b"mp4")),
-        _ => {}
-    }
-}
-
-/// Whether there is a byte that no text has: a control, but for those that format or escape.
-fn has_binary(bytes: &[u8]) -> bool {
-    bytes.iter().any(|&byte| byte < 0x20 && !b"\t\n\x0C\r\x1B".contains(&byte))
 }
 
 /// Any bytes, split anywhere, into a whole server by a client that reads: it ends, every request that a handler was

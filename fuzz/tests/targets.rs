@@ -29,6 +29,10 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("request/src/percent.rs", "percent_decode", "target"),
     ("request/src/head/scan.rs", "look", "head_splits"),
     ("request/src/head/target.rs", "parse", "target"),
+    ("request/src/exchange.rs", "begin_reply", "exchange"),
+    ("request/src/reply/chunk.rs", "begin_chunk", "chunks"),
+    ("request/src/reply/plan.rs", "write_head", "reply"),
+    ("request/src/reply/sniff.rs", "sniff", "sniff"),
     ("request/src/trailers.rs", "is_forbidden_trailer", "trailers"),
     ("mux/src/clean.rs", "clean_path", "mux_find"),
     ("mux/src/explain.rs", "explain", "mux_find"),
@@ -38,7 +42,6 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("mux/src/pattern.rs", "FromStr for Pattern", "pattern"),
     ("mux/src/pattern.rs", "parse", "pattern"),
     ("mux/src/prefix.rs", "strip_path_prefix", "mux_find"),
-    ("server/src/sniff.rs", "sniff", "sniff"),
 ];
 
 /// What looks like an entry point and has no target of its own: with the reason.

@@ -51,14 +51,16 @@ pub use self::{
 #[cfg(feature = "io")]
 pub use self::{
     handler::{
-        Allow, BoxHandler, ContentType, FieldError, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux,
-        Upgrade, Upgraded,
+        Allow, BoxHandler, FieldError, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux, Upgrade, Upgraded,
     },
     middleware::{
         CrossOriginProtection, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
         strip_prefix, timeout, with_state,
     },
 };
+
+#[cfg(feature = "io")]
+pub use quintet_request::ContentType;
 
 #[cfg(feature = "testing")]
 #[doc(hidden)]

@@ -8,13 +8,16 @@ mod body;
 mod byte;
 mod chunk_error;
 mod chunked;
+mod close_reason;
 #[cfg(feature = "io")]
 mod connection;
 mod cookies;
+mod exchange;
 mod form;
 mod head;
 mod limits;
 mod percent;
+pub mod reply;
 #[cfg(feature = "io")]
 mod request;
 mod set_cookie;
@@ -23,7 +26,9 @@ mod trailers;
 pub use auth::BasicAuth;
 pub use chunk_error::ChunkError;
 pub use chunked::{Chunked, Step};
+pub use close_reason::CloseReason;
 pub use cookies::{Cookie, Cookies, CookiesIter, CookiesNamed};
+pub use exchange::{Exchange, Next, RequestBody};
 pub use form::{Form, FormError, FormIntoIter, FormIter, FormValues};
 pub use head::{
     Declared, Field, Framing, FramingError, Head, HeadError, HeadRef, Headers, HeadersNamed, Index, Scan, Segments,
@@ -31,6 +36,7 @@ pub use head::{
 };
 pub use limits::Limits;
 pub use percent::percent_decode;
+pub use reply::{ContentType, sniff};
 pub use set_cookie::{SameSite, SetCookie, SetCookieError};
 pub use trailers::is_forbidden_trailer;
 

@@ -10,12 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use httpdate::fmt_http_date;
 use quintet_conn::Output;
 use quintet_mux::{ContentType, Response};
-use quintet_request::{Version, is_forbidden_trailer};
+use quintet_request::{Version, is_forbidden_trailer, sniff};
 
-use crate::{
-    exchange::{Exchange, Length, Plan},
-    sniff::sniff,
-};
+use crate::exchange::{Exchange, Length, Plan};
 
 /// The beginning of the usual reply, ready to be copied: made once a second.
 struct Prefix {

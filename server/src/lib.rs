@@ -24,7 +24,6 @@ mod server;
 mod shared;
 mod shutdown_report;
 mod signal;
-mod sniff;
 mod stream_body;
 #[cfg(feature = "tower")]
 mod tower;
@@ -35,7 +34,6 @@ pub use observe::HookFailures;
 pub use serve_error::ServeError;
 pub use server::Server;
 pub use shutdown_report::ShutdownReport;
-pub use sniff::sniff;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, TowerHandler};
 
@@ -53,7 +51,7 @@ pub use quintet_mux::{
 };
 pub use quintet_request::{
     BasicAuth, Body, BodyError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError, Limits,
-    Request, RequestsError, SameSite, SetCookie, Target, Version, Writer,
+    Request, RequestsError, SameSite, SetCookie, Target, Version, Writer, sniff,
 };
 
 pub use bytes::Bytes;

@@ -180,10 +180,21 @@ fn no_library_prints() {
     }
 }
 
-/// What a crate costs whoever takes it alone: the crates in its tree besides thiserror, which only runs at build time.
+/// What `thiserror` brings, which only runs at build time.
+const THISERROR: [&str; 6] = ["thiserror", "thiserror-impl", "proc-macro2", "quote", "syn", "unicode-ident"];
+
+/// The reader and writer of messages needs the types of messages, the text of numbers and dates, and no more.
+#[test]
+fn the_core_of_request_is_made_of_six_crates() {
+    let mut tree = tree("request", false);
+    tree.retain(|name| !THISERROR.contains(&name.as_str()));
+    let expected = ["bytes", "http", "httparse", "httpdate", "itoa", "percent-encoding"];
+    assert!(tree.iter().eq(expected), "{tree:?}");
+}
+
+/// What a crate costs whoever takes it alone: the crates in its tree besides thiserror.
 #[test]
 fn a_crate_alone_weighs_little() {
-    const THISERROR: [&str; 6] = ["thiserror", "thiserror-impl", "proc-macro2", "quote", "syn", "unicode-ident"];
     for (layer, default_features, most) in
         [("listener", true, 6), ("conn", true, 6), ("conn", false, 1), ("request", false, 6), ("mux", false, 6)]
     {

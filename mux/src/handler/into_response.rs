@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use quintet_request::{Body, BodyError, FormError, FormReadError};
+use quintet_request::{Body, BodyError, ContentType, FormError, FormReadError};
 
 use super::{
     into_headers::IntoHeaders,
-    response::{ContentType, Response, TEXT},
+    response::{Response, TEXT},
 };
 
 /// What a handler may return.

@@ -20,7 +20,7 @@ pub use handler::{BoxHandler, Handler};
 pub use html::Html;
 pub use into_headers::IntoHeaders;
 pub use into_response::IntoResponse;
-pub use response::{ContentType, Response};
+pub use response::Response;
 pub use serve_mux::ServeMux;
 pub use upgrade::Upgrade;
 pub use upgraded::Upgraded;

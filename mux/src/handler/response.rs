@@ -3,7 +3,7 @@
 use std::{fmt, future::Future};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use quintet_request::Body;
+use quintet_request::{Body, ContentType};
 
 use super::{field_error::FieldError, upgrade::Upgrade, upgraded::Upgraded};
 
@@ -36,19 +36,6 @@ struct Rare {
     upgrade: Option<Upgrade>,
     /// A field that could not be added: the reply is a 500, and stays one.
     error: Option<FieldError>,
-}
-
-/// What a reply says its body is, unless its header map has a `Content-Type` of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ContentType {
-    /// What the first 512 bytes look like. A streamed body is then announced with its first bytes. Go:
-    /// `DetectContentType`.
-    #[default]
-    Sniffed,
-    /// This.
-    Known(&'static str),
-    /// Nothing.
-    Unsaid,
 }
 
 /// Plain text in UTF-8, which browsers do not take for anything else.

@@ -379,7 +379,7 @@ impl<S: Stream> Requests<S> {
 
     /// After the reply: takes the wire back, and throws away what is left of the body if that is at most `limit`
     /// bytes and comes in the time of [`Phase::Linger`]. Whoever still holds the body finds
-    /// [`BodyError::AfterReply`](super::BodyError::AfterReply).
+    /// [`BodyError::AfterReply`](crate::BodyError::AfterReply).
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.

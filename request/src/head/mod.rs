@@ -1,6 +1,7 @@
 //! One request head: reading it, what it decides, and the views of it.
 
 pub(crate) mod authority;
+pub(crate) mod connection_tokens;
 mod error;
 pub(crate) mod field;
 mod framing;

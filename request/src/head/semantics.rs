@@ -2,6 +2,7 @@
 
 use super::{
     authority::Authority,
+    connection_tokens::ConnectionTokens,
     index::{ConnectionOptions, Field, Index},
     target::{TargetForm, default_port},
 };
@@ -14,9 +15,7 @@ pub(crate) struct Semantics<'a> {
     length: Declared<'a>,
     coding: Declared<'a>,
     framing_at: u32,
-    close: bool,
-    keep_alive: bool,
-    upgrade_named: bool,
+    connection: ConnectionTokens,
     upgrade_sent: bool,
     expects: bool,
     trailer_framing: Option<u32>,
@@ -55,7 +54,7 @@ impl<'a> Semantics<'a> {
             6 if byte::is_word(name, b"expect") => return self.note_expect(value, value_at),
             7 if byte::is_word(name, b"upgrade") => self.upgrade_sent = true,
             7 if byte::is_word(name, b"trailer") => self.note_trailer(value, value_at),
-            10 if byte::is_word(name, b"connection") => self.note_connection(value),
+            10 if byte::is_word(name, b"connection") => self.connection.note(value),
             14 if byte::is_word(name, b"content-length") => {
                 self.length = self.length.and(value);
                 self.framing_at = value_at;
@@ -88,24 +87,6 @@ impl<'a> Semantics<'a> {
         if byte::is_word(value, b"100-continue") { Ok(()) } else { Err(HeadError::Expect { at }) }
     }
 
-    fn note_connection(&mut self, value: &[u8]) {
-        // The usual value is one word.
-        if byte::find(b',', value).is_none() {
-            return self.note_option(value);
-        }
-        value.split(|&byte| byte == b',').for_each(|option| self.note_option(byte::trim(option)));
-    }
-
-    #[inline]
-    fn note_option(&mut self, option: &[u8]) {
-        match option.len() {
-            5 => self.close |= byte::is_word(option, b"close"),
-            7 => self.upgrade_named |= byte::is_word(option, b"upgrade"),
-            10 => self.keep_alive |= byte::is_word(option, b"keep-alive"),
-            _ => {}
-        }
-    }
-
     fn note_trailer(&mut self, value: &[u8], at: u32) {
         for name in value.split(|&byte| byte == b',').map(byte::trim) {
             let framing = [&b"content-length"[..], b"transfer-encoding", b"trailer"];
@@ -133,9 +114,9 @@ impl<'a> Semantics<'a> {
         }
         let modern = index.version == Version::Http11;
         index.options = ConnectionOptions {
-            keep_alive: !self.close && (modern || self.keep_alive),
+            keep_alive: !self.connection.close && (modern || self.connection.keep_alive),
             expects_continue: self.expects && modern && !index.framing.is_empty(),
-            upgrade: self.upgrade_named && self.upgrade_sent && modern,
+            upgrade: self.connection.upgrade && self.upgrade_sent && modern,
         };
         index.len = end;
         Ok(())
