@@ -1,10 +1,10 @@
 //! Tests of `classify`: every errno of Linux in a table, and what holds on every system.
 
+use std::io::{self, ErrorKind};
+
 #[cfg(feature = "io")]
 use super::accept_error_kind::has_run_out;
 use super::accept_error_kind::{AcceptErrorKind, classify};
-
-use std::io::{self, ErrorKind};
 
 /// Every errno of Linux, with the text by which the system proves that the number is right.
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]

@@ -1,4 +1,4 @@
-//! Where a peer is, or where we are: TCP or Unix.
+//! The address of a peer, or the local address: TCP or Unix.
 
 use std::{
     fmt,
@@ -17,14 +17,14 @@ use std::{
 pub enum Addr {
     /// An IP address and a port. From a dual-stack socket an IPv4 peer is IPv4, not `::ffff:…`.
     Tcp(SocketAddr),
-    /// A Unix socket; clients seldom have a name.
+    /// A Unix socket; clients are usually unnamed.
     Unix(UnixName),
 }
 
 /// The name of a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UnixName {
-    /// None: the usual client.
+    /// No name: the usual client.
     Unnamed,
     /// A file.
     Path(PathBuf),
@@ -134,7 +134,7 @@ impl FromStr for Addr {
     }
 }
 
-/// The text is no address.
+/// The text is not an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an address: neither ip:port nor unix:name")]
 pub struct AddrError;

@@ -1,13 +1,13 @@
-//! How long to wait after an accept error that will pass by itself.
+//! The delays between attempts after accept errors that are waited for.
 //!
 //! A server out of file descriptors must neither spin nor stop. It waits 5 ms, then twice that, up to one
-//! second, and forgets everything at the first success. Go does this inside `Server.Serve` (server.go:3579-3589).
+//! second, and starts again at 5 ms after the first success. Go does this inside `Server.Serve` (server.go:3579-3589).
 
 use std::time::Duration;
 
-/// The wait after the n-th temporary error in a row: 5, 10, 20 … 640 ms, 1 s, 1 s …
+/// The delay after the n-th error in a row: 5, 10, 20 … 640 ms, 1 s, 1 s …
 ///
-/// A plain value: it knows no clock and no socket, and the one who waits is the caller.
+/// A plain value without a clock or a socket; the caller waits.
 ///
 /// ```
 /// # use quintet_listener::Backoff;

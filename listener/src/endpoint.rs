@@ -1,6 +1,4 @@
-//! Where to listen, written as Go writes it: `:9090`, `127.0.0.1:0`, `localhost:80`, `[::1]:80`, `unix:/path`.
-
-use crate::{Addr, UnixName};
+//! An address to listen on, written as Go writes it: `:9090`, `127.0.0.1:0`, `localhost:80`, `[::1]:80`, `unix:/path`.
 
 use std::{
     convert::Infallible,
@@ -9,7 +7,9 @@ use std::{
     str::FromStr,
 };
 
-/// A place to listen at, not yet resolved and not yet bound.
+use super::{Addr, UnixName};
+
+/// An address to listen on, not yet resolved and not yet bound.
 ///
 /// ```
 /// # use quintet_listener::Endpoint;
@@ -40,7 +40,7 @@ pub enum Endpoint {
     Unix(UnixName),
 }
 
-/// Why a text says no place to listen at. The offsets are bytes of that text.
+/// Why a text is not an [`Endpoint`]. The offsets are bytes of that text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -62,7 +62,7 @@ pub enum EndpointError {
     /// `[::1`, `[::1]80`, `[localhost]:80`.
     #[error("brackets must enclose an IPv6 address and be followed by a colon and a port")]
     Brackets,
-    /// Something that occurs in no host name.
+    /// A byte that no host name has.
     #[error("host name is not valid at byte {at}")]
     Host {
         /// The first byte that is not.
@@ -174,7 +174,7 @@ impl From<SocketAddr> for Endpoint {
     }
 }
 
-/// Where a listener is bound, to be bound again.
+/// The address at which a listener is bound, to bind it again.
 impl From<Addr> for Endpoint {
     fn from(addr: Addr) -> Self {
         match addr {

@@ -1,7 +1,7 @@
 #![cfg_attr(feature = "io", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "io"),
-    doc = "Which accept errors pass by themselves, how long to wait for it, and where to listen: the rules, without a runtime."
+    doc = "Which accept errors are transient, how long to wait after them, and addresses to listen on: the rules, without a runtime."
 )]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

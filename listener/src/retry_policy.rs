@@ -1,13 +1,13 @@
-//! What an accept loop does after an error: at once again, later again, or never.
+//! When to accept again after an error: at once, after a delay, or never.
 //!
-//! [`classify`](crate::classify) judges one error; this judges the errors in a row. A `Transient` that comes 64 times
-//! without a success in between was not about one client, and trying at once for ever would be spinning.
-
-use crate::{AcceptErrorKind, Backoff};
+//! [`classify`](crate::classify) judges one error; this one the errors in a row. 64 `Transient` errors without
+//! a success in between were not about one client each, and retrying at once for ever would spin.
 
 use std::time::Duration;
 
-/// The errors since the last success, and what follows from them.
+use super::{AcceptErrorKind, Backoff};
+
+/// Decides when to retry, from the errors since the last success.
 ///
 /// ```
 /// # use quintet_listener::{AcceptErrorKind, RetryDecision, RetryPolicy};
@@ -59,12 +59,12 @@ impl RetryPolicy {
         }
     }
 
-    /// An accept succeeded: everything before is forgotten.
+    /// An accept succeeded: the delay and the counts are reset.
     pub const fn succeeded(&mut self) {
         *self = Self::new();
     }
 
-    /// The delay in force, zero if the last accept succeeded or nothing had to wait since.
+    /// The last delay given out; zero if there was none since the last success.
     pub const fn delay(&self) -> Duration {
         self.backoff.delay()
     }

@@ -1,4 +1,4 @@
-//! How often a line about the same trouble is worth writing.
+//! A limit of log lines about the same problem: one an interval, with a count of those left out.
 //!
 //! A server that retries a thousand times a minute must not write a thousand lines. One line an interval says as
 //! much, if it also says how many it stands for. Go writes every one of them.
@@ -28,7 +28,7 @@ impl Throttle {
         Self { every, last: None, suppressed: 0 }
     }
 
-    /// An event at `now`: `None` to keep quiet, else how many were kept quiet since the last one that was let through.
+    /// An event at `now`: `None` if it is to be left out, else how many were left out since the last one let through.
     ///
     /// A `now` before the last one counts as the same moment.
     pub fn admit(&mut self, now: Instant) -> Option<u64> {

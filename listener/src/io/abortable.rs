@@ -1,10 +1,7 @@
-//! A stream that can be made to end with a reset by somebody who does not have it any more.
+//! A stream that a handle elsewhere can make end with a reset.
 //!
-//! A server that hands a connection over (an upgrade, a tunnel) cannot call [`Stream::abort`] afterwards. If whoever
-//! has it fails in the middle, dropping the stream would say that all was sent.
-
-use super::stream::pass_through;
-use crate::Stream;
+//! A server that hands a connection over (an upgrade, a tunnel) cannot call [`Stream::abort`] afterwards. If its
+//! new owner fails in the middle, dropping the stream would tell the client that all was sent.
 
 use std::{
     sync::{
@@ -14,6 +11,8 @@ use std::{
     thread,
 };
 
+use super::{Stream, stream::pass_through};
+
 /// A stream whose drop is a reset (RST) if its [`AbortHandle`] was used before or a panic drops it, and an orderly
 /// close (FIN) otherwise.
 ///
@@ -21,15 +20,15 @@ use std::{
 /// # use quintet_listener::Abortable;
 /// # let (stream, _client) = tokio::io::duplex(16);
 /// let (stream, handle) = Abortable::new(stream);
-/// // The stream goes to somebody else, who panics.
+/// // The stream goes to another task, which panics.
 /// handle.abort();
-/// drop(stream); // says so to the client, where the stream can
+/// drop(stream); // a reset, if the stream knows one
 /// ```
 #[derive(Debug)]
 pub struct Abortable<S> {
     stream: S,
     aborted: Arc<AtomicBool>,
-    /// [`Stream::abort`]; kept, since a drop cannot ask for more of `S` than the type does.
+    /// [`Stream::abort`], as a pointer: `Drop` cannot require more of `S` than the struct does.
     abort: fn(&mut S),
 }
 
@@ -38,7 +37,7 @@ pub struct Abortable<S> {
 pub struct AbortHandle(Arc<AtomicBool>);
 
 impl<S: Stream> Abortable<S> {
-    /// The stream, to be given away, and its handle, to be kept.
+    /// Wraps a stream; the handle is for the caller to keep.
     pub fn new(stream: S) -> (Self, AbortHandle) {
         let aborted = Arc::<AtomicBool>::default();
         (Self { stream, aborted: Arc::clone(&aborted), abort: S::abort }, AbortHandle(aborted))
@@ -46,7 +45,7 @@ impl<S: Stream> Abortable<S> {
 }
 
 impl AbortHandle {
-    /// When the stream is dropped, its client is told that not all was sent. See [`Stream::abort`].
+    /// Makes the drop of the stream a reset, so that its client learns that not all was sent. See [`Stream::abort`].
     pub fn abort(&self) {
         self.0.store(true, SeqCst);
     }
@@ -54,7 +53,7 @@ impl AbortHandle {
 
 impl<S> Drop for Abortable<S> {
     fn drop(&mut self) {
-        // A panic drops what its task holds before anybody can use the handle.
+        // A panic drops what its task holds before the handle can be used.
         if self.aborted.load(SeqCst) || thread::panicking() {
             (self.abort)(&mut self.stream);
         }

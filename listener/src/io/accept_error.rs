@@ -1,8 +1,8 @@
 //! An accept error that is waited for, as a line for the log.
 
-use crate::AcceptErrorKind;
-
 use std::{error::Error, fmt, io, time::Duration};
+
+use crate::AcceptErrorKind;
 
 /// An accept error that is waited for, as a line for the log.
 ///

@@ -1,26 +1,29 @@
 //! A listener of the kind its address asks for: TCP or Unix.
 
-#[cfg(unix)]
-use crate::UnixListener;
-use crate::{Addr, Endpoint, Listener, Stream, TcpListener, TcpOptions};
-
 use std::{
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+
+#[cfg(unix)]
+use super::UnixListener;
+use super::{Listener, Stream, TcpListener, TcpOptions};
+use crate::{Addr, Endpoint};
 
 /// Listens at `addr` with the default options: `":9090"`, `"127.0.0.1:0"`, `"localhost:80"`, `"unix:/path"`.
 ///
 /// Needs no runtime yet. Resolving a host name blocks the thread.
 ///
 /// # Errors
-/// `InvalidInput` with an [`EndpointError`](crate::EndpointError) if `addr` says no place to listen at,
+/// `InvalidInput` with an [`EndpointError`](crate::EndpointError) if `addr` is not an endpoint,
 /// `Unsupported` for a Unix socket where there are none, else the system's.
 ///
 /// # Spec
@@ -88,7 +91,7 @@ impl From<UnixListener> for AnyListener {
     }
 }
 
-/// Calls the same method of whichever stream it is.
+/// Calls the same method of the TCP or the Unix stream.
 macro_rules! either {
     ($socket:expr, $stream:ident => $call:expr) => {
         match $socket {

@@ -1,11 +1,4 @@
-//! In front of axum: its contract says that a listener must retry and log by itself, which is what this crate is.
-
-#[cfg(unix)]
-use crate::UnixListener;
-use crate::{
-    AcceptErrorKind, Addr, AnyListener, Limit, Listener, NotifyingStream, Retry, RetryDecision, RetryPolicy,
-    TcpListener, classify,
-};
+//! `axum::serve::Listener` for the listeners of this crate. axum requires that a listener retries and logs itself.
 
 use std::{io, time::Duration};
 
@@ -15,10 +8,15 @@ use axum::{
 };
 use tokio::time::sleep;
 
-/// After an error that will not pass. axum gives a listener no way to stop, so it is asked again, but seldom.
+use super::{AnyListener, Limit, Listener, NotifyingStream, Retry, TcpListener};
+#[cfg(unix)]
+use crate::UnixListener;
+use crate::{AcceptErrorKind, Addr, RetryDecision, RetryPolicy, classify};
+
+/// The delay after a fatal error. axum gives a listener no way to stop, so it retries, once a second.
 const AFTER_FATAL: Duration = Duration::from_secs(1);
 
-/// The streams report their descriptors as free when they are dropped, so a back-off ends early without further ado.
+/// The streams report their descriptors as free when they are dropped, so a back-off ends early.
 ///
 /// A fatal error goes to [`Retry::on_error`], and the next attempt is made a second later.
 impl<L: Listener> AxumListener for Retry<L> {
@@ -39,10 +37,10 @@ impl<L: Listener> AxumListener for Retry<L> {
     }
 }
 
-/// Implements axum's listener for one that does not retry, silently.
+/// Implements axum's listener for a listener that does not retry: it retries here, without a log.
 macro_rules! retrying {
     ($($(#[$attribute:meta])* [$($generics:tt)*] $listener:ty),* $(,)?) => {$(
-        /// Errors are retried in silence; put [`Retry`] around it to hear of them.
+        /// Errors are retried without a log; wrap it in [`Retry`] to report them.
         $(#[$attribute])*
         impl<$($generics)*> AxumListener for $listener {
             type Io = <$listener as Listener>::Stream;
@@ -60,7 +58,7 @@ macro_rules! retrying {
 }
 retrying!([L: Listener] Limit<L>, [] AnyListener, [] TcpListener, #[cfg(unix)] [] UnixListener);
 
-/// Accepts, whatever it takes.
+/// Accepts; after a fatal error it tries again.
 async fn insist<L: Listener>(listener: &mut L) -> (L::Stream, Addr) {
     let mut policy = RetryPolicy::new();
     loop {
@@ -75,7 +73,7 @@ async fn insist<L: Listener>(listener: &mut L) -> (L::Stream, Addr) {
     }
 }
 
-/// `ConnectInfo<Addr>` tells a handler who the client is; axum wants `into_make_service_with_connect_info::<Addr>()`.
+/// `ConnectInfo<Addr>` tells a handler the client's address; axum needs `into_make_service_with_connect_info::<Addr>()`.
 macro_rules! connected {
     ($($(#[$attribute:meta])* [$($generics:tt)*] $listener:ty),* $(,)?) => {$(
         $(#[$attribute])*

@@ -1,16 +1,6 @@
 //! Every errno at every place where an accept can fail, in turn: the next client is served, nothing is held, and the
 //! reports come at most once a second.
 
-use super::{
-    Pressure,
-    lazy::Lazy,
-    testing::{
-        AcceptStep::{self, Accept},
-        ScriptedListener, every_failure,
-    },
-};
-use crate::{AcceptErrorKind, Addr, Limit, Listener, Permits, Retry, classify};
-
 use std::{
     io,
     sync::{Arc, Mutex},
@@ -18,6 +8,16 @@ use std::{
 };
 
 use tokio::time::{Instant, timeout};
+
+use super::{
+    Limit, Listener, Permits, Pressure, Retry,
+    lazy::Lazy,
+    testing::{
+        AcceptStep::{self, Accept},
+        ScriptedListener, every_failure,
+    },
+};
+use crate::{AcceptErrorKind, Addr, classify};
 
 /// More in a row than are taken to be about one client.
 const IN_A_ROW: usize = 70;

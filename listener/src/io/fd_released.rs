@@ -1,9 +1,7 @@
 //! The notification that a file descriptor was released, for accept loops that wait for one.
 //!
-//! A server out of descriptors gets one back when one of its own connections closes. To sleep on would be to turn
-//! clients away for up to a second without a reason.
-
-use super::stream::pass_through;
+//! A server out of descriptors gets one back when one of its own connections closes. Sleeping on would keep clients
+//! waiting for up to a second without a reason.
 
 use std::sync::{
     Arc,
@@ -11,6 +9,8 @@ use std::sync::{
 };
 
 use tokio::sync::Notify;
+
+use super::stream::pass_through;
 
 /// Ends a running back-off early. Clones are the same handle; several [`Retry`](crate::Retry) may share one.
 ///
@@ -22,18 +22,18 @@ pub struct FdReleased(Arc<Shared>);
 struct Shared {
     /// How many [`Watch`] there are.
     watching: AtomicUsize,
-    /// How often descriptors came free while somebody watched.
+    /// How often descriptors were released while a [`Watch`] existed.
     times: AtomicU64,
     wake: Notify,
 }
 
 impl FdReleased {
-    /// A handle of its own.
+    /// A new handle, which no listener shares yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A descriptor of ours has been closed: whoever waits for one tries now.
+    /// A descriptor of this process has been closed: listeners that wait for one try now.
     ///
     /// As long as no accept fails this is one relaxed load.
     pub fn notify(&self) {
@@ -48,25 +48,25 @@ impl FdReleased {
         self.0.wake.notify_waiters();
     }
 
-    /// The stream, and a call of [`notify`](Self::notify) when it has been dropped.
+    /// Wraps a stream so that [`notify`](Self::notify) is called when it has been dropped.
     pub fn on_drop<S>(&self, stream: S) -> NotifyingStream<S> {
         NotifyingStream { stream, _notify: NotifyOnDrop(self.clone()) }
     }
 
-    /// How many wait for a descriptor.
+    /// How many listeners wait for a descriptor.
     #[cfg(test)]
     pub(super) fn watching(&self) -> usize {
         self.0.watching.load(Ordering::Relaxed)
     }
 
-    /// Notices what comes free from now on.
+    /// Watches for descriptors released from now on.
     pub(super) fn watch(&self) -> Watch {
         self.0.watching.fetch_add(1, Ordering::Relaxed);
         Watch { fd_released: self.clone(), seen: self.0.times.load(Ordering::Acquire) }
     }
 }
 
-/// Somebody who is out of descriptors, from the first error to the next success.
+/// A listener that is out of descriptors, from the first error to the next success.
 #[derive(Debug)]
 pub(super) struct Watch {
     fd_released: FdReleased,
@@ -87,7 +87,7 @@ impl Watch {
         }
     }
 
-    /// Everything up to now has been made use of.
+    /// What was released up to now ends no further wait.
     pub(super) fn mark(&mut self) {
         self.seen = self.fd_released.0.times.load(Ordering::Acquire);
     }
@@ -117,12 +117,12 @@ impl Drop for NotifyOnDrop {
 }
 
 impl<S> NotifyingStream<S> {
-    /// The stream itself.
+    /// The stream inside.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// The stream itself.
+    /// The stream inside.
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.stream
     }

@@ -1,6 +1,4 @@
-//! How accepting has been going, for whoever asks: a status page, a metric, an alarm.
-
-use crate::AcceptErrorKind;
+//! Counts and the last error of an accept loop, for a status page, a metric or an alarm.
 
 use std::{
     io,
@@ -10,6 +8,8 @@ use std::{
     },
     time::{Duration, Instant},
 };
+
+use crate::AcceptErrorKind;
 
 /// A handle on the health of one [`Retry`](crate::Retry). Clones are the same handle; it outlives the listener.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ struct Shared {
     last: Mutex<Option<Failure>>,
 }
 
-/// The answer of [`Health::snapshot`].
+/// What [`Health::snapshot`] returns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HealthSnapshot {
@@ -48,28 +48,28 @@ pub struct HealthSnapshot {
 }
 
 impl HealthSnapshot {
-    /// Whether the last accept that was decided succeeded.
+    /// Whether the last accept succeeded.
     pub fn is_well(&self) -> bool {
         self.delay.is_zero()
     }
 }
 
-/// An error that was, and when.
+/// An accept error of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// What std calls it.
+    /// Its kind in std.
     pub io_kind: io::ErrorKind,
-    /// What the system calls it, if it came from there.
+    /// Its number, if it came from the system.
     pub errno: Option<i32>,
-    /// What followed from it.
+    /// How it was classified.
     pub kind: AcceptErrorKind,
     /// When.
     pub at: Instant,
 }
 
 impl Health {
-    /// Everything at once. The numbers are read one after another while the loop goes on.
+    /// All numbers. They are read one after another while the loop goes on, so they may differ by a connection.
     pub fn snapshot(&self) -> HealthSnapshot {
         let shared = &*self.0;
         HealthSnapshot {
@@ -97,7 +97,7 @@ impl Health {
         self.0.delay_ms.store(0, Ordering::Relaxed);
     }
 
-    /// An error for which nobody waits; `kind` is `Transient` or `Fatal`.
+    /// An error that is not waited for; `kind` is `Transient` or `Fatal`.
     pub(super) fn failed(&self, error: &io::Error, kind: AcceptErrorKind, delay: Option<Duration>, at: Instant) {
         add_one(match (kind, delay) {
             (AcceptErrorKind::Fatal, _) => &self.0.fatal,

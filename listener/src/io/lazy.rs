@@ -1,4 +1,4 @@
-//! A bound socket that joins a runtime only when it is first waited for.
+//! A bound socket that registers with a runtime only at the first accept.
 //!
 //! So a listener can be bound before there is a runtime (before privileges are dropped, say), and one thread can bind
 //! the listeners of many runtimes.
@@ -13,7 +13,7 @@ pub(super) enum Lazy<B, R> {
 }
 
 impl<B, R> Lazy<B, R> {
-    /// The socket as the runtime knows it.
+    /// The socket as registered with the runtime.
     ///
     /// `register` must leave the bound socket as it is (register a clone of it, for what the runtime refuses it
     /// closes): registering may fail because there is no descriptor, memory or watch left, and the next call tries

@@ -7,6 +7,8 @@
 //!
 //! The permit lives in the stream, so it follows the stream: a connection that a handler takes over is still counted.
 
+use std::{fmt, io};
+
 use super::{
     limited_stream::LimitedStream,
     listener::Listener,
@@ -14,8 +16,6 @@ use super::{
     pressure::{Pressure, PressureGuard},
 };
 use crate::Addr;
-
-use std::{fmt, io};
 
 /// Accepts at most so many connections of `L` at once.
 ///

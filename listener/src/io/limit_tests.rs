@@ -1,5 +1,12 @@
 //! Tests of `Limit`: who waits where, what is counted, and when the pressure is raised.
 
+use std::{future::poll_fn, io, task::Poll, time::Duration};
+
+use tokio::{
+    io::DuplexStream,
+    time::{Instant, timeout},
+};
+
 use super::{
     Limit, Listener, Permits, Pressure, Retry,
     testing::{
@@ -8,13 +15,6 @@ use super::{
     },
 };
 use crate::Addr;
-
-use std::{future::poll_fn, io, task::Poll, time::Duration};
-
-use tokio::{
-    io::DuplexStream,
-    time::{Instant, timeout},
-};
 
 fn limit(n: usize, steps: impl IntoIterator<Item = AcceptStep>) -> Limit<ScriptedListener> {
     Limit::new(ScriptedListener::new(steps), n)

@@ -1,8 +1,9 @@
-//! What can be accepted from.
-
-use crate::{Addr, Pressure, Stream};
+//! The trait of listeners.
 
 use std::{future::Future, io};
+
+use super::{Pressure, Stream};
+use crate::Addr;
 
 /// A source of connections: a socket, a wrapper around another source, or a script in a test.
 ///
@@ -10,7 +11,7 @@ use std::{future::Future, io};
 /// Go: `net.Listener`. Closing is dropping.
 #[doc(alias = "accept")]
 pub trait Listener: Send + 'static {
-    /// What a connection is.
+    /// The type of its connections.
     type Stream: Stream;
 
     /// Waits for the next connection and the address it came from.
@@ -23,13 +24,13 @@ pub trait Listener: Send + 'static {
     /// Required of every implementation: a future that is dropped before it is ready has taken no connection.
     fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Addr)>> + Send;
 
-    /// Where clients connect to; with port 0, the port that was found.
+    /// The address that clients connect to; if it was bound with port 0, with the port that was found.
     ///
     /// # Errors
     /// The system's, if it does not know.
     fn local_addr(&self) -> io::Result<Addr>;
 
-    /// Where to say that clients wait because something has run out. Set before the first accept.
+    /// Sets the level to raise while clients wait because something has run out. Set before the first accept.
     ///
     /// A listener that holds nothing back ignores it, which is the default; one that wraps another must pass it on.
     fn set_pressure(&mut self, _: &Pressure) {}

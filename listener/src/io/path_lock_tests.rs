@@ -1,7 +1,5 @@
 //! Tests of `PathLock`: it excludes, survives dead owners, and leaves the files of others alone.
 
-use super::path_lock::{NotLocked, PathLock, listening};
-
 use std::{
     fs,
     path::PathBuf,
@@ -10,6 +8,8 @@ use std::{
 };
 
 use socket2::SockAddr;
+
+use super::path_lock::{NotLocked, PathLock, listening};
 
 struct Folder(PathBuf);
 

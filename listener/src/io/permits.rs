@@ -1,13 +1,13 @@
 //! The right to have so many connections at once, which listeners may share.
 
-use super::pressure::{Pressure, PressureGuard};
-
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::pressure::{Pressure, PressureGuard};
 
 /// A number of connections that may be open at once. Clones share the number: their listeners are limited together.
 #[derive(Clone, Debug)]

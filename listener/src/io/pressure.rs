@@ -1,7 +1,7 @@
 //! Whether new clients are kept waiting because something has run out: descriptors, memory, permits.
 //!
 //! A listener knows that it cannot accept, and a server knows which connections are idle. The listener raises the
-//! pressure, the server closes its longest-idle connections while it is raised, and neither needs to know the other.
+//! pressure, the server closes its longest-idle connections while it is raised, and neither depends on the other.
 
 use std::{
     fmt,
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 /// A level: how many listeners are kept from accepting at this moment. Clones are the same level.
 ///
 /// It is a level and not an event: it stays raised for as long as a [`PressureGuard`] is alive, so that a server that
-/// looks late still sees it, and one that has relieved it sees that, too.
+/// reads it late still sees it, and sees when it has been relieved.
 ///
 /// ```
 /// # use quintet_listener::Pressure;
@@ -47,12 +47,12 @@ pub struct PressureGuard {
 }
 
 impl Pressure {
-    /// A level of its own, not raised.
+    /// A new level, not raised.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Raises the level by one until the guard is dropped, and wakes those who wait in [`raised`](Self::raised). Any
+    /// Raises the level by one until the guard is dropped, and wakes the tasks that wait in [`raised`](Self::raised). Any
     /// connection of the process that is closed may help: descriptors or memory have run out, or shared permits.
     pub fn raise(&self) -> PressureGuard {
         self.raise_as(false)

@@ -3,18 +3,6 @@
 //! Every server writes this loop, and most write it wrong: they spin at EMFILE (the process is out of descriptors), sleep
 //! on through a shutdown, or stop for good at an error that was about one client.
 
-use super::{
-    accept_error::AcceptError,
-    fd_released::{FdReleased, Watch},
-    health::Health,
-    listener::Listener,
-    pressure::{Pressure, PressureGuard},
-};
-use crate::{
-    AcceptErrorKind, Addr, RetryDecision, RetryPolicy, Throttle,
-    accept_error_kind::{classify, has_run_out},
-};
-
 use std::{
     fmt,
     future::{Future, poll_fn},
@@ -26,6 +14,18 @@ use std::{
 };
 
 use tokio::time::{Instant, sleep_until};
+
+use super::{
+    accept_error::AcceptError,
+    fd_released::{FdReleased, Watch},
+    health::Health,
+    listener::Listener,
+    pressure::{Pressure, PressureGuard},
+};
+use crate::{
+    AcceptErrorKind, Addr, RetryDecision, RetryPolicy, Throttle,
+    accept_error_kind::{classify, has_run_out},
+};
 
 /// At most one report an interval.
 const REPORT_EVERY: Duration = Duration::from_secs(1);

@@ -1,5 +1,13 @@
 //! Tests of `Retry`: when it tries again, what it reports, and when the pressure is raised.
 
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::time::{Instant, sleep, timeout};
+
 use super::{
     FdReleased, HealthSnapshot, Listener, Pressure, Retry,
     testing::{
@@ -8,14 +16,6 @@ use super::{
     },
 };
 use crate::AcceptErrorKind;
-
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-
-use tokio::time::{Instant, sleep, timeout};
 
 fn retry(steps: impl IntoIterator<Item = AcceptStep>) -> Retry<ScriptedListener> {
     Retry::new(ScriptedListener::new(steps))

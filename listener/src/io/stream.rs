@@ -1,8 +1,8 @@
-//! What a listener yields.
-
-use crate::Addr;
+//! The trait of the streams that listeners accept.
 
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::Addr;
 
 /// A connection: bytes in both directions.
 ///

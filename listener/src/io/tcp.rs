@@ -1,10 +1,8 @@
 //! A TCP listener with the socket options of a server.
 //!
-//! tokio's `bind` asks for a backlog of 1024, std's for 128, and both leave Nagle's delay on and keep-alive off. Go
-//! asks for what the system allows and sets the rest; so do we, with every option a named field.
-
-use super::lazy::Lazy;
-use crate::{Addr, Endpoint, EndpointError, Listener};
+//! tokio's `bind` asks for a backlog (the queue of finished handshakes) of 1024, std's for 128, and both leave Nagle's
+//! algorithm on (it holds a small packet back until the one before is acknowledged) and keep-alive off. Go asks for the
+//! longest backlog that the system allows and sets the rest; so do we, with every option a named field.
 
 use std::{
     io,
@@ -15,10 +13,13 @@ use std::{
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::TcpStream;
 
-/// How a TCP listener is opened. The defaults are Go's.
+use super::{Listener, lazy::Lazy};
+use crate::{Addr, Endpoint, EndpointError};
+
+/// Options of a TCP listener. The defaults are Go's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpOptions {
-    /// How many finished handshakes may wait to be accepted. `None`: as many as the system allows
+    /// The backlog: how many finished handshakes may wait to be accepted. `None`: as many as the system allows
     /// (`/proc/sys/net/core/somaxconn`, else 4096 on Linux and 128 elsewhere).
     pub backlog: Option<u32>,
     /// Bind although connections of an earlier process linger (`SO_REUSEADDR`; on Unix only, for on Windows it
@@ -28,7 +29,7 @@ pub struct TcpOptions {
     /// the BSDs, macOS included).
     /// Default: false. See [`reuse_port`].
     pub reuse_port: bool,
-    /// Send small replies at once (`TCP_NODELAY`). Default: true.
+    /// Send small replies at once, without Nagle's algorithm (`TCP_NODELAY`). Default: true.
     pub nodelay: bool,
     /// How many bytes of a reply, besides those on their way, the kernel takes before it says that it is full
     /// (`TCP_NOTSENT_LOWAT`; on Linux, nothing elsewhere). `None`: as many as its send buffer holds, by default up to
@@ -42,20 +43,20 @@ pub struct TcpOptions {
     /// # Spec
     /// tcp(7); <https://lwn.net/Articles/560082/>. Go leaves it as the system has it (`net.ipv4.tcp_notsent_lowat`).
     pub notsent_lowat: Option<u32>,
-    /// Ask a silent peer whether it is still there. Default: after 15 s, every 15 s, 9 times.
+    /// Probe a silent peer. Default: after 15 s, every 15 s, 9 times.
     pub keep_alive: Option<KeepAlive>,
     /// Let an IPv6 socket refuse IPv4 clients (`IPV6_V6ONLY`). With `:port` this listens on IPv6 alone. Default: false.
     pub only_v6: bool,
 }
 
-/// When a silent peer is asked for a sign of life, and when it is given up.
+/// Keep-alive: when a silent peer is probed, and when its connection is reset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// Silence before the first question, in whole seconds. Default: 15 s.
+    /// Silence before the first probe, in whole seconds. Default: 15 s.
     pub idle: Duration,
-    /// Between two questions, in whole seconds. Default: 15 s.
+    /// Between two probes, in whole seconds. Default: 15 s.
     pub interval: Duration,
-    /// Unanswered questions before the connection is reset. Default: 9.
+    /// Unanswered probes before the connection is reset. Default: 9.
     pub count: u32,
 }
 
@@ -81,7 +82,7 @@ impl Default for KeepAlive {
 
 /// A TCP socket that listens.
 ///
-/// Binding needs no runtime; the first [`accept`](Listener::accept) joins the runtime it is called on and stays there.
+/// Binding needs no runtime; the first [`accept`](Listener::accept) registers with the runtime it is called on and stays there.
 #[derive(Debug)]
 pub struct TcpListener {
     socket: Lazy<std::net::TcpListener, tokio::net::TcpListener>,
@@ -107,7 +108,7 @@ impl TcpListener {
     /// which blocks the thread; of several addresses the first that can be bound is taken, IPv4 before IPv6.
     ///
     /// # Errors
-    /// `InvalidInput` if `addr` is no TCP endpoint, else the system's.
+    /// `InvalidInput` if `addr` is not a TCP endpoint, else the system's.
     ///
     /// # Spec
     /// Go: `net.Listen("tcp", addr)`.
@@ -153,7 +154,7 @@ impl Listener for TcpListener {
 }
 
 impl Each {
-    /// A failure is the client's: the socket is already reset, and the first read will say so.
+    /// A failure concerns the client: the socket is already reset, and the first read will say so.
     fn apply(&self, stream: &TcpStream) {
         let socket = SockRef::from(stream);
         let _ = self.nodelay.then(|| socket.set_tcp_nodelay(true));

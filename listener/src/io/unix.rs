@@ -1,15 +1,8 @@
 //! A Unix socket that listens, and the file it leaves in the file system.
 //!
-//! The file outlives the process that made it, and the next one cannot bind while it is there. So we remove one that
-//! nobody answers on, and take ours with us when we go. Of several processes that do so at once exactly one gets the
-//! path.
-
-use super::{
-    lazy::Lazy,
-    path_lock::{NotLocked, PathLock},
-    tcp::backlog,
-};
-use crate::{Addr, Listener, UnixName};
+//! The file outlives the process that made it, and the next one cannot bind while it is there. So a file on which
+//! no process answers is removed, and the listener removes its own when it is dropped. Of several processes that bind one
+//! path at once exactly one gets it.
 
 use std::{
     ffi::OsStr,
@@ -24,7 +17,15 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixStream;
 
-/// How a Unix listener is opened. Fields may be added: write `..UnixOptions::default()`.
+use super::{
+    Listener,
+    lazy::Lazy,
+    path_lock::{NotLocked, PathLock},
+    tcp::backlog,
+};
+use crate::{Addr, UnixName};
+
+/// Options of a Unix listener. Fields may be added: write `..UnixOptions::default()`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnixOptions {
     /// The permissions of the file, at most `0o777`; a client must be allowed to write it. `None`: as the umask makes
@@ -43,16 +44,16 @@ pub struct UnixOptions {
 
 /// A Unix socket that listens. Dropping it removes its file.
 ///
-/// Binding needs no runtime; the first [`accept`](Listener::accept) joins the runtime it is called on and stays there.
+/// Binding needs no runtime; the first [`accept`](Listener::accept) registers with the runtime it is called on and stays there.
 #[derive(Debug)]
 pub struct UnixListener {
     socket: Lazy<std::os::unix::net::UnixListener, tokio::net::UnixListener>,
     name: UnixName,
-    /// The file we made, to tell it from one that has since taken its place.
+    /// The file this listener made, to tell it from one that has since taken its place.
     file: Option<File>,
 }
 
-/// A file as the file system knows it, whatever its name.
+/// The identity of a file, independent of its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct File {
     path: PathBuf,
@@ -61,17 +62,17 @@ struct File {
 }
 
 impl UnixListener {
-    /// Listens at `path`, which may hold a socket that nobody answers on any more: that one is removed. With the
+    /// Listens at `path`, which may hold a socket on which no process answers any more: that one is removed. With the
     /// default options.
     ///
-    /// Who may connect is decided by the permissions of the folder, and of the file: see [`UnixOptions::mode`].
+    /// The permissions of the folder and of the file decide which users may connect: see [`UnixOptions::mode`].
     ///
     /// Of several processes that bind one path at once exactly one succeeds. While they bind, a folder
     /// `.NAME.lock` is beside the file; where a process may not make it, two may both find a file stale. This blocks
     /// for at most a second, and usually for less than a millisecond.
     ///
     /// # Errors
-    /// `AddrInUse` if somebody answers there, another process is just binding it, or the file is no socket; else the
+    /// `AddrInUse` if a process answers there, another process is just binding it, or the file is no socket; else the
     /// system's.
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::bind_with(path, &UnixOptions::default())
@@ -109,7 +110,7 @@ impl UnixListener {
     }
 }
 
-/// Binds `path` as it was given, for the system takes no long ones, but remembers where that is.
+/// Binds `path` as it was given, because the system limits its length, but remembers the absolute path.
 fn bind_path(path: &Path, options: &UnixOptions) -> io::Result<UnixListener> {
     if options.mode.is_some_and(|mode| mode > 0o777) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the mode of a socket is at most 0o777"));
@@ -125,7 +126,7 @@ fn bind_path(path: &Path, options: &UnixOptions) -> io::Result<UnixListener> {
         Err(NotLocked::Impossible) => None,
         Err(NotLocked::Held) => return Err(in_use()),
     };
-    // With the lock: what does not answer will never answer, and nobody else removes it.
+    // With the lock: what does not answer will never answer, and no other process removes it.
     match look(path)? {
         Found::Nothing => {}
         Found::Stale(file) => file.remove()?,
@@ -163,13 +164,13 @@ fn listening(socket: Socket, options: &UnixOptions) -> io::Result<std::os::unix:
 #[derive(Debug)]
 enum Found {
     Nothing,
-    /// A socket that nobody answers on.
+    /// A socket on which no process answers.
     Stale(File),
-    /// Somebody's.
+    /// In use, or not a socket.
     InUse,
 }
 
-/// Looks whether anybody answers at `path`.
+/// Looks whether a process answers at `path`.
 fn look(path: &Path) -> io::Result<Found> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),

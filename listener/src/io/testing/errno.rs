@@ -1,8 +1,8 @@
 //! Error numbers and kinds for scripts.
 
-use super::scripted_listener::AcceptStep;
-
 use std::io;
+
+use super::scripted_listener::AcceptStep;
 
 /// The process is out of descriptors.
 pub const EMFILE: i32 = 24;

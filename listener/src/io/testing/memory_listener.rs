@@ -1,17 +1,17 @@
 //! A listener in memory: what its dialers send it is what it accepts.
 
-use super::{
-    super::{listener::Listener, stream::Stream},
-    memory_stream::{MemoryStream, ResetHandle},
-};
-use crate::{Addr, UnixName};
-
 use std::{future::pending, io};
 
 use tokio::{
     io::DuplexStream,
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
 };
+
+use super::{
+    super::{listener::Listener, stream::Stream},
+    memory_stream::{MemoryStream, ResetHandle},
+};
+use crate::{Addr, UnixName};
 
 /// Accepts what its [`Dialer`]s send, in order; without anything to accept it waits, also when no dialer is left.
 #[derive(Debug)]

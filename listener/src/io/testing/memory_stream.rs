@@ -1,7 +1,5 @@
 //! The server's end of a pipe in memory, which its client can reset.
 
-use super::super::stream::Stream;
-
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -13,6 +11,8 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+
+use super::super::stream::Stream;
 
 /// A pipe in memory. The client's end is a [`DuplexStream`]; with its [`ResetHandle`] its end becomes a reset.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
 //! A listener that does what a test says, and remembers when it was asked.
 
-use super::super::listener::Listener;
-use crate::{Addr, UnixName};
-
 use std::{collections::VecDeque, future::pending, io};
 
 use tokio::{
     io::{DuplexStream, duplex},
     time::Instant,
 };
+
+use super::super::listener::Listener;
+use crate::{Addr, UnixName};
 
 /// What one call of accept does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

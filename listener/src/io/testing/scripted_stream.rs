@@ -1,7 +1,5 @@
 //! A stream that does what a script says, call by call.
 
-use super::super::stream::Stream;
-
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
@@ -12,6 +10,8 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::super::stream::Stream;
 
 /// What one call of the stream does.
 #[derive(Clone, Debug, PartialEq, Eq)]
