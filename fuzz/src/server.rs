@@ -21,7 +21,7 @@ use world::{Call, World};
 /// The targets of this layer.
 pub const TARGETS: &[crate::Target] = &[("server_bytes", server_bytes), ("scripted_peer", scripted_peer)];
 
-/// Runs a test in a world of its own, whose clock goes on only when nobody has anything to do.
+/// Runs a test in a world of its own, whose clock goes on only when no task has anything to do.
 fn paused<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(test)

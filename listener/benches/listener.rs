@@ -32,7 +32,7 @@ fn decisions(c: &mut Criterion) {
     group.bench_function("classify", |b| b.iter(|| classify(black_box(&emfile))));
     group.bench_function("parse an endpoint", |b| b.iter(|| black_box("127.0.0.1:9090").parse::<Endpoint>()));
     let fd_released = FdReleased::new();
-    group.bench_function("notify nobody", |b| b.iter(|| black_box(&fd_released).notify()));
+    group.bench_function("notify without a watch", |b| b.iter(|| black_box(&fd_released).notify()));
     group.finish();
 }
 

@@ -44,7 +44,7 @@ fn out_of_descriptors_it_neither_spins_nor_stops() {
 
 /// The child: accepts until nothing is left, then proves three things.
 async fn serve() {
-    // While a descriptor is left: at EMFILE nobody can look into /proc any more.
+    // While a descriptor is left: at EMFILE /proc cannot be read any more.
     let mut stat = File::open("/proc/thread-self/schedstat").unwrap();
     let mut retry = Retry::new(TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).unwrap());
     println!("port {}", retry.get_ref().port());

@@ -53,7 +53,7 @@ fn rounds(n: u32) {
         let in_use = said.iter().filter(|said| *said == "lost AddrInUse").count();
         assert_eq!((winners, in_use), (1, 3), "round {round} with {before:?}: {said:?}");
 
-        // The path leads to the winner, and to nobody else.
+        // The path leads to the winner and to no other process.
         let client = UnixStream::connect(&path).unwrap();
         for (child, said) in children.iter_mut().zip(&said).filter(|(_, said)| *said == "won") {
             child.say("accept");

@@ -101,7 +101,7 @@ impl Peer {
 }
 
 /// Clients that write, read, stall, half-close, reset and vanish, and a server that may be shut down meanwhile: what
-/// each of them was told is right as far as it goes, every state is left, nobody works for ever, and a shutdown returns
+/// each of them was told is right as far as it goes, every state is left, no task works for ever, and a shutdown returns
 /// when it said.
 ///
 /// Two bytes are an order and its argument; the upper bits of the order say whose it is.
@@ -184,6 +184,6 @@ fn stop(world: &World, grace_period: u64) -> JoinHandle<()> {
         server.shutdown(grace_period).await;
         let took = since.elapsed();
         assert!(took <= grace_period + Duration::from_millis(100), "{took:?} instead of {grace_period:?}");
-        assert_eq!(server.counts().total(), 0, "somebody is left after a shutdown");
+        assert_eq!(server.counts().total(), 0, "a connection is left after a shutdown");
     })
 }

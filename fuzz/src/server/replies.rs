@@ -27,7 +27,7 @@ pub(super) fn check(mut bytes: &[u8], calls: &[Call], ending: Ending) {
         let method = call.line.split(' ').next().expect("a method");
         let own = reply.only("x-n").is_some();
         if !own {
-            assert!(reply.status >= 400 && reply.is_last(), "{} to {call:?} is nobody's", reply.status);
+            assert!(reply.status >= 400 && reply.is_last(), "{} to {call:?} is not a handler's", reply.status);
         }
         if reply.status == 101 {
             assert!(call.line.contains("/upgrade"));
@@ -56,7 +56,7 @@ pub(super) fn check(mut bytes: &[u8], calls: &[Call], ending: Ending) {
         return;
     };
     assert!(refusal.status >= 400 && refusal.is_last(), "{} is no refusal", refusal.status);
-    assert!(refusal.only("x-n").is_none(), "a reply to a call that nobody made");
+    assert!(refusal.only("x-n").is_none(), "a reply to a call that was not made");
     if body(&mut bytes, &refusal, "").is_none() {
         // Who was refused may have sent HEAD, and has no body then.
         assert!(!whole || bytes.is_empty(), "half a refusal");

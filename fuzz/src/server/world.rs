@@ -104,7 +104,7 @@ impl World {
             let mut slots = lock(&slots.slots);
             if (from, to) == (State::New, State::New) {
                 let before = slots.insert(connection.slot(), to);
-                // Whoever took a connection over leaves without a word.
+                // A connection that was taken over leaves without a call of the hook.
                 assert!(matches!(before, None | Some(State::Hijacked)), "a slot is taken twice");
                 return;
             }
@@ -117,7 +117,7 @@ impl World {
         }));
         // A panic here is one that was asked for; any other is a finding.
         config.hooks.panicked =
-            Some(Arc::new(|panicked| assert_eq!(panicked.message, AS_ASKED, "a panic nobody asked for")));
+            Some(Arc::new(|panicked| assert_eq!(panicked.message, AS_ASKED, "a panic that no request asked for")));
         let server = Server::with_config(Book(Arc::clone(&ledger)), config);
         let (listener, dialer) = MemoryListener::new();
         let own = server.clone();
@@ -142,9 +142,9 @@ impl World {
     pub(super) async fn end(self) {
         let rest = async {
             loop {
-                // Long enough for whoever connected to be accepted.
+                // Long enough for every client to be accepted.
                 sleep(Duration::from_millis(100)).await;
-                // Whoever took a connection over stays in the ledger as that; what counts is that nobody is at work.
+                // A connection that was taken over stays in the ledger as that; what counts is that no task is at work.
                 if self.server.counts().total() == 0 && self.ledger.working.load(SeqCst) == 0 {
                     return;
                 }

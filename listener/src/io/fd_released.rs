@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_counted_while_nobody_watches() {
+    fn nothing_is_counted_without_a_watch() {
         let fd_released = FdReleased::new();
         fd_released.notify();
         drop(fd_released.watch());
