@@ -42,10 +42,19 @@ thread_local! {
 }
 
 impl Request {
-    /// A request without a connection, from the bytes of its head; what follows the head is its body.
+    /// A request without a connection, from the bytes of its head; what follows the head is its body, as it stands there.
+    ///
+    /// ```
+    /// use quintet_request::{HeadError, Request};
+    ///
+    /// let request = Request::parse(b"POST /notes HTTP/1.1\r\nHost: a\r\n\r\nhello").unwrap();
+    /// assert_eq!(request.body().as_bytes(), Some(&b"hello"[..]));
+    /// let error = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n").unwrap_err();
+    /// assert_eq!(error, HeadError::Incomplete { at: 25 });
+    /// ```
     ///
     /// # Errors
-    /// [`HeadError`] if this is not a head, or not all of it (then as if it were malformed at its end).
+    /// [`HeadError`] if this is not a head; [`HeadError::Incomplete`] (400) if it is not all of one.
     pub fn parse(bytes: &[u8]) -> Result<Request, HeadError> {
         let mut request = Request::blank(0);
         match request.inner_mut().head.parse(bytes, &Limits::default())? {
@@ -53,7 +62,7 @@ impl Request {
                 *request.body_mut() = Bytes::copy_from_slice(&bytes[len..]).into();
                 Ok(request)
             }
-            None => Err(HeadError::Version { at: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }),
+            None => Err(HeadError::Incomplete { at: u32::try_from(bytes.len()).unwrap_or(u32::MAX) }),
         }
     }
 

@@ -37,6 +37,22 @@ fn the_wildcard_of_an_inner_route_goes_before_a_value_set_outside() {
 }
 
 #[test]
+fn an_incomplete_head_is_said_to_be_incomplete() {
+    let whole = b"POST /a HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n";
+    for at in 0..whole.len() {
+        let error = Request::parse(&whole[..at]).unwrap_err();
+        assert_eq!(error, HeadError::Incomplete { at: u32::try_from(at).unwrap() });
+        assert_eq!((error.status().as_u16(), error.at() as usize), (400, at));
+        assert_eq!(error.to_string(), format!("head is incomplete after {at} bytes"));
+    }
+    assert!(Request::parse(whole).is_ok());
+    // What is wrong already is told as such.
+    for bytes in [&b"GET / HTTP/2.0"[..], b"GET / HTTP/1.1\r\nX : 1"] {
+        assert!(!matches!(Request::parse(bytes).unwrap_err(), HeadError::Incomplete { .. }));
+    }
+}
+
+#[test]
 fn basic_auth_of_a_request_is_that_of_its_head() {
     for (fields, user) in [
         ("Authorization: Basic YTpi\r\n", Some("a")),
