@@ -16,6 +16,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use super::{
     body_error::BodyError,
     incoming_body::RevocableBody,
+    limited::Limited,
     revocable::Borrowed,
     writer::{Writer, Written},
 };
@@ -46,6 +47,7 @@ enum Kind {
     Empty,
     Bytes(Bytes),
     Incoming(Borrowed<dyn RevocableBody>),
+    Limited(Box<Limited<Body>>),
     /// The mutex is never contended: it makes a body that is only `Send` shareable, so that a handler may hold a
     /// reference to its request while it waits.
     Stream(Mutex<Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>>),
@@ -97,12 +99,45 @@ impl Body {
         Body(Kind::Incoming(Borrowed::new(revocable)))
     }
 
+    /// The same body, of which at most `limit` bytes can be read, in whatever way: what comes after them is
+    /// [`BodyError::TooLarge`] (413). A body that is known to have no more stays as it is. Go: `http.MaxBytesReader`.
+    ///
+    /// ```
+    /// use quintet_request::{Body, BodyError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// assert_eq!(Body::from("hello").limited(5).to_bytes(u64::MAX).await.unwrap(), "hello");
+    /// let mut body = Body::from("hello, world").limited(5);
+    /// assert_eq!(body.chunk().await.unwrap().unwrap(), "hello");
+    /// assert!(matches!(body.chunk().await, Err(BodyError::TooLarge { limit: 5 })));
+    /// # }
+    /// ```
+    #[doc(alias = "MaxBytesReader")]
+    #[doc(alias = "body limit")]
+    #[must_use]
+    pub fn limited(self, limit: u64) -> Self {
+        match self.len() {
+            Some(len) if len <= limit => self,
+            _ => Body(Kind::Limited(Box::new(Limited::new(self, limit)))),
+        }
+    }
+
+    /// Whoever waited for a frame has given up: until the next poll the client is not waited for.
+    fn give_up(&self) {
+        match &self.0 {
+            Kind::Incoming(revocable) => revocable.give_up(),
+            Kind::Limited(limited) => limited.body.give_up(),
+            Kind::Empty | Kind::Bytes(_) | Kind::Stream(_) => {}
+        }
+    }
+
     /// The bytes, if they are all here.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Empty => Some(b""),
             Kind::Bytes(bytes) => Some(bytes),
-            Kind::Incoming(_) | Kind::Stream(_) => None,
+            Kind::Incoming(_) | Kind::Limited(_) | Kind::Stream(_) => None,
         }
     }
 
@@ -195,6 +230,7 @@ impl HttpBody for Body {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Kind::Incoming(revocable) => revocable.poll_frame(cx),
+            Kind::Limited(limited) => Pin::new(&mut **limited).poll_frame(cx),
             Kind::Stream(stream) => stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_frame(cx),
         }
     }
@@ -204,6 +240,7 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Bytes(bytes) => bytes.is_empty(),
             Kind::Incoming(revocable) => revocable.is_end(),
+            Kind::Limited(limited) => limited.is_end_stream(),
             Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream(),
         }
     }
@@ -213,6 +250,7 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(revocable) => revocable.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            Kind::Limited(limited) => limited.size_hint(),
             Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
         }
     }
@@ -236,8 +274,8 @@ impl Future for Waiting<'_> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let (true, Kind::Incoming(revocable)) = (self.pending, &self.body.0) {
-            revocable.give_up();
+        if self.pending {
+            self.body.give_up();
         }
     }
 }
@@ -273,6 +311,7 @@ impl fmt::Debug for Body {
             Kind::Empty => f.write_str("Body::Empty"),
             Kind::Bytes(bytes) => write!(f, "Body::Bytes({})", bytes.len()),
             Kind::Incoming(_) => f.write_str("Body::IncomingBody"),
+            Kind::Limited(limited) => limited.fmt(f),
             Kind::Stream(_) => f.write_str("Body::Stream"),
         }
     }

@@ -71,3 +71,44 @@ fn it_can_be_shared_and_sent() {
     fn check<T: Send + Sync>() {}
     check::<Body>();
 }
+
+#[tokio::test]
+async fn a_limited_body_gives_what_is_allowed_and_then_413_for_ever() {
+    for (pieces, limit, allowed, over) in [
+        (&[&b"abc"[..]][..], 3, "abc", false),
+        (&[b"abc"], 2, "ab", true),
+        (&[b"abc"], 0, "", true),
+        (&[b"a", b"bc", b"d"], 4, "abcd", false),
+        (&[b"a", b"bc", b"d"], 3, "abc", true),
+        (&[b"a", b"bc", b"d"], 2, "ab", true),
+        (&[], 0, "", false),
+    ] {
+        for whole in [false, true] {
+            let body = if whole { pieces.concat().into() } else { Body::new(Pieces(pieces.to_vec())) };
+            let (mut body, mut read) = (body.limited(limit), Vec::new());
+            let end = loop {
+                match body.chunk().await {
+                    Ok(Some(piece)) => read.extend_from_slice(&piece),
+                    end => break end,
+                }
+            };
+            assert_eq!(read, allowed.as_bytes(), "{pieces:?} {limit}");
+            assert_eq!(end.is_err(), over);
+            for _ in 0..usize::from(over) * 2 {
+                let error = body.chunk().await.unwrap_err();
+                assert!(matches!(error, BodyError::TooLarge { limit: told } if told == limit));
+                assert_eq!(error.status(), 413);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_limited_twice_has_the_smaller_limit() {
+    for (outer, inner) in [(2, 5), (5, 2)] {
+        let body = Body::new(Pieces(vec![b"abc", b"def"])).limited(inner).limited(outer);
+        assert!(matches!(body.to_bytes(100).await, Err(BodyError::TooLarge { limit: 2 })));
+    }
+    let known = Body::from("abc").limited(3);
+    assert_eq!(known.try_into_bytes().unwrap(), "abc", "a body that is short enough stays as it is");
+}

@@ -4,6 +4,7 @@
 mod body;
 mod body_error;
 pub(crate) mod incoming_body;
+mod limited;
 pub(crate) mod revocable;
 mod writer;
 
