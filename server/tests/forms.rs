@@ -12,9 +12,9 @@ const URLENCODED: &str = "application/x-www-form-urlencoded";
 /// All pairs in order, or the status that the error has.
 async fn pairs(mut request: Request) -> Response {
     if request.path() == "/value" {
-        let value = request.form_value("a").await.map(str::to_owned);
+        let value = request.form_value("a").await;
         // A second call has the same answer, and needs no body.
-        assert_eq!(request.form_value("a").await.map(str::to_owned), value);
+        assert_eq!(request.form_value("a").await, value);
         return format!("{value:?}").into_response();
     }
     match request.form().await {

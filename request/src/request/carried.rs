@@ -2,7 +2,7 @@
 
 use http::Extensions;
 
-use super::{matched::Matched, read_form::ReadForm, request::Request};
+use super::{form_state::FormState, matched::Matched, request::Request};
 
 /// What a request knows besides its head and its body, while it is an [`http::Request`]: one of its extensions.
 #[derive(Clone)]
@@ -10,8 +10,7 @@ pub(crate) struct Carried {
     pub(crate) matched: Matched,
     /// The target as the client sent it.
     pub(crate) target: Box<str>,
-    pub(super) form: Option<ReadForm>,
-    pub(super) form_begun: bool,
+    form: FormState,
 }
 
 impl Request {
@@ -20,19 +19,16 @@ impl Request {
         let matched = self.inner().values.snapshot(self.path());
         let target = self.target().raw().into();
         let rare = self.rare_mut();
-        let form = rare.form.take();
-        let carried = Carried { matched, target, form, form_begun: rare.form_begun };
+        let carried = Carried { matched, target, form: std::mem::take(&mut rare.form) };
         (std::mem::take(&mut rare.extensions), carried)
     }
 
     /// The other way. The target is whoever's who made the head.
     pub(crate) fn set_carried(&mut self, extensions: Extensions, carried: Option<Carried>) {
-        if let Some(Carried { matched, form, form_begun, .. }) = carried {
+        if let Some(Carried { matched, form, .. }) = carried {
             self.inner_mut().values.restore(&matched);
-            if form.is_some() || form_begun {
-                let rare = self.rare_mut();
-                rare.form = form;
-                rare.form_begun = form_begun;
+            if form.begun || form.read.is_some() || form.limit != FormState::default().limit {
+                self.rare_mut().form = form;
             }
         }
         if !extensions.is_empty() {

@@ -1,14 +1,11 @@
 //! The form of a request: its pairs are in the query and in the body.
 
-use super::{form_read_error::FormReadError, read_form::ReadForm, request::Request};
+use super::{form_read_error::FormReadError, form_state::ReadForm, request::Request};
 use crate::{Form, FormError};
 
-/// How much of a body is read for a form, in bytes: 10 MiB, as in Go.
-const FORM: u64 = 10 << 20;
-
 impl Request {
-    /// The pairs of the query and of an urlencoded body (of POST, PUT and PATCH, up to 10 MiB); those of the body
-    /// come first, so they win. The body is read at the first call. Go: `Request.ParseForm` and `Request.Form`.
+    /// The pairs of the query and of an urlencoded body (of POST, PUT and PATCH, up to
+    /// [10 MiB](Self::set_form_limit)); those of the body come first, so they win. The body is read at the first call. Go: `Request.ParseForm` and `Request.Form`.
     ///
     /// # Example
     /// ```
@@ -74,30 +71,142 @@ impl Request {
     /// is as if it were not there; if the body could not be read, or one of its pairs, there is no form, so that the
     /// query never stands in for it. Go: `Request.FormValue`, which lets it.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use quintet_request::Request;
+    ///
+    /// let mut request = Request::parse(b"GET /?from=here&to=there HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// let (from, to) = (request.form_value("from").await, request.form_value("to").await);
+    /// assert_eq!((from.as_deref(), to.as_deref()), (Some("here"), Some("there")));
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     /// As [`form`](Self::form).
     #[doc(alias = "FormValue")]
-    pub async fn form_value(&mut self, name: &str) -> Option<&str> {
+    pub async fn form_value(&mut self, name: &str) -> Option<String> {
         let form = self.read_form().await.ok().filter(|form| form.body.is_none())?;
-        form.pairs.get(name)
+        form.pairs.get(name).map(str::to_owned)
     }
 
-    async fn read_form(&mut self) -> Result<&ReadForm, FormReadError> {
-        if self.inner().rare.as_ref().is_none_or(|rare| rare.form.is_none()) {
-            let mut form = ReadForm::default();
+    /// The pairs of an urlencoded body alone, without those of the query; no pairs if the request has no such body. Go:
+    /// `Request.PostForm`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use quintet_request::{Body, Request};
+    ///
+    /// let posted = http::Request::post("/?user=query&page=2")
+    ///     .header("content-type", "application/x-www-form-urlencoded")
+    ///     .body(Body::from("user=ann&password=secret"))?;
+    /// let mut request = Request::try_from(posted)?;
+    /// let form = request.post_form().await?;
+    /// let (user, password) = (form.get("user"), form.get("password")); // both at the same time
+    /// assert_eq!((user, password, form.get("page")), (Some("ann"), Some("secret"), None));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormReadError`]: the body could not be read, or has a pair that cannot be read.
+    ///
+    /// # Cancel safety
+    /// As [`form`](Self::form).
+    #[doc(alias = "PostForm")]
+    pub async fn post_form(&mut self) -> Result<&Form, FormReadError> {
+        let form = self.read_form().await?;
+        match form.body {
+            None => Ok(form.posted()),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// The first value of this name in the body, or nothing if there is none, or if the body is not a form that can be
+    /// read. Go: `Request.PostFormValue`.
+    ///
+    /// # Cancel safety
+    /// As [`form`](Self::form).
+    #[doc(alias = "PostFormValue")]
+    pub async fn post_form_value(&mut self, name: &str) -> Option<String> {
+        self.post_form().await.ok()?.get(name).map(str::to_owned)
+    }
+
+    /// The pairs of the query alone; the body is left as it is. Go: `Request.URL.Query`, which loses what cannot be
+    /// read.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"GET /?from=a+b&to=c&to=d HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// let query = request.query_form().unwrap();
+    /// assert_eq!(query.get("from"), Some("a b"));
+    /// assert_eq!(query.all("to").collect::<Vec<_>>(), ["c", "d"]);
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormError`] (400) for the first pair that cannot be read. The others are given by
+    /// [`Form::parse_lossy`] of the [`query`](Self::query).
+    #[doc(alias = "query string")]
+    #[doc(alias = "URL.Query")]
+    pub fn query_form(&self) -> Result<Form, FormError> {
+        Form::parse(self.query().unwrap_or("").as_bytes())
+    }
+
+    /// The first value of this name in the query, or nothing if there is none; a pair that cannot be read is as if it
+    /// were not there. For more than one or two values, [`query_form`](Self::query_form) reads the query once. Go:
+    /// `Request.URL.Query().Get`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"GET /?page=2&sort=up&q=100% HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// let (page, sort) = (request.query_value("page"), request.query_value("sort"));
+    /// assert_eq!((page.as_deref(), sort.as_deref()), (Some("2"), Some("up")));
+    /// assert_eq!(request.query_value("q"), None);
+    /// ```
+    #[doc(alias = "query parameter")]
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        let (form, _) = Form::parse_lossy(self.query()?.as_bytes());
+        form.get(name).map(str::to_owned)
+    }
+
+    /// How much of a body is read for a form from now on, in bytes: 10 MiB if nothing else is said, as in Go. More is
+    /// [`BodyError::TooLarge`](crate::BodyError::TooLarge) (413). It has no effect on a form that was read.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use quintet_request::{Body, Request};
+    ///
+    /// let posted = http::Request::post("/")
+    ///     .header("content-type", "application/x-www-form-urlencoded")
+    ///     .body(Body::from("text=longer than expected"))?;
+    /// let mut request = Request::try_from(posted)?;
+    /// request.set_form_limit(10);
+    /// assert_eq!(request.form().await.unwrap_err().status(), 413);
+    /// # Ok(()) }
+    /// ```
+    pub fn set_form_limit(&mut self, bytes: u64) {
+        self.rare_mut().form.limit = bytes;
+    }
+
+    async fn read_form(&mut self) -> Result<&mut ReadForm, FormReadError> {
+        if self.inner().rare.as_ref().is_none_or(|rare| rare.form.read.is_none()) {
+            let mut body = None;
             if self.has_form() {
+                let state = &mut self.rare_mut().form;
+                let limit = state.limit;
                 // Read once: what was begun and given up is not a form without the body's pairs.
-                if std::mem::replace(&mut self.rare_mut().form_begun, true) {
+                if std::mem::replace(&mut state.begun, true) {
                     return Err(FormReadError::Begun);
                 }
-                (form.pairs, form.body) = Form::parse_lossy(&self.to_bytes(FORM).await?);
+                body = Some(self.to_bytes(limit).await?);
             }
-            let (query, error) = Form::parse_lossy(self.query().unwrap_or("").as_bytes());
-            form.pairs.append(&query);
-            form.query = error;
-            self.rare_mut().form = Some(form);
+            let form = ReadForm::new(body.as_deref(), self.query().unwrap_or("").as_bytes());
+            self.rare_mut().form.read = Some(form);
         }
-        Ok(self.rare_mut().form.get_or_insert_default())
+        Ok(self.rare_mut().form.read.get_or_insert_default())
     }
 
     fn has_form(&self) -> bool {
@@ -108,66 +217,5 @@ impl Request {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Body;
-
-    fn request(target: &str) -> Request {
-        Request::parse(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_form_whose_body_is_malformed_is_not_a_form_without_it() {
-        let head = "POST /?role=admin HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
-        let mut request = Request::parse(format!("{head}Content-Length: 3\r\n\r\n%zz").as_bytes()).unwrap();
-        assert!(matches!(request.form().await, Err(FormReadError::Form(_))));
-        assert!(matches!(request.form().await, Err(FormReadError::Form(_))), "as often as one asks");
-        assert_eq!(request.form_value("role").await, None);
-        let (form, error) = request.form_lossy().await.unwrap();
-        assert_eq!((form.get("role"), error), (Some("admin"), Some(FormError::Escape { at: 0 })));
-    }
-
-    #[tokio::test]
-    async fn a_form_whose_body_cannot_be_read_is_not_a_form_without_it() {
-        let head = "POST /?role=admin HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
-        let mut request = Request::parse(format!("{head}\r\na=1").as_bytes()).unwrap();
-        *request.body_mut() = Body::from(vec![b'x'; usize::try_from(FORM).unwrap() + 1]);
-        assert_eq!(request.form().await.unwrap_err().status(), 413);
-        assert!(matches!(request.form().await, Err(FormReadError::Begun)));
-        assert!(matches!(request.form_lossy().await, Err(FormReadError::Begun)));
-        assert_eq!(request.form_value("role").await, None);
-    }
-
-    #[tokio::test]
-    async fn a_malformed_escape_in_the_query_loses_its_pair_only_and_the_form_says_so() {
-        for target in ["/?q=100%&page=2", "/?page=2&q=%zz", "/?a=1;b=2&page=2", "/?%ff&page=2"] {
-            let mut request = request(target);
-            assert_eq!(request.form().await.unwrap_err().status(), 400, "{target}");
-            assert_eq!(request.form_value("page").await, Some("2"), "{target}");
-            assert_eq!(request.form_value("q").await, None);
-            assert_eq!(request.form_value("b").await, None);
-            let (form, error) = request.form_lossy().await.unwrap();
-            assert_eq!((form.iter().collect::<Vec<_>>(), error.is_some()), (vec![("page", "2")], true), "{target}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_form_is_of_the_body_and_of_the_query_and_the_body_goes_first() {
-        let urlencoded = "application/x-www-form-urlencoded";
-        for (method, content_type, expected) in [
-            ("POST", urlencoded, &[("a", "body"), ("b", "é"), ("a", "query")][..]),
-            ("PUT", "Application/X-WWW-Form-URLencoded ; charset=utf-8", &[("a", "body"), ("b", "é"), ("a", "query")]),
-            ("PATCH", urlencoded, &[("a", "body"), ("b", "é"), ("a", "query")]),
-            ("DELETE", urlencoded, &[("a", "query")]),
-            ("GET", urlencoded, &[("a", "query")]),
-            ("POST", "text/plain", &[("a", "query")]),
-            ("POST", "application/x-www-form-urlencodedx", &[("a", "query")]),
-        ] {
-            let head = format!("{method} /?a=query HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\n\r\n");
-            let mut request = Request::parse(format!("{head}a=body&b=%C3%A9").as_bytes()).unwrap();
-            assert_eq!(request.form().await.unwrap().iter().collect::<Vec<_>>(), expected, "{method} {content_type}");
-            assert_eq!(request.form_value("a").await, Some(expected[0].1));
-            assert_eq!(request.form_value("none").await, None);
-        }
-    }
-}
+#[path = "forms_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Extensions;
 use quintet_conn::Connection;
 
-use super::{path_values::PathValues, read_form::ReadForm};
+use super::{form_state::FormState, path_values::PathValues};
 use crate::{Body, Head};
 
 /// All of a request; the pool keeps it for the next one.
@@ -25,7 +25,6 @@ pub(super) struct Inner {
 pub(super) struct Rare {
     pub(super) path: Option<Box<str>>,
     pub(super) query: Option<Option<Box<str>>>,
-    pub(super) form: Option<ReadForm>,
-    pub(super) form_begun: bool,
+    pub(super) form: FormState,
     pub(super) extensions: Extensions,
 }

@@ -2,6 +2,7 @@
 
 mod carried;
 mod form_read_error;
+mod form_state;
 mod forms;
 mod http_request;
 mod inner;
@@ -9,7 +10,6 @@ mod matched;
 mod matched_pattern;
 mod path_values;
 mod pool;
-mod read_form;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod request;
 pub mod route;
