@@ -44,7 +44,7 @@ pub use trailers::is_forbidden_trailer;
 pub use {
     body::{Body, BodyError, Writer},
     connection::{Requests, RequestsError, Reuse, Unread, WireGuard},
-    request::{FormReadError, Request, route},
+    request::{ChangeError, FormReadError, Request, route},
 };
 
 #[cfg(feature = "io")]

@@ -20,6 +20,7 @@ mod semantics;
 mod span;
 mod target;
 mod version;
+mod written;
 
 pub use error::HeadError;
 pub use framing::{Declared, Framing, FramingError, framing};
@@ -29,6 +30,8 @@ pub use headers::{Headers, HeadersNamed};
 pub use index::{Field, Index};
 pub use parse::parse;
 pub use scan::Scan;
+#[cfg(test)]
+pub(crate) use semantics::may_decide;
 pub use span::Span;
 pub use target::{Segments, Target, TargetError, TargetForm};
 pub use version::Version;

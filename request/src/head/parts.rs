@@ -2,23 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST, request::Parts};
 
-use crate::{Head, HeadError, HeadRef, Limits, Version};
+use crate::{Head, HeadError, HeadRef, Version};
 
 /// The host of a request that a caller in the same process made without one.
 const HERE: &str = "localhost";
-
-/// For heads that are in memory already. Those of a body do not matter here.
-const UNLIMITED: Limits = Limits {
-    head: usize::MAX,
-    fields: usize::MAX,
-    field: usize::MAX,
-    target: usize::MAX,
-    method: usize::MAX,
-    chunk_extension: 0,
-    chunk_overhead: 0,
-    trailers: 0,
-    trailer_fields: 0,
-};
 
 impl TryFrom<HeadRef<'_>> for HeaderMap {
     type Error = http::Error;
@@ -74,38 +61,22 @@ impl TryFrom<&Parts> for Head {
 impl Head {
     /// The head of these parts with another spelling of their target.
     pub(crate) fn of_parts(parts: &Parts, target: &str) -> Result<Self, HeadError> {
-        let mut bytes = Vec::with_capacity(256);
         let version = if parts.version <= http::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
-        let line_end = if version == Version::Http10 { "HTTP/1.0" } else { "HTTP/1.1" };
-        bytes.extend_from_slice(format!("{} {target} {line_end}\r\n", parts.method).as_bytes());
         let host = match (parts.headers.get(HOST), parts.uri.authority()) {
             (Some(_), _) => None,
             (None, Some(authority)) => Some(authority.as_str()),
             (None, None) => (version == Version::Http11).then_some(HERE),
         };
-        if let Some(host) = host {
-            bytes.extend_from_slice(format!("host: {host}\r\n").as_bytes());
-        }
-        for (name, value) in &parts.headers {
-            bytes.extend_from_slice(name.as_str().as_bytes());
-            bytes.extend_from_slice(b": ");
-            bytes.extend_from_slice(value.as_bytes());
-            bytes.extend_from_slice(b"\r\n");
-        }
-        bytes.extend_from_slice(b"\r\n");
-        let mut head = Self::default();
-        match head.parse(&bytes, &UNLIMITED)? {
-            Some(len) if len == bytes.len() => Ok(head),
-            // A value cannot hold a line end, so the head cannot end early, nor fail to end.
-            _ => Err(HeadError::BareLf { at: 0 }),
-        }
+        let host = host.map(|host| ("host", host.as_bytes()));
+        let fields = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        Self::written(parts.method.as_str(), target, version, host.into_iter().chain(fields))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Framing, parse};
+    use crate::{Framing, Limits, parse};
 
     fn parts(bytes: &[u8]) -> Parts {
         let index = parse(bytes, &Limits::default()).unwrap().unwrap();

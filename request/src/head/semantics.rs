@@ -140,3 +140,9 @@ impl<'a> Semantics<'a> {
         if agree { Ok(span) } else { Err(HeadError::HostDisagrees { at: at.start }) }
     }
 }
+
+/// Whether a field of this name may decide anything.
+#[cfg(test)]
+pub(crate) fn may_decide(name: &str) -> bool {
+    name.bytes().next().is_some_and(|first| Semantics::may_decide(Span::offset(name.len()), first))
+}

@@ -8,8 +8,10 @@ use super::{form_state::FormState, matched::Matched, request::Request};
 #[derive(Clone)]
 pub(crate) struct Carried {
     pub(crate) matched: Matched,
-    /// The target as the client sent it.
+    /// The target in the head.
     pub(crate) target: Box<str>,
+    /// The target that the client sent, if it is another.
+    sent_target: Option<Box<str>>,
     form: FormState,
 }
 
@@ -17,16 +19,20 @@ impl Request {
     /// What a bridge to another kind of request takes along besides head and body.
     pub(crate) fn take_carried(&mut self) -> (Extensions, Carried) {
         let matched = self.inner().values.snapshot(self.path());
-        let target = self.target().raw().into();
+        let target = self.head().target().raw().into();
         let rare = self.rare_mut();
-        let carried = Carried { matched, target, form: std::mem::take(&mut rare.form) };
+        let sent_target = rare.sent_target.take();
+        let carried = Carried { matched, target, sent_target, form: std::mem::take(&mut rare.form) };
         (std::mem::take(&mut rare.extensions), carried)
     }
 
     /// The other way. The target is whoever's who made the head.
     pub(crate) fn set_carried(&mut self, extensions: Extensions, carried: Option<Carried>) {
-        if let Some(Carried { matched, form, .. }) = carried {
+        if let Some(Carried { matched, form, sent_target, .. }) = carried {
             self.inner_mut().values.restore(&matched);
+            if sent_target.is_some() {
+                self.rare_mut().sent_target = sent_target;
+            }
             if form.begun || form.read.is_some() || form.limit != FormState::default().limit {
                 self.rare_mut().form = form;
             }

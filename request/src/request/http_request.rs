@@ -26,7 +26,7 @@ impl Request {
     /// [`http::Error`] for what limits far above the defaults let through; see `TryFrom<HeadRef>` for `Parts`.
     pub fn into_http(mut self) -> Result<http::Request<Body>, http::Error> {
         let mut parts = Parts::try_from(self.head())?;
-        if self.path() != self.head().path() || self.query() != self.target().query() {
+        if self.path() != self.head().path() || self.query() != self.head().target().query() {
             parts.uri = with_path(parts.uri, self.path(), self.query())?;
         }
         let (extensions, carried) = self.take_carried();
@@ -77,8 +77,10 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
         converted.set_connection(parts.extensions.remove::<Arc<Connection>>());
         let carried = parts.extensions.remove::<Carried>();
         parts.extensions.remove::<Matched>();
-        let written =
-            carried.as_ref().map(|carried| &*carried.target).filter(|target| *target != converted.target().raw());
+        let written = carried
+            .as_ref()
+            .map(|carried| &*carried.target)
+            .filter(|target| *target != converted.head().target().raw());
         if let Some(head) = written.and_then(|target| with_target(&parts, target)) {
             let seen = std::mem::replace(converted.head_mut(), head);
             converted.set_path(seen.as_ref().path());

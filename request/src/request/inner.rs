@@ -23,6 +23,8 @@ pub(super) struct Inner {
 /// What few requests have.
 #[derive(Default)]
 pub(super) struct Rare {
+    /// What the client sent as target, if the head has another one by now.
+    pub(super) sent_target: Option<Box<str>>,
     pub(super) path: Option<Box<str>>,
     pub(super) query: Option<Option<Box<str>>>,
     pub(super) form: FormState,

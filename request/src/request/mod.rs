@@ -1,6 +1,8 @@
 //! A request: its head, its body, and what the route added.
 
 mod carried;
+mod change_error;
+mod changes;
 mod form_read_error;
 mod form_state;
 mod forms;
@@ -14,5 +16,6 @@ mod pool;
 mod request;
 pub mod route;
 
+pub use change_error::ChangeError;
 pub use form_read_error::FormReadError;
 pub use request::Request;

@@ -93,21 +93,23 @@ impl Request {
         self.inner_mut().rare.get_or_insert_default()
     }
 
-    /// The head as it arrived.
+    /// The head: as it arrived, but for what was [changed](Self::set_header) of it.
     #[inline]
     pub fn head(&self) -> HeadRef<'_> {
         self.inner().head.as_ref()
     }
 
-    /// The method: a token such as `GET`. Go: `Request.Method`.
+    /// The method: a token such as `GET`, in its case. Go: `Request.Method`.
     #[inline]
     pub fn method(&self) -> &str {
         self.head().method()
     }
 
-    /// What is asked for, as it arrived. Go: `Request.RequestURI`.
+    /// What is asked for, as the client sent it, whatever was changed since. Go: `Request.RequestURI`.
     pub fn target(&self) -> Target<'_> {
-        self.head().target()
+        let sent = self.inner().rare.as_ref().and_then(|rare| rare.sent_target.as_deref());
+        // It was absolute, a form that every method but CONNECT has.
+        sent.and_then(|sent| Target::parse("GET", sent.as_bytes()).ok()).unwrap_or_else(|| self.head().target())
     }
 
     /// The path, with its percent escapes: `/` if an absolute target has none, empty for `CONNECT`, `*` for

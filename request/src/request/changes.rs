@@ -1,0 +1,170 @@
+//! What a handler changes of a head before it gives the request to an inner handler.
+//!
+//! A change writes the head again and has the parser read it. So everything that looks at a head sees the change (the
+//! mux, the accessors, a bridge to tower), the rules are the parser's, and a request that is not changed costs nothing.
+
+use super::{change_error::ChangeError, request::Request};
+use crate::{Head, HeadRef, TargetForm, byte, head::authority::Authority};
+
+/// What the parser decided the framing and the connection by, and `Host`, in lower case.
+const FRAMING_FIELDS: [&str; 7] =
+    ["connection", "content-length", "expect", "host", "trailer", "transfer-encoding", "upgrade"];
+
+/// Each change costs about as much as reading the head did. [`target`](Self::target) stays what the client sent, and
+/// the reply is framed by what the client asked: a `HEAD` that became a `GET` is still answered without a body.
+impl Request {
+    /// Replaces the method that handlers and routers see from now on. Go: `r2.Method = …` on a copy.
+    ///
+    /// ```
+    /// use quintet_request::{ChangeError, Request};
+    ///
+    /// // A form in a browser can only GET and POST.
+    /// let mut request = Request::parse(b"POST /a?_method=DELETE HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// if let Some(method) = request.query_value("_method") {
+    ///     request.set_method(&method)?;
+    /// }
+    /// assert_eq!(request.method(), "DELETE");
+    /// assert_eq!(request.set_method("A B"), Err(ChangeError::Method));
+    /// # Ok::<(), ChangeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ChangeError::Method`]; [`ChangeError::Head`] for a method that the target has no form for, such as `CONNECT`.
+    #[doc(alias = "method override")]
+    pub fn set_method(&mut self, method: &str) -> Result<(), ChangeError> {
+        if !byte::is_token(method.as_bytes()) {
+            return Err(ChangeError::Method);
+        }
+        let head = self.head();
+        *self.head_mut() = Head::written(method, head.target().raw(), head.version(), head.headers())?;
+        Ok(())
+    }
+
+    /// Replaces the host that handlers and routers see from now on, and with it the `Host` field. Go: `r2.Host = …`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let mut request = Request::parse(b"GET http://a/x HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// request.set_host("b.example:8080")?;
+    /// assert_eq!((request.host(), request.header("host")), (Some("b.example:8080"), Some("b.example:8080")));
+    /// assert_eq!((request.path(), request.target().raw()), ("/x", "http://a/x"));
+    /// # Ok::<(), quintet_request::ChangeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ChangeError::Host`]; [`ChangeError::Head`] for a `CONNECT`, whose target is its host, and another host.
+    pub fn set_host(&mut self, host: &str) -> Result<(), ChangeError> {
+        if Authority::read(host.as_bytes()).is_none() {
+            return Err(ChangeError::Host);
+        }
+        let head = self.head();
+        let target = head.target();
+        let fields = replaced(head, "Host", Some(host.as_bytes()));
+        if target.form() != TargetForm::Absolute {
+            *self.head_mut() = self.with_fields(fields)?;
+            return Ok(());
+        }
+        // An absolute target names its host: the head gets the other form of the same target, and the request keeps
+        // what the client sent.
+        let origin = match target.query() {
+            Some(query) => format!("{}?{query}", target.path()),
+            None => target.path().to_owned(),
+        };
+        let changed = Head::written(head.method(), &origin, head.version(), fields)?;
+        let sent = target.raw().into();
+        self.rare_mut().sent_target = Some(sent);
+        *self.head_mut() = changed;
+        Ok(())
+    }
+
+    /// Replaces every field of this name by one with this value, at the place of the first; at the end if there is none.
+    /// Go: `Header.Set`.
+    ///
+    /// ```
+    /// use quintet_request::{ChangeError, Request};
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-User: root\r\n\r\n").unwrap();
+    /// request.set_header("X-User", "ann")?; // what the client says of itself does not count
+    /// assert_eq!(request.headers_named("x-user").collect::<Vec<_>>(), [b"ann"]);
+    /// assert_eq!(request.set_header("X-User", "a\r\nX-Admin: 1"), Err(ChangeError::FieldValue));
+    /// assert_eq!(request.set_header("Content-Length", "0"), Err(ChangeError::Framing));
+    /// # Ok::<(), ChangeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ChangeError::FieldName`], [`ChangeError::FieldValue`]; [`ChangeError::Framing`] for a field that steers the
+    /// connection.
+    pub fn set_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), ChangeError> {
+        check_field(name, value.as_ref())?;
+        *self.head_mut() = self.with_fields(replaced(self.head(), name, Some(value.as_ref())))?;
+        Ok(())
+    }
+
+    /// Adds a field at the end. Go: `Header.Add`.
+    ///
+    /// # Errors
+    /// As [`set_header`](Self::set_header).
+    pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), ChangeError> {
+        check_field(name, value.as_ref())?;
+        *self.head_mut() = self.with_fields(self.headers().chain([(name, value.as_ref())]))?;
+        Ok(())
+    }
+
+    /// Removes every field of this name; whether there was one. Go: `Header.Del`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-User: root\r\n\r\n").unwrap();
+    /// assert!(request.remove_header("x-user")?);
+    /// assert_eq!(request.header("x-user"), None);
+    /// # Ok::<(), quintet_request::ChangeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ChangeError::FieldName`]; [`ChangeError::Framing`] for a field that steers the connection, there or not.
+    pub fn remove_header(&mut self, name: &str) -> Result<bool, ChangeError> {
+        check_field(name, b"")?;
+        if self.header_bytes(name).is_none() {
+            return Ok(false);
+        }
+        *self.head_mut() = self.with_fields(replaced(self.head(), name, None))?;
+        Ok(true)
+    }
+
+    /// The head again, with these fields.
+    fn with_fields<'f>(&'f self, fields: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Result<Head, ChangeError> {
+        let head = self.head();
+        Ok(Head::written(head.method(), head.target().raw(), head.version(), fields)?)
+    }
+}
+
+/// The fields of a head with those of one name replaced, at the place of the first, or removed.
+fn replaced<'f>(head: HeadRef<'f>, name: &'f str, value: Option<&'f [u8]>) -> Vec<(&'f str, &'f [u8])> {
+    let mut new = value.map(|value| (name, value));
+    let mut fields = Vec::with_capacity(head.headers().len() + 1);
+    for field in head {
+        match field.0.eq_ignore_ascii_case(name) {
+            true => fields.extend(new.take()),
+            false => fields.push(field),
+        }
+    }
+    fields.extend(new);
+    fields
+}
+
+/// Each word by itself, before it is written among others: none may end its line, or become two.
+fn check_field(name: &str, value: &[u8]) -> Result<(), ChangeError> {
+    if !byte::is_token(name.as_bytes()) {
+        return Err(ChangeError::FieldName);
+    }
+    if FRAMING_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        return Err(ChangeError::Framing);
+    }
+    if byte::all(value, byte::VALUE) { Ok(()) } else { Err(ChangeError::FieldValue) }
+}
+
+#[cfg(test)]
+#[path = "changes_tests.rs"]
+mod tests;
