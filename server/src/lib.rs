@@ -50,8 +50,8 @@ pub use quintet_mux::{
     not_found, redirect, redirect_handler, strip_prefix, timeout, with_state,
 };
 pub use quintet_request::{
-    BasicAuth, Body, BodyError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError, Limits,
-    Request, RequestsError, SameSite, SetCookie, Target, Version, Writer, sniff,
+    BasicAuth, Body, BodyError, ChangeError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError,
+    Limits, Request, RequestsError, SameSite, SetCookie, Target, Version, Writer, sniff,
 };
 
 pub use bytes::Bytes;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use quintet_request::{Body, BodyError, ContentType, FormError, FormReadError};
+use quintet_request::{Body, BodyError, ChangeError, ContentType, FormError, FormReadError};
 
 use super::{
     into_headers::IntoHeaders,
@@ -136,7 +136,7 @@ macro_rules! errors {
         }
     )*};
 }
-errors!(BodyError, FormError, FormReadError);
+errors!(BodyError, ChangeError, FormError, FormReadError);
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! What can be changed of a head, what cannot, and who sees it.
 
+use proptest::{collection::vec, prelude::*, sample::select};
+
 use super::*;
 use crate::{Framing, HeadError};
 
@@ -148,5 +150,37 @@ fn a_change_is_not_seen_by_the_next_request_of_the_connection() {
         request.set_method("PUT").unwrap();
         request.set_host("b").unwrap();
         request.set_header("X-User", "root").unwrap();
+    }
+}
+
+proptest! {
+    /// Words of which some are proper, some would split the head, and some would steer the connection.
+    #[test]
+    fn no_text_moves_the_end_of_the_body_or_adds_a_line(
+        name in "X-A|[A-Z-]{1,3}|Content-Length|host|.{0,6}",
+        value in prop_oneof![vec(any::<u8>(), 0..8), "[ -~\\r\\n:]{0,8}".prop_map(String::into_bytes)],
+        method in "GET|CONNECT|OPTIONS|.{0,4}",
+        host in "[a-c.:0-9]{0,4}|.{0,6}",
+        line in select(&["POST /a?b", "POST http://a/x", "OPTIONS *", "CONNECT a:1"][..]),
+    ) {
+        let changes: [&dyn Fn(&mut Request) -> bool; 5] = [
+            &|request| request.set_header(&name, &value).is_ok(),
+            &|request| request.append_header(&name, &value).is_ok(),
+            &|request| request.remove_header(&name).is_ok(),
+            &|request| request.set_method(&method).is_ok(),
+            &|request| request.set_host(&host).is_ok(),
+        ];
+        for change in changes {
+            let mut request = request(&POST.replace("POST /a?b", line));
+            let (before, sent) = (request.head().as_bytes().to_vec(), request.target().raw().to_owned());
+            let done = change(&mut request);
+            let head = request.head();
+            prop_assert!(done || head.as_bytes() == before, "refused and changed");
+            prop_assert_eq!((head.framing(), head.keep_alive()), (Framing::Length(3), false));
+            prop_assert!(head.headers().len() <= 6);
+            prop_assert_eq!(request.target().raw(), sent);
+            let again = Request::parse(head.as_bytes()).expect("a proper head");
+            prop_assert!(again.headers().eq(request.headers()) && again.body().is_empty());
+        }
     }
 }
