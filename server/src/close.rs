@@ -50,6 +50,10 @@ pub(crate) async fn refuse<H, S: Stream>(
     if response.take_upgrade().is_some() {
         response = plain(status, &error); // what follows is no request, and nothing else either
     }
+    if response.is_abort() {
+        let _ = requests.reclaim().flush().await;
+        return;
+    }
     let exchange = Exchange::refused(requests.wire().input.filled());
     if let Written::Begun(begun) = write(server, connection, &mut requests, exchange, response) {
         match finish(server, connection, &mut requests, *begun).await {

@@ -17,7 +17,7 @@ use quintet_request::{Request, Requests};
 use crate::{config::Panicked, observe::discard, shared::Shared};
 
 /// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
-/// the connection was aborted.
+/// the connection was aborted or is to end without a reply ([`Response::abort`]).
 ///
 /// While the handler waits, what is to be sent is sent and the client is watched. If it goes away
 /// [`Request::disconnected`](quintet_request::Request::disconnected) resolves, and the handler goes on.
@@ -37,12 +37,18 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+    let response = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| None),
         Err(payload) => Poll::Ready(Some(panicked(server, connection, payload))),
     })
-    .await
+    .await?;
+    if response.is_abort() {
+        // Go: http.ErrAbortHandler; finalFlush sends what was answered before
+        let _ = Box::pin(requests.reclaim().flush()).await;
+        return None;
+    }
+    Some(response)
 }
 
 /// Whether there is somebody to watch.

@@ -36,7 +36,13 @@ struct Rare {
     upgrade: Option<Upgrade>,
     /// A field that could not be added: the reply is a 500, and stays one.
     error: Option<FieldError>,
+    /// See [`Response::abort`].
+    abort: bool,
 }
+
+/// The mark of a [`Response::abort`] on an `http::Response`: one of its extensions.
+#[derive(Clone, Copy)]
+struct Abort;
 
 /// Plain text in UTF-8, which browsers do not take for anything else.
 pub(super) const TEXT: ContentType = ContentType::Known("text/plain; charset=utf-8");
@@ -103,6 +109,47 @@ impl Response {
         response
     }
 
+    /// No reply: the connection ends without another byte. Go: `panic(http.ErrAbortHandler)`, which is a panic that
+    /// is not reported; here it is a value.
+    ///
+    /// Replies to earlier requests on the connection are sent before. A client that still sends is answered by a
+    /// reset, another sees the end of the connection where it waits for a reply. Whatever is built upon it, a status, a
+    /// field or a body, changes nothing.
+    ///
+    /// As an [`http::Response`] it is a 500 with `Connection: close`, since other servers know no such reply. It is an
+    /// abort again if it comes back from there, from a `tower` layer, say, with its extensions.
+    ///
+    /// # Example
+    /// ```
+    /// use quintet_mux::{IntoResponse, Response};
+    /// use quintet_request::Request;
+    ///
+    /// /// Says nothing to those who look for what is not here.
+    /// async fn hello(request: Request) -> Response {
+    ///     if request.path().ends_with(".php") {
+    ///         return Response::abort();
+    ///     }
+    ///     "hello\n".into_response()
+    /// }
+    /// # fn check(_: impl quintet_mux::Handler) {}
+    /// # check(hello);
+    /// ```
+    #[doc(alias = "ErrAbortHandler")]
+    #[doc(alias = "reset")]
+    #[doc(alias = "444")]
+    pub fn abort() -> Self {
+        let mut response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
+            .with_header(header::CONNECTION, HeaderValue::from_static("close"));
+        response.rare_mut().abort = true;
+        response
+    }
+
+    /// Whether this is an [`abort`](Self::abort).
+    #[inline]
+    pub fn is_abort(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.abort)
+    }
+
     /// The status.
     #[inline]
     pub fn status(&self) -> StatusCode {
@@ -135,7 +182,30 @@ impl Response {
         self.with_known_type(content_type)
     }
 
-    /// The same for a type that is known to be well formed.
+    /// Sends the body without saying what it is: no `Content-Type`, neither one that was set nor a sniffed one. Go:
+    /// `w.Header()["Content-Type"] = nil`.
+    ///
+    /// Browsers then guess by rules of their own, so this is for clients that know what they get.
+    ///
+    /// # Example
+    /// ```
+    /// use quintet_mux::{IntoResponse, Response};
+    ///
+    /// let reply = "hello\n".into_response().without_content_type();
+    /// assert_eq!(reply.header("content-type"), None);
+    /// ```
+    #[must_use]
+    pub fn without_content_type(mut self) -> Self {
+        if self.field_error().is_none() {
+            self.content_type = ContentType::Unsaid;
+            if let Some(rare) = &mut self.rare {
+                rare.headers.remove(header::CONTENT_TYPE);
+            }
+        }
+        self
+    }
+
+    /// [`with_content_type`](Self::with_content_type) of a type that is known to be well formed.
     #[inline]
     pub(super) fn with_known_type(mut self, content_type: &'static str) -> Self {
         if self.field_error().is_some() {
@@ -200,7 +270,7 @@ impl Response {
     /// The 500 in place of a reply with a field that cannot be sent.
     #[cold]
     fn fail(self, error: FieldError) -> Self {
-        if self.field_error().is_some() {
+        if self.field_error().is_some() || self.is_abort() {
             return self;
         }
         let mut failed = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error");
@@ -281,6 +351,9 @@ where
 {
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
+        if parts.extensions.get::<Abort>().is_some() {
+            return Response::abort();
+        }
         let mut response = Response::new(Body::new(body)).with_status(parts.status);
         // Whoever builds an `http::Response` has decided about its type.
         response.content_type = ContentType::Unsaid;
@@ -295,8 +368,13 @@ impl From<Response> for http::Response<Body> {
         if response.take_upgrade().is_some() {
             return Response::text(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented").into();
         }
-        let body = response.take_body();
-        let mut converted = http::Response::new(body);
+        let mut converted = http::Response::new(response.take_body());
+        if response.is_abort() {
+            // Without what was built upon it: it is no reply.
+            response = Response::abort();
+            *converted.body_mut() = response.take_body();
+            converted.extensions_mut().insert(Abort);
+        }
         *converted.status_mut() = response.status;
         let content_type = response.header("content-type");
         let headers = converted.headers_mut();
@@ -418,6 +496,40 @@ mod tests {
     fn more_fields_than_a_map_holds_are_a_500_and_no_panic() {
         let reply = (0..40_000).fold(Response::new(()), |reply, n| reply.with_header(format!("x-{n}"), "v"));
         assert_eq!((reply.status().as_u16(), reply.field_error()), (500, Some(&FieldError::TooMany)));
+    }
+
+    #[test]
+    fn an_abort_stays_one_whatever_is_built_upon_it() {
+        let built = || {
+            let reply = Response::abort().with_status(StatusCode::OK).with_header("x-a", "1").with_content_type("a/b");
+            (StatusCode::CREATED, [("x-b", "2")], reply.without_content_type()).into_response()
+        };
+        assert!(Response::abort().is_abort() && built().is_abort() && !Response::new("a").is_abort());
+        assert!(built().with_header("", "").is_abort(), "a field that cannot be sent is not sent");
+        // Over the bridge it is a plain 500, and an abort again behind it.
+        let theirs = http::Response::<Body>::from(built());
+        assert_eq!(
+            (theirs.status().as_u16(), &theirs.headers()["connection"]),
+            (500, &HeaderValue::from_static("close"))
+        );
+        assert!(!theirs.headers().contains_key("x-a"));
+        assert!(Response::from(theirs).is_abort());
+    }
+
+    #[test]
+    fn without_content_type_none_is_said() {
+        for reply in [
+            Response::new("a"),
+            "a".into_response(),
+            Response::new("a").with_content_type("text/html"),
+            Response::new("a").with_header("content-type", "text/html"),
+        ] {
+            let reply = reply.without_content_type();
+            assert_eq!((reply.content_type(), reply.header("content-type")), (ContentType::Unsaid, None));
+            assert!(!http::Response::<Body>::from(reply).headers().contains_key("content-type"));
+        }
+        let later = Response::new("a").without_content_type().with_content_type("text/html");
+        assert_eq!(later.header("content-type").unwrap(), "text/html");
     }
 
     #[test]
