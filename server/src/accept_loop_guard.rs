@@ -35,6 +35,7 @@ impl<H: Handler> Shared<H> {
             Retry::new(listener).wake_on(&self.fd_released).on_error(move |error| observer.accept_error(error));
         listener.set_pressure(&pressure);
         let (connections, sweeper) = Connections::new(self.config.timeouts.clone(), local, self.observer.state_hook());
+        self.observer.base_context(&connections);
         let mut accept_loops = self.accept_loops();
         if accept_loops.stopping {
             return Err(ServeError::Closed);

@@ -1,10 +1,10 @@
 //! Everything about a server that can be set.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use quintet_conn::{Connection, State, Timeouts};
-use quintet_listener::AcceptError;
+use quintet_listener::{AcceptError, Addr};
 use quintet_mux::{FieldError, Response};
 use quintet_request::{Limits, RequestsError};
 
@@ -64,7 +64,8 @@ impl Default for Config {
 /// Functions that are told of what happens. Without one nothing happens, except that panics, accept errors and fields
 /// that cannot be sent are written to standard error, a line each.
 ///
-/// A hook only observes: a panic in one is caught and counted in
+/// All but [`base_context`](Self::base_context) and [`conn_context`](Self::conn_context), which make values for
+/// handlers, and [`refused`](Self::refused) only observe. A panic in a hook is caught and counted in
 /// [`Server::hook_failures`](crate::Server::hook_failures), and the server goes on as if the hook were not set. The
 /// same holds for a line that cannot be written. A hook runs in the task of the connection or of the accept loop, so
 /// one that blocks holds up whatever else that thread serves.
@@ -89,6 +90,26 @@ impl Default for Config {
 /// };
 /// let server = Server::with_config(async |_| "hello\n", Config { hooks, ..Config::default() });
 /// ```
+///
+/// A value for each connection, here a count of its requests:
+/// ```
+/// use quintet_server::{Config, Hooks, Request, Server};
+/// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+///
+/// struct Requests(AtomicU64);
+///
+/// async fn count(request: Request) -> String {
+///     let connection = request.connection().expect("it came by a server");
+///     let requests: &Requests = connection.value().expect("the hook made one");
+///     format!("request {} of this connection\n", 1 + requests.0.fetch_add(1, Ordering::Relaxed))
+/// }
+///
+/// let hooks = Hooks {
+///     conn_context: Some(Arc::new(|_connection| Arc::new(Requests(AtomicU64::new(0))))),
+///     ..Hooks::default()
+/// };
+/// let server = Server::with_config(count, Config { hooks, ..Config::default() });
+/// ```
 #[doc(alias = "access log")]
 #[doc(alias = "logging")]
 #[doc(alias = "metrics")]
@@ -98,9 +119,17 @@ pub struct Hooks {
     /// A connection moved from a state to a state; a new one is moved from [`State::New`] to itself. Go:
     /// `Server.ConnState`.
     pub state: Option<Arc<dyn Fn(&Connection, State, State) + Send + Sync>>,
+    /// Makes a value for all connections of a listener, when serving it begins: handlers find it by
+    /// [`Connection::value`]. It is given the listener's address, if it has one. Go: `Server.BaseContext`.
+    pub base_context: Option<Arc<dyn Fn(Option<&Addr>) -> Arc<dyn Any + Send + Sync> + Send + Sync>>,
+    /// Makes a value for a connection, before its first request is read: handlers find it by [`Connection::value`],
+    /// which prefers it to the listener's if both have the type that is asked for. The state hook was told of
+    /// [`State::New`] before. Go: `Server.ConnContext`.
+    pub conn_context: Option<Arc<dyn Fn(&Connection) -> Arc<dyn Any + Send + Sync> + Send + Sync>>,
     /// A client was refused before a handler was asked. The reply that is returned, if any, is sent in place of the
     /// plain one, under the rules of a handler's reply: its status may be any final one, its body may be streamed, and
-    /// a client that sent HEAD gets none. It cannot take the connection over, which closes.
+    /// a client that sent HEAD gets none. It cannot take the connection over, which closes;
+    /// [`Response::abort`] closes it without a reply.
     pub refused: Option<Arc<dyn Fn(&Refused<'_>) -> Option<Response> + Send + Sync>>,
     /// A handler panicked, or what it took a connection over for; the client is answered 500 if it was not answered
     /// yet, and the connection closes.
@@ -139,6 +168,8 @@ impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks")
             .field("state", &self.state.is_some())
+            .field("base_context", &self.base_context.is_some())
+            .field("conn_context", &self.conn_context.is_some())
             .field("refused", &self.refused.is_some())
             .field("panicked", &self.panicked.is_some())
             .field("field_error", &self.field_error.is_some())

@@ -14,7 +14,7 @@ use std::{
     },
 };
 
-use quintet_conn::{Connection, StateHook};
+use quintet_conn::{ConnGuard, Connection, Connections, StateHook};
 use quintet_listener::AcceptError;
 use quintet_mux::{FieldError, Response};
 
@@ -51,6 +51,23 @@ impl Observer {
         Some(Box::new(move |connection, from, to| {
             observer.call(|| hook(connection, from, to));
         }))
+    }
+
+    /// Gives all connections of an accept loop their value, if there is a hook for it.
+    pub(crate) fn base_context(&self, connections: &Connections) {
+        let Some(hook) = &self.hooks.base_context else { return };
+        if let Some(value) = self.call(|| hook(connections.local_addr())) {
+            let _ = connections.set_value(value); // there is none before the first connection
+        }
+    }
+
+    /// Gives a connection its value, if there is a hook for it.
+    #[inline]
+    pub(crate) fn conn_context(&self, connection: &ConnGuard) {
+        let Some(hook) = &self.hooks.conn_context else { return };
+        if let Some(value) = self.call(|| hook(connection)) {
+            let _ = connection.set_value(value); // there is none before its first request
+        }
     }
 
     /// The reply to a refused client that the hook wants in place of the plain one.

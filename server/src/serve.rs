@@ -63,6 +63,7 @@ impl<H: Handler> Server<H> {
 /// Serves one connection until it closes. Go: `(*conn).serve`, whose deferred block is the drop of `connection`.
 async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: ConnGuard, wire: Wire<S>) {
     let _fd_released = server.notify_fd_released();
+    server.observer.conn_context(&connection); //                        Go: ConnContext
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     let (mut served, mut turn) = (0, Turn::of(REQUESTS));
     loop {

@@ -48,6 +48,8 @@ fn child() {
     let hooks = if mode.contains("hooks") {
         Hooks {
             state: Some(Arc::new(|_, _, _| panic!("state"))),
+            base_context: Some(Arc::new(|_| panic!("base_context"))),
+            conn_context: Some(Arc::new(|_| panic!("conn_context"))),
             refused: Some(Arc::new(|_| panic!("refused"))),
             panicked: Some(Arc::new(|_| panic!("panicked"))),
             field_error: Some(Arc::new(|_, _| panic!("field_error"))),
