@@ -13,8 +13,13 @@ use quintet_mux::{
 };
 
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] =
-    &[("pattern", pattern), ("mux_oracle", mux_oracle), ("mux_find", mux_find), ("cross_origin", cross_origin)];
+pub const TARGETS: &[crate::Target] = &[
+    ("pattern", pattern),
+    ("mux_oracle", mux_oracle),
+    ("mux_find", mux_find),
+    ("cross_origin", cross_origin),
+    ("escape_html", escape_html),
+];
 
 /// Any text, or two: what is a pattern is printed as it was, and two compare as their sets do.
 pub fn pattern(data: &[u8]) {
@@ -205,11 +210,36 @@ pub fn cross_origin(data: &[u8]) {
     }
 }
 
+/// Any text: as HTML it has no tag, no end of an attribute and no reference but ours, and reads as it was.
+pub fn escape_html(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let escaped = quintet_mux::escape_html(&text);
+    assert!(!escaped.contains(['<', '>', '"', '\'']), "{escaped:?}");
+    let mut back = String::new();
+    let mut rest = &*escaped;
+    while let Some(at) = rest.find('&') {
+        back.push_str(&rest[..at]);
+        let (entity, after) = rest[at + 1..].split_once(';').expect("an entity has an end");
+        back.push(match entity {
+            "amp" => '&',
+            "lt" => '<',
+            "gt" => '>',
+            "#34" => '"',
+            "#39" => '\'',
+            other => panic!("&{other}; in {escaped:?}"),
+        });
+        rest = after;
+    }
+    back.push_str(rest);
+    assert_eq!(back, text);
+}
+
 fn agrees<T: std::fmt::Debug>(mux: &Mux<T>, method: &str, host: &str, path: &str) {
     let (found, why) = (mux.find(method, host, path).found, mux.explain(method, host, path));
     assert_eq!(format!("{:?}", why.found), format!("{found:?}"), "{why}");
     let winners = why.candidates.iter().filter(|c| matches!(c.verdict, Verdict::Wins | Verdict::WinsWithSlash));
     assert!(winners.map(|candidate| candidate.pattern).eq(found.pattern()), "{why}");
+    oracle::check_misses(&why, mux.len());
 }
 
 static RICH: LazyLock<Mux<usize>> = LazyLock::new(|| {

@@ -35,6 +35,7 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("request/src/reply/sniff.rs", "sniff", "sniff"),
     ("request/src/trailers.rs", "is_forbidden_trailer", "trailers"),
     ("mux/src/clean.rs", "clean_path", "mux_find"),
+    ("mux/src/escape_html.rs", "escape_html", "escape_html"),
     ("mux/src/explain.rs", "explain", "mux_find"),
     ("mux/src/find.rs", "find", "mux_find"),
     ("mux/src/host.rs", "canonical_host", "mux_find"),

@@ -10,7 +10,6 @@ mod clean;
 mod conflict;
 mod cross_origin;
 mod escape;
-#[cfg(feature = "io")]
 mod escape_html;
 mod explain;
 mod find;
@@ -35,6 +34,7 @@ pub use self::{
     conflict::{Conflict, Example},
     cross_origin::{CrossOrigin, CrossOriginError, OriginError, Source},
     escape::decode,
+    escape_html::escape_html,
     explain::{Candidate, Explanation, Rule, Verdict},
     find::{Found, Lookup},
     host::canonical_host,

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use quintet_request::Request;
 
-use crate::{Handler, Response, escape_html::escape_html, redirect_location};
+use crate::{Handler, Response, escape_html, redirect_location};
 
 /// A redirect of this request to `url`, which may be relative to the request's path. Go: `http.Redirect`.
 ///
