@@ -17,7 +17,9 @@ use std::{
 
 use anyhow::Context;
 use quintet_examples::{NoArguments, arguments, outln};
-use quintet_server::{Handler, Html, IntoResponse, Listener, Request, Response, ServeMux, Server, SetCookie, listen};
+use quintet_server::{
+    Handler, Html, IntoResponse, Listener, Request, Response, ServeMux, Server, SetCookie, escape_html, listen,
+};
 
 /// A handler around a handler: prints a line for every request, those that nobody answers too.
 struct Log<H>(H);
@@ -43,7 +45,8 @@ async fn hello(mut request: Request) -> Response {
     for (name, value) in form.iter() {
         let _ = writeln!(stdout(), "  {name} = {value}");
     }
-    let name = escape(form.get("name").filter(|name| !name.is_empty()).unwrap_or("stranger"));
+    // What a visitor writes must not become part of the page's code.
+    let name = escape_html(form.get("name").filter(|name| !name.is_empty()).unwrap_or("stranger"));
     let page = format!(
         "<!doctype html><meta charset=utf-8><title>Hello</title>\n\
          <h1>Hello, {name}!</h1>\n<p id=visits>Visit number {visits}.</p>\n\
@@ -51,11 +54,6 @@ async fn hello(mut request: Request) -> Response {
          <button>Greet me</button></form>\n"
     );
     Html(page).into_response().with_cookie(&SetCookie::new("visits", visits.to_string()).path("/").http_only())
-}
-
-/// What a visitor writes must not become part of the page's code.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 #[tokio::main]

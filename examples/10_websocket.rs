@@ -15,7 +15,7 @@ use anyhow::Context;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use quintet_examples::{NoArguments, arguments, outln};
-use quintet_server::{Connection, Listener, Request, Response, ServeMux, Server, Upgraded, listen};
+use quintet_server::{Connection, Listener, Request, Response, ServeMux, Server, listen, mux::Upgraded};
 use tokio_tungstenite::{WebSocketStream, tungstenite::handshake::derive_accept_key, tungstenite::protocol::Role};
 
 /// The value of `Sec-WebSocket-Accept`, if this is the handshake of a WebSocket (RFC 6455 §4.2.1); else the refusal.

@@ -17,7 +17,10 @@ use std::{
 
 use anyhow::bail;
 use quintet_examples::{arguments, outln};
-use quintet_server::{Config, Hooks, Listener, Request, Response, ServeMux, Server, TcpListener, TcpOptions, Timeouts};
+use quintet_server::{
+    Config, Hooks, Listener, Request, Response, ServeMux, Server, Timeouts,
+    listener::{TcpListener, TcpOptions},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -38,7 +38,10 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use memchr::memmem;
 use quintet_listener::testing::{Dialer, MemoryListener};
-use quintet_server::{Body, Listener, Request, Response, ServeMux, Server, Stream, TcpListener, TcpOptions};
+use quintet_server::{
+    Body, Listener, Request, Response, ServeMux, Server,
+    listener::{Stream, TcpListener, TcpOptions},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     net::TcpStream,

@@ -37,25 +37,21 @@ pub use shutdown_report::ShutdownReport;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, TowerHandler};
 
-pub use quintet_conn::{Connection, Counts, State, Timeouts};
-pub use quintet_listener::{
-    AcceptError, AcceptErrorKind, Addr, FdReleased, Health, KeepAlive, Limit, Listener, Permits, Retry, Stream,
-    TcpListener, TcpOptions, listen, reuse_port,
-};
-#[cfg(unix)]
-pub use quintet_listener::{UnixListener, UnixOptions};
-pub use quintet_mux::{
-    Allow, BoxHandler, ContentType, CrossOrigin, CrossOriginProtection, FieldError, Handler, Html, InsertError,
-    IntoHeaders, IntoResponse, Mux, Pattern, Response, ServeMux, Upgraded, allow_query_semicolons, error, max_bytes,
-    not_found, redirect, redirect_handler, strip_prefix, timeout, with_state,
-};
-pub use quintet_request::{
-    BasicAuth, Body, BodyError, ChangeError, ChunkError, Cookie, Cookies, Form, FormError, FormReadError, HeadError,
-    Limits, Request, RequestsError, SameSite, SetCookie, Target, Version, Writer, sniff,
-};
-
+// The names of every day. All others are reached through the modules below, so that this page stays one.
 pub use bytes::Bytes;
-pub use http::{self, HeaderMap, StatusCode};
+pub use http::StatusCode;
+pub use quintet_conn::{Connection, Timeouts};
+pub use quintet_listener::{Listener, listen};
+pub use quintet_mux::{
+    Handler, Html, IntoResponse, Response, ServeMux, escape_html, redirect, strip_prefix, with_state,
+};
+pub use quintet_request::{Body, BodyError, Form, Limits, Request, SetCookie};
+
+pub use http;
+pub use quintet_conn as conn;
+pub use quintet_listener as listener;
+pub use quintet_mux as mux;
+pub use quintet_request as request;
 
 #[cfg(feature = "testing")]
 #[doc(hidden)]

@@ -15,7 +15,7 @@ use std::{
 
 use allocation_counter::measure;
 use quintet_listener::testing::MemoryListener;
-use quintet_server::{Body, Handler, Request, Response, ServeMux, Server, Stream};
+use quintet_server::{Body, Handler, Request, Response, ServeMux, Server, listener::Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A client that says the same again and again, each time when it has its reply, and then closes.

@@ -771,7 +771,7 @@ mod broken {
             Response::new(request.into_body()).with_content_type("text/plain")
         });
         let echo = async |request: Request| Response::new(request.into_body()).with_content_type("text/plain");
-        mux.handle("/at-most-4", quintet_server::max_bytes(4, echo));
+        mux.handle("/at-most-4", quintet_server::mux::max_bytes(4, echo));
         mux.handle("/error", async |_| {
             Response::new(Body::writer(|mut w| async move {
                 w.write("begun").await?;

@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
-use quintet_server::{ChangeError, Handler, IntoResponse, Request, Response, ServeMux};
+use quintet_server::{Handler, IntoResponse, Request, Response, ServeMux, request::ChangeError};
 use support::{Client, bounded, in_memory};
 use tokio::io::DuplexStream;
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use quintet_listener::testing::{Dialer, MemoryListener};
-use quintet_server::{Body, Request, Response, ServeError, ServeMux, Server, Stream};
+use quintet_server::{Body, Request, Response, ServeError, ServeMux, Server, listener::Stream};
 use support::{Client, bounded, eventually};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},

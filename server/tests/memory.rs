@@ -15,7 +15,10 @@ use std::{
 };
 
 use allocation_counter::measure;
-use quintet_server::{Addr, Body, Listener, Request, Response, Server, Stream};
+use quintet_server::{
+    Body, Listener, Request, Response, Server,
+    listener::{Addr, Stream},
+};
 use support::{bounded, in_memory};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},

@@ -8,7 +8,7 @@ use std::{
 };
 
 use quintet_conn::Connections;
-use quintet_server::{Request, ShutdownReport, State, Timeouts};
+use quintet_server::{Request, ShutdownReport, Timeouts, conn::State};
 use support::bounded;
 
 mod support;

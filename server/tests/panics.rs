@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Frame;
-use quintet_server::{Body, Config, Counts, Handler, Request, Response, ServeMux, Server, SetCookie};
+use quintet_server::{Body, Config, Handler, Request, Response, ServeMux, Server, SetCookie, conn::Counts};
 use support::{Client, Dial, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{io::DuplexStream, time::sleep};
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use quintet_listener::testing::MemoryListener;
-use quintet_server::{Handler, Request, Stream};
+use quintet_server::{Handler, Request, listener::Stream};
 use support::{Client, bounded, in_memory};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex},

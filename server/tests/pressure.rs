@@ -14,7 +14,10 @@ use std::{
 };
 
 use quintet_listener::testing::{MemoryListener, MemoryStream};
-use quintet_server::{Addr, Limit, Listener, Permits, Request, ServeMux, Server, Stream};
+use quintet_server::{
+    Listener, Request, ServeMux, Server,
+    listener::{Addr, Limit, Permits, Stream},
+};
 use support::{Client, Dial, bounded};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Body, Config, Request, Response, ServeMux, Server, ShutdownReport, StatusCode, Upgraded};
+use quintet_server::{Body, Config, Request, Response, ServeMux, Server, ShutdownReport, StatusCode, mux::Upgraded};
 use socket2::{Domain, Socket, Type};
 use support::{eventually, on_loopback};
 use tokio::{io::AsyncWriteExt, time::sleep};

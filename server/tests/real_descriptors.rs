@@ -10,7 +10,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_server::{Config, Limit, Listener, Request, Server, TcpListener, TcpOptions};
+use quintet_server::{
+    Config, Listener, Request, Server,
+    listener::{Limit, TcpListener, TcpOptions},
+};
 
 const ROLE: &str = "QUINTET_DESCRIPTORS_CHILD";
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

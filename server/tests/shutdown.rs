@@ -12,7 +12,8 @@ use std::{
 };
 
 use quintet_server::{
-    Body, Config, Counts, Listener, Request, Response, ServeError, ServeMux, Server, ShutdownReport, Timeouts, listen,
+    Body, Config, Listener, Request, Response, ServeError, ServeMux, Server, ShutdownReport, Timeouts, conn::Counts,
+    listen,
 };
 use support::{Client, Dial, bounded, dial, eventually, in_memory, memory, on_loopback};
 use tokio::{

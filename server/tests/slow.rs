@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use quintet_server::{Body, BodyError, Config, Request, Response, ServeMux, Server, State, Timeouts};
+use quintet_server::{Body, BodyError, Config, Request, Response, ServeMux, Server, Timeouts, conn::State};
 use support::{Client, Dial, bounded, in_memory};
 use tokio::{
     io::DuplexStream,

@@ -8,7 +8,12 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Addr, Counts, Limit, Listener, Request, Response, ServeMux, Server, State, listen};
+use quintet_server::{
+    Listener, Request, Response, ServeMux, Server,
+    conn::{Counts, State},
+    listen,
+    listener::{Addr, Limit},
+};
 use support::{Dial, bounded, eventually, in_memory};
 use tokio::{
     io::{AsyncRead, AsyncWrite},

@@ -56,9 +56,11 @@ enum Typed {
     Encoded,
     /// By an `http::Response`, which says nothing.
     Unsaid,
+    /// By `without_content_type`.
+    Without,
 }
 
-const TYPED: [Typed; 5] = [Typed::Sniffed, Typed::Known, Typed::Field, Typed::Encoded, Typed::Unsaid];
+const TYPED: [Typed; 6] = [Typed::Sniffed, Typed::Known, Typed::Field, Typed::Encoded, Typed::Unsaid, Typed::Without];
 
 /// A body that yields these pieces one by one, and waits before each; before the first only if it is not `true`.
 struct Pieces(VecDeque<Result<&'static str, BodyError>>, bool);
@@ -98,6 +100,7 @@ fn response(status: u16, made: Made, typed: Typed) -> Response {
         Typed::Known => response.with_content_type("text/x-known"),
         Typed::Field => response.with_header("content-type", "text/x-field"),
         Typed::Encoded => response.with_header("content-encoding", "gzip"),
+        Typed::Without => response.without_content_type(),
         Typed::Sniffed | Typed::Unsaid => response,
     };
     let response = if made == Made::Said { response.with_header("content-length", "4") } else { response };
@@ -416,6 +419,27 @@ async fn a_refused_head_request_has_no_body_behind_its_reply() {
         client.finish().await;
         assert_eq!(client.head().await.expect("a reply").0, 400);
         assert!(client.ends().await);
+    })
+    .await;
+}
+
+/// Neither the type of what the body is made of, nor one that was set, nor a sniffed one.
+#[tokio::test(start_paused = true)]
+async fn no_content_type_is_sent_without_content_type() {
+    bounded(async {
+        let mux = ServeMux::new();
+        mux.handle("/{made}/{typed}", async |request: Request| {
+            let at = |name| request.path_value(name).and_then(|at| at.parse::<usize>().ok()).expect("a number");
+            response(200, MADE[at("made")], TYPED[at("typed")]).without_content_type()
+        });
+        let (dial, _serving) = in_memory(&Server::new(mux));
+        let broken = MADE.iter().position(|made| *made == Made::Broken);
+        for made in (0..MADE.len()).filter(|made| Some(*made) != broken) {
+            for typed in 0..TYPED.len() {
+                let reply = dial.connect().fetch(&format!("/{made}/{typed}")).await;
+                assert_eq!((reply.status, reply.field("content-type")), (200, None), "{made} {typed}: {}", reply.head);
+            }
+        }
     })
     .await;
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use http::StatusCode;
-use quintet_server::{Config, Handler, Request, Response, Server, Upgraded};
+use quintet_server::{Config, Handler, Request, Response, Server, mux::Upgraded};
 use support::{bounded, in_memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -13,7 +13,9 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_server::{Body, BodyError, Counts, Request, Response, ServeMux, Server, ShutdownReport, Upgraded};
+use quintet_server::{
+    Body, BodyError, Request, Response, ServeMux, Server, ShutdownReport, conn::Counts, mux::Upgraded,
+};
 use support::{Dial, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -14,8 +14,8 @@ use std::{
 use http::StatusCode;
 use quintet_listener::testing::{Dialer, MemoryListener, MemoryStream, ResetHandle};
 use quintet_server::{
-    Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, State, Timeouts, Upgraded,
-    Version,
+    Body, BodyError, Config, Handler, IntoResponse, Request, Response, ServeError, Server, Timeouts, conn::State,
+    mux::Upgraded, request::Version,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
