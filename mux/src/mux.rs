@@ -92,6 +92,7 @@ impl<T> Mux<T> {
     }
 
     /// The routes in the order in which they were added.
+    #[must_use]
     pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route<T>> {
         self.routes.iter()
     }

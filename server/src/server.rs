@@ -46,11 +46,13 @@ impl<H> Clone for Server<H> {
 
 impl<H: Handler> Server<H> {
     /// A server with the defaults of [`Config`].
+    #[must_use]
     pub fn new(handler: H) -> Self {
         Server::with_config(handler, Config::default())
     }
 
     /// A server with settings of one's own.
+    #[must_use]
     pub fn with_config(handler: H, config: Config) -> Self {
         Server {
             shared: Arc::new(Shared {
@@ -174,17 +176,20 @@ impl<H: Handler> Server<H> {
     }
 
     /// How many connections stand where, now.
+    #[must_use]
     pub fn counts(&self) -> Counts {
         let accept_loops = self.shared.accept_loops();
         accept_loops.loops.iter().fold(Counts::default(), |sum, one| sum + one.connections.counts())
     }
 
     /// How accepting is going, for each listener.
+    #[must_use]
     pub fn health(&self) -> Vec<Health> {
         self.shared.accept_loops().loops.iter().map(|one| one.health.clone()).collect()
     }
 
     /// The handler.
+    #[must_use]
     pub fn handler(&self) -> &H {
         &self.shared.handler
     }
@@ -193,6 +198,7 @@ impl<H: Handler> Server<H> {
 impl<H> Server<H> {
     /// How often a [hook](crate::Hooks) panicked, and how many log lines could not be written to standard error. Neither has
     /// any other consequence.
+    #[must_use]
     pub fn hook_failures(&self) -> HookFailures {
         self.shared.observer.failures()
     }

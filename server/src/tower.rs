@@ -83,6 +83,7 @@ pub struct HandlerService<H>(Arc<H>);
 
 impl<H: Handler> HandlerService<H> {
     /// A service that asks this handler.
+    #[must_use]
     pub fn new(handler: H) -> Self {
         HandlerService(Arc::new(handler))
     }

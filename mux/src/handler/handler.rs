@@ -112,6 +112,7 @@ pub struct BoxHandler(Arc<dyn Erased>);
 
 impl BoxHandler {
     /// Forgets the type of a handler.
+    #[must_use]
     pub fn new(handler: impl Handler) -> Self {
         BoxHandler(Arc::new(handler))
     }

@@ -50,11 +50,13 @@ pub(super) const TEXT: ContentType = ContentType::Known("text/plain; charset=utf
 impl Response {
     /// A reply with status 200 and this body, whose content type is sniffed.
     #[inline]
+    #[must_use]
     pub fn new(body: impl Into<Body>) -> Self {
         Response { status: StatusCode::OK, content_type: ContentType::Sniffed, rare: None, body: body.into() }
     }
 
     /// A reply of one line of plain text, with a line feed. Go: `http.Error`.
+    #[must_use]
     pub fn text(status: StatusCode, line: impl fmt::Display) -> Self {
         Response::new(format!("{line}\n"))
             .with_status(status)
@@ -100,6 +102,7 @@ impl Response {
     #[doc(alias = "websocket")]
     #[doc(alias = "hijack")]
     #[doc(alias = "tunnel")]
+    #[must_use]
     pub fn upgrade<F>(status: StatusCode, then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -137,6 +140,7 @@ impl Response {
     #[doc(alias = "ErrAbortHandler")]
     #[doc(alias = "reset")]
     #[doc(alias = "444")]
+    #[must_use]
     pub fn abort() -> Self {
         let mut response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
             .with_header(header::CONNECTION, HeaderValue::from_static("close"));
@@ -146,12 +150,14 @@ impl Response {
 
     /// Whether this is an [`abort`](Self::abort).
     #[inline]
+    #[must_use]
     pub fn is_abort(&self) -> bool {
         self.rare.as_ref().is_some_and(|rare| rare.abort)
     }
 
     /// The status.
     #[inline]
+    #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -167,6 +173,7 @@ impl Response {
 
     /// What the body is said to be, unless the headers say it.
     #[inline]
+    #[must_use]
     pub fn content_type(&self) -> ContentType {
         self.content_type
     }
@@ -263,6 +270,7 @@ impl Response {
 
     /// Why this reply is a 500: the first field that it was given and that cannot be sent.
     #[inline]
+    #[must_use]
     pub fn field_error(&self) -> Option<&FieldError> {
         self.rare.as_ref()?.error.as_ref()
     }
@@ -279,6 +287,7 @@ impl Response {
     }
 
     /// The first value of this field, if it has one.
+    #[must_use]
     pub fn header(&self, name: &str) -> Option<HeaderValue> {
         let set = self.headers().and_then(|headers| headers.get(name)).cloned();
         match (set, self.content_type) {
@@ -291,6 +300,7 @@ impl Response {
 
     /// The fields, if there are any besides the content type.
     #[inline]
+    #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.rare.as_ref().map(|rare| &rare.headers)
     }
@@ -317,6 +327,7 @@ impl Response {
     }
 
     /// The body.
+    #[must_use]
     pub fn body(&self) -> &Body {
         &self.body
     }

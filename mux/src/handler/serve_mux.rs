@@ -84,6 +84,7 @@ struct Entry {
 
 impl ServeMux {
     /// A mux without patterns: everything is 404.
+    #[must_use]
     pub fn new() -> Self {
         ServeMux(Arc::new(Shared {
             routes: ArcSwap::default(),
@@ -159,6 +160,7 @@ impl ServeMux {
 
     /// The handler of a request and the pattern that matched, without serving it; the request is left as it is. No
     /// handler means 404, 405 or a redirect. Go: `ServeMux.Handler`.
+    #[must_use]
     pub fn handler(&self, request: &Request) -> Option<(&BoxHandler, &str)> {
         self.refresh();
         let (host, method) = (request.host().unwrap_or(""), request.method());

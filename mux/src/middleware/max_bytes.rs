@@ -32,6 +32,7 @@ use crate::{Handler, Response};
 #[doc(alias = "middleware")]
 #[doc(alias = "MaxBytesHandler")]
 #[doc(alias = "body limit")]
+#[must_use]
 pub fn max_bytes(limit: u64, handler: impl Handler) -> impl Handler {
     MaxBytes { limit, handler }
 }

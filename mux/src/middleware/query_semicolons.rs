@@ -9,6 +9,7 @@ use crate::{Handler, Response};
 /// Serves requests by `handler` with every `;` in their query made an `&`. Go: `http.AllowQuerySemicolons`.
 ///
 /// A proxy in front that does not know this may see other pairs than the handler.
+#[must_use]
 pub fn allow_query_semicolons(handler: impl Handler) -> impl Handler {
     AllowQuerySemicolons(handler)
 }

@@ -19,11 +19,13 @@ use crate::{Handler, Response, escape_html, redirect_location};
 /// let reply = quintet_mux::redirect(&request, "../c?d", StatusCode::SEE_OTHER);
 /// assert_eq!(reply.header("location").unwrap(), "/c?d");
 /// ```
+#[must_use]
 pub fn redirect(request: &Request, url: &str, status: StatusCode) -> Response {
     reply(request, &redirect_location(request.path(), url), status)
 }
 
 /// A handler that redirects every request. Go: `http.RedirectHandler`.
+#[must_use]
 pub fn redirect_handler(url: impl Into<String>, status: StatusCode) -> impl Handler {
     let url = url.into();
     move |request: Request| {

@@ -8,6 +8,7 @@ use quintet_request::Request;
 use crate::Response;
 
 /// A reply of one line of plain text. Go: `http.Error`.
+#[must_use]
 pub fn error(message: impl fmt::Display, status: StatusCode) -> Response {
     Response::text(status, message)
 }

@@ -33,6 +33,7 @@ use crate::{Handler, Response, strip_path_prefix};
 #[doc(alias = "middleware")]
 #[doc(alias = "StripPrefix")]
 #[doc(alias = "nest")]
+#[must_use]
 pub fn strip_prefix(prefix: impl Into<String>, handler: impl Handler) -> impl Handler {
     StripPrefix { prefix: prefix.into(), handler }
 }

@@ -32,6 +32,7 @@ use crate::{Handler, Response};
 /// ```
 #[doc(alias = "middleware")]
 #[doc(alias = "TimeoutHandler")]
+#[must_use]
 pub fn timeout(handler: impl Handler, after: Duration, message: &'static str) -> impl Handler {
     Timeout { handler, after, message }
 }

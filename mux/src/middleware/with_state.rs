@@ -30,6 +30,7 @@ use crate::{Handler, IntoResponse};
 #[doc(alias = "state")]
 #[doc(alias = "dependency injection")]
 #[doc(alias = "extractor")]
+#[must_use]
 pub fn with_state<S, F, Fut>(state: S, handler: F) -> impl Handler
 where
     S: Clone + Send + Sync + 'static,
