@@ -42,7 +42,13 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Reads a path of less than 4 GiB, eight bytes at a time.
+    /// Reads a path of less than 4 GiB, eight bytes at a time: every request is scanned, and a loop over bytes costs
+    /// several times as much.
+    ///
+    /// Each test of a byte leaves that byte's highest bit, so that a word's findings are the bits of one number. A slash
+    /// or dot *behind a slash* is what can make a path unclean (`//`, `/.`): the slashes, moved up by one byte, meet
+    /// the slashes and dots. Most such paths are clean all the same (`/.well-known`), so a hit is only a doubt, and the
+    /// definition decides. Likewise a `%`, a brace, or anything above `z` is only a doubt that a segment is plain.
     pub(crate) fn new(path: &str) -> Self {
         let bytes = path.as_bytes();
         let mut first = [0; MAX_NOTED_SEGMENTS];
@@ -50,6 +56,8 @@ impl Scan {
         let mut read = |word: u64| {
             let dots = slashes_and_dots(word);
             let mut found = slashes_of(dots, word);
+            // Little-endian: the byte behind another is the next higher one. The first byte of a word is behind the
+            // last of the word before, whose slash is carried over.
             doubts |= ((found << 8) | after_slash) & dots;
             after_slash = found >> 56;
             escapes |= escapes_and_more(word);
@@ -58,7 +66,7 @@ impl Scan {
                     *slot = at + found.trailing_zeros() / 8;
                 }
                 slashes += 1;
-                found &= found - 1;
+                found &= found - 1; // the lowest bit that is set, taken away
             }
             at += 8;
         };
@@ -111,7 +119,8 @@ fn has_dots_or_gaps(path: &str) -> bool {
         .any(|(segment, last)| matches!(segment, "." | "..") || (segment.is_empty() && !last))
 }
 
-/// The last bytes, which are `rest`, as a word filled up with zeros.
+/// The last bytes, which are `rest`, as a word filled up with zeros. Where the text has eight bytes they are read at
+/// once and moved down, without a loop over `rest`; zeros are no slashes, dots or escapes.
 pub(crate) fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
     match bytes.last_chunk() {
         Some(_) if rest.is_empty() => 0,
@@ -121,20 +130,25 @@ pub(crate) fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
 }
 
 /// The highest bit of every byte that is zero.
+///
+/// Adding 0x7f to the lower seven bits sets the highest unless they are all zero, and carries nothing into the next
+/// byte; the shorter `(word - 0x01…) & !word` borrows, and takes a 1 behind a 0 for another 0.
 fn zeros(word: u64) -> u64 {
     !(((word & LOW_BITS) + LOW_BITS) | word) & HIGH_BITS
 }
 
-/// `/` is `.` with the lowest bit set.
+/// `/` is `.` with the lowest bit set, so one comparison finds both.
 fn slashes_and_dots(word: u64) -> u64 {
     zeros((word | each(1)) ^ each(b'/'))
 }
 
+/// Of those, the ones whose lowest bit is set: moved up by seven it is the highest bit of the same byte.
 fn slashes_of(slashes_and_dots: u64, word: u64) -> u64 {
     slashes_and_dots & (word << 7)
 }
 
-/// Every `%`, and all that is not below `{`: both braces, rarely anything else.
+/// Every `%`, and all that is not below `{`: both braces, and letters that are not ASCII. Adding `0x80 - '{'` carries
+/// into the highest bit of every byte from `{` on, as in [`zeros`] not beyond it.
 fn escapes_and_more(word: u64) -> u64 {
     zeros(word ^ each(b'%')) | (((word & LOW_BITS) + each(0x80 - b'{')) | word) & HIGH_BITS
 }

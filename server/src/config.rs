@@ -10,6 +10,8 @@ use quintet_request::{Limits, RequestsError};
 
 /// Everything about a server that can be set, each with a safe default.
 ///
+/// Written with `..Config::default()`: a new field is no breaking change.
+///
 /// # Example
 /// ```
 /// use quintet_server::{Config, Limits, Server, Timeouts};
@@ -62,7 +64,8 @@ impl Default for Config {
 }
 
 /// Functions that are told of what happens. Without one nothing happens, except that panics, accept errors and fields
-/// that cannot be sent are written to standard error, a line each.
+/// that cannot be sent are written to standard error, a line each. Written with `..Hooks::default()`: a new hook is no
+/// breaking change.
 ///
 /// All but [`base_context`](Self::base_context) and [`conn_context`](Self::conn_context), which make values for
 /// handlers, and [`refused`](Self::refused) only observe. A panic in a hook is caught and counted in

@@ -2,6 +2,10 @@
 //!
 //! A path of `/repos/a/b/issues` need not be tried against shapes that only hold `/users/…` and `/orgs/…`. One bit
 //! for each shape, by position and by what a segment looks like, says so for all shapes at once.
+//!
+//! It may say "likely" of a shape that does not match, and then the shape is tried in vain. It never says "unlikely"
+//! of one that does: a wildcard sets the bit for every look, and equal segments look alike. The bits are in the order
+//! in which shapes are tried, so the lowest set bit is the next one to try.
 
 use crate::{
     clean::Scan,
@@ -28,6 +32,8 @@ impl ShapeFilter {
         self.shapes.resize(self.segments, [0; LOOKS]);
         for (looks, wild) in self.shapes.iter_mut().zip(wild) {
             for shapes in looks {
+                // Shapes at `place` and later move up by one, as they do in the list; beyond the last known they fall
+                // out, and are tried without being asked about.
                 let before = *shapes & (bit - 1);
                 let after = *shapes & !(bit - 1);
                 *shapes = before | (after << 1) | if *wild { bit } else { 0 };
@@ -50,6 +56,7 @@ impl ShapeFilter {
         let mut shapes = u64::MAX;
         for (n, looks) in self.shapes.iter().enumerate() {
             shapes &= looks[look(scan.segment(path, n))];
+            // None or one is left: further looks could only save the try of that one, and cost as much.
             if shapes & shapes.wrapping_sub(1) == 0 {
                 break;
             }
