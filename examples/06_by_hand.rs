@@ -1,69 +1,90 @@
 //! A whole HTTP server from listener, conn and request, without the server crate.
 //!
-//! You learn: what the server hides: how a connection is a sequence of requests, and when it may be used again.
+//! You learn: what the server hides: how a connection is a sequence of requests, how a reply is framed, and when the
+//!           connection may be used again.
 //!
 //! Run:      `cargo run --example 06_by_hand`
 //! Then:     `curl -d hello localhost:9090/x localhost:9090/y`, or
 //!           `printf 'GET / HTTP/1.1\r\n\r\n' | nc localhost 9090`
-//! You see:  the request line and the body again, twice on one connection; and a refusal with its reason.
+//! You see:  the request line and the body again, twice on one connection; and a refusal with its reason. The server
+//!           prints why each connection ended.
 //! End:      Ctrl-C. Requests that are under way are finished first.
 
 use anyhow::Context;
-use quintet_conn::{ConnGuard, Connections, Timeouts, Wire};
+use http::StatusCode;
+use quintet_conn::{ConnGuard, Connections, State, Timeouts, Wire};
 use quintet_examples::{NoArguments, arguments, outln};
 use quintet_listener::{Listener, Retry, Stream, listen};
-use quintet_request::{Limits, Requests, Reuse};
+use quintet_request::{CloseReason, ContentType, Exchange, Limits, Next, Requests, reply::Head};
 use std::sync::Arc;
 
 /// Appends a reply: nothing is sent before the next flush.
-fn reply(output: &mut quintet_conn::Output, to: &str, status: &str, close: bool, body: &str) {
-    let connection = if close { "Connection: close\r\n" } else { "" };
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{connection}\r\n", body.len());
-    output.extend(head.as_bytes());
-    // Whoever sent HEAD takes what follows the head for the next reply (RFC 9112 §6.3).
-    if to != "HEAD" {
-        output.extend(body.as_bytes());
+fn reply<S: Stream>(
+    connection: &ConnGuard,
+    requests: &mut Requests<S>,
+    exchange: &mut Exchange,
+    status: StatusCode,
+    text: &str,
+) {
+    let content_type = ContentType::Known("text/plain; charset=utf-8");
+    let head = Head { content_type, length: Some(text.len() as u64), ..Head::new(status) };
+    // What the request asks of its reply: HEAD has no body, HTTP/1.0 says `keep-alive`.
+    let plan = exchange.begin_reply(&head);
+    let mut wire = requests.wire();
+    plan.write_head(wire.output.tail(), &head, connection.unix(), text.as_bytes());
+    if plan.has_body() {
+        wire.output.extend(text.as_bytes());
     }
+    exchange.end_reply(&plan);
 }
 
 /// Serves one connection, which is over when the guard and the wire are dropped.
 async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limits>) {
     let mut requests = Requests::new(wire, limits);
-    let end = loop {
+    let (next, reason) = loop {
         let mut request = match requests.next().await {
             Ok(Some(request)) => request,
-            Ok(None) => break Reuse::No, // the client is done, or was idle for too long
+            Ok(None) => break (Next::End, requests.close_reason()), // the client is done, or was idle for too long
             Err(error) => {
                 // Nobody knows where the next request would begin: answer, and close.
-                let Some(status) = error.status() else { break Reuse::No };
-                reply(&mut requests.wire().output, "", &status.to_string(), true, &format!("{error}\n"));
-                break Reuse::Unread;
+                let reason = error.close_reason();
+                let Some(status) = error.status() else { break (Next::End, Some(reason)) };
+                let mut exchange = Exchange::refused(requests.wire().input.filled(), reason);
+                reply(&connection, &mut requests, &mut exchange, status, &format!("{error}\n"));
+                break (exchange.finish(), exchange.close_reason());
             }
         };
-        let body = request.to_bytes(1 << 20).await;
-        let close = body.is_err() || !request.head().keep_alive() || connection.is_stopping();
-        let (method, target) = (request.method(), request.target().raw());
-        match body {
-            Ok(body) => {
-                let text = format!("{method} {target}\n{}\n", String::from_utf8_lossy(&body));
-                reply(&mut requests.wire().output, method, "200 OK", close, &text);
-            }
-            Err(error) => {
-                let status = error.status().to_string();
-                reply(&mut requests.wire().output, method, &status, true, &format!("{error}\n"));
-            }
+        let mut exchange = Exchange::new(request.head());
+        if connection.is_stopping() {
+            exchange.close(CloseReason::Stopping);
         }
+        let (status, text) = match request.to_bytes(1 << 20).await {
+            Ok(body) => {
+                let line = format!("{} {}", request.method(), request.target().raw());
+                (StatusCode::OK, format!("{line}\n{}\n", String::from_utf8_lossy(&body)))
+            }
+            Err(error) => (error.status(), format!("{error}\n")),
+        };
         drop(request);
-        // Takes the wire back from the body, and says whether the next byte begins a request.
-        match requests.settle(64 << 10).await {
-            Ok(Reuse::Yes) if !close => {}
-            Ok(Reuse::Yes) => break Reuse::No,
-            Ok(reuse) => break reuse,
-            Err(_) => break Reuse::No,
+        // A body that broke, or is too long to be read, ends the connection, and the reply says so.
+        requests.report_body(&mut exchange, 64 << 10);
+        reply(&connection, &mut requests, &mut exchange, status, &text);
+        // Takes the wire back from the body, so that the next byte begins a request.
+        if let Err(error) = requests.settle(&mut exchange, 64 << 10).await {
+            exchange.fail(CloseReason::from(&error));
+        }
+        match exchange.finish() {
+            Next::Continue => connection.reset_deadlines(),
+            next => break (next, exchange.close_reason()),
         }
     };
-    let mut wire = requests.into_wire();
-    let _ = if end == Reuse::Unread { wire.linger(1 << 20).await } else { wire.flush().await };
+    if let Some(reason) = reason {
+        connection.set_close_reason(reason);
+    }
+    if next == Next::Linger {
+        // What the client still sends would make the kernel reset the connection, and take the reply away.
+        let _ = requests.into_wire().linger(1 << 20).await;
+    }
 }
 
 #[tokio::main]
@@ -72,7 +93,15 @@ async fn main() -> anyhow::Result<()> {
     let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
     outln!("listening on {}", listener.local_addr()?);
     let limits = Arc::<Limits>::default();
-    let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
+    let (connections, sweeper) = Connections::new(
+        Timeouts::default(),
+        None,
+        Some(Box::new(|connection, _, to| {
+            if let (State::Closed, Some(reason)) = (to, connection.close_reason::<CloseReason>()) {
+                outln!("{}: {reason}", connection.peer_addr());
+            }
+        })),
+    );
     tokio::spawn(sweeper);
     loop {
         let (stream, peer) = tokio::select! {

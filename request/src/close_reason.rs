@@ -30,16 +30,16 @@ pub enum CloseReason {
     RequestBodyTimeout = 9,
     /// The client did not read its reply.
     ReplyTimeout = 10,
-    /// The body of a reply failed, or was not as long as its `Content-Length`.
+    /// The reply could not be made: its body failed, or was not as long as announced, or its status promises another.
     ReplyBroken = 11,
     /// The end of the connection is the end of the reply's body.
     CloseDelimited = 12,
-    /// The handler set `Connection: close`.
+    /// The handler set `Connection: close`, or ended the connection without a reply.
     HandlerAsked = 13,
     /// The handler, or the body of its reply, panicked.
     Panic = 14,
-    /// The client asked for a tunnel by CONNECT and got a reply.
-    TunnelRefused = 15,
+    /// A tunnel or another protocol was asked for, and a reply was given instead.
+    TakeoverRefused = 15,
     /// The connection has served as many requests as it may.
     MaxRequests = 16,
     /// The connection is as old as it may be.
@@ -73,7 +73,7 @@ impl CloseReason {
         Self::CloseDelimited,
         Self::HandlerAsked,
         Self::Panic,
-        Self::TunnelRefused,
+        Self::TakeoverRefused,
         Self::MaxRequests,
         Self::MaxAge,
         Self::Retired,
@@ -100,7 +100,7 @@ impl CloseReason {
             Self::CloseDelimited => "close_delimited",
             Self::HandlerAsked => "handler_asked",
             Self::Panic => "panic",
-            Self::TunnelRefused => "tunnel_refused",
+            Self::TakeoverRefused => "takeover_refused",
             Self::MaxRequests => "max_requests",
             Self::MaxAge => "max_age",
             Self::Retired => "retired",

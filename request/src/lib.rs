@@ -43,7 +43,7 @@ pub use trailers::is_forbidden_trailer;
 #[cfg(feature = "io")]
 pub use {
     body::{Body, BodyError, Writer},
-    connection::{Requests, RequestsError, Reuse, Unread, WireGuard},
+    connection::{Requests, RequestsError, WireGuard},
     request::{ChangeError, FormReadError, Request, route},
 };
 

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::StatusCode;
 use quintet_conn::Wire;
-use quintet_request::{Limits, Requests, RequestsError, Reuse, Unread};
+use quintet_request::{CloseReason, Exchange, Limits, Next, RequestBody, Requests, RequestsError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     time::timeout,
@@ -19,6 +19,26 @@ use tokio::{
 fn pair() -> (DuplexStream, Requests<DuplexStream>) {
     let (client, server) = duplex(1 << 20);
     (client, Requests::new(Wire::new(server), Arc::new(Limits::default())))
+}
+
+const GOES_ON: (Next, Option<CloseReason>) = (Next::Continue, None);
+
+fn ends(reason: CloseReason) -> (Next, Option<CloseReason>) {
+    (Next::Linger, Some(reason))
+}
+
+/// The next request, whose handler drops it at once.
+async fn next(requests: &mut Requests<DuplexStream>) -> Exchange {
+    Exchange::new(requests.next().await.expect("no error").expect("a request").head())
+}
+
+/// What is next after a reply, and why.
+async fn settle(
+    requests: &mut Requests<DuplexStream>,
+    exchange: &mut Exchange,
+    limit: u64,
+) -> (Next, Option<CloseReason>) {
+    (common::io::settle(requests, exchange, limit).await, exchange.close_reason())
 }
 
 /// How many bytes of memory a piece of a body keeps.
@@ -48,18 +68,18 @@ async fn a_small_piece_of_a_large_body_keeps_little_memory() {
 async fn a_connection_that_the_client_wants_closed_is_not_used_again() {
     let close = "Connection: close\r\n";
     for (head, expected) in [
-        ("POST / HTTP/1.1\r\nHost: a\r\n".to_owned(), Reuse::Yes),
-        (format!("POST / HTTP/1.1\r\nHost: a\r\n{close}"), Reuse::No),
-        ("POST / HTTP/1.0\r\n".to_owned(), Reuse::No),
-        ("POST / HTTP/1.0\r\nConnection: keep-alive\r\n".to_owned(), Reuse::Yes),
+        ("POST / HTTP/1.1\r\nHost: a\r\n".to_owned(), GOES_ON),
+        (format!("POST / HTTP/1.1\r\nHost: a\r\n{close}"), ends(CloseReason::ClientAsked)),
+        ("POST / HTTP/1.0\r\n".to_owned(), ends(CloseReason::ClientAsked)),
+        ("POST / HTTP/1.0\r\nConnection: keep-alive\r\n".to_owned(), GOES_ON),
     ] {
         for late in [0, 1, 3] {
             let (mut client, mut requests) = pair();
             client.write_all(format!("{head}Content-Length: 3\r\n\r\n").as_bytes()).await.unwrap();
             client.write_all(&b"abc"[..3 - late]).await.unwrap();
-            drop(requests.next().await.unwrap().unwrap());
+            let mut exchange = next(&mut requests).await;
             client.write_all(&b"abc"[3 - late..]).await.unwrap();
-            assert_eq!(requests.settle(10).await.unwrap(), expected, "{head:?}, {late} bytes late");
+            assert_eq!(settle(&mut requests, &mut exchange, 10).await, expected, "{head:?}, {late} bytes late");
         }
     }
 }
@@ -76,49 +96,58 @@ async fn requests_follow_one_another_whatever_becomes_of_their_bodies() {
     for n in 0..bodies.len() {
         let mut request = requests.next().await.unwrap().unwrap();
         assert_eq!(request.path(), "/chunked");
+        let mut exchange = Exchange::new(request.head());
         match n {
             0 => drop(request),
             1 => assert_eq!(request.to_bytes(10).await.unwrap(), ""),
             _ => assert_eq!(request.body_mut().chunk().await.unwrap().unwrap(), "x"),
         }
-        assert_eq!(requests.settle(1000).await.unwrap(), Reuse::Yes);
+        assert_eq!(settle(&mut requests, &mut exchange, 1000).await, GOES_ON);
         let mut request = requests.next().await.unwrap().unwrap();
-        assert_eq!((request.path(), requests.unread(1000)), ("/length", Unread::Nothing));
+        let mut exchange = Exchange::new(request.head());
+        requests.report_body(&mut exchange, 1000);
+        assert_eq!((request.path(), exchange.request_body()), ("/length", RequestBody::Read));
         assert_eq!(request.to_bytes(10).await.unwrap(), "12345");
-        assert_eq!(requests.settle(1000).await.unwrap(), Reuse::Yes);
+        assert_eq!(settle(&mut requests, &mut exchange, 1000).await, GOES_ON);
     }
     drop(client);
     assert!(requests.next().await.unwrap().is_none());
+    assert_eq!(requests.close_reason(), Some(CloseReason::ClientClosed));
 }
 
 #[tokio::test]
 async fn what_is_left_of_a_body_is_known_when_the_reply_begins() {
-    let table: [(&str, u64, Unread); 6] = [
-        ("Content-Length: 3\r\n\r\nabc", 10, Unread::Nothing),
-        ("Content-Length: 10\r\n\r\nabc", 10, Unread::Some),
-        ("Content-Length: 11\r\n\r\nabc", 10, Unread::TooMuch),
-        ("Transfer-Encoding: chunked\r\n\r\n", 10, Unread::Some),
-        ("Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", 10, Unread::TooMuch),
-        ("Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", 10, Unread::Nothing),
+    let unread = RequestBody::Lost(CloseReason::RequestBodyUnread);
+    let table: [(&str, u64, RequestBody); 6] = [
+        ("Content-Length: 3\r\n\r\nabc", 10, RequestBody::Read),
+        ("Content-Length: 10\r\n\r\nabc", 10, RequestBody::Unread),
+        ("Content-Length: 11\r\n\r\nabc", 10, unread),
+        ("Transfer-Encoding: chunked\r\n\r\n", 10, RequestBody::Unread),
+        ("Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", 10, unread),
+        ("Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", 10, RequestBody::Read),
     ];
     for (rest, limit, expected) in table {
         let (mut client, mut requests) = pair();
         client.write_all(format!("POST / HTTP/1.1\r\nHost: a\r\n{rest}").as_bytes()).await.unwrap();
         let request = requests.next().await.unwrap().unwrap();
-        if expected != Unread::Nothing {
-            assert_eq!(requests.unread(limit), Unread::Held, "{rest:?}: somebody has it");
+        let mut exchange = Exchange::new(request.head());
+        if expected != RequestBody::Read {
+            requests.report_body(&mut exchange, limit);
+            assert_eq!(exchange.request_body(), RequestBody::Held, "{rest:?}: it is held");
         }
         drop(request);
         if !rest.starts_with("Expect") {
-            assert_eq!(requests.unread(limit), expected, "{rest:?}");
+            requests.report_body(&mut exchange, limit);
+            assert_eq!(exchange.request_body(), expected, "{rest:?}");
         }
     }
     // Who holds a body that the client has not been asked for asks for it; who drops it first does not.
     let (mut client, mut requests) = pair();
     client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").await.unwrap();
-    drop(requests.next().await.unwrap().unwrap());
-    assert_eq!(requests.unread(10), Unread::TooMuch);
-    assert_eq!(requests.settle(10).await.unwrap(), Reuse::Unread);
+    let mut exchange = next(&mut requests).await;
+    requests.report_body(&mut exchange, 10);
+    assert_eq!(exchange.request_body(), unread);
+    assert_eq!(settle(&mut requests, &mut exchange, 10).await, ends(CloseReason::RequestBodyUnread));
     let mut seen = [0; 1];
     assert!(timeout(Duration::from_millis(50), client.read(&mut seen)).await.is_err(), "nothing was said");
 }
@@ -126,20 +155,20 @@ async fn what_is_left_of_a_body_is_known_when_the_reply_begins() {
 #[tokio::test]
 async fn a_connection_is_used_again_only_if_it_is_in_step() {
     let table = [
-        ("Content-Length: 3\r\n\r\nabc", Reuse::Yes),
-        ("Content-Length: 1000\r\n\r\nabc", Reuse::Unread),
-        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", Reuse::Yes),
-        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabcd", Reuse::Unread),
-        ("Transfer-Encoding: chunked\r\n\r\n64\r\n", Reuse::Unread),
-        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nno field\r\n\r\n", Reuse::Unread),
+        ("Content-Length: 3\r\n\r\nabc", GOES_ON),
+        ("Content-Length: 1000\r\n\r\nabc", ends(CloseReason::RequestBodyUnread)),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", GOES_ON),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabcd", ends(CloseReason::RequestBodyBroken)),
+        ("Transfer-Encoding: chunked\r\n\r\n64\r\n", ends(CloseReason::RequestBodyBroken)),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nno field\r\n\r\n", ends(CloseReason::RequestBodyBroken)),
     ];
     for (rest, expected) in table {
         let (mut client, mut requests) = pair();
         client.write_all(format!("POST / HTTP/1.1\r\nHost: a\r\n{rest}").as_bytes()).await.unwrap();
         client.write_all(&[b'x'; 200]).await.unwrap();
         client.shutdown().await.unwrap();
-        drop(requests.next().await.unwrap().unwrap());
-        assert_eq!(requests.settle(100).await.unwrap(), expected, "{rest:?}");
+        let mut exchange = next(&mut requests).await;
+        assert_eq!(settle(&mut requests, &mut exchange, 100).await, expected, "{rest:?}");
     }
 }
 
@@ -153,7 +182,7 @@ async fn a_body_is_thrown_away_while_a_reply_waits_for_its_reader() {
         writer.write_all(&[b'x'; 50_000]).await.unwrap();
         writer
     });
-    drop(requests.next().await.unwrap().unwrap());
+    let mut exchange = next(&mut requests).await;
     requests.wire().output.push(vec![b'y'; 100_000].into());
     let flushing = tokio::spawn(async move {
         std::future::poll_fn(|cx| requests.poll_flush(cx, 60_000)).await.unwrap();
@@ -164,29 +193,31 @@ async fn a_body_is_thrown_away_while_a_reply_waits_for_its_reader() {
     let mut reply = vec![0; 100_000];
     reader.read_exact(&mut reply).await.unwrap();
     let mut requests = flushing.await.unwrap();
-    assert_eq!(requests.settle(60_000).await.unwrap(), Reuse::Yes);
+    assert_eq!(settle(&mut requests, &mut exchange, 60_000).await, GOES_ON);
 }
 
 #[tokio::test]
 async fn what_ends_a_connection_says_what_to_answer() {
-    let table: [(&str, Option<Option<u16>>); 6] = [
-        ("", None),
-        ("GET / HT", Some(Some(400))),
-        ("GET / HTTP/2.0\r\n\r\n", Some(Some(505))),
-        ("GET / HTTP/1.1\r\n\r\n", Some(Some(400))),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", Some(Some(400))),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Some(Some(501))),
+    use CloseReason::{ClientClosed, HeadRefused, UnexpectedEof};
+    let table: [(&str, Option<Option<u16>>, CloseReason); 6] = [
+        ("", None, ClientClosed),
+        ("GET / HT", Some(Some(400)), UnexpectedEof),
+        ("GET / HTTP/2.0\r\n\r\n", Some(Some(505)), HeadRefused),
+        ("GET / HTTP/1.1\r\n\r\n", Some(Some(400)), HeadRefused),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", Some(Some(400)), HeadRefused),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Some(Some(501)), HeadRefused),
     ];
-    for (bytes, expected) in table {
+    for (bytes, expected, why) in table {
         let (mut client, mut requests) = pair();
         client.write_all(bytes.as_bytes()).await.unwrap();
         client.shutdown().await.unwrap();
-        let seen = match requests.next().await {
-            Ok(None) => None,
+        let (seen, reason) = match requests.next().await {
+            Ok(None) => (None, requests.close_reason()),
             Ok(Some(request)) => panic!("{request:?}"),
-            Err(error) => Some(error.status().map(|status| status.as_u16())),
+            Err(error) => (Some(error.status().map(|status| status.as_u16())), Some(error.close_reason())),
         };
         assert_eq!(seen, expected, "{bytes:?}");
+        assert_eq!(reason, Some(why), "{bytes:?}");
     }
     let (client, mut requests) = pair();
     drop(client);

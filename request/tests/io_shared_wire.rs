@@ -3,11 +3,13 @@
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod common;
+
 use std::{future::poll_fn, pin::Pin, sync::Arc, task::Context, task::Waker, time::Duration};
 
 use http_body::Body as _;
 use quintet_conn::{Connections, Timeouts, Wire};
-use quintet_request::{Body, BodyError, Limits, Requests, Reuse, Unread};
+use quintet_request::{Body, BodyError, Exchange, Limits, Next, RequestBody, Requests};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf, duplex, split},
     sync::oneshot,
@@ -81,6 +83,7 @@ async fn a_body_dropped_late_by_another_task_wakes_the_reply() {
             let (client, mut requests) = pair(counted);
             let client = sends_first(client, chunked);
             let mut request = requests.next().await.unwrap().unwrap();
+            let mut exchange = Exchange::new(request.head());
             let mut body: Body = std::mem::take(request.body_mut());
             drop(request);
             let (tell, told) = oneshot::channel::<()>();
@@ -97,18 +100,19 @@ async fn a_body_dropped_late_by_another_task_wakes_the_reply() {
                 drop(body);
             });
             yield_now().await;
-            assert_eq!(requests.unread(UNREAD), Unread::Held);
+            requests.report_body(&mut exchange, UNREAD);
+            assert_eq!(exchange.request_body(), RequestBody::Held);
             requests.wire().output.push(vec![b'y'; REPLY].into());
             let replying = tokio::spawn(async move {
                 poll_fn(|cx| requests.poll_flush(cx, UNREAD)).await.unwrap();
-                requests.settle(UNREAD).await.unwrap()
+                common::io::settle(&mut requests, &mut exchange, UNREAD).await
             });
             sleep(Duration::from_secs(1)).await;
             assert!(!replying.is_finished() && !client.is_finished(), "each waits for the other");
             tell.send(()).unwrap();
             let context = format!("{does:?}, {}", if chunked { "chunked" } else { "of known length" });
-            let reuse = timeout(Duration::from_secs(3600), replying).await.expect(&context).unwrap();
-            assert_eq!(reuse, Reuse::Yes, "{context}");
+            let next = timeout(Duration::from_secs(3600), replying).await.expect(&context).unwrap();
+            assert_eq!(next, Next::Continue, "{context}");
             timeout(Duration::from_secs(3600), client).await.expect(&context).unwrap();
             other.await.unwrap();
         }
@@ -152,6 +156,7 @@ async fn a_body_read_by_another_task_comes_to_rest_in_every_order() {
             reader
         });
         let mut request = requests.next().await.unwrap().unwrap();
+        let mut exchange = Exchange::new(request.head());
         let mut body: Body = std::mem::take(request.body_mut());
         let reading = tokio::spawn(async move {
             sleep(Duration::from_secs(read)).await;
@@ -174,16 +179,16 @@ async fn a_body_read_by_another_task_comes_to_rest_in_every_order() {
                 done
             })
             .await;
-            requests.unread(UNREAD);
+            requests.report_body(&mut exchange, UNREAD);
             requests.wire().output.push(vec![b'y'; 100_000].into());
             poll_fn(|cx| requests.poll_flush(cx, UNREAD)).await.unwrap();
-            requests.settle(UNREAD).await.unwrap()
+            common::io::settle(&mut requests, &mut exchange, UNREAD).await
         });
         let context =
             format!("the client sends after {send} s, the reply comes after {reply} s, the reader after {read}");
         assert_eq!(
             timeout(Duration::from_secs(3600), serving).await.expect(&context).unwrap(),
-            Reuse::Yes,
+            Next::Continue,
             "{context}"
         );
         timeout(Duration::from_secs(3600), sending).await.expect(&context).unwrap();

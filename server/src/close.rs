@@ -11,25 +11,29 @@ use http::StatusCode;
 use quintet_conn::{ConnGuard, State};
 use quintet_listener::{Abortable, Stream};
 use quintet_mux::{Response, Upgrade, Upgraded};
-use quintet_request::{Requests, RequestsError};
+use quintet_request::{CloseReason, Exchange, Next, Requests, RequestsError};
 
 use crate::{
     config::Refused,
     dispatch::panicked,
-    exchange::Exchange,
-    respond::{Replied, Written, finish, write},
+    respond::{finish, write},
     shared::Shared,
 };
 
-/// Closes a connection after its last reply, in order: says that nothing more comes (FIN) and reads until the client
-/// says the same, for up to [`Timeouts::linger`](crate::Timeouts::linger) and
+/// Closes a connection as its exchange says: with a reset, at once, or, after its last reply, in order. Then it says
+/// that nothing more comes (FIN) and reads until the client says the same, for up to [`Timeouts::linger`](crate::Timeouts::linger) and
 /// [`Config::max_linger_bytes`](crate::Config::max_linger_bytes).
 ///
 /// What the client has still sent would otherwise make the kernel reset the connection, and a reset can take away the
 /// reply before the client has read it. It may be on its way however little was asked for: an empty line behind a body,
 /// the next request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it
 /// left a body unread (`closeWriteAndWait`).
-pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>) {
+pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>, next: Next) {
+    match next {
+        Next::Linger => {}
+        Next::Reset => return requests.wire().abort(),
+        _ => return,
+    }
     let wire = requests.reclaim();
     // A client that has sent all it will send cannot be answered by a reset.
     if wire.flush().await.is_ok() && !wire.is_ended() {
@@ -37,14 +41,16 @@ pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Reque
     }
 }
 
-/// Answers a client that is refused, and closes. Go: the error replies of `(*conn).serve`.
+/// Answers a client that is refused, and says how the connection is to be closed and why. Go: the error replies of
+/// `(*conn).serve`.
 pub(crate) async fn refuse<H, S: Stream>(
     server: &Shared<H>,
     connection: &ConnGuard,
-    mut requests: Requests<S>,
+    requests: &mut Requests<S>,
     error: RequestsError,
-) {
-    let Some(status) = error.status() else { return };
+) -> (Next, Option<CloseReason>) {
+    let reason = error.close_reason();
+    let Some(status) = error.status() else { return (Next::End, Some(reason)) };
     let own = server.observer.refused(&Refused { connection, error: &error, status });
     let mut response = own.unwrap_or_else(|| plain(status, &error));
     if response.take_upgrade().is_some() {
@@ -52,16 +58,12 @@ pub(crate) async fn refuse<H, S: Stream>(
     }
     if response.is_abort() {
         let _ = requests.reclaim().flush().await;
-        return;
+        return (Next::End, Some(reason));
     }
-    let exchange = Exchange::refused(requests.wire().input.filled());
-    if let Written::Begun(begun) = write(server, connection, &mut requests, exchange, response) {
-        match finish(server, connection, &mut requests, *begun).await {
-            Ok(Replied::Done(_)) => {}
-            Ok(Replied::Upgrade(_)) | Err(_) => return,
-        }
-    }
-    close(server, &mut requests).await;
+    let mut exchange = Exchange::refused(requests.wire().input.filled(), reason);
+    let rest = write(server, connection, requests, &mut exchange, response);
+    finish(server, connection, requests, &mut exchange, rest).await;
+    (exchange.finish(), exchange.close_reason())
 }
 
 fn plain(status: StatusCode, error: &RequestsError) -> Response {

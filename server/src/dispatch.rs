@@ -12,12 +12,12 @@ use http::StatusCode;
 use quintet_conn::{ConnGuard, Connection, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Handler, Response};
-use quintet_request::{Request, Requests};
+use quintet_request::{CloseReason, Exchange, Request, Requests};
 
 use crate::{config::Panicked, observe::discard, shared::Shared};
 
 /// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
-/// the connection was aborted or is to end without a reply ([`Response::abort`]).
+/// the connection was aborted or is to end without a reply ([`Response::abort`]), which is reported to the exchange.
 ///
 /// While the handler waits, what is to be sent is sent and the client is watched. If it goes away
 /// [`Request::disconnected`](quintet_request::Request::disconnected) resolves, and the handler goes on.
@@ -27,25 +27,36 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     connection: &ConnGuard,
     request: Request,
     requests: &mut Requests<S>,
+    exchange: &mut Exchange,
 ) -> Option<Response> {
     if request.head().is_asterisk() && !server.config.pass_options_star {
         return Some(Response::new(())); // Go: globalOptionsHandler
     }
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
         Ok(future) => future,
-        Err(payload) => return Some(panicked(server, connection, payload)),
+        Err(payload) => {
+            exchange.close(CloseReason::Panic);
+            return Some(panicked(server, connection, payload));
+        }
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
     let response = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
-        Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| None),
-        Err(payload) => Poll::Ready(Some(panicked(server, connection, payload))),
+        Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| {
+            exchange.fail(CloseReason::Aborted);
+            None
+        }),
+        Err(payload) => {
+            exchange.close(CloseReason::Panic);
+            Poll::Ready(Some(panicked(server, connection, payload)))
+        }
     })
     .await?;
     if response.is_abort() {
         // Go: http.ErrAbortHandler; finalFlush sends what was answered before
         let _ = Box::pin(requests.reclaim().flush()).await;
+        exchange.fail(CloseReason::HandlerAsked);
         return None;
     }
     Some(response)

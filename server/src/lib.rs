@@ -8,8 +8,6 @@ mod close;
 mod config;
 mod default_mux;
 mod dispatch;
-mod encode;
-mod exchange;
 mod fair;
 mod observe;
 #[cfg(doctest)]

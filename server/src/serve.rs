@@ -5,14 +5,13 @@ use std::{pin::pin, sync::Arc};
 use quintet_conn::{ConnGuard, Wire};
 use quintet_listener::{Listener, Stream};
 use quintet_mux::Handler;
-use quintet_request::{Requests, Reuse};
+use quintet_request::{CloseReason, Exchange, Next, Requests};
 
 use crate::{
     close::{close, hijack, refuse},
     dispatch::dispatch,
-    exchange::Exchange,
     fair::{REQUESTS, Turn, give_way},
-    respond::{Replied, Written, finish, write},
+    respond::{Rest, finish, write},
     select::{Either, select},
     serve_error::ServeError,
     server::Server,
@@ -66,35 +65,44 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
     server.observer.conn_context(&connection); //                        Go: ConnContext
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     let (mut served, mut turn) = (0, Turn::of(REQUESTS));
-    loop {
+    let (next, reason) = loop {
         let request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
-            Ok(None) => return, //                                       closed, idle for too long, or stopping
-            Err(error) => return Box::pin(refuse(&server, &connection, requests, error)).await,
+            Ok(None) => break (Next::End, requests.close_reason()), //   closed, idle for too long, or stopping
+            Err(error) => break Box::pin(refuse(&server, &connection, &mut requests, error)).await,
         };
         if requests.take_waited() {
             turn.begin();
-        } else if turn.is_over() && Box::pin(give_way(&mut requests, &mut turn)).await.is_err() {
-            return; //                                                   the client is gone
+        } else if turn.is_over() {
+            if let Err(error) = Box::pin(give_way(&mut requests, &mut turn)).await {
+                break (Next::End, Some(CloseReason::from(&error))); //   the client is gone
+            }
         }
         served += 1;
-        let mut exchange = Exchange::begin(&request);
+        let mut exchange = Exchange::new(request.head());
         // Go: ServeHTTP
-        let Some(response) = dispatch(&server, &connection, request, &mut requests).await else { return };
-        if server.is_last(&connection, served, requests.is_ahead()) {
-            exchange.close();
+        let response = dispatch(&server, &connection, request, &mut requests, &mut exchange).await;
+        let Some(response) = response else { break (exchange.finish(), exchange.close_reason()) };
+        if let Some(reason) = server.last_reason(&connection, served, requests.is_ahead()) {
+            exchange.close(reason);
         }
-        let replied = match write(&server, &connection, &mut requests, exchange, response) {
-            Written::Whole(replied) => Ok(replied), //                   small: it goes with the next flush
-            Written::Begun(begun) => Box::pin(finish(&server, &connection, &mut requests, *begun)).await,
+        let upgrade = match write(&server, &connection, &mut requests, &mut exchange, response) {
+            Rest::Nothing => None, //                                    small: it goes with the next flush
+            rest => Box::pin(finish(&server, &connection, &mut requests, &mut exchange, rest)).await,
         };
-        match replied {
-            Ok(Replied::Done(Reuse::Yes)) => connection.reset_deadlines(), // Go: finishRequest
-            Ok(Replied::Done(_)) => return close(&server, &mut requests).await,
-            Ok(Replied::Upgrade(upgrade)) => return Box::pin(hijack(&server, &connection, requests, upgrade)).await,
-            Err(_) => return, //                                         the client is gone, or was told by a reset
+        if let Some(upgrade) = upgrade {
+            connection.set_close_reason(CloseReason::Takeover);
+            return Box::pin(hijack(&server, &connection, requests, upgrade)).await;
         }
+        match exchange.finish() {
+            Next::Continue => connection.reset_deadlines(), //           Go: finishRequest
+            next => break (next, exchange.close_reason()),
+        }
+    };
+    if let Some(reason) = reason {
+        connection.set_close_reason(reason);
     }
+    close(&server, &mut requests, next).await;
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 
 use quintet_conn::{Connection, Connections};
 use quintet_listener::{AnyListener, FdReleased, listen};
-use quintet_request::Limits;
+use quintet_request::{CloseReason, Limits};
 use tokio::sync::Notify;
 
 use crate::{accept_loops::AcceptLoops, config::Config, observe::Observer, serve_error::ServeError};
@@ -38,14 +38,21 @@ impl<H> Shared<H> {
         if self.accept_loops().stopping { Err(ServeError::Closed) } else { Ok(()) }
     }
 
-    /// Whether the reply to a connection's `served`-th request is to be its last. While the server shuts down, requests
-    /// that are already here (`ahead`) are answered first.
+    /// Why the reply to a connection's `served`-th request is to be its last, if it is. While the server shuts down,
+    /// requests that are already here (`ahead`) are answered first.
     #[inline]
-    pub(crate) fn is_last(&self, connection: &Connection, served: u64, ahead: bool) -> bool {
-        (connection.is_stopping() && !ahead)
-            || connection.is_retiring()
-            || served >= self.config.max_requests
-            || (self.config.max_age != Duration::MAX && connection.age() >= self.config.max_age)
+    pub(crate) fn last_reason(&self, connection: &Connection, served: u64, ahead: bool) -> Option<CloseReason> {
+        if connection.is_stopping() && !ahead {
+            Some(CloseReason::Stopping)
+        } else if connection.is_retiring() {
+            Some(CloseReason::Retired)
+        } else if served >= self.config.max_requests {
+            Some(CloseReason::MaxRequests)
+        } else if self.config.max_age != Duration::MAX && connection.age() >= self.config.max_age {
+            Some(CloseReason::MaxAge)
+        } else {
+            None
+        }
     }
 
     /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest; each with

@@ -13,68 +13,66 @@ use http_body::{Body as _, Frame};
 use quintet_conn::{ConnGuard, Connection, Wire, WireError};
 use quintet_listener::Stream;
 use quintet_mux::Response;
-use quintet_request::{Body, BodyError, Requests, Unread};
+use quintet_request::{
+    Body, BodyError, CloseReason, Exchange, RequestBody, Requests,
+    reply::{self, Head, Length},
+};
 
 use crate::{
     dispatch::panicked,
-    encode,
-    exchange::{Exchange, Length, Plan},
     fair::{PIECES, Turn, give_way},
-    respond::MAX_OUTPUT_BYTES,
     shared::Shared,
 };
 
+/// How much may wait to be sent, in bytes, before the client must read: 64 KiB with all their framing leave at once.
+pub(crate) const MAX_OUTPUT_BYTES: usize = 96 * 1024;
 /// How many empty pieces of a body are passed over in a row before other tasks have their turn.
 const EMPTY: usize = 32;
 
-/// What came of a body.
-pub(crate) enum Streamed {
-    /// All of it is written.
-    Whole(Plan),
-    /// It broke, and the client must be told by the end of the connection: no last chunk, fewer bytes than announced,
-    /// or, where the end of the connection is that of the body ([`Length::Close`]), a reset. What was written is sent.
-    Broken(Length),
-    /// It broke before anything of the reply was sent; nothing of it is left in the output, and this is to be answered.
-    Failed(Response),
-}
-
-/// Writes a response whose body is made as it is sent.
+/// Writes a response whose body is made as it is sent, and reports to the exchange whether it is whole or broke. What is
+/// written is to be flushed.
+///
+/// If the body broke before anything of the reply was sent, nothing of it is left in the output, and what is returned is
+/// to be answered instead. Later only the end of the connection tells the client: no last chunk, fewer bytes than
+/// announced, or, where the end of the connection is that of the body, a reset.
 pub(crate) async fn stream<H, S: Stream>(
     server: &Shared<H>,
     connection: &ConnGuard,
     requests: &mut Requests<S>,
-    exchange: Exchange,
-    unread: Unread,
-    response: Response,
+    exchange: &mut Exchange,
+    head: &Head<'_>,
     mut body: Body,
-) -> Result<Streamed, WireError> {
-    let plan = exchange.plan(&response, body.len(), unread);
+) -> Result<Option<Response>, WireError> {
+    let plan = exchange.begin_reply(head);
     let mut first = First::Unasked;
     // Asked for HEAD, too: what GET would say of its type, or of what is wrong with it, HEAD says.
-    if plan.described {
-        first = match first_frame(requests, &mut body, encode::is_sniffed(&response)).await? {
+    if plan.has_content() {
+        first = match first_frame(requests, &mut body, head.is_sniffed()).await? {
             Ok(first) => first,
-            Err(failure) => return Ok(Streamed::Failed(failed(server, connection, failure))),
+            Err(failure) => {
+                let reason = reason(server, requests, exchange, &failure);
+                exchange.close(reason);
+                return Ok(Some(failed(server, connection, failure)));
+            }
         };
     }
     let look = first.data().cloned().unwrap_or_default();
     let mut written = Appended(0);
-    written.append(requests, |wire| {
-        encode::head(wire.output.tail(), &response, &exchange, &plan, connection.unix(), &look);
-    });
-    if plan.bodied {
-        if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length, &mut written).await? {
+    written.append(requests, |wire| plan.write_head(wire.output.tail(), head, connection.unix(), &look));
+    if plan.has_body() {
+        if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length(), &mut written).await? {
+            let reason = reason(server, requests, exchange, &failure);
+            let instead = failed(server, connection, failure);
             if written.take_back(requests) {
-                return Ok(Streamed::Failed(failed(server, connection, failure)));
+                exchange.close(reason);
+                return Ok(Some(instead));
             }
-            if let Failure::Panic(payload) = failure {
-                panicked(server, connection, payload);
-            }
-            poll_fn(|cx| requests.poll_flush(cx, server.config.max_drain_bytes)).await?;
-            return Ok(Streamed::Broken(plan.length));
+            exchange.break_reply(reason);
+            return Ok(None);
         }
     }
-    Ok(Streamed::Whole(plan))
+    exchange.end_reply(&plan);
+    Ok(None)
 }
 
 /// Why a body could not be made.
@@ -107,6 +105,22 @@ enum Sent {
     Broken(Failure),
     /// There is more, but the other connections come first.
     Enough,
+}
+
+/// Why the connection ends with a body that could not be made. A handler that sends back what it is sent breaks its reply
+/// where the client breaks the request.
+fn reason<H, S: Stream>(
+    server: &Shared<H>,
+    requests: &mut Requests<S>,
+    exchange: &mut Exchange,
+    failure: &Failure,
+) -> CloseReason {
+    requests.report_body(exchange, server.config.max_drain_bytes);
+    match (exchange.request_body(), failure) {
+        (RequestBody::Lost(reason), _) => reason,
+        (_, Failure::Panic(_)) => CloseReason::Panic,
+        (_, Failure::Error(_) | Failure::Length) => CloseReason::ReplyBroken,
+    }
 }
 
 /// The reply to a request whose response cannot be made, if nothing of it was sent.
@@ -242,7 +256,7 @@ impl Sending<'_> {
     fn end<S: Stream>(&self, requests: &mut Requests<S>) -> Sent {
         match self.length {
             Length::Exact(_) if self.left > 0 => return Sent::Broken(Failure::Length),
-            Length::Chunked => encode::last_chunk(requests.wire().output.tail(), self.trailers.as_ref()),
+            Length::Chunked => reply::end_body(requests.wire().output.tail(), self.trailers.as_ref()),
             _ => {}
         }
         Sent::Whole
@@ -254,7 +268,11 @@ fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, writt
     written.append(requests, |wire| {
         match length {
             _ if data.is_empty() => {}
-            Length::Chunked => encode::chunk(&mut wire.output, data),
+            Length::Chunked => {
+                reply::begin_chunk(wire.output.tail(), data.len());
+                wire.output.push(data);
+                reply::end_chunk(wire.output.tail());
+            }
             _ => wire.output.push(data),
         }
         wire.clear_half_closed_timeout();

@@ -5,7 +5,7 @@ use std::{error::Error, io, sync::Arc};
 use http::StatusCode;
 use quintet_conn::WireError;
 
-use crate::ChunkError;
+use crate::{ChunkError, CloseReason, RequestBody};
 
 /// Why a body ended early.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,15 @@ impl BodyError {
             BodyError::Chunk(error) => error.status(),
             BodyError::AfterReply | BodyError::Source(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+
+    /// What this means for the connection whose request has the body.
+    pub(crate) fn lost(&self) -> RequestBody {
+        RequestBody::Lost(match self {
+            BodyError::TimedOut => CloseReason::RequestBodyTimeout,
+            BodyError::Io(_) => CloseReason::Io,
+            _ => CloseReason::RequestBodyBroken,
+        })
     }
 
     /// The same error once more: a body that failed keeps failing.

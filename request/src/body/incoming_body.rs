@@ -15,7 +15,7 @@ use super::{
     body_error::BodyError,
     revocable::{Borrowable, Revocable, RevocableGuard},
 };
-use crate::Chunked;
+use crate::{Chunked, CloseReason, RequestBody};
 
 /// How much a shared wire reads ahead, in bytes: while nobody reads the body, to notice that the client is gone.
 pub(crate) const MAX_READ_AHEAD_BYTES: usize = 64 * 1024;
@@ -54,13 +54,6 @@ pub(crate) struct IncomingBody<S> {
     /// How much of the body was thrown away, in bytes.
     discarded: u64,
     pub(crate) scratch: BytesMut,
-}
-
-/// What came of discarding.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Discarded {
-    All,
-    TooMuch,
 }
 
 impl<S: Stream> IncomingBody<S> {
@@ -205,19 +198,19 @@ impl<S: Stream> IncomingBody<S> {
     }
 
     /// For the owner, after the reply: sends what is to be sent and throws away what is left of the body, but no more
-    /// than `limit` bytes.
-    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<Discarded, WireError>> {
+    /// than `limit` bytes. What came of it: the body is read, or lost.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<RequestBody, WireError>> {
         loop {
             let before = self.wire.input.len();
-            if self.skip().is_err() {
-                return Poll::Ready(Ok(Discarded::TooMuch));
+            if let Err(error) = self.skip() {
+                return Poll::Ready(Ok(error.lost()));
             }
             self.discarded += (before - self.wire.input.len()) as u64;
             if self.discarded > limit {
-                return Poll::Ready(Ok(Discarded::TooMuch));
+                return Poll::Ready(Ok(RequestBody::Lost(CloseReason::RequestBodyUnread)));
             }
             if matches!(self.left, Left::Nothing) {
-                return self.wire.poll_flush(cx).map_ok(|()| Discarded::All);
+                return self.wire.poll_flush(cx).map_ok(|()| RequestBody::Read);
             }
             // Both at once: a client that sends its whole body before it reads would otherwise wait for us while we
             // wait for it (golang.org/issue/15527).
@@ -226,7 +219,7 @@ impl<S: Stream> IncomingBody<S> {
             }
             match ready!(self.wire.poll_fill(cx, MAX_READ_AHEAD_BYTES))? {
                 Filled::Bytes(_) => {}
-                Filled::End | Filled::Full => return Poll::Ready(Ok(Discarded::TooMuch)),
+                Filled::End | Filled::Full => return Poll::Ready(Ok(BodyError::UnexpectedEof.lost())),
             }
         }
     }

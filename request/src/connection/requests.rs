@@ -6,30 +6,36 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::StatusCode;
 use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
 use quintet_listener::Stream;
 
-use super::wire_guard::{Guard, WireGuard};
+use super::{
+    requests_error::RequestsError,
+    wire_guard::{Guard, WireGuard},
+};
 use crate::{
-    Body, Chunked, Framing, HeadError, Index, Limits, Request, Scan,
+    Body, Chunked, CloseReason, Exchange, Framing, HeadError, Index, Limits, Request, RequestBody, Scan,
     body::{
-        incoming_body::{Discarded, IncomingBody, Left, MAX_READ_AHEAD_BYTES, RevokeOnDrop},
-        revocable::Revocable,
+        incoming_body::{IncomingBody, Left, MAX_READ_AHEAD_BYTES, RevokeOnDrop},
+        revocable::{Revocable, RevocableGuard},
     },
 };
 
 /// A connection seen as a sequence of requests: hands out one at a time and says when the next may be asked for.
 ///
 /// ```text
-///            ┌────────────── try_next / next ◀─────────────┐
+///            ┌───────────── try_next / next ◀──────────────┐
 ///            ▼                                             │
-///    Ok(Some(request)) ─▶ handler ─▶ reply into wire() ─▶ settle ─▶ Reuse::Yes
-///                                                            └────▶ Reuse::No, Reuse::Unread: close
+///    Ok(Some(request)) ─▶ handler ─▶ reply into wire() ─▶ settle
+///            │                                             │
+///            ╰─▶ Exchange::new            finish ◀─────────╯
 /// ```
 ///
+/// What becomes of the request's body is reported to the [`Exchange`], which says whether there is a next request.
+///
 /// ```
-/// use quintet_request::{Requests, Reuse, quintet_conn::Wire};
+/// use http::StatusCode;
+/// use quintet_request::{Exchange, Next, Requests, quintet_conn::Wire, reply::Head};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -39,10 +45,15 @@ use crate::{
 /// // In a server the wire is that of an admitted connection, which has timeouts.
 /// let mut requests = Requests::new(Wire::new(stream), Default::default());
 /// while let Some(request) = requests.next().await? {
-///     requests.wire().output.extend(b"HTTP/1.1 204 No Content\r\n\r\n");
+///     let mut exchange = Exchange::new(request.head());
+///     let head = Head::new(StatusCode::NO_CONTENT);
+///     let plan = exchange.begin_reply(&head);
+///     plan.write_head(requests.wire().output.tail(), &head, 784_111_777, b"");
+///     exchange.end_reply(&plan);
 ///     drop(request);
 ///     # client.shutdown().await?;
-///     if requests.settle(0).await? != Reuse::Yes {
+///     requests.settle(&mut exchange, 0).await?;
+///     if exchange.finish() != Next::Continue {
 ///         break;
 ///     }
 /// }
@@ -60,8 +71,8 @@ pub struct Requests<S: Stream> {
     slot: Option<WireSlot<S>>,
     limits: Arc<Limits>,
     scan: Scan,
-    /// Whether the client wants an answer to more than the last request.
-    keep_alive: bool,
+    /// Why there was no next request; see [`close_reason`](Self::close_reason).
+    ended: Option<CloseReason>,
     /// Whether the client was waited for; see [`take_waited`](Self::take_waited).
     waited: bool,
 }
@@ -73,71 +84,10 @@ enum WireSlot<S: Stream> {
     Shared(RevokeOnDrop<S>),
 }
 
-/// Why there is no next request.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RequestsError {
-    /// The bytes are no head. Answer with its status and close.
-    #[error(transparent)]
-    Head(#[from] HeadError),
-    /// The head did not arrive in time. Answer 408 and close.
-    #[error("the head arrived too slowly")]
-    TimedOut,
-    /// The client closed the connection in the middle of a head. Answer 400 and close.
-    #[error("the head ended early")]
-    UnexpectedEof,
-    /// The connection failed, or was aborted: there is nobody to answer.
-    #[error(transparent)]
-    Wire(WireError),
-}
-
-impl RequestsError {
-    /// The status to answer, if there is anybody to answer to.
-    pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            RequestsError::Head(error) => Some(error.status()),
-            RequestsError::TimedOut => Some(StatusCode::REQUEST_TIMEOUT),
-            RequestsError::UnexpectedEof => Some(StatusCode::BAD_REQUEST),
-            RequestsError::Wire(_) => None,
-        }
-    }
-}
-
-/// What a connection is good for after a reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reuse {
-    /// The next byte is the first of the next request.
-    Yes,
-    /// The connection is to be closed: the client asked for it, or cannot know where a reply ends otherwise.
-    No,
-    /// The connection is to be closed, and the client may still be sending: linger.
-    Unread,
-}
-
-/// What is left of a body when its reply begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unread {
-    /// Nothing: the connection is in step.
-    Nothing,
-    /// A body that somebody still holds and may read while the reply is sent.
-    Held,
-    /// A body that nobody will read, little enough to be thrown away.
-    Some,
-    /// A body that nobody will read and that is not worth waiting for, or that is broken: the connection ends with
-    /// this reply.
-    TooMuch,
-}
-
 impl<S: Stream> Requests<S> {
     /// The requests that arrive on this wire.
     pub fn new(wire: Wire<S>, limits: Arc<Limits>) -> Self {
-        Requests {
-            slot: Some(WireSlot::Owned(wire)),
-            scan: Scan::new(&limits),
-            limits,
-            keep_alive: true,
-            waited: false,
-        }
+        Requests { slot: Some(WireSlot::Owned(wire)), scan: Scan::new(&limits), limits, ended: None, waited: false }
     }
 
     /// The wire, whoever has it: to append a reply and to flush it.
@@ -194,7 +144,6 @@ impl<S: Stream> Requests<S> {
         wire.clear_phase();
         self.scan.reset();
         request.set_connection(wire.connection().cloned());
-        self.keep_alive = request.head().keep_alive();
         match request.head().framing() {
             Framing::None | Framing::Length(0) => {}
             framing => self.attach(&mut request, framing),
@@ -229,7 +178,7 @@ impl<S: Stream> Requests<S> {
     }
 
     /// The next request: from the bytes that are here, else from the client, after everything was sent to it.
-    /// `None` if the client is done, or was idle for too long.
+    /// `None` if the client is done, or was idle for too long; [`close_reason`](Self::close_reason) says which.
     ///
     /// # Errors
     /// [`RequestsError`]; close the connection after the answer that [`RequestsError::status`] suggests, if any.
@@ -261,6 +210,12 @@ impl<S: Stream> Requests<S> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
+    /// Why [`next`](Self::next) gave `None`, or [`readable`](Self::readable) was `false`: the client closed the
+    /// connection, was idle for too long, has to make room for others, or the server stops.
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.ended
+    }
+
     /// Whether the client was waited for since this was last asked. If not, nothing else of this thread ran meanwhile,
     /// and a client that sends ahead may have to be made to wait for the others.
     #[inline]
@@ -289,12 +244,22 @@ impl<S: Stream> Requests<S> {
                 wire.set_state(State::Active);
                 Poll::Ready(Ok(true))
             }
-            Ok(Filled::End | Filled::Full) if silent => Poll::Ready(Ok(false)),
+            Ok(Filled::End | Filled::Full) if silent => self.end(CloseReason::ClientClosed),
             Ok(Filled::End | Filled::Full) => Poll::Ready(self.judge_last(RequestsError::UnexpectedEof)),
-            Err(WireError::TimedOut(Phase::Idle | Phase::Head | Phase::Drain)) if silent => Poll::Ready(Ok(false)),
+            Err(WireError::TimedOut(phase @ (Phase::Idle | Phase::Head | Phase::Drain))) if silent => {
+                let retires = wire.connection().is_some_and(|connection| connection.is_retiring());
+                self.end(if retires { CloseReason::Retired } else { (&WireError::TimedOut(phase)).into() })
+            }
             Err(WireError::TimedOut(Phase::Head)) => Poll::Ready(self.judge_last(RequestsError::TimedOut)),
             Err(error) => Poll::Ready(Err(RequestsError::Wire(error))),
         }
+    }
+
+    /// There is no next request, for this reason.
+    #[cold]
+    fn end(&mut self, reason: CloseReason) -> Poll<Result<bool, RequestsError>> {
+        self.ended = Some(reason);
+        Poll::Ready(Ok(false))
     }
 
     /// Nothing more of this head will come. What is wrong in it is said as if it had come at once; if nothing is, the
@@ -349,118 +314,124 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// What is left of the request's body, as the reply begins. At most `limit` bytes are worth throwing away.
+    /// Tells the exchange what is left of the request's body, as the reply begins. At most `limit` bytes are worth
+    /// throwing away.
     ///
-    /// If the client still waits for `100 Continue` and somebody still holds the body, it is sent now: it cannot
-    /// come after the reply's head. If nobody does, it is not sent, and the connection ends: nobody can know whether
-    /// the body comes.
+    /// If the client still waits for `100 Continue` and a handler still holds the body, it is sent now: it cannot come
+    /// after the reply's head. If none does, it is not sent, and the connection ends, as the body may come or not.
     ///
     /// # Spec
     /// RFC 9110 §10.1.1. Go: `(*chunkWriter).writeHeader`, which drains before the reply and without a deadline.
-    pub fn unread(&mut self, limit: u64) -> Unread {
-        let Some(WireSlot::Shared(owner)) = &self.slot else { return Unread::Nothing };
-        let mut incoming = owner.0.get().expect(OWNED);
-        if incoming.failed.is_some() {
-            return Unread::TooMuch;
-        }
-        if incoming.is_end() {
-            return Unread::Nothing;
-        }
-        if incoming.is_borrowed() {
-            incoming.say_continue();
-            return Unread::Held;
-        }
-        match incoming.left {
-            _ if incoming.expects => Unread::TooMuch,
-            Left::Length(left) if left > limit => Unread::TooMuch,
-            _ => Unread::Some,
-        }
+    #[inline]
+    pub fn report_body(&mut self, exchange: &mut Exchange, limit: u64) {
+        exchange.set_request_body(match &self.slot {
+            Some(WireSlot::Shared(owner)) => left_of(&mut owner.0.get().expect(OWNED), limit),
+            _ => RequestBody::Read,
+        });
     }
 
     /// After the reply: takes the wire back, and throws away what is left of the body if that is at most `limit`
-    /// bytes and comes in the time of [`Phase::Linger`]. Whoever still holds the body finds
-    /// [`BodyError::AfterReply`](crate::BodyError::AfterReply).
+    /// bytes and comes in the time of [`Phase::Linger`]. The exchange is told what came of it. A task that still holds the
+    /// body finds [`BodyError::AfterReply`](crate::BodyError::AfterReply).
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
     ///
     /// # Cancel safety
-    /// None: dropped midway, the connection is closed, and no further request can be asked for.
-    pub async fn settle(&mut self, limit: u64) -> Result<Reuse, WireError> {
-        match self.try_settle() {
-            Some(reuse) => Ok(reuse),
-            None => Box::pin(self.settle_shared(limit)).await,
+    /// Not cancel safe: dropped midway, the connection is closed, and no further request can be asked for.
+    pub async fn settle(&mut self, exchange: &mut Exchange, limit: u64) -> Result<(), WireError> {
+        if self.try_settle(exchange) {
+            return Ok(());
         }
+        Box::pin(self.settle_shared(exchange, limit)).await
     }
 
     /// Reads past what is left of the request's body, so that the next byte on the wire is the first behind the
     /// request: before a reply after which another protocol follows. A client that waits for `100 Continue` is sent it
-    /// first. Otherwise as [`settle`](Self::settle), but before the reply; [`Reuse::Unread`] means that the body has no
-    /// end within `limit` bytes and the time of [`Phase::Linger`].
+    /// first. Otherwise as [`settle`](Self::settle), but before the reply; [`RequestBody::Lost`] is reported if the body
+    /// has no end within `limit` bytes and the time of [`Phase::Linger`].
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
     ///
     /// # Cancel safety
-    /// None: as [`settle`](Self::settle).
+    /// Not cancel safe, as [`settle`](Self::settle).
     ///
     /// # Spec
     /// RFC 9110 §7.8: the client sends its whole request before it uses the other protocol, and a 100 goes before a
     /// 101.
-    pub async fn pass_body(&mut self, limit: u64) -> Result<Reuse, WireError> {
+    pub async fn pass_body(&mut self, exchange: &mut Exchange, limit: u64) -> Result<(), WireError> {
         if let Some(WireSlot::Shared(owner)) = &self.slot {
             owner.0.get().expect(OWNED).say_continue();
         }
-        self.settle(limit).await
+        self.settle(exchange, limit).await
     }
 
-    /// [`settle`](Self::settle) where it needs no waiting: nothing is left of the body. `None` if something is.
+    /// [`settle`](Self::settle) where it needs no waiting: nothing is left of the body. `false` if something is.
     #[inline]
-    pub fn try_settle(&mut self) -> Option<Reuse> {
-        match &self.slot {
-            Some(WireSlot::Owned(_)) => Some(self.in_step()),
-            _ => self.take_back(),
+    pub fn try_settle(&mut self, exchange: &mut Exchange) -> bool {
+        if let Some(WireSlot::Shared(_)) = &self.slot {
+            if !self.take_back() {
+                return false;
+            }
         }
+        exchange.set_request_body(RequestBody::Read);
+        true
     }
 
-    /// Takes the wire back if its body was read to the end.
-    fn take_back(&mut self) -> Option<Reuse> {
-        let Some(WireSlot::Shared(owner)) = &self.slot else { return None };
+    /// Takes the wire back if its body was read to the end; whether that was so.
+    fn take_back(&mut self) -> bool {
+        let Some(WireSlot::Shared(owner)) = &self.slot else { return false };
         if !owner.0.get().expect(OWNED).is_end() {
-            return None;
+            return false;
         }
         let mut wire = owner.0.take().expect(OWNED).wire;
         wire.clear_phase();
         self.slot = Some(WireSlot::Owned(wire));
-        Some(self.in_step())
+        true
     }
 
-    /// What the connection is good for when nothing of the request is left on it. RFC 9112 §9.3, §9.6.
-    #[inline]
-    fn in_step(&self) -> Reuse {
-        if self.keep_alive { Reuse::Yes } else { Reuse::No }
-    }
-
-    async fn settle_shared(&mut self, limit: u64) -> Result<Reuse, WireError> {
-        let Some(WireSlot::Shared(owner)) = self.slot.take() else { return Ok(self.in_step()) };
+    async fn settle_shared(&mut self, exchange: &mut Exchange, limit: u64) -> Result<(), WireError> {
+        let Some(WireSlot::Shared(owner)) = self.slot.take() else { return Ok(()) };
         let mut incoming = owner.0.take().expect(OWNED);
-        let reuse = if incoming.failed.is_some()
-            || incoming.expects
-            || matches!(incoming.left, Left::Length(left) if left > limit)
-        {
-            Ok(Reuse::Unread)
-        } else {
-            incoming.wire.clear_phase();
-            incoming.wire.enter(Phase::Linger);
-            match poll_fn(|cx| incoming.poll_discard(cx, limit)).await {
-                Ok(Discarded::All) => Ok(self.in_step()),
-                Ok(Discarded::TooMuch) | Err(WireError::TimedOut(Phase::Linger)) => Ok(Reuse::Unread),
-                Err(error) => Err(error),
+        let left = match left_of_settled(&incoming, limit) {
+            RequestBody::Unread => {
+                incoming.wire.clear_phase();
+                incoming.wire.enter(Phase::Linger);
+                match poll_fn(|cx| incoming.poll_discard(cx, limit)).await {
+                    Err(WireError::TimedOut(Phase::Linger)) => Ok(RequestBody::Lost(CloseReason::RequestBodyUnread)),
+                    left => left,
+                }
             }
+            left => Ok(left),
         };
         incoming.wire.clear_phase();
         self.slot = Some(WireSlot::Owned(incoming.wire));
-        reuse
+        exchange.set_request_body(left?);
+        Ok(())
+    }
+}
+
+/// What is left of a shared body.
+#[cold]
+fn left_of<S: Stream>(incoming: &mut RevocableGuard<'_, IncomingBody<S>>, limit: u64) -> RequestBody {
+    if incoming.failed.is_none() && !incoming.is_end() && incoming.is_borrowed() {
+        incoming.say_continue();
+        return RequestBody::Held;
+    }
+    left_of_settled(incoming, limit)
+}
+
+/// What is left of a body that nobody will read any more.
+fn left_of_settled<S: Stream>(incoming: &IncomingBody<S>, limit: u64) -> RequestBody {
+    if let Some(error) = &incoming.failed {
+        return error.lost();
+    }
+    match incoming.left {
+        Left::Nothing => RequestBody::Read,
+        _ if incoming.expects => RequestBody::Lost(CloseReason::RequestBodyUnread),
+        Left::Length(left) if left > limit => RequestBody::Lost(CloseReason::RequestBodyUnread),
+        _ => RequestBody::Unread,
     }
 }
 

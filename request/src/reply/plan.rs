@@ -154,7 +154,7 @@ fn reason(to: &Constraints, head: &Head<'_>, length: Length) -> Option<CloseReas
         Some(CloseReason::CloseDelimited)
     } else if to.method == Method::Connect {
         // The client may have sent the first bytes of the tunnel, which are no request.
-        Some(CloseReason::TunnelRefused)
+        Some(CloseReason::TakeoverRefused)
     } else if head.headers.is_some_and(asks_to_close) {
         Some(CloseReason::HandlerAsked)
     } else {
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_reply_knows_why_it_is_the_last() {
-        use CloseReason::{ClientAsked, CloseDelimited, HandlerAsked, TunnelRefused};
+        use CloseReason::{ClientAsked, CloseDelimited, HandlerAsked, TakeoverRefused};
         let (none, close) = (fields(&[]), fields(&[("connection", "close")]));
         for (request, head, given, expected) in [
             (GET, head(200, &none, Some(1)), None, None),
@@ -285,7 +285,7 @@ mod tests {
             (GET, head(200, &close, Some(1)), Some(ClientAsked), Some(ClientAsked)),
             (GET, head(200, &close, Some(1)), None, Some(HandlerAsked)),
             (OLD, head(200, &close, None), None, Some(CloseDelimited)),
-            (CONNECT, head(403, &close, Some(1)), None, Some(TunnelRefused)),
+            (CONNECT, head(403, &close, Some(1)), None, Some(TakeoverRefused)),
             (CONNECT, head(200, &none, Some(1)), None, Some(CloseDelimited)),
         ] {
             assert_eq!(Plan::new(&constraints(request), &head, given).close, expected, "{request:?}, {head:?}");

@@ -140,9 +140,20 @@ fn decode(bytes: &[u8], splits: &[usize], limits: &Limits) -> Result<Option<Body
 pub(crate) mod io {
     use std::sync::Arc;
 
+    use http::StatusCode;
     use quintet_conn::Wire;
-    use quintet_request::{Limits, Requests, RequestsError};
-    use tokio::io::{AsyncWriteExt, duplex};
+    use quintet_request::{Exchange, Limits, Next, Requests, RequestsError, reply::Head};
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    /// What is next when an empty reply was written and what is left of the request's body, at most `limit` bytes, was
+    /// thrown away.
+    pub(crate) async fn settle(requests: &mut Requests<DuplexStream>, exchange: &mut Exchange, limit: u64) -> Next {
+        let head = Head { length: Some(0), ..Head::new(StatusCode::OK) };
+        let plan = exchange.begin_reply(&head);
+        exchange.end_reply(&plan);
+        requests.settle(exchange, limit).await.expect("the connection holds");
+        exchange.finish()
+    }
 
     /// What comes of the first head of a client that sends `bytes` in pieces, which end at `splits`, and then FIN: its
     /// target, nothing, or a status and what is wrong where.
