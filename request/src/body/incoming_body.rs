@@ -13,6 +13,7 @@ use quintet_listener::Stream;
 
 use super::{
     body_error::BodyError,
+    received_trailers::ReceivedTrailers,
     revocable::{Borrowable, Revocable, RevocableGuard},
 };
 use crate::{Chunked, CloseReason, RequestBody};
@@ -51,6 +52,8 @@ pub(crate) struct IncomingBody<S> {
     /// The client waits for `100 Continue`.
     pub(crate) expects: bool,
     pub(crate) failed: Option<BodyError>,
+    /// Where the trailers of a chunked body go.
+    trailers: Option<ReceivedTrailers>,
     /// How much of the body was thrown away, in bytes.
     discarded: u64,
     pub(crate) scratch: BytesMut,
@@ -58,7 +61,13 @@ pub(crate) struct IncomingBody<S> {
 
 impl<S: Stream> IncomingBody<S> {
     pub(crate) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
-        IncomingBody { wire, left, expects, failed: None, discarded: 0, scratch: BytesMut::new() }
+        let trailers = matches!(left, Left::Chunked(_)).then(ReceivedTrailers::default);
+        IncomingBody { wire, left, expects, failed: None, trailers, discarded: 0, scratch: BytesMut::new() }
+    }
+
+    /// Where the request finds its trailers. `None` if its body cannot have any.
+    pub(crate) fn trailers(&self) -> Option<ReceivedTrailers> {
+        self.trailers.clone()
     }
 
     /// Whether the next byte on the wire is the first of the next request.
@@ -129,6 +138,9 @@ impl<S: Stream> IncomingBody<S> {
                 if chunked.is_end() {
                     let trailers = chunked.take_trailers();
                     self.left = Left::Nothing;
+                    if let (Some(trailers), Some(place)) = (&trailers, &self.trailers) {
+                        place.set(trailers.clone());
+                    }
                     return Ok(trailers.map(Frame::trailers));
                 }
                 if step.data > 0 || step.framing == 0 {

@@ -5,6 +5,7 @@ mod body;
 mod body_error;
 pub(crate) mod incoming_body;
 mod limited;
+pub(crate) mod received_trailers;
 pub(crate) mod revocable;
 mod writer;
 

@@ -166,7 +166,9 @@ impl<S: Stream> Requests<S> {
             _ => Left::Chunked(Box::new(Chunked::new(&self.limits))),
         };
         let Some(WireSlot::Owned(wire)) = self.slot.take() else { return };
-        let revocable = Arc::new(Revocable::new(IncomingBody::new(wire, left, request.head().expects_continue())));
+        let incoming = IncomingBody::new(wire, left, request.head().expects_continue());
+        request.set_trailers(incoming.trailers());
+        let revocable = Arc::new(Revocable::new(incoming));
         *request.body_mut() = Body::incoming(Arc::clone(&revocable) as _);
         self.slot = Some(WireSlot::Shared(RevokeOnDrop(revocable)));
     }

@@ -6,7 +6,7 @@ use http::Extensions;
 use quintet_conn::Connection;
 
 use super::{form_state::FormState, path_values::PathValues};
-use crate::{Body, Head};
+use crate::{Body, Head, body::received_trailers::ReceivedTrailers};
 
 /// All of a request; the pool keeps it for the next one.
 #[derive(Default)]
@@ -15,6 +15,8 @@ pub(super) struct Inner {
     pub(super) place: usize,
     pub(super) head: Head,
     pub(super) body: Body,
+    /// Those of a chunked body, which may have been taken out of the request.
+    pub(super) trailers: Option<ReceivedTrailers>,
     pub(super) connection: Option<Arc<Connection>>,
     pub(super) values: PathValues,
     pub(super) rare: Option<Box<Rare>>,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use quintet_conn::Connection;
 use quintet_listener::Addr;
 
@@ -18,6 +19,7 @@ use super::{
 };
 use crate::{
     BasicAuth, Body, BodyError, Cookies, Head, HeadError, HeadRef, Headers, HeadersNamed, Limits, Target, Version,
+    body::received_trailers::ReceivedTrailers,
     percent::{decode_lossy, path_of, query_of},
 };
 
@@ -73,6 +75,10 @@ impl Request {
 
     pub(crate) fn head_mut(&mut self) -> &mut Head {
         &mut self.inner_mut().head
+    }
+
+    pub(crate) fn set_trailers(&mut self, trailers: Option<ReceivedTrailers>) {
+        self.inner_mut().trailers = trailers;
     }
 
     pub(crate) fn set_connection(&mut self, connection: Option<Arc<Connection>>) {
@@ -264,6 +270,33 @@ impl Request {
         self.take_body().to_bytes(limit).await
     }
 
+    /// The fields after the last chunk of the body, once the body was read to its end, in whichever way: through this
+    /// request, by whoever took the body, or as a form. `None` before, and if there are none. Fields that could change
+    /// what the head decided are not among them; see [`is_forbidden_trailer`](crate::is_forbidden_trailer). Go:
+    /// `Request.Trailer`.
+    ///
+    /// Only a body that came from the client with this request has them here; those of another one are frames of the
+    /// body ([`http_body::Body::poll_frame`]).
+    ///
+    /// ```
+    /// use quintet_request::{BodyError, Request};
+    ///
+    /// async fn upload(mut request: Request) -> Result<String, BodyError> {
+    ///     let bytes = request.to_bytes(1 << 20).await?;
+    ///     let checksum = request.trailers().and_then(|trailers| trailers.get("x-checksum"));
+    ///     Ok(format!("{} bytes, {checksum:?}\n", bytes.len()))
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let request = Request::parse(b"POST / HTTP/1.1\r\nHost: a\r\n\r\nabc").unwrap();
+    /// # assert_eq!(upload(request).await.unwrap(), "3 bytes, None\n");
+    /// # }
+    /// ```
+    #[doc(alias = "Trailer")]
+    pub fn trailers(&self) -> Option<&HeaderMap> {
+        self.inner().trailers.as_ref()?.get()
+    }
+
     /// The connection this request came by, if it came by one: to look at, and to move the deadlines of this request.
     /// Nothing of it leads to another connection or to the server's end.
     pub fn connection(&self) -> Option<&Arc<Connection>> {
@@ -384,6 +417,7 @@ impl Drop for Request {
         }
         let Some(mut inner) = self.0.take() else { return };
         inner.body = Body::empty();
+        inner.trailers = None;
         inner.connection = None;
         inner.rare = None;
         inner.values.end();
