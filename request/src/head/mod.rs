@@ -30,7 +30,7 @@ pub use headers::{Headers, HeadersNamed};
 pub use index::{Field, Index};
 pub use parse::parse;
 pub use scan::Scan;
-#[cfg(test)]
+#[cfg(all(test, feature = "io"))]
 pub(crate) use semantics::may_decide;
 pub use span::Span;
 pub use target::{Segments, Target, TargetError, TargetForm};

@@ -142,7 +142,7 @@ impl<'a> Semantics<'a> {
 }
 
 /// Whether a field of this name may decide anything.
-#[cfg(test)]
+#[cfg(all(test, feature = "io"))]
 pub(crate) fn may_decide(name: &str) -> bool {
     name.bytes().next().is_some_and(|first| Semantics::may_decide(Span::offset(name.len()), first))
 }
