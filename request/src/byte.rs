@@ -29,7 +29,8 @@ pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
     common(bytes) & class != 0
 }
 
-/// The classes that every byte of `bytes` belongs to: one load and one `and` a byte, without a branch.
+/// The classes that every byte of `bytes` belongs to: one load and one `and` a byte, without a branch. It does not stop
+/// at the first byte that belongs to none: of the bytes that come, nearly all belong to what is asked for.
 #[inline]
 pub(crate) fn common(bytes: &[u8]) -> u8 {
     bytes.iter().fold(u8::MAX, |seen, &byte| seen & CLASS[byte as usize])
@@ -43,7 +44,9 @@ pub(crate) fn find(needle: u8, bytes: &[u8]) -> Option<usize> {
     let rest = bytes.len() - words.remainder().len();
     for (i, word) in words.enumerate() {
         let word = word.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)) ^ (ONES * u64::from(needle));
-        // The lowest bit set marks the first byte that is zero now; marks above it may be wrong.
+        // A byte that was the needle is zero now. Subtracting one from each byte sets the top bit of those that were
+        // zero, and of those that were above 0x80, which `!word` takes out again. A borrow runs upwards only: the
+        // lowest mark is that of the first zero byte (the word is read little-endian), marks above it may be wrong.
         let zero = word.wrapping_sub(ONES) & !word & (ONES << 7);
         if zero != 0 {
             return Some(i * 8 + zero.trailing_zeros() as usize / 8);
@@ -55,7 +58,10 @@ pub(crate) fn find(needle: u8, bytes: &[u8]) -> Option<usize> {
 /// Whether `text`, which has no controls, is `lower` in any case. `lower` is of small letters, digits and `-`.
 #[inline]
 pub(crate) fn is_word<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
-    // Bit 5 makes letters small and leaves digits and the dash alone; only controls could be mistaken for these.
+    // Bit 5 makes letters small and leaves digits and the dash alone: `0x2d` and `0x30..=0x39` have it. A byte that it
+    // turns into one of those is a control (`0x0d`, `0x10..=0x19`), and one that it turns into a small letter is that
+    // letter or its capital. All bytes are compared, without a branch: the lengths are equal already, and a mismatch
+    // is rare where the length and the first letter are known to fit.
     let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
     text.iter().zip(lower).fold(0, |different, (byte, lower)| different | (byte | 0x20) ^ lower) == 0
 }

@@ -49,6 +49,9 @@ impl<T> Revocable<T> {
     ) -> Poll<Option<R>> {
         let mut slot = self.lock();
         let stale = slot.borrower.take(); // dropped after the lock, as in `take`
+        // The value remembers one waker, the last it was polled with. Polled in the borrower's name alone it would
+        // forget an owner that watches for the client's end, and the other way round the borrower would sleep on: so
+        // whichever polls while the other waits leaves a waker of both. One that wakes this very task needs no second.
         let owner = slot.owner.clone().filter(|owner| !owner.will_wake(cx.waker()));
         let Some(value) = &mut slot.value else {
             drop(slot);
@@ -61,12 +64,15 @@ impl<T> Revocable<T> {
         match polled {
             Poll::Ready(done) => {
                 drop(slot);
+                // The owner left its wake-ups to the borrower's polls, which end here: it must poll for itself again.
                 if let Some(owner) = owner {
                     owner.wake();
                 }
                 Poll::Ready(Some(done))
             }
             Poll::Pending => {
+                // Under the lock in which the value was found there: an owner that takes it back from now on finds this
+                // waker, one that took it before was seen above. Stored after the lock, it could miss its wake-up.
                 slot.borrower = Some(cx.waker().clone());
                 drop(slot);
                 drop(stale);
@@ -88,7 +94,9 @@ impl<T> Revocable<T> {
         let owner = slot.owner.take();
         let value = slot.value.take();
         drop(slot);
-        drop(owner); // not under the lock: nobody knows what the last reference to a task takes with it
+        // Not under the lock: the last reference to a task drops its future, which may have a body that locks this.
+        drop(owner);
+        // After the value is gone and the lock is free: a borrower that runs at once finds nothing, and does not wait.
         if let Some(borrower) = borrower {
             borrower.wake();
         }
@@ -108,7 +116,9 @@ impl<T> Revocable<T> {
         if slot.borrowers > 0 {
             return;
         }
+        // A borrower that is dropped while it waits says nothing; its waker would be kept, and woken for nobody.
         let borrower = slot.borrower.take();
+        // Cloned: the owner stays the one to be woken, until it takes the value back.
         let owner = slot.owner.clone();
         if let Some(value) = &mut slot.value {
             last(value);

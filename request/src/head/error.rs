@@ -28,8 +28,8 @@ pub enum HeadError {
     /// The target is longer than its limit (RFC 9112 §3: 414).
     #[error("target is too long at byte {at}")]
     TargetTooLong { at: u32 },
-    /// Nothing is wrong so far, and there is no more: the empty line that ends a head is missing. Only where all there is
-    /// was given, as to `Request::parse`; [`parse`](crate::parse) says `Ok(None)`.
+    /// Nothing is wrong so far, and there is no more: the empty line that ends a head is missing. Said only where all
+    /// there is was given, as to `Request::parse`; [`parse`](crate::parse) says `Ok(None)`.
     #[error("head is incomplete after {at} bytes")]
     Incomplete { at: u32 },
     /// No `HTTP/` digit `.` digit and line end after the target; HTTP/0.9 has none at all.

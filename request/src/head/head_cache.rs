@@ -18,6 +18,7 @@ impl Head {
         if len == 0 || !self.fits(limits) {
             return None;
         }
+        // A head ends at its first empty line, so bytes that start with a whole head are that head and no longer one.
         if bytes.starts_with(&self.bytes) {
             return Some(len);
         }
@@ -34,15 +35,19 @@ impl Head {
         }
         let rest = &bytes[start..];
         let target = &rest[..rest.iter().position(|&byte| !byte::is(byte, byte::TARGET))?];
+        // From the blank after the target to the empty line: version and fields. They were read with another target of
+        // the same form, and nothing of them depends on its text (an absolute one would be compared with `Host`).
         let behind = &self.bytes[end..];
         if target.len() > limits.target || !rest[target.len()..].starts_with(behind) {
             return None;
         }
         let len = start + target.len() + behind.len();
         let layout = Layout::read(self.method(), target).ok()?;
+        // A head that is no longer than one field may be has no field that is too long.
         if layout.form != TargetForm::Origin || len > limits.head.min(limits.field) {
             return None;
         }
+        // Only from here on is anything written: a `None` above leaves the head as it was, for the next one.
         self.index.retarget(Span::offset(target.len()), layout);
         self.target.clear();
         self.target.push_str(std::str::from_utf8(target).ok()?);
@@ -68,6 +73,7 @@ impl Head {
 impl Index {
     /// Gives this head a target of another length; everything behind it moves.
     fn retarget(&mut self, len: u32, layout: Layout) {
+        // Both directions in one addition: a shorter target moves everything by a difference that wraps around.
         let by = len.wrapping_sub(self.target.len);
         self.target.len = len;
         self.layout = layout;
