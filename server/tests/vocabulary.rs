@@ -63,13 +63,15 @@ fn each_word_of_the_glossary_is_a_public_name_of_its_crate() {
 }
 
 /// The words that people search for, and an item of which each is an alias.
-const SEARCHED: [(&str, &str, &str); 16] = [
+const SEARCHED: [(&str, &str, &str); 18] = [
     ("accept loop", "listener/src/io/retry.rs", "pub struct Retry"),
     ("backoff", "listener/src/io/retry.rs", "pub struct Retry"),
     ("rate limit", "conn/src/timeouts.rs", "pub min_rate"),
     ("slowloris", "conn/src/timeouts.rs", "pub struct Timeouts"),
     ("json", "request/src/request/request.rs", "pub async fn to_bytes"),
     ("extractor", "request/src/request/forms.rs", "pub async fn form"),
+    ("query parameter", "request/src/request/forms.rs", "pub fn query_value"),
+    ("MaxBytesReader", "request/src/body/body.rs", "pub fn limited"),
     ("path parameter", "request/src/request/request.rs", "pub fn path_value"),
     ("context", "request/src/request/request.rs", "pub async fn disconnected"),
     ("router", "mux/src/handler/serve_mux.rs", "pub struct ServeMux"),
