@@ -3,10 +3,12 @@
 #![cfg(feature = "io")]
 #![expect(clippy::unwrap_used, reason = "the ways to read are parts of tests")]
 
+mod common;
+
 use std::{pin::Pin, sync::Arc};
 
 use quintet_conn::Wire;
-use quintet_request::{Body, Limits, Request, Requests, Reuse};
+use quintet_request::{Body, Exchange, Limits, Next, Request, Requests};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
 const HEAD: &str = "POST /?q=1 HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
@@ -129,10 +131,11 @@ async fn trailers_are_not_those_of_the_request_before() {
     let (mut client, mut requests) = pair();
     client.write_all(format!("{HEAD}{CHUNKS}X-Sum: 7\r\n\r\n{HEAD}\r\n").as_bytes()).await.unwrap();
     let mut first = requests.next().await.unwrap().unwrap();
+    let mut exchange = Exchange::new(first.head());
     first.to_bytes(3).await.unwrap();
     assert!(first.trailers().is_some());
     drop(first);
-    assert_eq!(requests.settle(0).await.unwrap(), Reuse::Yes);
+    assert_eq!(common::io::settle(&mut requests, &mut exchange, 0).await, Next::Continue);
     let second = requests.next().await.unwrap().unwrap();
     assert!(second.trailers().is_none());
 }
