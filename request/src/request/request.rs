@@ -147,6 +147,14 @@ impl Request {
     ///
     /// A path begins with a slash or is `*`: another one gets a slash, so that nothing of it is taken for a host. What
     /// has no place in the path of a target is escaped; escapes that are there stay.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let mut request = Request::parse(b"GET /api/users HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// request.set_path("/users");
+    /// assert_eq!((request.path(), request.target().raw()), ("/users", "/api/users"));
+    /// ```
     pub fn set_path(&mut self, path: impl Into<Box<str>>) {
         self.inner_mut().values.clear();
         self.rare_mut().path = Some(path_of(path.into()));
@@ -401,6 +409,17 @@ impl Request {
     /// Attaches a value for whoever handles this request next, also beyond a bridge to tower: its layers and handlers
     /// find it among the extensions of their [`http::Request`], and we find theirs. What cannot be cloned goes into an
     /// [`Arc`].
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// #[derive(Clone, Debug, PartialEq)]
+    /// struct User(String);
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// request.set_extension(User("ann".into()));
+    /// assert_eq!(request.extension::<User>(), Some(&User("ann".into())));
+    /// ```
     #[doc(alias = "context")]
     #[doc(alias = "state")]
     pub fn set_extension<T: Clone + Send + Sync + 'static>(&mut self, value: T) {
