@@ -74,7 +74,7 @@ async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limi
             exchange.fail(CloseReason::from(&error));
         }
         match exchange.finish() {
-            Next::Continue => connection.reset_deadlines(),
+            Next::Continue => connection.end_request(),
             next => break (next, exchange.close_reason()),
         }
     };

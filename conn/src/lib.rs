@@ -35,7 +35,10 @@ pub use wait_state::{Stopping, WaitState};
 mod io;
 
 #[cfg(feature = "io")]
-pub use io::{ConnGuard, Connection, Connections, Counts, Filled, StateHook, Sweeper, Wire, WireError};
+pub use io::{
+    ActiveRequest, ConnGuard, Connection, Connections, Counts, Filled, InterimError, RequestGuard, StateHook, Sweeper,
+    Wire, WireError,
+};
 
 #[cfg(feature = "testing")]
 #[doc(hidden)]

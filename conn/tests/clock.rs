@@ -167,7 +167,7 @@ async fn a_handlers_deadline_set_after_a_blocked_thread_is_not_early() {
     busy.busy(millis(200)).await;
     // The wait is an old one, and the deadline a new one.
     advance(secs(20)).await;
-    busy.connection.set_read_deadline(secs(2));
+    busy.connection.active().set_read_deadline(secs(2));
     let (took, error) = busy.ends(millis(10), |busy| over(busy.flush_and_fill())).await;
     assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
     assert!(took >= secs(2) && took <= millis(2500), "{took:?}");

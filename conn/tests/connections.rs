@@ -163,16 +163,16 @@ mod counts {
         for wire_first in [true, false] {
             let (connections, _sweeper) = Connections::new(limits(), None, None);
             let (connection, wire, _peer) = scripted(&connections);
-            let known = connection_of(&connection);
+            let (known, active) = (connection_of(&connection), connection.active());
             let (mut connection, mut wire) = (Some(connection), Some(wire));
             if wire_first {
                 drop(wire.take());
             } else {
                 drop(connection.take());
             }
-            assert_eq!((connections.counts().new, known.state(), known.is_disconnected()), (1, New, false));
+            assert_eq!((connections.counts().new, known.state(), active.is_disconnected()), (1, New, false));
             drop((connection, wire));
-            assert_eq!((connections.counts().total(), known.state(), known.is_disconnected()), (0, Closed, true));
+            assert_eq!((connections.counts().total(), known.state(), active.is_disconnected()), (0, Closed, true));
         }
     }
 
@@ -649,22 +649,22 @@ mod gone {
         let connections = connections(limits());
         let (connection, mut wire, client) = piped(&connections, 1024);
         wire.clear_phase();
-        let known = connection_of(&connection);
+        let known = connection.active();
         let handler = tokio::spawn(async move { known.disconnected().await });
         yield_now().await;
-        assert!(!connection.is_disconnected());
+        assert!(!connection.active().is_disconnected());
         drop(client);
         let watched = timeout(secs(1), poll_fn(|cx| wire.poll_watch(cx, 1024))).await;
         assert!(watched.is_err(), "a client that closed its half may still read: {watched:?}");
         timeout(secs(1), handler).await.expect("told").unwrap();
-        connection.disconnected().await;
+        connection.active().disconnected().await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_end_of_the_connection_is_told_too() {
         let connections = connections(limits());
         let (connection, wire, _peer) = scripted(&connections);
-        let known = connection_of(&connection);
+        let known = connection.active();
         let handler = tokio::spawn(async move { known.disconnected().await });
         yield_now().await;
         drop((connection, wire));

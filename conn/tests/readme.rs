@@ -8,12 +8,15 @@ const TESTS: &[&str] = &[
     include_str!("../src/timeouts.rs"),
     include_str!("../src/output.rs"),
     include_str!("../src/state.rs"),
+    include_str!("active.rs"),
     include_str!("clock.rs"),
     include_str!("connections.rs"),
     include_str!("loopback.rs"),
     include_str!("model.rs"),
     include_str!("real_clock.rs"),
     include_str!("time.rs"),
+    include_str!("values.rs"),
+    include_str!("wait_state.rs"),
     include_str!("wire.rs"),
 ];
 

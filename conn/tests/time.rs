@@ -552,7 +552,7 @@ mod moved {
             let (connection, mut wire, _client) = piped(&connections, 1024);
             sleep(offset).await;
             wire.enter(Phase::Body);
-            connection.set_read_deadline(after);
+            connection.active().set_read_deadline(after);
             assert_late(Phase::Body, ends_after(after, wire.flush_and_fill(1024)).await);
         }
     }
@@ -565,7 +565,7 @@ mod moved {
             sleep(offset).await;
             peer.deaf();
             wire.output.extend(b"x");
-            connection.set_write_deadline(after);
+            connection.active().set_write_deadline(after);
             assert_late(Phase::Reply, ends_after(after, wire.flush()).await);
         }
     }
@@ -575,12 +575,12 @@ mod moved {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
-        connection.set_read_deadline(Duration::MAX);
+        connection.active().set_read_deadline(Duration::MAX);
         wire.output.extend(b"x");
         assert_late(Phase::Reply, ends_after(secs(5), wire.flush()).await);
 
         let (connection, mut wire, _client) = piped(&connections, 1024);
-        connection.set_write_deadline(Duration::MAX);
+        connection.active().set_write_deadline(Duration::MAX);
         wire.enter(Phase::Body);
         assert_late(Phase::Body, ends_after(secs(5), wire.flush_and_fill(1024)).await);
     }
@@ -589,7 +589,7 @@ mod moved {
     async fn never_is_never() {
         let connections = connections(limits());
         let (connection, mut wire, mut client) = piped(&connections, 1024);
-        connection.set_read_deadline(Duration::MAX);
+        connection.active().set_read_deadline(Duration::MAX);
         wire.enter(Phase::Body);
         tokio::spawn(async move {
             sleep(secs(3600)).await;
@@ -604,7 +604,7 @@ mod moved {
         let (connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
         wire.output.extend(b"x");
-        let handler = Arc::clone(&connection);
+        let handler = connection.active();
         tokio::spawn(async move {
             sleep(secs(1)).await;
             handler.set_write_deadline(secs(1));
@@ -620,7 +620,7 @@ mod moved {
         let bell = common::Bell::new();
         // Somebody else waits for the body; the owner only checks when it is woken.
         assert!(common::poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
-        connection.set_read_deadline(secs(1));
+        connection.active().set_read_deadline(secs(1));
         assert_eq!(bell.rings(), 1);
         let start = Instant::now();
         while wire.check().is_ok() {
@@ -634,9 +634,9 @@ mod moved {
     async fn it_is_for_one_request() {
         let connections = connections(limits());
         let (connection, mut wire, _client) = piped(&connections, 1024);
-        connection.set_read_deadline(Duration::MAX);
-        connection.set_write_deadline(Duration::MAX);
-        connection.reset_deadlines();
+        connection.active().set_read_deadline(Duration::MAX);
+        connection.active().set_write_deadline(Duration::MAX);
+        connection.end_request();
         wire.enter(Phase::Body);
         assert_late(Phase::Body, ends_after(secs(5), wire.flush_and_fill(1024)).await);
     }
@@ -645,7 +645,7 @@ mod moved {
     async fn it_does_not_concern_heads() {
         let connections = connections(limits());
         let (connection, mut wire, _client) = piped(&connections, 1024);
-        connection.set_read_deadline(Duration::MAX);
+        connection.active().set_read_deadline(Duration::MAX);
         assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
     }
 }
@@ -698,7 +698,7 @@ mod half_closed_timeout {
         let (connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();
         peer.reads([Step::End]);
-        connection.set_write_deadline(secs(300));
+        connection.active().set_write_deadline(secs(300));
         assert_late(Phase::Reply, ends_after(secs(300), make_nothing(&mut wire)).await);
     }
 }
@@ -744,7 +744,10 @@ mod liveness {
             assert!(watched().is_pending());
             let rings = bell.rings();
             peer.reads([Step::End]);
-            assert!(bell.rings() > rings && watched().is_pending() && connection.is_disconnected(), "{phase:?}: FIN");
+            assert!(
+                bell.rings() > rings && watched().is_pending() && connection.active().is_disconnected(),
+                "{phase:?}: FIN"
+            );
         }
     }
 
@@ -809,10 +812,11 @@ mod liveness {
         drop(connection);
         assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
         assert_eq!(connections.counts().new, 1);
-        let connection = Arc::clone(wire.connection().unwrap());
+        let active = wire.active().unwrap();
+        let connection = Arc::clone(active.connection());
         drop(wire);
         assert_eq!(
-            (connections.counts().total(), connection.state(), connection.is_disconnected()),
+            (connections.counts().total(), connection.state(), active.is_disconnected()),
             (0, State::Closed, true)
         );
 

@@ -287,7 +287,7 @@ mod watching {
         let mut reply = [0; 16];
         client.read_exact(&mut reply).await.unwrap();
         assert_eq!(&reply, b"an earlier reply");
-        assert!(!connection.is_disconnected());
+        assert!(!connection.active().is_disconnected());
     }
 
     #[tokio::test(start_paused = true)]
@@ -314,7 +314,7 @@ mod watching {
         peer.reads([Step::End]);
         let bell = Bell::new();
         assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
-        assert!(connection.is_disconnected());
+        assert!(connection.active().is_disconnected());
         wire.output.extend(b"reply");
         assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 1024))).is_pending());
         assert_eq!(peer.written(), b"reply");
@@ -513,7 +513,7 @@ mod memory {
         wire.clear_phase();
         peer.sends(vec![b'x'; 50_000]).reads([Step::End]);
         assert!(poll_once(&Bell::new(), poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).is_pending());
-        assert!(connection.is_disconnected());
+        assert!(connection.active().is_disconnected());
         assert_eq!(wire.input.len(), 50_000);
         assert!(held(&wire) <= 50_000 + 4096);
     }

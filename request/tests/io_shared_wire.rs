@@ -125,7 +125,7 @@ async fn a_body_dropped_while_it_is_polled_leaves_the_client_watched() {
     let (mut client, mut requests) = pair(true);
     client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n").await.unwrap();
     let mut request = requests.next().await.unwrap().unwrap();
-    let connection = Arc::clone(request.connection().unwrap());
+    let active = request.active().unwrap().clone();
     let mut body: Body = std::mem::take(request.body_mut());
     let watching = tokio::spawn(async move { poll_fn(|cx| requests.poll_watch(cx)).await });
     yield_now().await;
@@ -134,7 +134,7 @@ async fn a_body_dropped_while_it_is_polled_leaves_the_client_watched() {
     reading.abort();
     assert!(reading.await.unwrap_err().is_cancelled());
     drop(client);
-    timeout(Duration::from_secs(3600), connection.disconnected()).await.expect("the client has left and was told of");
+    timeout(Duration::from_secs(3600), active.disconnected()).await.expect("the client has left and was told of");
     watching.abort();
 }
 

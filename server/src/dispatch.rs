@@ -9,12 +9,15 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::{ConnGuard, Connection, WireError};
+use quintet_conn::{ConnGuard, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Handler, Response};
-use quintet_request::{CloseReason, Exchange, Request, Requests};
+use quintet_request::{CloseReason, Exchange, Request, Requests, Version};
 
 use crate::{config::Panicked, observe::discard, shared::Shared};
+
+/// How much may wait to be sent, in bytes, before an interim reply waits, too.
+const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
 /// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
 /// the connection was aborted or is to end without a reply ([`Response::abort`]), which is reported to the exchange.
@@ -31,6 +34,9 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
 ) -> Option<Response> {
     if request.head().is_asterisk() && !server.config.pass_options_star {
         return Some(Response::new(())); // Go: globalOptionsHandler
+    }
+    if request.head().version() == Version::Http10 {
+        connection.begin_reply(); // its client knows no interim replies
     }
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
         Ok(future) => future,
@@ -59,6 +65,9 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
         exchange.fail(CloseReason::HandlerAsked);
         return None;
     }
+    if let Some(interim) = connection.begin_reply() {
+        requests.wire().output.extend(&interim);
+    }
     Some(response)
 }
 
@@ -77,6 +86,7 @@ fn watch<S: Stream>(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     if let Client::Here = client {
+        send_interim(connection, requests);
         match requests.poll_watch(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(WireError::Aborted) => return Poll::Ready(()),
@@ -89,15 +99,25 @@ fn watch<S: Stream>(
     if connection.is_aborted() { Poll::Ready(()) } else { Poll::Pending }
 }
 
+/// Appends the interim replies that a handler pushed to what is sent next, unless the client has yet to take what was sent
+/// before: then they wait where their number is limited.
+fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
+    if requests.wire().output.len() < MAX_UNSENT_BYTES {
+        if let Some(interim) = connection.take_interim() {
+            requests.wire().output.extend(&interim);
+        }
+    }
+}
+
 /// Reports a panic; the response to it.
 #[cold]
-pub(crate) fn panicked<H>(server: &Shared<H>, connection: &Connection, payload: Box<dyn Any + Send>) -> Response {
+pub(crate) fn panicked<H>(server: &Shared<H>, connection: &ConnGuard, payload: Box<dyn Any + Send>) -> Response {
     let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (None, Some(text)) => text.as_str(),
         (None, None) => "not text",
     };
-    let request = Request::dropped_by_panic(connection);
+    let request = connection.take_note();
     server.observer.panicked(&Panicked { connection, message, request: request.as_deref() });
     discard(payload);
     Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error").with_header("connection", "close")

@@ -44,10 +44,10 @@ observer! {
         "hooks.state = Some(Arc::new(|connection, _, _| drop(connection.is_stopping())));",
         not "hooks.state = Some(Arc::new(|connection, _, _| drop(connection.connections().stop())));";
     field_error_hook: "E0624",
-        "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.is_disconnected())));",
+        "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.is_retiring())));",
         not "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.cancel())));";
     refused_hook: "E0624",
-        "refused.connection.is_disconnected();",
+        "refused.connection.is_retiring();",
         not "refused.connection.cancel();";
     panicked_hook: "E0624",
         "panicked.connection.is_retiring();",

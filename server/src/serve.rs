@@ -95,7 +95,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             return Box::pin(hijack(&server, &connection, requests, upgrade)).await;
         }
         match exchange.finish() {
-            Next::Continue => connection.reset_deadlines(), //           Go: finishRequest
+            Next::Continue => connection.end_request(), //               Go: finishRequest
             next => break (next, exchange.close_reason()),
         }
     };

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use http_body::{Body as _, Frame};
-use quintet_conn::{ConnGuard, Connection, Wire, WireError};
+use quintet_conn::{ConnGuard, Wire, WireError};
 use quintet_listener::Stream;
 use quintet_mux::Response;
 use quintet_request::{
@@ -124,7 +124,7 @@ fn reason<H, S: Stream>(
 }
 
 /// The reply to a request whose response cannot be made, if nothing of it was sent.
-fn failed<H>(server: &Shared<H>, connection: &Connection, failure: Failure) -> Response {
+fn failed<H>(server: &Shared<H>, connection: &ConnGuard, failure: Failure) -> Response {
     match failure {
         Failure::Panic(payload) => panicked(server, connection, payload),
         Failure::Error(error) => Response::text(error.status(), &error).with_header("connection", "close"),

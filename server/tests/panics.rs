@@ -442,3 +442,28 @@ async fn a_reply_with_a_field_that_cannot_be_sent_is_a_500_and_told() {
     })
     .await;
 }
+
+/// What a panic says of its request is that request's, also where many are served one after the other and one is kept.
+#[tokio::test(start_paused = true)]
+async fn a_request_dropped_by_a_panic_elsewhere_leaves_its_line_to_no_other_request() {
+    bounded(async {
+        let (_server, dial, hook) = start(async |request: Request| -> &'static str {
+            if request.path() == "/first" {
+                let elsewhere = tokio::spawn(async move {
+                    let _request = request;
+                    panic!("elsewhere")
+                });
+                assert!(elsewhere.await.is_err());
+                return "hello\n";
+            }
+            drop(request);
+            panic!("without it")
+        });
+        let mut client = dial.connect();
+        assert_eq!(client.fetch("/first").await.status, 200);
+        client.get("/second").await;
+        is_answered_500(&mut client).await;
+        assert_eq!(told(&hook), [("without it".to_owned(), None)]);
+    })
+    .await;
+}

@@ -255,7 +255,7 @@ async fn a_handler_that_reads_a_body_sees_that_its_client_is_gone() {
                 let tell = tell.clone();
                 async move {
                     let outcome = request.to_bytes(u64::MAX).await;
-                    let disconnected = request.connection().expect("a connection").is_disconnected();
+                    let disconnected = request.active().expect("a connection").is_disconnected();
                     tell.send((outcome, disconnected)).expect("the test listens");
                 }
             });
@@ -372,21 +372,27 @@ async fn a_client_that_goes_while_everything_is_aborted_does_not_keep_its_handle
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_connection_is_told_to_whoever_kept_its_connection() {
+async fn the_end_of_a_request_is_told_to_a_handle_that_was_kept() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = support::server(move |request: Request| {
-            tell.send(Arc::clone(request.connection().expect("a connection"))).expect("the test listens");
+            tell.send(request.active().expect("a connection").clone()).expect("the test listens");
             async {}
         });
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.status, 200);
-        let connection = told.recv().await.unwrap();
-        assert!(!connection.is_disconnected());
+        // The connection goes on, and its next request is not this one's business.
+        let active = told.recv().await.unwrap();
+        active.disconnected().await;
+        assert!(active.is_disconnected());
+        assert_eq!(client.fetch("/").await.status, 200);
+        let connection = Arc::clone(active.connection());
         drop(client);
-        connection.disconnected().await;
-        assert!(connection.is_disconnected());
+        while connection.state() != quintet_server::conn::State::Closed {
+            tokio::task::yield_now().await;
+        }
+        told.recv().await.unwrap().disconnected().await;
     })
     .await;
 }

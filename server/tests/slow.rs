@@ -433,7 +433,7 @@ mod deadlines_of_a_handler {
             async move {
                 let limit =
                     request.path_value("s").and_then(|s| s.parse().ok()).map_or(Duration::MAX, Duration::from_secs);
-                request.connection().expect("a connection").set_read_deadline(limit);
+                request.set_read_deadline(limit);
                 let outcome = request.to_bytes(u64::MAX).await.map(|body| body.len());
                 tell.send(format!("{outcome:?}")).expect("the test listens");
                 "read\n"
@@ -441,15 +441,15 @@ mod deadlines_of_a_handler {
         });
         mux.handle("/write/{s}", async |request: Request| {
             let limit = request.path_value("s").and_then(|s| s.parse().ok()).map_or(Duration::MAX, Duration::from_secs);
-            request.connection().expect("a connection").set_write_deadline(limit);
+            request.set_write_deadline(limit);
             vec![b'x'; 16 << 20]
         });
         mux.handle("/reads-then-writes", async |request: Request| {
-            request.connection().expect("a connection").set_read_deadline(3600 * SECOND);
+            request.set_read_deadline(3600 * SECOND);
             vec![b'x'; 16 << 20]
         });
         mux.handle("/writes-then-reads", async |mut request: Request| {
-            request.connection().expect("a connection").set_write_deadline(3600 * SECOND);
+            request.set_write_deadline(3600 * SECOND);
             request.to_bytes(u64::MAX).await.map(|_| "read\n")
         });
         mux.handle("/plain", async |mut request: Request| request.to_bytes(u64::MAX).await.map(|_| "read\n"));

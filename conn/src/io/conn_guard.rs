@@ -9,7 +9,7 @@ use std::{
     task::Waker,
 };
 
-use super::connection::Connection;
+use super::{active_request::ActiveRequest, connection::Connection, request_guard::RequestGuard};
 use crate::{CloseCode, State};
 
 /// What the task that serves a connection owns of it: it looks as the [`Connection`] does, and it alone changes where the
@@ -33,7 +33,7 @@ impl ConnGuard {
         self.0.set_state(to);
     }
 
-    /// The client has gone away; whoever waits in [`Connection::disconnected`] is told.
+    /// The client has gone away; whoever waits in [`ActiveRequest::disconnected`] is told.
     pub fn cancel(&self) {
         self.0.cancel();
     }
@@ -53,10 +53,40 @@ impl ConnGuard {
         self.0.set_value(value)
     }
 
-    /// Forgets deadlines that the last request's handler moved.
+    /// The request in progress, where there is one at a time.
     #[inline]
-    pub fn reset_deadlines(&self) {
-        self.0.reset_deadlines();
+    pub fn active(&self) -> ActiveRequest {
+        ActiveRequest::of_connection(Arc::clone(&self.0))
+    }
+
+    /// Another request in progress, where there are many at once: a child of this connection. How many there are is for
+    /// the one who asks to limit; each is an entry of some hundred bytes.
+    pub fn child(&self) -> RequestGuard {
+        RequestGuard::new(Arc::clone(&self.0))
+    }
+
+    /// The request in progress is over: its handles do nothing from now on, and the next one has no moved deadlines.
+    #[inline]
+    pub fn end_request(&self) {
+        self.0.current.end();
+    }
+
+    /// Takes the [note](ActiveRequest::note) of the request in progress.
+    pub fn take_note(&self) -> Option<String> {
+        self.0.current.take_note(self.0.current.number())
+    }
+
+    /// Takes the [interim replies](ActiveRequest::push_interim) that wait to be sent; `None` if there are none.
+    #[inline]
+    pub fn take_interim(&self) -> Option<Vec<u8>> {
+        self.0.current.take_interim()
+    }
+
+    /// The final reply to the request in progress begins: what is returned goes before it, and no interim reply comes
+    /// after it. A client that knows none (HTTP/1.0) has its final reply begun at once.
+    #[inline]
+    pub fn begin_reply(&self) -> Option<Vec<u8>> {
+        self.0.current.begin_reply()
     }
 
     /// The task to wake when the deadline passed, when stopping or when aborted: the one that serves the connection. A

@@ -1,5 +1,4 @@
-//! What everyone may know of one connection while it lives: who it is, where it stands, how long it may wait, and
-//! whether the client is still there.
+//! What everyone may know of one connection while it lives: who it is, where it stands, and how it ended.
 
 use std::{
     any::Any,
@@ -7,8 +6,8 @@ use std::{
     sync::{
         Arc, OnceLock,
         atomic::{
-            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
-            Ordering::{AcqRel, Relaxed, SeqCst},
+            AtomicU8, AtomicU32,
+            Ordering::{Relaxed, SeqCst},
         },
     },
     time::Duration,
@@ -17,14 +16,12 @@ use std::{
 use quintet_listener::Addr;
 
 use super::{
+    child::{Child, Children},
+    current::Current,
     entry::Entry,
-    rare::Rare,
-    shared::{Hook, SLACK, Shared},
+    shared::{Hook, Shared},
 };
-use crate::{CloseCode, State, Stopping, Tick, WaitLimits, tick::millis};
-
-/// No deadline of a handler's own, in the word that holds one.
-const UNMOVED: u64 = 0;
+use crate::{CloseCode, State, Stopping, Tick, WaitLimits};
 
 /// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
 /// both are [`State::New`]. A panic in the hook is caught and ignored; the connection goes on. Go: `Server.ConnState`.
@@ -39,12 +36,13 @@ const LEAVES: u8 = 2;
 /// It has come to its end, and only the client's is waited for.
 const LINGERS: u8 = 3;
 
-/// The handle of one connection, for handlers and hooks: addresses, state, age, the deadlines of its request, and
-/// whether the client is still there. Shared by the task that serves the connection, its requests and the sweeper.
+/// The handle of one connection, for handlers and hooks: addresses, state, age, whether it is to end and why it did, and
+/// a value that was given to it. Shared by the tasks that serve the connection, its requests and the sweeper.
 ///
-/// It looks and waits, and moves the deadlines of its own request. What changes more is not for handlers: the state and
-/// the task to wake are the serving task's ([`ConnGuard`](super::ConnGuard), [`Wire`](super::Wire)), and how long a
-/// connection may stay is decided by who holds its [`Connections`](super::Connections). Neither can be had from here.
+/// It looks and waits. What belongs to one request (whether its client is still there, its deadlines) is in
+/// [`ActiveRequest`](super::ActiveRequest). What changes more is not for handlers: the state and the task to wake are
+/// the serving task's ([`ConnGuard`](super::ConnGuard), [`Wire`](super::Wire)), and how long a connection may stay is
+/// decided by who holds its [`Connections`](super::Connections). Neither can be had from here.
 pub struct Connection {
     ends: Ends,
     pub(super) shared: Arc<Shared<Connection>>,
@@ -58,15 +56,23 @@ pub struct Connection {
     state: AtomicU8,
     /// [`STAYS`], [`RETIRES`], [`LEAVES`] or [`LINGERS`]; it only grows.
     retires: AtomicU8,
-    gone: AtomicBool,
     /// Why it ends, as a [`CloseCode`]; zero if that was not said.
     close_code: AtomicU8,
     /// When the state last became [`State::Idle`], in [`QUARTERS`] of the connections' clock, rounded down.
     idle_since: AtomicU32,
+    /// The request in progress, where there is one at a time.
+    pub(super) current: Current,
+    /// Made when it is first needed: an idle connection holds little else than this struct.
     rare: OnceLock<Box<Rare>>,
-    /// A handler's own deadlines, in milliseconds of the clock; [`UNMOVED`] if it set none.
-    read_by: AtomicU64,
-    write_by: AtomicU64,
+}
+
+/// What few connections have.
+#[derive(Default)]
+struct Rare {
+    /// See [`ConnGuard::set_value`](super::ConnGuard::set_value).
+    value: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// The requests in progress, where there are many at once.
+    children: Children,
 }
 
 /// Where the two ends of a connection are: no larger than one address where the listener's is ours as well.
@@ -108,11 +114,9 @@ impl Connection {
             state: AtomicU8::new(State::New as u8),
             retires: AtomicU8::new(STAYS),
             idle_since: AtomicU32::new(0),
-            gone: AtomicBool::new(false),
             close_code: AtomicU8::new(0),
+            current: Current::new(),
             rare: OnceLock::new(),
-            read_by: AtomicU64::new(UNMOVED),
-            write_by: AtomicU64::new(UNMOVED),
         }
     }
 
@@ -149,25 +153,6 @@ impl Connection {
         Duration::from_millis(self.shared.clock.now().millis_since(from_quarters(self.accepted)))
     }
 
-    /// Whether the client has gone away.
-    pub fn is_disconnected(&self) -> bool {
-        self.gone.load(Relaxed)
-    }
-
-    /// Resolves when the client has gone away: it closed the connection or its half of it (FIN), reset it, was aborted,
-    /// or is late. A client that closed only its half may still read.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost: a client that is gone stays gone.
-    pub async fn disconnected(&self) {
-        let notified = self.rare().gone_notify.notified();
-        // Changed by nothing, yet an exchange and no load: whichever of this one and that of `cancel` comes second has
-        // seen what came before the first. Either this one sees the flag or `cancel` sees the box and notifies.
-        if !self.gone.fetch_or(false, AcqRel) {
-            notified.await;
-        }
-    }
-
     /// Why the connection ended or is about to, if the task that serves it said so ([`ConnGuard::set_close_reason`]), and
     /// if the number is one of `R`'s. The state hook has it when it is told of [`State::Closed`].
     ///
@@ -201,11 +186,38 @@ impl Connection {
 
     /// See [`ConnGuard::cancel`](super::ConnGuard::cancel).
     pub(super) fn cancel(&self) {
-        if !self.gone.swap(true, AcqRel) {
-            if let Some(rare) = self.rare.get() {
-                rare.gone_notify.notify_waiters();
-            }
+        self.current.cancel();
+        if let Some(rare) = self.rare.get() {
+            rare.children.lock().iter().for_each(|child| child.current.cancel());
         }
+    }
+
+    /// Wakes the tasks that serve it.
+    pub(super) fn wake(&self) {
+        self.entry.wake();
+        if let Some(rare) = self.rare.get() {
+            rare.children.lock().iter().for_each(|child| child.entry.wake());
+        }
+    }
+
+    /// The sweeper looks, `gap` milliseconds after it did the last time, and wakes what is late.
+    pub(super) fn advance(&self, gap: u64) {
+        if self.entry.advance(gap) {
+            self.entry.wake();
+        }
+        if let Some(rare) = self.rare.get() {
+            rare.children.lock().iter().filter(|child| child.entry.advance(gap)).for_each(|child| child.entry.wake());
+        }
+    }
+
+    pub(super) fn add_child(&self) -> Arc<Child> {
+        let (entry, current) = (Entry::new(), Current::new());
+        self.rare().children.lock().add(|slot| Child { slot, entry, current })
+    }
+
+    pub(super) fn remove_child(&self, slot: u32) {
+        let removed = self.rare().children.lock().remove(slot);
+        drop(removed); // not under the lock
     }
 
     /// Whether the connections of this one's accept loop are to come to an end.
@@ -237,7 +249,7 @@ impl Connection {
     /// See [`Connections::close_if_idle`](super::Connections::close_if_idle).
     pub(super) fn close_if_idle(&self) {
         if self.retires.fetch_max(LEAVES, SeqCst) < LEAVES {
-            self.entry.wake();
+            self.wake();
         }
     }
 
@@ -271,42 +283,6 @@ impl Connection {
     /// When the state last became [`State::Idle`], by the connections' clock.
     pub(super) fn idle_since(&self) -> Tick {
         from_quarters(self.idle_since.load(Relaxed))
-    }
-
-    /// Moves the read deadline of the present request: instead of the server's rules for a slow body, reading fails
-    /// `after` this long from now; [`Duration::MAX`] is never. It counts for a read that is already waiting, too. Go:
-    /// `ResponseController.SetReadDeadline`.
-    pub fn set_read_deadline(&self, after: Duration) {
-        self.move_deadline(&self.read_by, after);
-    }
-
-    /// Moves the write deadline of the present reply, as [`set_read_deadline`](Self::set_read_deadline) does for
-    /// reading. Go: `ResponseController.SetWriteDeadline`.
-    pub fn set_write_deadline(&self, after: Duration) {
-        self.move_deadline(&self.write_by, after);
-    }
-
-    fn move_deadline(&self, which: &AtomicU64, after: Duration) {
-        let end = self.entry.begin().saturating_after_millis(millis(after.saturating_add(SLACK)));
-        which.store(end.as_millis(), Relaxed);
-        // Who waits already has stored an older one.
-        self.entry.wake();
-    }
-
-    /// See [`ConnGuard::reset_deadlines`](super::ConnGuard::reset_deadlines).
-    #[inline]
-    pub(super) fn reset_deadlines(&self) {
-        for moved in [&self.read_by, &self.write_by] {
-            if moved.load(Relaxed) != UNMOVED {
-                moved.store(UNMOVED, Relaxed);
-            }
-        }
-    }
-
-    /// When reading and when writing end, if a handler moved it for its own request.
-    pub(super) fn moved(&self) -> (Option<Tick>, Option<Tick>) {
-        let moved = |word: &AtomicU64| Some(word.load(Relaxed)).filter(|at| *at != UNMOVED).map(Tick::from_millis);
-        (moved(&self.read_by), moved(&self.write_by))
     }
 
     /// See [`ConnGuard::set_state`](super::ConnGuard::set_state). For the task that serves the connection

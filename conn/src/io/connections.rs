@@ -208,7 +208,7 @@ impl Connections {
 
     fn wake_all(&self) {
         for connection in self.shared.register().connections.iter() {
-            connection.entry.wake();
+            connection.wake();
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     task::Waker,
 };
 
-use crate::{Tick, wait_state::STEP};
+use crate::{Phase, Stopping, Tick, WaitLimits, WaitState, wait_state::STEP};
 
 /// The bit of a clock that says that a wait has begun since the sweeper looked.
 const FRESH: u64 = 1;
@@ -56,6 +56,22 @@ impl Entry {
     #[inline]
     pub(super) fn set_deadline(&self, at: Option<Tick>) {
         self.deadline.store(at.map_or(NEVER, Tick::as_millis), Relaxed);
+    }
+
+    /// Stores until when these waits may last; the phase if that is over already.
+    #[inline]
+    pub(super) fn wait(&self, waits: &mut WaitState, stopping: Stopping, limits: &WaitLimits) -> Result<(), Phase> {
+        let now = if waits.begins_to_drain(stopping) { self.begin() } else { self.now() };
+        let end = waits.poll(now, stopping, limits);
+        self.set_deadline(end.unwrap_or(None));
+        match end {
+            // The sweeper may have looked meanwhile, at the deadline that was there before.
+            Ok(Some(end)) if end <= self.now() => {
+                self.set_deadline(None);
+                waits.poll(end, stopping, limits).map(drop)
+            }
+            end => end.map(drop),
+        }
     }
 
     /// The sweeper looks, `gap` milliseconds after it did the last time; whether the wait is over. One at a time.

@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, task::Context};
 
-use super::{conn_guard::ConnGuard, connection::Connection, wire_error::WireError};
+use super::{active_request::ActiveRequest, conn_guard::ConnGuard, connection::Connection, wire_error::WireError};
 use crate::{Phase, Tick, WaitState};
 
 /// The waits of one wire, told to its connection's entry.
@@ -28,6 +28,12 @@ impl EntryWait {
     #[inline]
     pub(super) fn connection(&self) -> Option<&Arc<Connection>> {
         self.connection.as_deref()
+    }
+
+    /// The request in progress, if the connection has an entry.
+    #[inline]
+    pub(super) fn active(&self) -> Option<ActiveRequest> {
+        self.connection.as_ref().map(ConnGuard::active)
     }
 
     /// See [`Wire::register_waker`](super::Wire::register_waker).
@@ -116,7 +122,7 @@ impl EntryWait {
     #[inline]
     pub(super) fn adopt_moved(&mut self) {
         if let Some(connection) = &self.connection {
-            let (read, write) = connection.moved();
+            let (read, write) = connection.current.moved();
             self.state.set_moved(read, write);
         }
     }
@@ -125,19 +131,11 @@ impl EntryWait {
     #[inline]
     pub(super) fn wait(&mut self) -> Result<(), WireError> {
         let Some(connection) = &self.connection else { return Ok(()) };
-        let stopping = connection.stops();
-        let now = clock(connection, !self.state.begins_to_drain(stopping));
-        let mut waits = self.state.poll(now, stopping, connection.limits());
-        connection.entry.set_deadline(waits.unwrap_or(None));
-        // The sweeper may have looked meanwhile, at the deadline that was there before.
-        if let Some(end) = waits.unwrap_or(None).filter(|end| *end <= connection.entry.now()) {
-            connection.entry.set_deadline(None);
-            waits = self.state.poll(end, stopping, connection.limits());
-        }
+        let waits = connection.entry.wait(&mut self.state, connection.stops(), connection.limits());
         if connection.shared.is_aborted() {
             return Err(WireError::Aborted);
         }
-        waits.map(drop).map_err(WireError::TimedOut)
+        waits.map_err(WireError::TimedOut)
     }
 
     fn now(&self) -> Tick {

@@ -1,25 +1,31 @@
 //! What waits: the wire, and the connections under one clock.
 
+mod active_request;
+mod child;
 mod clock;
 mod conn_guard;
 mod connection;
 mod connections;
 mod counts;
+mod current;
 mod entry;
 mod entry_wait;
 #[cfg(doctest)]
 mod owner_only;
-mod rare;
+mod request_guard;
 mod shared;
 mod slots;
 mod sweeper;
 mod wire;
 mod wire_error;
 
+pub use active_request::ActiveRequest;
 pub use conn_guard::ConnGuard;
 pub use connection::{Connection, StateHook};
 pub use connections::Connections;
 pub use counts::Counts;
+pub use current::InterimError;
+pub use request_guard::RequestGuard;
 pub use sweeper::Sweeper;
 pub use wire::{Filled, Wire};
 pub use wire_error::WireError;

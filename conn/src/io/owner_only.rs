@@ -6,13 +6,13 @@ macro_rules! owner_only {
         #[doc = concat!(
             "```no_run\n",
             "# use quintet_conn::{ConnGuard, Connection, Connections, Phase, State, Wire};\n",
-            "# use std::{sync::Arc, task::Waker};\n",
+            "# use std::{sync::Arc, task::Waker, time::Duration};\n",
             "# fn door(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
             "connections: &Arc<Connections>) {\n",
             $owner,
             "\n# }\n```\n\n```compile_fail,", $code, "\n",
             "# use quintet_conn::{ConnGuard, Connection, Connections, Phase, State, Wire};\n",
-            "# use std::{sync::Arc, task::Waker};\n",
+            "# use std::{sync::Arc, task::Waker, time::Duration};\n",
             "# fn door(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
             "connections: &Arc<Connections>) {\n",
             $observer,
@@ -28,7 +28,9 @@ owner_only! {
     waker: "E0624", "guard.register_waker(Waker::noop());", not "connection.register_waker(Waker::noop());";
     cancel: "E0624", "guard.cancel();", not "connection.cancel();";
     cancel_by_the_wire: "E0624", "wire.cancel();", not "wire.connection().unwrap().cancel();";
-    deadlines: "E0624", "guard.reset_deadlines();", not "connection.reset_deadlines();";
+    end_request: "E0599", "guard.end_request();", not "guard.active().end_request();";
+    deadlines_of_a_connection: "E0599", "guard.active().set_read_deadline(Duration::ZERO);", not "connection.set_read_deadline(Duration::ZERO);";
+    child: "E0599", "guard.child();", not "guard.active().child();";
     retire: "E0624", "connections.retire(connection);", not "connection.retire();";
     close_if_idle: "E0624", "connections.close_if_idle(connection);", not "connection.close_if_idle();";
     registry: "E0616", "let _: &Arc<Connections> = &connections;", not "let _: &Arc<Connections> = &connection.shared;";

@@ -79,10 +79,6 @@ fn sweep_once(shared: &Shared<Connection>) -> bool {
     let mut register = shared.register();
     let elapsed = shared.clock.look();
     let gap = elapsed.saturating_sub(std::mem::replace(&mut register.swept, elapsed));
-    for connection in register.connections.iter() {
-        if connection.entry.advance(gap) {
-            connection.entry.wake();
-        }
-    }
+    register.connections.iter().for_each(|connection| connection.advance(gap));
     register.connections.len() == 0
 }

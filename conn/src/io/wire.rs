@@ -12,7 +12,10 @@ use bytes::{BufMut, BytesMut};
 use quintet_listener::Stream;
 use tokio::io::{AsyncReadExt, ReadBuf};
 
-use super::{conn_guard::ConnGuard, connection::Connection, entry_wait::EntryWait, wire_error::WireError};
+use super::{
+    active_request::ActiveRequest, conn_guard::ConnGuard, connection::Connection, entry_wait::EntryWait,
+    wire_error::WireError,
+};
 use crate::{Buffer, Output, Phase, State};
 
 /// The stream to one client: what was read from it, what is to be written to it, and until when.
@@ -78,6 +81,12 @@ impl<S> Wire<S> {
     #[inline]
     pub fn connection(&self) -> Option<&Arc<Connection>> {
         self.waits.connection()
+    }
+
+    /// The request in progress on the connection, if that has an entry: for the request that was read last.
+    #[inline]
+    pub fn active(&self) -> Option<ActiveRequest> {
+        self.waits.active()
     }
 
     /// As [`ConnGuard::set_state`]; nothing if the connection has no entry.
@@ -376,7 +385,8 @@ impl<S: Stream> Wire<S> {
 
     /// While a reply is made and nothing is to be sent: a half-closed client (FIN) may still be reading or
     /// be gone altogether, which only sending would tell. It is waited for during
-    /// [`Timeouts::stall`](crate::Timeouts::stall), or as long as the handler [said](Connection::set_write_deadline),
+    /// [`Timeouts::stall`](crate::Timeouts::stall), or as long as the handler
+    /// [said](ActiveRequest::set_write_deadline),
     /// until [`clear_half_closed_timeout`](Self::clear_half_closed_timeout).
     ///
     /// # Errors

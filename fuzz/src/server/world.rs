@@ -261,9 +261,8 @@ async fn answer(ledger: &Arc<Ledger>, mut request: Request) -> Response {
             resume_unwind(Box::new(AS_ASKED))
         }
         "/deadlines" => {
-            let connection = request.connection().expect("a connection");
-            connection.set_read_deadline(2 * second);
-            connection.set_write_deadline(3 * second);
+            request.set_read_deadline(2 * second);
+            request.set_write_deadline(3 * second);
             Response::new(request.into_body())
         }
         path => path.to_owned().into_response(),

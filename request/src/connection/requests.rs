@@ -143,7 +143,7 @@ impl<S: Stream> Requests<S> {
         wire.input.consume(len);
         wire.clear_phase();
         self.scan.reset();
-        request.set_connection(wire.connection().cloned());
+        request.set_active(wire.active());
         match request.head().framing() {
             Framing::None | Framing::Length(0) => {}
             framing => self.attach(&mut request, framing),

@@ -7,14 +7,14 @@ use http::{
     request::Parts,
     uri::{Parts as UriParts, PathAndQuery},
 };
-use quintet_conn::Connection;
+use quintet_conn::{ActiveRequest, Connection};
 
 use super::{carried::Carried, matched::Matched, request::Request};
 use crate::{Body, Head, HeadError};
 
 impl Request {
     /// The same request for the ecosystem: everything about it is built now, the header map included. Its extensions
-    /// are those that were [set](Self::set_extension), and besides them the connection, an `Arc<Connection>`, and what
+    /// are those that were [set](Self::set_extension), and besides them the connection, an `Arc<Connection>`, this request on it, an [`ActiveRequest`], and what
     /// the routers found, a [`Matched`].
     ///
     /// `Request::try_from` is the way back. Nothing that was attached is lost on it, nor is a form that was read, the
@@ -33,8 +33,9 @@ impl Request {
         parts.extensions = extensions;
         parts.extensions.insert(carried.matched.clone());
         parts.extensions.insert(carried);
-        if let Some(connection) = self.connection() {
-            parts.extensions.insert(Arc::<Connection>::clone(connection));
+        if let Some(active) = self.active() {
+            parts.extensions.insert(Arc::clone(active.connection()));
+            parts.extensions.insert(active.clone());
         }
         Ok(http::Request::from_parts(parts, self.take_body()))
     }
@@ -74,7 +75,8 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
         let mut converted = Request::blank(0);
         *converted.head_mut() = (&parts).try_into()?;
         *converted.body_mut() = body.into();
-        converted.set_connection(parts.extensions.remove::<Arc<Connection>>());
+        parts.extensions.remove::<Arc<Connection>>();
+        converted.set_active(parts.extensions.remove::<ActiveRequest>());
         let carried = parts.extensions.remove::<Carried>();
         parts.extensions.remove::<Matched>();
         let written = carried

@@ -1,9 +1,7 @@
 //! The box of a request: what a [`Request`](crate::Request) points to.
 
-use std::sync::Arc;
-
 use http::Extensions;
-use quintet_conn::Connection;
+use quintet_conn::ActiveRequest;
 
 use super::{form_state::FormState, path_values::PathValues};
 use crate::{Body, Head, body::received_trailers::ReceivedTrailers};
@@ -17,7 +15,7 @@ pub(super) struct Inner {
     pub(super) body: Body,
     /// Those of a chunked body, which may have been taken out of the request.
     pub(super) trailers: Option<ReceivedTrailers>,
-    pub(super) connection: Option<Arc<Connection>>,
+    pub(super) active: Option<ActiveRequest>,
     pub(super) values: PathValues,
     pub(super) rare: Option<Box<Rare>>,
 }

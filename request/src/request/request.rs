@@ -1,16 +1,10 @@
 //! A head, its body, and what the route added.
 
-use std::{
-    borrow::Cow,
-    cell::RefCell,
-    fmt,
-    future::pending,
-    sync::{Arc, Weak},
-};
+use std::{borrow::Cow, fmt, future::pending, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use quintet_conn::Connection;
+use quintet_conn::{ActiveRequest, Connection};
 use quintet_listener::Addr;
 
 use super::{
@@ -37,11 +31,6 @@ use crate::{
 /// assert_eq!(request.header("host"), Some("a.example"));
 /// ```
 pub struct Request(Option<Box<Inner>>);
-
-thread_local! {
-    /// The request that a panic dropped last: whose it was, and its method and target.
-    static DROPPED: RefCell<Option<(Weak<Connection>, String)>> = const { RefCell::new(None) };
-}
 
 impl Request {
     /// A request without a connection, from the bytes of its head; what follows the head is its body, as it stands there.
@@ -81,8 +70,8 @@ impl Request {
         self.inner_mut().trailers = trailers;
     }
 
-    pub(crate) fn set_connection(&mut self, connection: Option<Arc<Connection>>) {
-        self.inner_mut().connection = connection;
+    pub(crate) fn set_active(&mut self, active: Option<ActiveRequest>) {
+        self.inner_mut().active = active;
     }
 
     #[inline]
@@ -305,10 +294,33 @@ impl Request {
         self.inner().trailers.as_ref()?.get()
     }
 
-    /// The connection this request came by, if it came by one: to look at, and to move the deadlines of this request.
-    /// Nothing of it leads to another connection or to the server's end.
+    /// The connection this request came by, if it came by one: to look at. Nothing of it leads to another connection or
+    /// to the server's end.
     pub fn connection(&self) -> Option<&Arc<Connection>> {
-        self.inner().connection.as_ref()
+        self.active().map(ActiveRequest::connection)
+    }
+
+    /// This request as one in progress on a connection, if it came by one: a handle that can be kept while the request is
+    /// given away, and that does nothing any more once the request is over.
+    pub fn active(&self) -> Option<&ActiveRequest> {
+        self.inner().active.as_ref()
+    }
+
+    /// Moves the read deadline of this request: instead of the server's rules for a slow body, reading fails `after` this
+    /// long from now; [`Duration::MAX`] is never. Without a connection nothing is late. Go:
+    /// `ResponseController.SetReadDeadline`.
+    pub fn set_read_deadline(&self, after: Duration) {
+        if let Some(active) = self.active() {
+            active.set_read_deadline(after);
+        }
+    }
+
+    /// Moves the write deadline of this request's reply, as [`set_read_deadline`](Self::set_read_deadline) does for
+    /// reading. Go: `ResponseController.SetWriteDeadline`.
+    pub fn set_write_deadline(&self, after: Duration) {
+        if let Some(active) = self.active() {
+            active.set_write_deadline(after);
+        }
     }
 
     /// Where the client is. Go: `Request.RemoteAddr`.
@@ -347,8 +359,8 @@ impl Request {
     #[doc(alias = "cancelled")]
     #[doc(alias = "context")]
     pub async fn disconnected(&self) {
-        match self.connection() {
-            Some(connection) => connection.disconnected().await,
+        match self.active() {
+            Some(active) => active.disconnected().await,
             None => pending().await,
         }
     }
@@ -394,13 +406,6 @@ impl Request {
         self.inner_mut().values.set(name, value);
     }
 
-    /// The method and the target of the request that was dropped last by a panic in this thread, if it came by this
-    /// connection, once: for whoever catches the panic of a handler, which has taken its request along.
-    pub fn dropped_by_panic(connection: &Connection) -> Option<String> {
-        let (whose, line) = DROPPED.take()?;
-        std::ptr::eq(whose.as_ptr(), connection).then_some(line)
-    }
-
     /// A value that something before the handler attached, by its type.
     pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
         self.inner().rare.as_ref()?.extensions.get()
@@ -430,14 +435,15 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let whose = self.connection().map_or_else(Weak::new, Arc::downgrade);
-            let line = format!("{} {}", self.method(), self.target().raw());
-            let _ = DROPPED.try_with(|dropped| dropped.replace(Some((whose, line))));
+            // For the report of the panic: what catches it has no request any more.
+            if let Some(active) = self.active() {
+                active.note(&format!("{} {}", self.method(), self.target().raw()));
+            }
         }
         let Some(mut inner) = self.0.take() else { return };
         inner.body = Body::empty();
         inner.trailers = None;
-        inner.connection = None;
+        inner.active = None;
         inner.rare = None;
         inner.values.end();
         pool::give(inner);

@@ -1,0 +1,308 @@
+//! Requests in progress: one at a time or many at once on one connection, each with its deadlines, its client, a note and
+//! interim replies.
+#![cfg(feature = "io")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+
+use std::{sync::Arc, time::Duration};
+
+use common::{Bell, connections, ends_after, limits, piped, poll_once, scripted};
+use quintet_conn::{
+    ActiveRequest, ConnGuard, Connections, InterimError, Phase, RequestGuard, Timeouts, WaitState, Wire, WireError,
+};
+use quintet_listener::Stream;
+use tokio::{
+    task::{JoinHandle, yield_now},
+    time::{sleep, timeout},
+};
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+fn told(active: &ActiveRequest) -> JoinHandle<()> {
+    let active = active.clone();
+    tokio::spawn(async move { active.disconnected().await })
+}
+
+mod one_at_a_time {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kept_handle_moves_no_deadline_of_the_next_request() {
+        let connections = connections(limits());
+        let (connection, mut wire, _client) = piped(&connections, 1024);
+        let kept = connection.active();
+        kept.set_read_deadline(secs(1));
+        connection.end_request();
+        kept.set_read_deadline(Duration::MAX);
+        kept.set_write_deadline(Duration::MAX);
+        wire.enter(Phase::Body);
+        let error = ends_after(secs(5), wire.flush_and_fill(1024)).await.unwrap_err();
+        assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
+        // The next request's own handle does.
+        connection.end_request();
+        wire.clear_phase();
+        connection.active().set_read_deadline(secs(1));
+        kept.set_read_deadline(Duration::MAX);
+        wire.enter(Phase::Body);
+        assert!(ends_after(secs(1), wire.flush_and_fill(1024)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_client_of_a_request_that_is_over_counts_as_gone() {
+        let connections = connections(limits());
+        let (connection, _wire, _client) = piped(&connections, 1024);
+        let active = connection.active();
+        let waiting = told(&active);
+        yield_now().await;
+        assert!(!active.is_disconnected() && !waiting.is_finished());
+        connection.end_request();
+        waiting.await.unwrap();
+        assert!(active.is_disconnected());
+        timeout(secs(1), active.disconnected()).await.expect("told afterwards, too");
+        assert!(!connection.active().is_disconnected());
+    }
+
+    #[test]
+    fn a_note_is_taken_once_and_ends_with_its_request() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let (connection, _wire, _peer) = scripted(&connections);
+        let active = connection.active();
+        assert_eq!(active.take_note(), None);
+        active.note("GET /");
+        active.note("GET /a");
+        assert_eq!((connection.take_note().as_deref(), active.take_note()), (Some("GET /a"), None));
+        active.note("GET /b");
+        connection.end_request();
+        active.note("GET /c");
+        assert_eq!((connection.take_note(), active.take_note(), connection.active().take_note()), (None, None, None));
+    }
+
+    #[test]
+    fn a_note_has_at_most_a_kibibyte() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let (connection, _wire, _peer) = scripted(&connections);
+        for (text, kept) in
+            [("x".repeat(1024), 1024), ("x".repeat(1025), 1024), ("é".repeat(600), 1024), ("€".repeat(600), 1023)]
+        {
+            connection.active().note(&text);
+            assert_eq!(connection.take_note().as_deref(), Some(&text[..kept]));
+        }
+    }
+
+    #[test]
+    fn interim_replies_are_bounded_and_end_with_the_reply() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let (connection, mut wire, _peer) = scripted(&connections);
+        let bell = Bell::new();
+        assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
+        let active = connection.active();
+        active.push_interim(&[b'x'; 16 * 1024]).unwrap();
+        assert_eq!(bell.rings(), 1, "the serving task is woken");
+        assert_eq!(active.push_interim(b"x"), Err(InterimError::Full));
+        assert_eq!(connection.take_interim().map(|bytes| bytes.len()), Some(16 * 1024));
+        assert_eq!(connection.take_interim(), None);
+        active.push_interim(b"last").unwrap();
+        assert_eq!(connection.begin_reply().as_deref(), Some(&b"last"[..]));
+        assert_eq!(active.push_interim(b"x"), Err(InterimError::Over));
+        assert_eq!((connection.begin_reply(), bell.rings()), (None, 2));
+        connection.end_request();
+        assert_eq!(active.push_interim(b"x"), Err(InterimError::Over));
+        connection.active().push_interim(b"the next").unwrap();
+        connection.end_request();
+        assert_eq!(connection.begin_reply(), None, "of a request that is over nothing is sent");
+    }
+
+    /// Handles of earlier requests, used by other threads while the connection goes on, change nothing of it.
+    #[test]
+    fn kept_handles_of_other_threads_are_inert() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let (connection, _wire, _peer) = scripted(&connections);
+        std::thread::scope(|scope| {
+            for round in 0..200 {
+                let kept = connection.active();
+                scope.spawn(move || {
+                    for _ in 0..50 {
+                        kept.note("an earlier one");
+                        kept.set_read_deadline(Duration::ZERO);
+                        let _ = kept.push_interim(b"x");
+                    }
+                });
+                connection.end_request();
+                let note = format!("number {round}");
+                connection.active().note(&note);
+                assert_eq!(connection.take_interim(), None);
+                assert_eq!(connection.take_note(), Some(note));
+            }
+        });
+    }
+}
+
+mod children {
+    use super::*;
+
+    /// Two requests on one connection, each waiting for a body.
+    struct Two<S> {
+        connections: Arc<Connections>,
+        connection: ConnGuard,
+        wire: Wire<S>,
+        one: Waiting,
+        other: Waiting,
+    }
+
+    struct Waiting {
+        guard: RequestGuard,
+        waits: WaitState,
+        bell: Arc<Bell>,
+    }
+
+    impl Waiting {
+        fn new(connection: &ConnGuard, phase: Phase) -> Waiting {
+            let mut waiting = Waiting { guard: connection.child(), waits: WaitState::new(), bell: Bell::new() };
+            waiting.guard.register_waker(&Arc::clone(&waiting.bell).into());
+            waiting.waits.enter(phase);
+            waiting.waits.wait_for_bytes(true, waiting.guard.begin(), waiting.guard.limits());
+            assert!(waiting.wait().is_ok());
+            waiting
+        }
+
+        fn wait(&mut self) -> Result<(), WireError> {
+            self.guard.wait(&mut self.waits)
+        }
+
+        /// Polled when it is woken, as its task would be; how long it takes.
+        async fn late(&mut self) -> (Duration, WireError) {
+            let start = tokio::time::Instant::now();
+            let mut rings = self.bell.rings();
+            loop {
+                sleep(Duration::from_millis(10)).await;
+                if self.bell.rings() > rings {
+                    rings = self.bell.rings();
+                    if let Err(error) = self.wait() {
+                        return (start.elapsed(), error);
+                    }
+                }
+                assert!(start.elapsed() < secs(3600), "it is never woken");
+            }
+        }
+    }
+
+    fn two(timeouts: Timeouts) -> Two<impl Stream> {
+        let connections = connections(timeouts);
+        let (connection, mut wire, client) = piped(&connections, 1024);
+        std::mem::forget(client);
+        wire.clear_phase();
+        let (one, other) = (Waiting::new(&connection, Phase::Body), Waiting::new(&connection, Phase::Idle));
+        Two { connections, connection, wire, one, other }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_two_children_one_is_late_and_the_other_is_not() {
+        let mut two = two(limits());
+        let (took, error) = two.one.late().await;
+        assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
+        assert!(took >= secs(5) && took < Duration::from_millis(5_500), "{took:?}");
+        assert_eq!(two.other.bell.rings(), 0);
+        assert!(two.other.wait().is_ok() && two.wire.check().is_ok());
+        let (took, error) = two.other.late().await;
+        assert!(matches!(error, WireError::TimedOut(Phase::Idle)), "{error:?}");
+        assert!(took >= secs(69) && took < Duration::from_millis(70_500), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_moved_by_one_child_leaves_the_other_alone() {
+        let mut two = two(limits());
+        let mut third = Waiting::new(&two.connection, Phase::Body);
+        two.one.guard.active().set_read_deadline(secs(20));
+        assert_eq!((two.one.bell.rings(), third.bell.rings()), (1, 0), "it counts for a wait under way");
+        assert!(two.one.wait().is_ok());
+        let (took, _) = third.late().await;
+        assert!(took >= secs(5) && took < Duration::from_millis(5_500), "{took:?}");
+        let (took, _) = two.one.late().await;
+        assert!(took >= secs(14) && took < Duration::from_millis(15_500), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disconnected_child_leaves_the_other_connected() {
+        let two = two(limits());
+        let (one, other) = (two.one.guard.active(), two.other.guard.active());
+        let waiting = (told(&one), told(&other), told(&two.connection.active()));
+        yield_now().await;
+        two.one.guard.cancel();
+        waiting.0.await.unwrap();
+        yield_now().await;
+        assert!(one.is_disconnected() && !other.is_disconnected());
+        assert!(!waiting.1.is_finished() && !waiting.2.is_finished());
+        two.connection.cancel();
+        waiting.1.await.unwrap();
+        waiting.2.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn abort_and_stop_reach_every_child() {
+        let mut two = two(limits());
+        two.connections.stop();
+        assert_eq!((two.one.bell.rings(), two.other.bell.rings()), (1, 1));
+        assert!(two.one.wait().is_ok(), "a body is waited for to its end");
+        let (took, error) = two.other.late_now().await;
+        assert!(matches!(error, WireError::TimedOut(Phase::Drain)) && took < secs(1), "{error:?} after {took:?}");
+        two.connections.abort();
+        assert_eq!(two.one.bell.rings(), 2);
+        assert!(matches!(two.one.wait(), Err(WireError::Aborted)));
+        assert!(matches!(two.other.wait(), Err(WireError::Aborted)));
+    }
+
+    impl Waiting {
+        /// As [`late`](Self::late), of one that was woken already.
+        async fn late_now(&mut self) -> (Duration, WireError) {
+            match self.wait() {
+                Ok(()) => self.late().await,
+                Err(error) => (Duration::ZERO, error),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_dropped_child_leaves_no_entry() {
+        let two = two(limits());
+        let (one, bell) = (two.one.guard.active(), Arc::clone(&two.one.bell));
+        let waiting = told(&one);
+        yield_now().await;
+        drop(two.one);
+        waiting.await.unwrap();
+        assert!(one.is_disconnected());
+        one.set_read_deadline(Duration::ZERO);
+        one.note("too late");
+        assert_eq!((one.take_note(), one.push_interim(b"x")), (None, Err(InterimError::Over)));
+        assert_eq!((bell.rings(), Arc::strong_count(&bell)), (0, 1), "its task is not kept");
+        assert_eq!(two.connections.counts().total(), 1, "children are not connections");
+        drop((two.connection, two.wire));
+        assert!(two.other.guard.active().is_disconnected(), "the connection's end is that of its children");
+        assert_eq!(two.connections.counts().total(), 0);
+        sleep(secs(10)).await;
+        assert_eq!(two.other.bell.rings(), 0, "no sweeper looks at the child of a connection that has ended");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_child_has_its_note_and_its_interim_replies() {
+        let two = two(limits());
+        let (one, other) = (two.one.guard.active(), two.other.guard.active());
+        one.note("GET /1");
+        other.note("GET /2");
+        one.push_interim(b"103").unwrap();
+        assert_eq!(
+            (two.one.guard.take_interim().as_deref(), two.other.guard.take_interim()),
+            (Some(&b"103"[..]), None)
+        );
+        assert_eq!(two.one.bell.rings(), 1);
+        assert_eq!(two.one.guard.begin_reply(), None);
+        assert_eq!((one.push_interim(b"x"), other.push_interim(b"x")), (Err(InterimError::Over), Ok(())));
+        assert_eq!(two.other.guard.begin_reply().as_deref(), Some(&b"x"[..]));
+        assert_eq!(one.take_note().as_deref(), Some("GET /1"));
+        assert_eq!(other.take_note().as_deref(), Some("GET /2"));
+        assert_eq!(two.connection.take_note(), None);
+        assert!(Arc::ptr_eq(one.connection(), two.other.guard.connection()));
+    }
+}
