@@ -23,8 +23,8 @@ use crate::{
 /// again after it. The reason is the first that was given: of those that are announced by the reply
 /// ([`close`](Self::close)) the first, unless something failed before the reply was whole.
 ///
-/// It is three bytes of facts and some of what the request asked for; a connection that serves many requests at once has
-/// one for each.
+/// It is eight bytes: facts, and what the request asked for. A connection that serves many requests at once has one for
+/// each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
     constraints: Constraints,
@@ -71,7 +71,8 @@ pub enum Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     None,
-    Begun(Length),
+    Begun,
+    BegunUntilClose,
     Done,
     Broken,
     BrokenUntilClose,
@@ -134,7 +135,7 @@ impl Exchange {
     pub fn begin_reply(&mut self, head: &Head<'_>) -> Plan {
         let plan = Plan::new(&self.constraints, head, self.failed.or(self.last));
         if !self.is_over() {
-            self.reply = Stage::Begun(plan.length());
+            self.reply = if plan.length() == Length::UntilClose { Stage::BegunUntilClose } else { Stage::Begun };
         }
         plan
     }
@@ -159,7 +160,7 @@ impl Exchange {
         }
         self.failed = Some(reason);
         self.reply = match self.reply {
-            Stage::Begun(Length::UntilClose) => Stage::BrokenUntilClose,
+            Stage::BegunUntilClose => Stage::BrokenUntilClose,
             _ => Stage::Broken,
         };
     }
@@ -174,7 +175,7 @@ impl Exchange {
     /// Whether nothing that a reply does can change what is next.
     #[inline]
     fn is_over(&self) -> bool {
-        !matches!(self.reply, Stage::None | Stage::Begun(_) | Stage::Done)
+        matches!(self.reply, Stage::Broken | Stage::BrokenUntilClose | Stage::Failed | Stage::TakenOver)
     }
 
     /// Whether another protocol may follow this reply, as far as the head of the request says; see
@@ -200,15 +201,23 @@ impl Exchange {
     /// [`RequestBodyUnread`](CloseReason::RequestBodyUnread) is the reason unless there was one before.
     #[inline]
     pub fn finish(&mut self) -> Next {
+        if self.reply == Stage::Done && self.last.is_none() && self.request == RequestBody::Read {
+            return Next::Continue;
+        }
+        self.end()
+    }
+
+    /// What happens now if the connection does not go on.
+    #[inline(never)]
+    fn end(&mut self) -> Next {
         match self.reply {
-            Stage::Done if self.last.is_none() && self.request == RequestBody::Read => Next::Continue,
             Stage::Done | Stage::Broken => {
                 self.close(CloseReason::RequestBodyUnread);
                 Next::Linger
             }
             Stage::BrokenUntilClose => Next::Reset,
             Stage::TakenOver => Next::TakeOver,
-            Stage::None | Stage::Begun(_) | Stage::Failed => {
+            Stage::None | Stage::Begun | Stage::BegunUntilClose | Stage::Failed => {
                 self.failed.get_or_insert(CloseReason::Aborted);
                 Next::End
             }
@@ -369,6 +378,6 @@ mod tests {
 
     #[test]
     fn an_exchange_is_small() {
-        assert!(size_of::<Exchange>() <= 32, "{} bytes", size_of::<Exchange>());
+        assert!(size_of::<Exchange>() <= 8, "{} bytes", size_of::<Exchange>());
     }
 }

@@ -61,8 +61,9 @@ pub(crate) async fn refuse<H, S: Stream>(
         return (Next::End, Some(reason));
     }
     let mut exchange = Exchange::refused(requests.wire().input.filled(), reason);
-    let rest = write(server, connection, requests, &mut exchange, response);
-    finish(server, connection, requests, &mut exchange, rest).await;
+    if let Some(rest) = write(server, connection, requests, &mut exchange, response) {
+        finish(server, connection, requests, &mut exchange, rest).await;
+    }
     (exchange.finish(), exchange.close_reason())
 }
 

@@ -21,20 +21,18 @@ const MIN_PASSED_BODY_BYTES: u64 = 256 * 1024;
 
 /// What is left to do of a reply.
 pub(crate) enum Rest {
-    /// Nothing: it is sent, or waits in the wire's output.
-    Nothing,
     /// Its head waits in the wire's output, and another protocol follows.
     Upgrade(Upgrade),
     /// All is written, and it is much, or something of the request is left on the wire.
     Flush,
     /// Nothing is written yet: the body is made as it is sent.
-    Stream(Box<(Response, Body)>),
+    Stream(Response, Body),
     /// Nothing is written yet: what is left of the request's body comes before the other protocol.
-    Takeover(Box<(Response, Upgrade)>),
+    Takeover(Response, Upgrade),
 }
 
 /// Writes a response to the wire's output, where it waits for the next flush. What would have to be waited for is left
-/// to [`finish`].
+/// to [`finish`]: usually nothing.
 #[inline]
 pub(crate) fn write<H, S: Stream>(
     server: &Shared<H>,
@@ -42,21 +40,21 @@ pub(crate) fn write<H, S: Stream>(
     requests: &mut Requests<S>,
     exchange: &mut Exchange,
     mut response: Response,
-) -> Rest {
+) -> Option<Box<Rest>> {
     if let Some(error) = response.field_error() {
         server.observer.field_error(connection, error);
     }
     let upgrade = response.take_upgrade();
     if upgrade.is_some() || response.status() < StatusCode::OK {
         match take_over(connection, requests, exchange, response, upgrade) {
-            Ok(rest) => return rest,
+            Ok(rest) => return Some(Box::new(rest)),
             Err(refusal) => response = refusal,
         }
     }
     requests.report_body(exchange, server.config.max_drain_bytes);
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
-        Err(body) => return Rest::Stream(Box::new((response, body))),
+        Err(body) => return Some(Box::new(Rest::Stream(response, body))),
     };
     let head = head(&response, Some(bytes.len() as u64));
     let plan = exchange.begin_reply(&head);
@@ -69,10 +67,10 @@ pub(crate) fn write<H, S: Stream>(
         wire.output.len()
     };
     exchange.end_reply(&plan);
-    if waiting < MAX_OUTPUT_BYTES && (exchange.close_reason().is_some() || requests.try_settle(exchange)) {
-        return Rest::Nothing;
+    if waiting < MAX_OUTPUT_BYTES && (plan.close().is_some() || requests.try_settle(exchange)) {
+        return None;
     }
-    Rest::Flush
+    Some(Box::new(Rest::Flush))
 }
 
 /// What a response says in its head.
@@ -88,7 +86,7 @@ pub(crate) async fn finish<H, S: Stream>(
     connection: &ConnGuard,
     requests: &mut Requests<S>,
     exchange: &mut Exchange,
-    rest: Rest,
+    rest: Box<Rest>,
 ) -> Option<Upgrade> {
     match send(server, connection, requests, exchange, rest).await {
         Ok(upgrade) => upgrade,
@@ -104,42 +102,41 @@ async fn send<H, S: Stream>(
     connection: &ConnGuard,
     requests: &mut Requests<S>,
     exchange: &mut Exchange,
-    mut rest: Rest,
+    rest: Box<Rest>,
 ) -> Result<Option<Upgrade>, WireError> {
-    loop {
-        rest = match rest {
-            Rest::Nothing => return Ok(None),
+    let mut rest = Some(rest);
+    while let Some(one) = rest {
+        rest = match *one {
             Rest::Upgrade(upgrade) => return Ok(Some(upgrade)),
             Rest::Flush => {
                 poll_fn(|cx| requests.poll_flush(cx, server.config.max_drain_bytes)).await?;
                 if exchange.close_reason().is_none() {
                     requests.settle(exchange, server.config.max_drain_bytes).await?;
                 }
-                return Ok(None);
+                None
             }
-            Rest::Stream(made) => {
-                let (response, body) = *made;
+            Rest::Stream(response, body) => {
                 let head = head(&response, body.len());
                 match stream(server, connection, requests, exchange, &head, body).await? {
-                    None => Rest::Flush,
+                    None => Some(Box::new(Rest::Flush)),
                     Some(error) => write(server, connection, requests, exchange, error),
                 }
             }
-            Rest::Takeover(asked) => {
-                let (response, upgrade) = *asked;
+            Rest::Takeover(response, upgrade) => {
                 // What fits into the buffer was passed over when it was there at once. A lower limit for what comes
                 // later would make the answer depend on how the request arrived.
                 let limit =
                     server.config.max_drain_bytes.max(server.config.limits.head as u64).max(MIN_PASSED_BODY_BYTES);
                 requests.pass_body(exchange, limit).await?;
                 if exchange.request_body() == RequestBody::Read {
-                    hand_over(connection, requests, exchange, &response, upgrade)
+                    Some(Box::new(hand_over(connection, requests, exchange, &response, upgrade)))
                 } else {
                     write(server, connection, requests, exchange, unended())
                 }
             }
-        }
+        };
     }
+    Ok(None)
 }
 
 /// Lets another protocol follow this response, if one may.
@@ -167,7 +164,7 @@ fn take_over<S: Stream>(
     if requests.try_settle(exchange) {
         return Ok(hand_over(connection, requests, exchange, &response, upgrade));
     }
-    Ok(Rest::Takeover(Box::new((response, upgrade))))
+    Ok(Rest::Takeover(response, upgrade))
 }
 
 /// Writes the head after which another protocol follows. Nothing of the request is left on the wire: the next byte is

@@ -11,7 +11,7 @@ use crate::{
     close::{close, hijack, refuse},
     dispatch::dispatch,
     fair::{REQUESTS, Turn, give_way},
-    respond::{Rest, finish, write},
+    respond::{finish, write},
     select::{Either, select},
     serve_error::ServeError,
     server::Server,
@@ -87,8 +87,8 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             exchange.close(reason);
         }
         let upgrade = match write(&server, &connection, &mut requests, &mut exchange, response) {
-            Rest::Nothing => None, //                                    small: it goes with the next flush
-            rest => Box::pin(finish(&server, &connection, &mut requests, &mut exchange, rest)).await,
+            None => None, //                                             small: it goes with the next flush
+            Some(rest) => Box::pin(finish(&server, &connection, &mut requests, &mut exchange, rest)).await,
         };
         if let Some(upgrade) = upgrade {
             connection.set_close_reason(CloseReason::Takeover);

@@ -36,7 +36,7 @@ impl Constraints {
     /// Those of a request.
     #[inline]
     pub fn of(head: HeadRef<'_>) -> Self {
-        let method = match head.method().as_bytes() {
+        let method = match head.method_bytes() {
             b"HEAD" => Method::Head,
             b"CONNECT" => Method::Connect,
             _ => Method::Other,
@@ -88,6 +88,12 @@ impl Constraints {
             return Err(TakeoverError::Content);
         }
         Ok(())
+    }
+
+    /// Whether it is HTTP/1.1 and neither HEAD nor CONNECT.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.version == Version::Http11 && self.method == Method::Other
     }
 
     /// Whether a tunnel follows a reply with this status.

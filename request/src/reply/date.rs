@@ -17,6 +17,7 @@ const DATE_AT: usize = b"HTTP/1.1 200 OK\r\n".len();
 
 /// The beginning of the usual reply, ready to be copied.
 struct Prefix {
+    /// Its second, at most [`LAST_SECOND`]: none yet if it is more.
     second: u64,
     /// `HTTP/1.1 200 OK CRLF Date: … CRLF`
     bytes: Vec<u8>,
@@ -29,8 +30,9 @@ thread_local! {
 /// Appends the status line, and the `Date` line if `dated`. `unix` is the time in seconds of Unix time.
 #[inline]
 pub(super) fn write_start(out: &mut Vec<u8>, status: StatusCode, version: Version, unix: u64, dated: bool) {
+    let unix = unix.min(LAST_SECOND);
     PREFIX.with_borrow_mut(|prefix| {
-        if prefix.second != unix || prefix.bytes.is_empty() {
+        if prefix.second != unix {
             *prefix = Prefix::at(unix);
         }
         if status == StatusCode::OK && version == Version::Http11 && dated {
@@ -53,7 +55,7 @@ pub(super) fn write_start(out: &mut Vec<u8>, status: StatusCode, version: Versio
 impl Prefix {
     #[cold]
     fn at(second: u64) -> Self {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second.min(LAST_SECOND));
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
         let date = httpdate::fmt_http_date(time);
         Self { second, bytes: format!("HTTP/1.1 200 OK\r\nDate: {date}\r\n").into_bytes() }
     }

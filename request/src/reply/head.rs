@@ -30,6 +30,12 @@ impl Head<'_> {
         self.content_type == ContentType::Sniffed && !self.is_encoded() && !self.has(&header::CONTENT_TYPE)
     }
 
+    /// Whether it is 200 and has no fields.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        self.status == StatusCode::OK && self.headers.is_none()
+    }
+
     /// Whether a field says that the bytes of the body are not the content itself: compressed, say.
     pub(super) fn is_encoded(&self) -> bool {
         self.has(&header::CONTENT_ENCODING)

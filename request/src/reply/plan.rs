@@ -30,8 +30,24 @@ impl Plan {
     /// itself has to say about that is in [`close`](Self::close).
     #[inline]
     pub fn new(to: &Constraints, head: &Head<'_>, close: Option<CloseReason>) -> Self {
-        let status = head.status;
-        let bodiless = status != StatusCode::OK && is_bodiless(status); // the usual one first
+        // The usual reply by itself: what is asked below costs as much as the rest of it.
+        match head.length {
+            Some(length) if head.is_plain() && to.is_plain() => Self {
+                version: Version::Http11,
+                length: Length::Exact(length),
+                has_content: true,
+                has_body: true,
+                close,
+                connection: if close.is_some() { Some("close") } else { None },
+            },
+            _ => Self::of_any(to, head, close),
+        }
+    }
+
+    /// The same for any reply.
+    #[inline(never)]
+    fn of_any(to: &Constraints, head: &Head<'_>, close: Option<CloseReason>) -> Self {
+        let bodiless = is_bodiless(head.status);
         let length = length(to, head, bodiless);
         let close = close.or_else(|| reason(to, head, length));
         Self {
@@ -88,9 +104,11 @@ impl Plan {
     pub fn write_head(&self, out: &mut Vec<u8>, head: &Head<'_>, unix: u64, first: &[u8]) {
         write_start(out, head.status, self.version, unix, !head.has(&header::DATE));
         self.write_content_type(out, head, first);
-        for (name, value) in head.headers.into_iter().flatten() {
-            if !matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::CONNECTION) {
-                field::write(out, name, value);
+        if let Some(headers) = head.headers {
+            for (name, value) in headers {
+                if !matches!(*name, header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::CONNECTION) {
+                    field::write(out, name, value);
+                }
             }
         }
         match self.length {
@@ -127,7 +145,6 @@ impl Plan {
 }
 
 /// How the end of the body is told.
-#[inline]
 fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
     if to.is_tunnel(head.status) {
         return Length::UntilClose;
@@ -148,7 +165,6 @@ fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
 }
 
 /// Why the connection ends with this reply, as far as the reply itself decides that.
-#[inline]
 fn reason(to: &Constraints, head: &Head<'_>, length: Length) -> Option<CloseReason> {
     if length == Length::UntilClose {
         Some(CloseReason::CloseDelimited)
@@ -164,7 +180,6 @@ fn reason(to: &Constraints, head: &Head<'_>, length: Length) -> Option<CloseReas
 
 /// The `Connection` field, where the version does not say it. It also names an `Upgrade` field, which only counts if it
 /// does (RFC 9110 §7.8).
-#[inline]
 fn connection(to: &Constraints, head: &Head<'_>, length: Length, close: bool) -> Option<&'static str> {
     let upgrade = head.has(&header::UPGRADE);
     let tunnel = length == Length::UntilClose && to.method == Method::Connect;
@@ -272,6 +287,22 @@ mod tests {
             let headers = fields(said);
             let plan = Plan::new(&constraints(request), &head(status, &headers, length), None);
             assert_eq!(seen(&plan), expected, "{request:?}, {status}, {said:?}, {length:?}");
+        }
+    }
+
+    /// The usual reply has a way of its own, and is planned as any.
+    #[test]
+    fn the_plan_of_the_usual_reply_is_that_of_any() {
+        for (request, status, length) in [GET, HEAD, OLD, CONNECT]
+            .into_iter()
+            .flat_map(|request| [200, 204, 404].map(|status| (request, status)))
+            .flat_map(|(request, status)| [None, Some(0), Some(7)].map(|length| (request, status, length)))
+        {
+            let head = Head { length, ..Head::new(StatusCode::from_u16(status).unwrap()) };
+            for close in [None, Some(CloseReason::MaxAge)] {
+                let to = constraints(request);
+                assert_eq!(Plan::new(&to, &head, close), Plan::of_any(&to, &head, close), "{request:?}, {head:?}");
+            }
         }
     }
 
