@@ -1,6 +1,6 @@
-//! The one path that means the same without `//`, `.` and `..`, and where its slashes are.
+//! The clean form of a path, without `//`, `.` and `..`, and the offsets of a path's slashes.
 //!
-//! Escapes are left alone: `%2e%2e` is a segment of its own name. Go: `cleanPath` (server.go:2665).
+//! Escapes stay as they are: `%2e%2e` is a segment like any other. Go: `cleanPath` (server.go:2665).
 
 use crate::escape::needs_canonical;
 
@@ -24,16 +24,16 @@ pub fn clean_path(path: &str) -> String {
     out
 }
 
-/// Whether [`clean_path`] would change nothing.
+/// Whether [`clean_path`] would return the path unchanged.
 pub(crate) fn is_clean(path: &str) -> bool {
     Scan::new(path).clean
 }
 
-/// What one pass over a path tells.
+/// The result of one pass over a path: where its slashes are, and whether it is clean and plain.
 pub(crate) struct Scan {
-    /// Where the first slashes are.
+    /// The offsets of the first slashes, in bytes.
     first: [u32; MAX_NOTED_SEGMENTS],
-    /// How many there are.
+    /// The number of slashes.
     pub(crate) slashes: usize,
     /// Whether the path is in its clean form.
     pub(crate) clean: bool,
@@ -42,13 +42,14 @@ pub(crate) struct Scan {
 }
 
 impl Scan {
-    /// Reads a path of less than 4 GiB, eight bytes at a time: every request is scanned, and a loop over bytes costs
-    /// several times as much.
+    /// Reads a path of less than 4 GiB, eight bytes at a time. Every request is scanned, and a loop over single bytes
+    /// costs several times as much.
     ///
-    /// Each test of a byte leaves that byte's highest bit, so that a word's findings are the bits of one number. A slash
-    /// or dot *behind a slash* is what can make a path unclean (`//`, `/.`): the slashes, moved up by one byte, meet
-    /// the slashes and dots. Most such paths are clean all the same (`/.well-known`), so a hit is only a doubt, and the
-    /// definition decides. Likewise a `%`, a brace, or anything above `z` is only a doubt that a segment is plain.
+    /// A test of a word sets the highest bit of each byte that passes. A path can only be unclean if a slash or dot
+    /// follows a slash (`//`, `/.`). To find those bytes, the bits of the slashes are shifted up by one byte and
+    /// compared with the bits of slashes and dots. Most of such paths are clean all the same (`/.well-known`), so after
+    /// a hit the slow check `has_dots_or_gaps` decides. Likewise a `%`, or any byte above `z`, only means that the slow
+    /// check `needs_canonical` decides whether the path is plain.
     pub(crate) fn new(path: &str) -> Self {
         let bytes = path.as_bytes();
         let mut first = [0; MAX_NOTED_SEGMENTS];
@@ -56,8 +57,8 @@ impl Scan {
         let mut read = |word: u64| {
             let dots = slashes_and_dots(word);
             let mut found = slashes_of(dots, word);
-            // Little-endian: the byte behind another is the next higher one. The first byte of a word is behind the
-            // last of the word before, whose slash is carried over.
+            // The words are little-endian, so the next byte of the path is the next higher byte of the word. The first
+            // byte of a word follows the last byte of the word before: `after_slash` carries that byte's bit over.
             doubts |= ((found << 8) | after_slash) & dots;
             after_slash = found >> 56;
             escapes |= escapes_and_more(word);
@@ -66,7 +67,7 @@ impl Scan {
                     *slot = at + found.trailing_zeros() / 8;
                 }
                 slashes += 1;
-                found &= found - 1; // the lowest bit that is set, taken away
+                found &= found - 1; // clears the lowest bit that is set
             }
             at += 8;
         };
@@ -75,23 +76,25 @@ impl Scan {
             read(u64::from_le_bytes(word.try_into().expect("a chunk of eight bytes")));
         }
         read(last_word(bytes, words.remainder()));
+        // The slow checks run only where the bits leave a doubt: most paths pay for neither.
         let clean = path.starts_with('/') && (doubts == 0 || !has_dots_or_gaps(path));
         let plain = escapes == 0 || !needs_canonical(bytes);
         Self { first, slashes, clean, plain }
     }
 
-    /// Where slash number `n` is in `path`, counted from 0; its length if there are not so many.
+    /// The offset of slash number `n` in `path`, counted from 0; the path's length if it has not so many slashes.
     pub(crate) fn slash(&self, path: &str, n: usize) -> usize {
         if n >= self.slashes {
             return path.len();
         }
         match self.first.get(n) {
             Some(&at) => at as usize,
+            // The scan keeps no list on the heap, so the slashes of a longer path are searched for again.
             None => path.bytes().enumerate().filter(|(_, b)| *b == b'/').nth(n).map_or(path.len(), |(at, _)| at),
         }
     }
 
-    /// From where to where segment number `n` of `path` goes.
+    /// The start and the end of segment number `n` of `path`, as offsets in bytes.
     pub(crate) fn span(&self, path: &str, n: usize) -> (u32, u32) {
         match self.first.get(n..n + 2) {
             Some(&[from, to]) if n + 1 < self.slashes => (from + 1, to),
@@ -111,7 +114,7 @@ pub(crate) fn to_u32(at: usize) -> u32 {
     u32::try_from(at).expect("a path shorter than 4 GiB")
 }
 
-/// Whether there is an empty segment before the end, or a `.` or `..` anywhere.
+/// Whether a path has an empty segment before its end, or a segment `.` or `..` anywhere.
 #[cold]
 fn has_dots_or_gaps(path: &str) -> bool {
     let mut segments = path.split('/').skip(1).peekable();
@@ -119,8 +122,10 @@ fn has_dots_or_gaps(path: &str) -> bool {
         .any(|(segment, last)| matches!(segment, "." | "..") || (segment.is_empty() && !last))
 }
 
-/// The last bytes, which are `rest`, as a word filled up with zeros. Where the text has eight bytes they are read at
-/// once and moved down, without a loop over `rest`; zeros are no slashes, dots or escapes.
+/// The bytes of `rest`, which are the last ones of `bytes`, as a word padded with zeros.
+///
+/// If the text has eight bytes, its last eight are read at once and shifted down, without a loop over `rest`. The zeros
+/// do no harm: a zero byte is no slash, dot or escape.
 pub(crate) fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
     match bytes.last_chunk() {
         Some(_) if rest.is_empty() => 0,
@@ -129,26 +134,28 @@ pub(crate) fn last_word(bytes: &[u8], rest: &[u8]) -> u64 {
     }
 }
 
-/// The highest bit of every byte that is zero.
+/// A word with the highest bit set of each byte that is zero in `word`.
 ///
-/// Adding 0x7f to the lower seven bits sets the highest unless they are all zero, and carries nothing into the next
-/// byte; the shorter `(word - 0x01…) & !word` borrows, and takes a 1 behind a 0 for another 0.
+/// Adding 0x7f to the lower seven bits of a byte sets its highest bit unless they are all zero, and never carries into
+/// the next byte. The shorter `(word - 0x01…) & !word` borrows from the next byte: it reports a 1 that follows a 0 as
+/// another 0.
 fn zeros(word: u64) -> u64 {
     !(((word & LOW_BITS) + LOW_BITS) | word) & HIGH_BITS
 }
 
-/// `/` is `.` with the lowest bit set, so one comparison finds both.
+/// The slashes and dots of a word. `/` (0x2f) is `.` (0x2e) with the lowest bit set, so one comparison finds both.
 fn slashes_and_dots(word: u64) -> u64 {
     zeros((word | each(1)) ^ each(b'/'))
 }
 
-/// Of those, the ones whose lowest bit is set: moved up by seven it is the highest bit of the same byte.
+/// The slashes among the slashes and dots: those with the lowest bit set, which a shift by seven makes the highest bit
+/// of the same byte.
 fn slashes_of(slashes_and_dots: u64, word: u64) -> u64 {
     slashes_and_dots & (word << 7)
 }
 
-/// Every `%`, and all that is not below `{`: both braces, and letters that are not ASCII. Adding `0x80 - '{'` carries
-/// into the highest bit of every byte from `{` on, as in [`zeros`] not beyond it.
+/// Each `%`, and each byte from `{` on: both braces, and bytes that are not ASCII. Adding `0x80 - '{'` sets the highest
+/// bit of each byte from `{` on; as in [`zeros`], nothing is carried into the next byte.
 fn escapes_and_more(word: u64) -> u64 {
     zeros(word ^ each(b'%')) | (((word & LOW_BITS) + each(0x80 - b'{')) | word) & HIGH_BITS
 }
@@ -160,14 +167,15 @@ const fn each(byte: u8) -> u64 {
 const LOW_BITS: u64 = each(0x7f);
 const HIGH_BITS: u64 = each(0x80);
 
-/// How many slashes are remembered; those of longer paths are searched for.
+/// How many slashes a [`Scan`] records; the others of a longer path are searched for.
 const MAX_NOTED_SEGMENTS: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// All texts of up to five of these, behind up to nine letters, so that they lie across words in every way.
+    /// All texts of up to five of these pieces, behind up to nine letters, so that each piece lies at every place of a
+    /// word and across two words.
     fn texts() -> impl Iterator<Item = String> {
         let mut texts = vec![String::new()];
         let mut from = 0;
@@ -184,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn one_pass_tells_what_several_would() {
+    fn a_scan_agrees_with_the_definitions_of_clean_and_slashes() {
         for text in texts() {
             let scan = Scan::new(&text);
             let slashes: Vec<usize> = text.match_indices('/').map(|(at, _)| at).collect();
@@ -200,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn slashes_that_are_not_remembered_are_searched_for() {
+    fn slashes_beyond_the_sixteenth_are_found() {
         let path = "/abc".repeat(40) + "/";
         let scan = Scan::new(&path);
         assert!((scan.clean, scan.plain, scan.slashes) == (true, true, 41));

@@ -1,4 +1,4 @@
-//! Two patterns that cannot live together, and requests that show why.
+//! The conflict of two patterns that cannot be in one mux, with requests that show why.
 
 use std::{fmt, panic::Location};
 
@@ -7,19 +7,21 @@ use crate::{
     relation::Relation,
 };
 
-/// Why a pattern was not added: for some request, neither it nor one already there is the smaller set.
+/// The reason why a pattern was not added: some request matches it and an earlier pattern, and neither of the two is
+/// more specific.
 ///
-/// Its text names both patterns, where they were registered, and the requests below.
+/// The text of the error names both patterns, the places in the program where they were registered, and the requests
+/// below.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Conflict {
     /// The pattern that was refused.
     pub new: Pattern,
-    /// Where that was tried.
+    /// The place in the program that tried to register `new`.
     pub new_at: &'static Location<'static>,
-    /// The pattern that was there first.
+    /// The pattern that was registered before.
     pub old: Pattern,
-    /// Where it was registered.
+    /// The place in the program that registered `old`.
     pub old_at: &'static Location<'static>,
     /// How the methods compare, the new one first.
     pub methods: Relation,
@@ -27,13 +29,13 @@ pub struct Conflict {
     pub paths: Relation,
     /// A request that both match.
     pub both: Example,
-    /// A request that only the new pattern matches; none if the patterns are equivalent.
+    /// A request that only the new pattern matches; `None` if the patterns are equivalent.
     pub only_new: Option<Example>,
-    /// A request that only the old pattern matches; none if the patterns are equivalent.
+    /// A request that only the old pattern matches; `None` if the patterns are equivalent.
     pub only_old: Option<Example>,
 }
 
-/// A request, as short as it takes to tell patterns apart.
+/// A method and a path: the part of a request by which two patterns differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
     /// The method.
@@ -87,7 +89,7 @@ impl fmt::Display for Example {
     }
 }
 
-/// A method that both match.
+/// A method that both patterns match.
 fn common_method(a: &Pattern, b: &Pattern) -> Box<str> {
     match (a.method(), b.method()) {
         (Some("GET"), Some("HEAD")) => "HEAD",
@@ -97,7 +99,7 @@ fn common_method(a: &Pattern, b: &Pattern) -> Box<str> {
     .into()
 }
 
-/// A request that `a` matches and `b` does not: by its path if possible, else by its method.
+/// A request that `a` matches and `b` does not: it differs by its path if possible, else by its method.
 fn only(a: &Pattern, b: &Pattern) -> Example {
     match a.path_relation(b) {
         Relation::MoreGeneral | Relation::Overlaps => {
@@ -114,11 +116,13 @@ fn only(a: &Pattern, b: &Pattern) -> Example {
     }
 }
 
-/// A path that both match, if they are not disjoint.
+/// A path that both patterns match, if they are not disjoint.
 fn common_path(a: &Pattern, b: &Pattern) -> String {
     let (short, long) = if a.template().segments.len() <= b.template().segments.len() { (a, b) } else { (b, a) };
     let mut path = String::new();
     for (i, segment) in long.template().segments.iter().enumerate() {
+        // Where both have a segment, they agree on it or one is wild, so the literal, if any, is right for both. A name
+        // of a wildcard is a value like any other, and the one that people read best.
         match (segment, short.template().segments.get(i)) {
             (Segment::Literal(literal), _) | (Segment::Wild, Some(Segment::Literal(literal))) => {
                 push(&mut path, literal);
@@ -130,13 +134,14 @@ fn common_path(a: &Pattern, b: &Pattern) -> String {
     path
 }
 
-/// A path that `a` matches and `b` does not, if they meet and `a` is not contained in `b`.
+/// A path that `a` matches and `b` does not, if some path matches both and `a` is not contained in `b`.
 fn path_outside(a: &Pattern, b: &Pattern) -> String {
     let (this, other) = (a.template(), b.template());
     let mut path = String::new();
     for (i, segment) in this.segments.iter().enumerate() {
         match (segment, other.segments.get(i)) {
             (Segment::Literal(literal), _) => push(&mut path, literal),
+            // The name of the wildcard would be the other's literal: `x` behind it makes another value of it.
             (Segment::Wild, Some(Segment::Literal(literal))) if **literal == *a.wild_name(i) => {
                 push(&mut path, &format!("{literal}x"));
             }
@@ -144,7 +149,8 @@ fn path_outside(a: &Pattern, b: &Pattern) -> String {
         }
     }
     push_end(&mut path, this.end);
-    // Where the other is longer, or only ends in a slash, the rest of this one makes the difference.
+    // If `b` is longer, the path ends too early for it. If `b` is `/…/{$}`, one byte after the slash is too much for
+    // it.
     if this.end == End::Rest && other.end == End::Slash && this.segments.len() == other.segments.len() {
         path.push('x');
     }
@@ -153,7 +159,7 @@ fn path_outside(a: &Pattern, b: &Pattern) -> String {
 
 fn push(path: &mut String, canonical: &str) {
     path.push('/');
-    // A canonical literal is decoded but for what would be read as something else.
+    // A canonical literal is decoded, but for the bytes that would change the segments; `location` escapes the others.
     path.push_str(&crate::escape::location(canonical));
 }
 

@@ -1,17 +1,22 @@
-//! Whether a request that changes something may come from where it says.
+//! Rules against cross-site request forgery (CSRF): which requests from other sites a server accepts.
 //!
-//! A browser sends a user's cookies along with whatever another site makes it send. It also says so: in
-//! `Sec-Fetch-Site` (all browsers since 2023) or at least in `Origin`. Go: `http.CrossOriginProtection` (csrf.go).
+//! A browser adds a user's cookies to each request, also to one that a page of another site makes it send. The browser
+//! names the site the request comes from: in `Sec-Fetch-Site` (all browsers since 2023) or at least in `Origin`. Go:
+//! `http.CrossOriginProtection` (csrf.go).
 
 use std::collections::HashSet;
 
 use crate::{Found, InsertError, Mux, host};
 
-/// Which origins and which requests are trusted although they come from another site.
+/// The rules that accept or refuse a request by the site it comes from, with the origins and patterns that are exempt.
 ///
-/// GET, HEAD and OPTIONS pass: they are not to change anything. Others pass if the browser says that they come from
-/// the same origin or from no page at all; if it says nothing and there is no `Origin`, or one with the request's
-/// host (compared without case, RFC 9110 §4.2.3; Go compares bytes); or if they are exempt.
+/// GET, HEAD and OPTIONS pass, because they change nothing (RFC 9110 §9.2.1). Any other request passes in one of three
+/// cases:
+///
+/// - `Sec-Fetch-Site` is `same-origin`, or `none` (the user typed the address).
+/// - There is no `Sec-Fetch-Site`, and there is no `Origin` or one with the request's host. Hosts are compared without
+///   case (RFC 9110 §4.2.3); Go compares bytes.
+/// - The request is exempt: its origin is trusted, or a bypass pattern matches it.
 ///
 /// # Example
 /// ```
@@ -30,18 +35,18 @@ pub struct CrossOrigin {
     bypass: Mux<()>,
 }
 
-/// What a request says about where it comes from and where it goes.
+/// The parts of a request that [`CrossOrigin::check`] reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source<'a> {
-    /// Its method.
+    /// The method.
     pub method: &'a str,
-    /// The host it asks, with the port if it names one.
+    /// The host of the request, with the port if it has one.
     pub host: &'a str,
-    /// Its path, escaped.
+    /// The path, escaped.
     pub path: &'a str,
-    /// The first `Sec-Fetch-Site`.
+    /// The value of the first `Sec-Fetch-Site` field.
     pub site: Option<&'a str>,
-    /// The first `Origin`.
+    /// The value of the first `Origin` field.
     pub origin: Option<&'a str>,
 }
 
@@ -52,12 +57,14 @@ impl CrossOrigin {
         Self::default()
     }
 
-    /// Trusts what comes with this origin, `scheme://host[:port]`, as a browser writes it in `Origin`: in lower case,
-    /// and without the default port. So `https://Example.COM:443` trusts `https://example.com`; Go accepts both and
-    /// finds the first never.
+    /// Trusts the requests from this origin, `scheme://host[:port]`.
+    ///
+    /// The origin is stored as a browser writes it in `Origin`: in lower case and without the default port. So
+    /// `https://Example.COM:443` trusts `https://example.com`. Go stores the text as given, and then
+    /// `https://Example.COM:443` never matches.
     ///
     /// # Errors
-    /// [`OriginError`] if it is not of that form, and so could never match. Go accepts a user before the host.
+    /// [`OriginError`] if the text is not of that form and so could never match. Go accepts a user before the host.
     pub fn add_trusted_origin(&mut self, origin: &str) -> Result<(), OriginError> {
         let (scheme, host) = split_origin(origin).ok_or(OriginError::Scheme)?;
         if host.contains(['/', '?', '#']) {
@@ -69,26 +76,27 @@ impl CrossOrigin {
         Ok(())
     }
 
-    /// Lets all requests pass that match this pattern directly, not by a redirect.
+    /// Lets all requests pass that match this pattern. A request that is only redirected to a match does not pass.
     ///
     /// # Errors
-    /// [`InsertError`] if the text is no pattern, or in conflict with one added before.
+    /// [`InsertError`] if the text is not a pattern, or conflicts with a pattern added before.
     #[track_caller]
     pub fn add_insecure_bypass_pattern(&mut self, pattern: &str) -> Result<(), InsertError> {
         self.bypass.insert(pattern, ())
     }
 
-    /// Whether a request may pass.
+    /// Accepts a request or refuses it.
     ///
     /// # Errors
-    /// [`CrossOriginError`] (403).
+    /// [`CrossOriginError`] (403) if the request comes from another site and is not exempt.
     pub fn check(&self, source: &Source<'_>) -> Result<(), CrossOriginError> {
         if matches!(source.method, "GET" | "HEAD" | "OPTIONS") {
             return Ok(());
         }
         let refusal = match (source.site.unwrap_or(""), source.origin.unwrap_or("")) {
             ("same-origin" | "none", _) | ("", "") => return Ok(()),
-            // The scheme is not known here: http to https passes, which only browsers from before 2023 can do.
+            // The scheme of the server is unknown here, so a request from http://h to https://h passes. Only browsers
+            // from before 2023 can send one without `Sec-Fetch-Site`.
             ("", origin) if split_origin(origin).is_some_and(|(_, host)| host.eq_ignore_ascii_case(source.host)) => {
                 return Ok(());
             }
@@ -105,7 +113,7 @@ impl CrossOrigin {
     }
 }
 
-/// An origin's scheme and what follows it.
+/// The scheme of an origin, and the text after `://`.
 fn split_origin(origin: &str) -> Option<(&str, &str)> {
     origin.split_once("://").filter(|(scheme, _)| {
         let mut bytes = scheme.bytes();
@@ -114,14 +122,14 @@ fn split_origin(origin: &str) -> Option<(&str, &str)> {
     })
 }
 
-/// Why a request was refused.
+/// The reason why a request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CrossOriginError {
-    /// The browser says that it comes from another site.
+    /// `Sec-Fetch-Site` names another site.
     #[error("cross-origin request detected from Sec-Fetch-Site header")]
     Site,
-    /// The browser says nothing but an origin that is not the host.
+    /// There is no `Sec-Fetch-Site`, and the host of `Origin` is not the host of the request.
     #[error(
         "cross-origin request detected, and/or browser is out of date: \
          Sec-Fetch-Site is missing, and Origin does not match Host"
@@ -130,25 +138,25 @@ pub enum CrossOriginError {
 }
 
 impl CrossOriginError {
-    /// The status to answer: 403. A number, as there is no `http` crate without the feature `io`.
+    /// The status to answer, 403. It is a number because the crate `http` is only there with the feature `io`.
     #[must_use]
     pub fn status(self) -> u16 {
         403
     }
 }
 
-/// Why a text is not an origin.
+/// The reason why a text is not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OriginError {
-    /// It does not begin with `scheme://`.
+    /// The text does not begin with `scheme://`.
     #[error("an origin begins with a scheme and ://")]
     Scheme,
-    /// What follows the scheme is no host, or no host and port: it is empty, has a user, or bytes that a browser would
-    /// write otherwise.
+    /// The text after the scheme is not `host[:port]`: it is empty, has a user, or has bytes that a browser never sends
+    /// in an `Origin`.
     #[error("an origin has a host, and at most a port behind it")]
     Host,
-    /// Something follows the host and port.
+    /// A path, a query or a fragment follows the host and port.
     #[error("an origin has no path, query or fragment")]
     Path,
 }
@@ -163,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_browser_says_decides() {
+    fn sec_fetch_site_decides_and_then_origin() {
         for (site, origin, allowed) in [
             ("same-origin", "", Ok(())),
             ("none", "", Ok(())),
@@ -183,7 +191,7 @@ mod tests {
         ] {
             assert_eq!(CrossOrigin::new().check(&post(site, origin)), allowed, "{site:?} {origin:?}");
         }
-        // RFC 9110 4.2.3; a browser writes the origin in lower case, and the client its Host as it likes.
+        // RFC 9110 §4.2.3: a browser writes `Origin` in lower case, while `Host` may be in any case.
         let shouted = Source { host: "Example.COM", ..post("", "https://example.com") };
         assert_eq!(CrossOrigin::new().check(&shouted), Ok(()));
         let nameless = Source { host: "", ..post("", "null") };
@@ -191,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn safe_methods_pass_and_others_do_not() {
+    fn safe_methods_pass_cross_origin_and_others_do_not() {
         for (method, passes) in [("GET", true), ("HEAD", true), ("OPTIONS", true), ("PUT", false), ("DELETE", false)] {
             let source = Source { method, ..post("cross-site", "") };
             assert_eq!(CrossOrigin::new().check(&source).is_ok(), passes, "{method}");
@@ -214,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_trusted_as_browsers_write_it() {
+    fn a_trusted_origin_is_stored_as_browsers_write_it() {
         for (added, origin) in [
             ("https://Trusted.Example", "https://trusted.example"),
             ("HTTPS://trusted.example:443", "https://trusted.example"),
@@ -242,7 +250,7 @@ mod tests {
 
     /// Go's table of `TestCrossOriginProtectionAddTrustedOriginErrors` (csrf_test.go).
     #[test]
-    fn what_go_refuses_to_trust_is_refused() {
+    fn an_origin_that_go_refuses_is_refused() {
         for (origin, refused) in [
             ("https://example.com", false),
             ("https://example.com:8080", false),
@@ -262,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_no_origin_is_refused() {
+    fn a_malformed_origin_is_refused_with_its_reason() {
         for (origin, error) in [
             ("https://ex ample.com", OriginError::Host),
             ("https://example.com\t", OriginError::Host),
@@ -299,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bypass_holds_for_direct_matches_only() {
+    fn a_bypass_pattern_exempts_matches_but_not_redirects() {
         let mut rules = CrossOrigin::new();
         rules.add_insecure_bypass_pattern("/bypass/").unwrap();
         rules.add_insecure_bypass_pattern("PUT /only-put").unwrap();

@@ -1,12 +1,13 @@
-//! Percent escapes, one segment at a time: `%2F` is data, not a separator.
+//! Percent escapes (RFC 3986 §2.1) of single path segments: `%2F` is data, not a separator.
 
 use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-/// The decoded text of a path value.
+/// Decodes the percent escapes of a path value.
 ///
-/// A text with a broken escape is returned as it is, like Go's `pathUnescape`. Bytes that are not UTF-8 become U+FFFD.
+/// A text with a malformed escape is returned unchanged, as by Go's `pathUnescape`. Bytes that are not UTF-8 become
+/// U+FFFD.
 #[must_use]
 pub fn decode(text: &str) -> Cow<'_, str> {
     if !has_escapes(text) || !is_escaped_well(text) {
@@ -15,15 +16,16 @@ pub fn decode(text: &str) -> Cow<'_, str> {
     percent_decode_str(text).decode_utf8_lossy()
 }
 
-/// The one spelling under which a segment is stored and looked up.
+/// The canonical form of a segment: the spelling under which it is stored and looked up.
 ///
-/// Two segments are equal after decoding if and only if their canonical forms are the same text. It is the decoded
-/// text in which `/`, `%`, braces and bytes that are not UTF-8 are written as `%XX`: so it never contains a
-/// separator, nor a brace that matchit could take for a wildcard, and most segments are their own canonical form.
+/// The canonical form is the decoded text in which `/`, `%`, braces and bytes that are not UTF-8 are written as `%XX`.
+/// So two segments are equal after decoding if and only if their canonical forms are the same text. A canonical form
+/// has no separator, and no brace that matchit could read as a wildcard. Most segments are their own canonical form.
 pub(crate) fn canonical(segment: &str) -> Cow<'_, str> {
     if !needs_canonical(segment.as_bytes()) {
         return Cow::Borrowed(segment);
     }
+    // A segment with a malformed escape is taken as literal text, as `decode` does; its `%` is then escaped below.
     let bytes: Cow<'_, [u8]> =
         if is_escaped_well(segment) { percent_decode_str(segment).into() } else { segment.as_bytes().into() };
     let mut out = String::with_capacity(segment.len());
@@ -41,7 +43,7 @@ pub(crate) fn canonical(segment: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The canonical form of a path, segment by segment.
+/// A path in which each segment has its canonical form.
 pub(crate) fn canonical_path(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for (i, segment) in path.split('/').enumerate() {
@@ -53,13 +55,13 @@ pub(crate) fn canonical_path(path: &str) -> String {
     out
 }
 
-/// Whether one of these bytes keeps a text from being its own canonical form.
+/// Whether a text has a byte that may keep it from being its own canonical form.
 pub(crate) fn needs_canonical(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'%' | b'{' | b'}'))
 }
 
-/// A path as it may stand in a `Location`: what has no place in a path is escaped, and escapes are kept. The result
-/// has the same segments as the path.
+/// A path as it is sent in `Location`: bytes that a path may not have are escaped, and escapes stay. The result has the
+/// same segments as the path.
 pub(crate) fn location(path: &str) -> String {
     let escape = |segment| {
         let set = if is_escaped_well(segment) { NOT_IN_A_PATH } else { NOR_PERCENT };
@@ -85,7 +87,7 @@ fn push_escape(out: &mut String, byte: u8) {
     out.push(char::from(HEX[usize::from(byte & 15)]));
 }
 
-/// RFC 3986 §3.3 without `%`, which begins an escape that is already there.
+/// The bytes that a path may not have (RFC 3986 §3.3), without `%`: in a well-formed segment `%` begins an escape.
 const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

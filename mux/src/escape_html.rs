@@ -1,12 +1,11 @@
-//! Text made safe to stand in HTML.
+//! Escaping of text for HTML.
 
 use std::borrow::Cow;
 
-/// Text as HTML, to stand between tags or in a quoted attribute: `&`, `<`, `>`, `"` and `'` become entities. Go:
-/// `html.EscapeString`.
+/// Escapes text for HTML, between tags or in a quoted attribute: `&`, `<`, `>`, `"` and `'` become entities.
 ///
-/// Borrowed if there is nothing to escape. It makes no URL safe (`javascript:` stays one), and nothing that stands in
-/// a script or in an attribute without quotes.
+/// The result is borrowed if there is nothing to escape. Escaped text is not safe everywhere: not as a URL
+/// (`javascript:` stays one), not in a script, and not in an attribute without quotes.
 ///
 /// # Example
 /// ```
@@ -52,7 +51,7 @@ fn entity(c: char) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// Go's own table (html/escape_test.go), and what lies at the edges.
+    /// Go's table (html/escape_test.go), and edge cases.
     #[test]
     fn escape_html_writes_what_go_writes() {
         for (text, escaped) in [

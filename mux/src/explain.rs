@@ -1,7 +1,7 @@
-//! Why that one: every pattern that comes near a request, and what became of it.
+//! Explanations of a lookup: each candidate pattern, and why it won or lost.
 //!
-//! Nothing here uses the index. All patterns are looked at one after the other, by the definitions: that is slow,
-//! easy to follow, and a check on the index.
+//! Nothing here uses the index. All patterns are compared with the request one after the other, by the definitions.
+//! That is slow and easy to follow, and it checks the index: tests compare the two answers.
 
 use std::{cmp::Ordering, fmt, panic::Location};
 
@@ -18,7 +18,7 @@ use crate::{
     values::Values,
 };
 
-/// What a mux answers to a request, and why.
+/// The answer of a mux to a request, with the reasons.
 ///
 /// Its text is for people: the request, one line for each candidate or miss, and the answer.
 ///
@@ -43,75 +43,76 @@ use crate::{
 pub struct Explanation<'m, T> {
     /// The method.
     pub method: String,
-    /// The host as patterns see it.
+    /// The host in the spelling in which patterns are compared with it.
     pub host: String,
     /// The path as it was given.
     pub path: String,
-    /// The path as patterns see it: clean, unless the method is `CONNECT`; `/` for a `CONNECT` without one.
+    /// The path that patterns are compared with: clean, unless the method is `CONNECT`; `/` for a `CONNECT` without a
+    /// path.
     pub clean: String,
-    /// The answer, the same as [`Mux::find`] gives.
+    /// The answer, the same as that of [`Mux::find`].
     pub found: Found<'m, T>,
-    /// The patterns of this host that contain the path, or would with a slash behind it, in the order in which they
-    /// were added.
+    /// The patterns of this host that match the path, or the path with a slash added, under any method. They are in
+    /// the order in which they were added.
     pub candidates: Vec<Candidate<'m>>,
-    /// Where nothing matches, also not under another method: the patterns that come nearest, at most three, nearest
-    /// first, and why each does not match.
+    /// The patterns nearest to a request that nothing matches under any method, with the reason why each does not
+    /// match. There are at most three, nearest first.
     pub misses: Vec<Miss<'m>>,
 }
 
-/// A pattern that comes near a request.
+/// A pattern that matches the path of a request, or the path with a slash added.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Candidate<'m> {
     /// The pattern.
     pub pattern: &'m Pattern,
-    /// Where it was added.
+    /// The place in the program that added the pattern.
     pub at: &'static Location<'static>,
-    /// What became of it.
+    /// Whether the pattern wins, and if not, why.
     pub verdict: Verdict<'m>,
 }
 
-/// What became of a candidate.
+/// Whether a candidate wins, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict<'m> {
-    /// It matches and wins.
+    /// The pattern matches and wins.
     Wins,
-    /// It would win if the path ended in a slash, and is so near that the client is sent there.
+    /// The pattern matches and wins with a slash added to the path: the client is redirected there.
     WinsWithSlash,
-    /// It matches, but another pattern wins.
+    /// The pattern matches, but another pattern wins.
     Loses {
         /// The winner.
         to: &'m Pattern,
-        /// By which rule.
+        /// The rule by which it wins.
         by: Rule,
     },
-    /// It contains the path, but not with this method.
+    /// The pattern matches the path, but not the method.
     OtherMethod,
-    /// It would match if the path ended in a slash.
+    /// The pattern would match if the path ended in a slash.
     NeedsSlash,
 }
 
-/// Why one of two patterns that match goes before the other.
+/// The rule by which one of two matching patterns wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
-    /// It names the host and the other does not, or the port of a `CONNECT`.
+    /// The winner has the host, or the port of a `CONNECT`, and the other pattern does not.
     Host,
-    /// Its methods are fewer, its paths the same.
+    /// The winner has fewer methods and the same paths.
     Method,
-    /// Its paths are fewer, its methods the same.
+    /// The winner has fewer paths and the same methods.
     Path,
-    /// Its methods and its paths are fewer.
+    /// The winner has fewer methods and fewer paths.
     MethodAndPath,
-    /// The path with a slash is its own, and the other takes the path as part of a rest.
+    /// The winner matches the path with a slash added, and the other pattern matches the path only as part of a rest.
     Slash,
 }
 
 impl<T> Mux<T> {
-    /// What to do with a request, and why; for people and tests, as every pattern is looked at.
+    /// Looks up a request and explains the answer. It compares every pattern, so it is for people and tests.
     ///
-    /// The arguments are those of [`find`](Self::find), and so is the answer.
+    /// The arguments and the answer are those of [`find`](Self::find).
     #[must_use]
     pub fn explain(&self, method: &str, host: &str, path: &str) -> Explanation<'_, T> {
         let (connect, tunnel) = (method == "CONNECT", is_tunnel(method, path));
@@ -122,6 +123,7 @@ impl<T> Mux<T> {
             path => clean_path(path),
         };
         let slashed = clean.clone() + "/";
+        // The method is left out of this filter: a 405 lists the methods of patterns that match in all but that.
         let near = |route: &&Route<T>| {
             let slashed = !clean.ends_with('/') && route.pattern.matches_path(&slashed);
             route.pattern.matches_host(method, &name, port)
@@ -131,6 +133,7 @@ impl<T> Mux<T> {
         let near: Vec<&Route<T>> = self.routes.iter().filter(near).collect();
         let here = winner(&near, method, &clean);
         let there = if may_move(here, &clean) { winner(&near, method, &slashed) } else { None };
+        // A pattern whose rest takes a part of the path and the slash matches the path without the slash as well.
         let there = there.filter(|route| !swallows(&route.pattern, &slashed));
 
         let mut candidates = Vec::with_capacity(near.len());
@@ -158,19 +161,20 @@ impl<T> Mux<T> {
     }
 }
 
-/// Of the routes that match, one with a host, then the one contained in all others.
+/// The winner of the routes that match: one with a host first, then the one whose set all others contain.
 fn winner<'m, T>(near: &[&'m Route<T>], method: &str, path: &str) -> Option<&'m Route<T>> {
     let matches = |route: &&&Route<T>| route.pattern.matches_method(method) && route.pattern.matches_path(path);
     near.iter().filter(matches).min_by(|a, b| compare(&a.pattern, &b.pattern)).copied()
 }
 
-/// Whether a client may be sent to the path with a slash behind it: nothing matches the path but as part of a rest.
+/// Whether a client may be redirected to the path with a slash added: no route matches the path, except as part of a
+/// rest.
 fn may_move<T>(here: Option<&Route<T>>, path: &str) -> bool {
     let exact = here.is_some_and(|route| !swallows(&route.pattern, path));
     !exact && !path.is_empty() && !path.ends_with('/') && !path.starts_with("//")
 }
 
-/// What becomes of a pattern near a request, where `here` wins for its path or `there` for the path with a slash.
+/// The verdict about a candidate. `here` is the winner for the path, `there` the winner for the path with a slash.
 fn verdict<'m, T>(
     pattern: &'m Pattern,
     method: &str,
@@ -195,7 +199,7 @@ fn redirect<'m, T>(path: &str, route: Option<&'m Route<T>>) -> Found<'m, T> {
     Found::Redirect { path: escape::location(path), pattern: route.map(|route| &route.pattern) }
 }
 
-/// Of two patterns that match one request, the one that wins is less.
+/// The order of two patterns that match one request: the winner is `Less`.
 fn compare(a: &Pattern, b: &Pattern) -> Ordering {
     let names = |pattern: &Pattern| (pattern.port().is_some(), pattern.host().is_some());
     names(b).cmp(&names(a)).then_with(|| match a.relation(b) {
@@ -205,7 +209,7 @@ fn compare(a: &Pattern, b: &Pattern) -> Ordering {
     })
 }
 
-/// By which rule the winner goes before another.
+/// The rule by which the winner wins over another pattern.
 fn rule(winner: &Pattern, other: &Pattern) -> Rule {
     let same = |relation| relation == Relation::Equivalent;
     match (same(winner.method_relation(other)), same(winner.path_relation(other))) {
@@ -216,14 +220,14 @@ fn rule(winner: &Pattern, other: &Pattern) -> Rule {
     }
 }
 
-/// Whether a pattern that matches takes in at least one byte as its rest.
+/// Whether the rest of a matching pattern takes at least one byte of the path.
 fn swallows(pattern: &Pattern, path: &str) -> bool {
     let template = pattern.template();
     let before_rest = path.match_indices('/').nth(template.segments.len());
     template.end == End::Rest && before_rest.is_some_and(|(slash, _)| slash + 1 < path.len())
 }
 
-/// 405 with the methods of these routes, or 404 if they have none.
+/// 405 with the methods of these routes, or 404 if no route has one.
 fn not_found<'m, T>(near: &[&Route<T>]) -> Found<'m, T> {
     let mut methods: Vec<&str> = near.iter().filter_map(|route| route.pattern.method()).collect();
     if methods.contains(&"GET") {
@@ -284,7 +288,7 @@ impl fmt::Display for Rule {
             Self::Method => "fewer methods",
             Self::Path => "fewer paths",
             Self::MethodAndPath => "fewer methods and fewer paths",
-            Self::Slash => "a slash makes the path its own",
+            Self::Slash => "it matches the path with a slash exactly",
         })
     }
 }

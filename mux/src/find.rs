@@ -1,4 +1,4 @@
-//! From a request to a route, or to what must be answered instead.
+//! The lookup of a request: the route that matches, or the reply in its place (307, 405 or 404).
 
 use std::{borrow::Cow, ops::ControlFlow};
 
@@ -12,10 +12,10 @@ use crate::{
     values::{self, Values},
 };
 
-/// What a mux answers.
+/// The answer of a mux to a request.
 ///
 /// # Example
-/// What to reply, under any server:
+/// The status and the field of a reply, for any server:
 /// ```
 /// use quintet_mux::{Found, Mux};
 ///
@@ -37,25 +37,25 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub enum Found<'m, T> {
-    /// This route.
+    /// This route matches.
     Match(&'m Route<T>),
-    /// Ask for another path: answer 307 with it as `Location`, and with the query of the request behind it.
+    /// The client is to ask for another path: answer 307 with that path and the query of the request as `Location`.
     Redirect {
         /// The clean path, or the path with a slash added; escaped as in a request target, without a query.
         path: String,
-        /// The pattern that will match there, if one will.
+        /// The pattern that matches the new path, if any.
         pattern: Option<&'m Pattern>,
     },
-    /// The path is known, but not with this method: answer 405.
+    /// Some pattern matches the path, but none with this method: answer 405.
     MethodNotAllowed {
         /// The value of `Allow`: the methods in order, separated by `", "`; with `GET` also `HEAD`.
         allow: String,
     },
-    /// Nothing: answer 404.
+    /// No pattern matches: answer 404.
     NotFound,
 }
 
-/// What a mux answers, with the values of the path.
+/// The answer of a mux to a request, with the values of the wildcards.
 #[derive(Clone, Debug)]
 pub struct Lookup<'a, T> {
     /// The answer.
@@ -64,12 +64,12 @@ pub struct Lookup<'a, T> {
     pub values: Values<'a>,
 }
 
-/// Where a request is looked up, in order, before the patterns for any host.
+/// The patterns of a request's own host, which are searched in this order, before those for any host.
 #[derive(Clone, Copy, Default)]
 struct Own<'m> {
-    /// The patterns of its host and port, if it is a `CONNECT`.
+    /// The patterns of the host and port of a `CONNECT`.
     port: Option<&'m HostRoutes>,
-    /// The patterns of its host.
+    /// The patterns of the host.
     host: Option<&'m HostRoutes>,
 }
 
@@ -79,31 +79,32 @@ impl<'m> Own<'m> {
     }
 }
 
-/// What the patterns say about a clean path.
+/// The result of the search for a clean path.
 #[derive(Clone, Copy)]
 enum Outcome<'m> {
-    /// This route, whose pattern is wild in these segments.
+    /// The number of the route that matches, and which segments of its pattern are wildcards.
     Match(u32, &'m [bool]),
-    /// This route, if a slash is added.
+    /// The number of the route that matches if a slash is added.
     Slash(u32),
+    /// No route matches.
     Nothing,
 }
 
 impl<T> Mux<T> {
-    /// What to do with a request.
+    /// Looks up a request. Go: `ServeMux.findHandler`.
     ///
-    /// `host` is that of the request, with or without port, or empty. `path` is the path as it came, with its
-    /// escapes and without a query. A path that is not [clean](clean_path) leads to a redirect, but for `CONNECT`. Go:
-    /// `ServeMux.findHandler`.
+    /// `host` is the host of the request, with or without port, or empty. `path` is the path as it was received, with
+    /// its escapes and without a query. A path that is not [clean](clean_path) leads to a redirect, except for
+    /// `CONNECT`.
     ///
-    /// Hosts are compared as [`canonical_host`](crate::canonical_host) spells them. The port is ignored, but for
-    /// `CONNECT`, for which a pattern with the host and port goes before one with the host.
+    /// Hosts are compared in the spelling of [`canonical_host`](crate::canonical_host). The port is ignored, except for
+    /// `CONNECT`: there a pattern with the host and port wins over a pattern with the host alone.
     ///
-    /// A `CONNECT` without a path, as all from the wire are, asks for a tunnel. It is for the patterns with that
-    /// method, which see the path `/`: `CONNECT /`, `CONNECT h/`, `CONNECT h:443/`; for no others, and 404 if there are
-    /// none. Go finds no pattern for it.
+    /// A `CONNECT` without a path asks for a tunnel (every `CONNECT` that a server receives has no path). Only patterns
+    /// with the method `CONNECT` match it, and they match if they match the path `/`: `CONNECT /`, `CONNECT h/`,
+    /// `CONNECT h:443/`. Otherwise the answer is 404. Go finds no pattern for such a request.
     ///
-    /// The target `*` of `OPTIONS *` is no path and is answered by whoever asks, before.
+    /// The target `*` of `OPTIONS *` is not a path: the caller must answer such a request before the lookup.
     #[must_use]
     pub fn find<'a>(&'a self, method: &str, host: &str, path: &'a str) -> Lookup<'a, T> {
         let mut spans = Vec::new();
@@ -112,15 +113,18 @@ impl<T> Mux<T> {
         Lookup { found, values }
     }
 
-    /// [`find`](Self::find) for those who keep the memory: `values` is cleared and filled with the offset and
-    /// the length in `path`, in bytes, of every wildcard's value, in the order of [`Pattern::names`].
-    /// [`decode`](crate::decode) makes text of such a part.
+    /// Looks up a request as [`find`](Self::find) does, and writes the values of the wildcards into the caller's
+    /// memory.
     ///
-    /// Nothing else is allocated if a route is found under a path that is clean and has no escapes, for a host in lower
-    /// case. A path of 4 GiB or more is not found.
+    /// `values` is cleared and filled with the offset and the length of each value in `path`, in bytes, in the order of
+    /// [`Pattern::names`]. [`decode`](crate::decode) makes text of such a part.
+    ///
+    /// A hit allocates nothing besides if the path is clean and has no escapes and the host is in lower case. A path of
+    /// 4 GiB or more is not found.
     #[must_use]
     pub fn find_into<'m>(&'m self, method: &str, host: &str, path: &str, values: &mut Vec<(u32, u32)>) -> Found<'m, T> {
         values.clear();
+        // Offsets have 32 bits, which makes the values of a request half as large.
         if u32::try_from(path.len()).is_err() {
             return Found::NotFound;
         }
@@ -133,7 +137,9 @@ impl<T> Mux<T> {
                 return self.find_tunnel(own, values);
             }
         }
-        // A literal pattern that is the path is the smallest set there is; being clean, it says that the path is.
+        // One hash lookup before the scan. It is right, because a literal pattern with exactly this path is the
+        // smallest set that can match; and if the pattern is clean, so is the equal path. Only patterns of one host are
+        // asked: the request's own host if it has any, since its patterns win over those for any host.
         let literal = own.first().unwrap_or(&self.any_host).index.literal(path).and_then(|leaf| leaf.route(wanted));
         if let Some(route) = literal.map(|number| self.route(number)).filter(|route| route.clean || connect) {
             return Found::Match(route);
@@ -142,6 +148,7 @@ impl<T> Mux<T> {
         if !scan.clean && !connect {
             return self.find_unclean(wanted, own, &clean_path(path));
         }
+        // Both are declared here, so that a path with escapes lives as long as `seen`, and others allocate nothing.
         let (canonical, canonical_scan);
         let seen = if scan.plain {
             (path, &scan)
@@ -153,6 +160,8 @@ impl<T> Mux<T> {
         match self.outcome(wanted, own, seen) {
             Outcome::Match(route, wild) => {
                 let route = self.route(route);
+                // The offsets are those of the path as it was received: escaping never adds or removes a slash, so the
+                // segments of `path` and of its canonical form have the same numbers.
                 values::locate(wild, route.rest, path, &scan, values);
                 Found::Match(route)
             }
@@ -161,26 +170,26 @@ impl<T> Mux<T> {
         }
     }
 
-    /// The patterns of this host, if it has any.
+    /// The patterns of this host, if any.
     fn host_site(&self, host: &str) -> Option<&HostRoutes> {
         if self.hosts.is_empty() {
             return None;
         }
-        // What is found is spelled canonically, as nothing else is in there.
+        // All keys are canonical, so a host that is found as it stands is canonical: nothing is allocated for it.
         match self.hosts.get(host) {
             None if !host::is_canonical(host) => self.hosts.get(&*host::canonical_host(host)),
             host_routes => host_routes,
         }
     }
 
-    /// The patterns of this host and port, if there are any.
+    /// The patterns of this host and port, if any.
     #[cold]
     fn port_site(&self, host: &str) -> Option<&HostRoutes> {
         let (name, port) = host::read(host);
         self.ports.get(format!("{name}:{}", port?).as_str())
     }
 
-    /// What answers a `CONNECT` without a path: the empty path has no values, but its patterns may have names.
+    /// The route for a `CONNECT` without a path. Its pattern may have names, and their values are empty.
     #[cold]
     fn find_tunnel<'m>(&'m self, own: Own<'m>, values: &mut Vec<(u32, u32)>) -> Found<'m, T> {
         match self.outcome(self.methods.wanted_by_tunnels(), own, ("/", &Scan::new("/"))) {
@@ -197,7 +206,7 @@ impl<T> Mux<T> {
         &self.routes[number as usize]
     }
 
-    /// What the patterns of this host, then those of any, say about a clean path in its canonical form.
+    /// Searches the patterns of the host, then those for any host, for a clean path in its canonical form.
     fn outcome<'m>(&'m self, wanted: Wanted, own: Own<'m>, (path, scan): (&str, &Scan)) -> Outcome<'m> {
         let mut found = Outcome::Nothing;
         let mut inexact = false;
@@ -209,7 +218,7 @@ impl<T> Mux<T> {
             }
             None => ControlFlow::Continue(()),
         };
-        // Where something is found, what comes after is not asked, also not about a slash.
+        // A match ends the search: the hosts after it are not searched, and not for the path with a slash either.
         let mut seen = [own.port, own.host, Some(&self.any_host)];
         for place in 0..seen.len() {
             if seen[place].is_some_and(|host_routes| host_routes.index.visit(path, scan, &mut take).is_break()) {
@@ -217,8 +226,9 @@ impl<T> Mux<T> {
                 break;
             }
         }
-        // Nothing, or a rest that took something in: does the path with a slash match better? A target that begins
-        // with two slashes, which only a `CONNECT` can have here, would send the client to another host.
+        // If there is no match, or one whose rest took a part of the path, the path with a slash may match better (Go's
+        // `exactMatch`). A target that begins with two slashes is never redirected: `Location: //h/` would lead to the
+        // host h. Only a `CONNECT` can have one here, because other paths are clean.
         if !inexact && matches!(found, Outcome::Match(..))
             || path.is_empty()
             || path.ends_with('/')
@@ -240,7 +250,7 @@ impl<T> Mux<T> {
         }
     }
 
-    /// The answer when nothing matches: 405 if another method would, for this path or with a slash after it.
+    /// The answer if no pattern matches: 405 if one would with another method, for this path or for it with a slash.
     #[cold]
     fn not_found<'m>(&'m self, own: Own<'m>, (path, scan): (&str, &Scan)) -> Found<'m, T> {
         let mut methods = Vec::new();
@@ -266,7 +276,7 @@ impl<T> Mux<T> {
     }
 }
 
-/// The route of this host that matches the path with a slash, and not only as part of a rest.
+/// The route of this host that matches the path with a slash, other than as part of a rest.
 #[cold]
 fn slashed<'m>(host_routes: &'m HostRoutes, wanted: Wanted, path: &str, scan: &Scan) -> Option<Outcome<'m>> {
     let mut found = None;
@@ -301,7 +311,7 @@ impl<'m, T> Found<'m, T> {
         self.route().map(|route| &route.value)
     }
 
-    /// The pattern that matches, or that will match after the redirect.
+    /// The pattern that matches the request, or the path of the redirect.
     #[must_use]
     pub fn pattern(&self) -> Option<&'m Pattern> {
         match self {
@@ -311,8 +321,8 @@ impl<'m, T> Found<'m, T> {
         }
     }
 
-    /// The status to answer with, if it is not for a route to say. A number, as there is no `http` crate without the
-    /// feature `io`.
+    /// The status to answer with, or `None` if a route matches. It is a number because the crate `http` is only there
+    /// with the feature `io`.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {

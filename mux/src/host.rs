@@ -1,8 +1,8 @@
-//! A host in the one spelling under which patterns and requests are compared.
+//! The canonical spelling of a host, in which patterns and requests are compared.
 //!
-//! RFC 9110 §4.2.3 compares hosts without case, and a port says where a host is asked, not which one. Go compares bytes
-//! (`stripHostPort`, server.go:2687), so that `Host: Example.COM` is not found under `example.com/`. The spellings,
-//! and what patterns see of them:
+//! Hosts are compared without case (RFC 9110 §4.2.3) and without the port. Go compares bytes (`stripHostPort`,
+//! server.go:2687), so the pattern `example.com/` does not match `Host: Example.COM`. The table has the text that is
+//! compared with patterns, here and in Go:
 //!
 //! | `Host` | here | Go |
 //! |---|---|---|
@@ -13,7 +13,8 @@
 //! | `[::1]:80` | `[::1]` | `::1` |
 //! | `[0:0::1]` | `[::1]` | `[0:0::1]` |
 //!
-//! Not undone: percent escapes, which requests are refused for, IDNA, and other spellings of an IPv4 address.
+//! Three spellings are not made canonical: percent escapes (a request with one is refused), IDNA, and other spellings
+//! of an IPv4 address.
 
 use std::{
     borrow::Cow,
@@ -22,10 +23,10 @@ use std::{
 
 use crate::pattern_error::PatternErrorKind;
 
-/// The one spelling of the host in `host[:port]`: without the port and the dot at the end, in lower case, an IPv6
-/// address in brackets and as RFC 5952 writes it.
+/// The canonical spelling of the host in `host[:port]`: in lower case, without the port and without the dot at the end;
+/// an IPv6 address in brackets and in the form of RFC 5952.
 ///
-/// What is no host is returned as it is, in lower case: no pattern has it.
+/// A text that is not a host is returned in lower case: no pattern has such a host.
 ///
 /// # Spec
 /// RFC 9110 §4.2.3, RFC 3986 §6.2.2.1. Go: `stripHostPort`, which removes the port alone.
@@ -34,7 +35,7 @@ pub fn canonical_host(host: &str) -> Cow<'_, str> {
     canonical_name(split_port(host).0)
 }
 
-/// Whether [`canonical_host`] would change nothing, of what is no IPv6 address.
+/// Whether [`canonical_host`] would return the text unchanged; always `false` for an IPv6 address.
 pub(crate) fn is_canonical(host: &str) -> bool {
     !host.ends_with('.') && !host.bytes().any(|byte| byte == b':' || byte.is_ascii_uppercase())
 }
@@ -49,7 +50,8 @@ fn read_port(digits: &str) -> Option<u16> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
 }
 
-/// The host of a pattern, and its port, which only a `CONNECT` may have. Both are empty if any host will do.
+/// The host and the port of a pattern; only a pattern of `CONNECT` may have a port. Both are empty if the pattern
+/// matches any host.
 pub(crate) fn of_pattern(host: &str, connect: bool) -> Result<(Cow<'_, str>, Option<u16>), PatternErrorKind> {
     if host.is_empty() {
         return Ok((Cow::Borrowed(""), None));
@@ -65,10 +67,11 @@ pub(crate) fn of_pattern(host: &str, connect: bool) -> Result<(Cow<'_, str>, Opt
     Ok((canonical_name(name), read))
 }
 
-/// The host and port of an origin as a browser writes them: canonical, without the default port of its scheme and
-/// without a dot removed, which browsers keep. `None` if this is no host, or no port, or if a browser would write it
-/// otherwise: a name that ends in a number is an IPv4 address, of which `127.1` and `0x7f.1` are other spellings (URL
-/// Standard §3.5).
+/// The host and port of an origin as a browser writes them: canonical and without the default port of the scheme, but
+/// with the dot at the end, which browsers keep.
+///
+/// `None` if the text is not a host and port, or if a browser never writes it so. To browsers a name that ends in a
+/// number is an IPv4 address, and `127.1` and `0x7f.1` are other spellings of `127.0.0.1` (URL Standard §3.5).
 pub(crate) fn of_origin(scheme: &str, host: &str) -> Option<String> {
     let (name, port) = split_port(host);
     let port = match port {
@@ -77,7 +80,7 @@ pub(crate) fn of_origin(scheme: &str, host: &str) -> Option<String> {
     };
     let special = ["http", "https", "ws", "wss", "ftp"].contains(&scheme);
     let name = match ipv6(name) {
-        // The URL Standard writes no address within an address.
+        // The URL Standard writes the last 32 bits in hexadecimal too, where RFC 5952 writes an IPv4 address.
         Some(address) if name.starts_with('[') => match (address.to_ipv4_mapped(), address.segments()) {
             (Some(_), [.., high, low]) => format!("[::ffff:{high:x}:{low:x}]"),
             _ => format!("[{address}]"),
@@ -92,7 +95,7 @@ pub(crate) fn of_origin(scheme: &str, host: &str) -> Option<String> {
     })
 }
 
-/// Whether browsers take this name for an IPv4 address, or for nothing.
+/// Whether the last label of a name is a number: browsers read such a name as an IPv4 address, or refuse it.
 fn ends_in_number(name: &str) -> bool {
     let last = name.strip_suffix('.').unwrap_or(name).rsplit('.').next().unwrap_or("");
     let hex = last.strip_prefix("0x").or(last.strip_prefix("0X"));
@@ -100,7 +103,7 @@ fn ends_in_number(name: &str) -> bool {
         || hex.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// What stands before the last colon and what behind, if that colon is no part of an address.
+/// The text before and after the last colon, unless that colon is part of an IPv6 address.
 fn split_port(host: &str) -> (&str, Option<&str>) {
     match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(['[', ']']) && (is_bracketed(name) || !name.contains([':', '[', ']'])) => {
@@ -119,7 +122,7 @@ fn canonical_name(name: &str) -> Cow<'_, str> {
     if let Some(address) = ipv6(name) {
         return Cow::Owned(format!("[{address}]"));
     }
-    // The dot at the end is that of a name: what has one behind an address, as `[::1].`, is no host.
+    // Only a name may have a dot at the end (the DNS root). `[::1].` is not a host and keeps its dot.
     let root = if name.contains([':', '[', ']']) { name } else { name.trim_end_matches('.') };
     let name = if root.is_empty() { name } else { root };
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -128,7 +131,7 @@ fn canonical_name(name: &str) -> Cow<'_, str> {
     Cow::Borrowed(name)
 }
 
-/// An IPv6 address, with its brackets or without.
+/// Reads an IPv6 address, with its brackets or without.
 fn ipv6(name: &str) -> Option<Ipv6Addr> {
     if !name.contains(':') {
         return None;
@@ -137,7 +140,7 @@ fn ipv6(name: &str) -> Option<Ipv6Addr> {
     inner.unwrap_or(name).parse().ok()
 }
 
-/// `unreserved / sub-delims` (RFC 3986 §3.2.2): what the host of a request may consist of.
+/// Whether a byte may be part of a host name: `unreserved / sub-delims` (RFC 3986 §3.2.2).
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
@@ -167,7 +170,7 @@ mod tests {
             ("[2001:DB8::A]", "[2001:db8::a]"),
             ("[::ffff:1.2.3.4]", "[::ffff:1.2.3.4]"),
             ("127.0.0.1:80", "127.0.0.1"),
-            // What is no host.
+            // These are not hosts.
             ("h:80:90", "h:80:90"),
             ("[::1]x:80", "[::1]x:80"),
             ("[H]:80", "[h]"),

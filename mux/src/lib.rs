@@ -1,7 +1,7 @@
 #![cfg_attr(feature = "io", doc = include_str!("../README.md"))]
 #![cfg_attr(
     not(feature = "io"),
-    doc = "Which pattern a request matches, and why that one: the router, without handlers and without a runtime."
+    doc = "The router alone, without handlers or a runtime: it finds the pattern that a request matches, and says why."
 )]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

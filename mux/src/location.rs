@@ -1,22 +1,22 @@
-//! Where a redirect leads, written so that it can be sent.
+//! The `Location` of a redirect.
 
 use std::fmt::Write as _;
 
 use crate::{clean::clean_path, escape::is_escaped_well};
 
-/// The `Location` for a redirect to `url` from a request for `path`, both escaped.
+/// The value of `Location` for a redirect to `url` from a request for `path`, both escaped.
 ///
-/// A `url` with a scheme or a host stays as it is. Any other is resolved against the directory of `path` and cleaned;
-/// its query and fragment stay. Controls, spaces, backslashes and bytes that are not ASCII are escaped.
+/// A `url` with a scheme or a host keeps its path. Any other `url` is resolved against the directory of `path` and
+/// cleaned; its query and fragment stay. Controls, spaces, backslashes and bytes that are not ASCII are escaped.
 ///
-/// A `url` that names no host leads to none, however a browser reads it: browsers take `\` for `/`, remove tabs and
-/// line ends, and skip slashes before a host.
+/// A redirect to a `url` without a host stays on the site in every browser. Browsers read `\` as `/`, remove tabs and
+/// line ends, and skip slashes before a host; none of these bytes can turn a path into a host here.
 ///
 /// # Spec
 /// RFC 9110 §10.2.2 allows a relative `Location`; the URL Standard says how browsers read one. Go: `http.Redirect`
-/// (server.go:2439), which also cleans a fragment that has no query before it, sends backslashes and spaces as they
-/// are, and leaves a path alone in which an escape is malformed: from there `/\evil.example` and `///evil.example/%zz`
-/// leave the site.
+/// (server.go:2439). Go also cleans a fragment that has no query before it, sends backslashes and spaces as they are,
+/// and does not clean a path with a malformed escape: there `/\evil.example` and `///evil.example/%zz` lead to another
+/// site.
 #[must_use]
 pub fn redirect_location(path: &str, url: &str) -> String {
     let (target, rest) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
@@ -26,7 +26,7 @@ pub fn redirect_location(path: &str, url: &str) -> String {
     if target.starts_with('/') {
         return sendable(&(clean_path(target) + rest));
     }
-    // What cannot be resolved begins with neither a slash nor a scheme, so it stays within the directory.
+    // A malformed `url` is sent unresolved. It has neither a slash at its start nor a scheme, so it stays on the site.
     if !is_escaped_well(target) || !rest.split_once('#').is_none_or(|(_, fragment)| is_escaped_well(fragment)) {
         return sendable(url);
     }
@@ -34,19 +34,19 @@ pub fn redirect_location(path: &str, url: &str) -> String {
     sendable(&(clean_path(&(directory.to_owned() + target)) + rest))
 }
 
-/// Whether a colon stands in the first segment: behind a scheme, or behind nothing that could be resolved.
+/// Whether the first segment has a colon. The text before the colon is a scheme, or the reference cannot be resolved.
 fn has_scheme(target: &str) -> bool {
     target.split('/').next().is_some_and(|first| first.contains(':'))
 }
 
-/// Whether this begins with `//host`; the third of three slashes ends an empty host.
+/// Whether a reference begins with `//host`. In `///` the host is empty, which is no host.
 fn has_host(target: &str) -> bool {
     let Some(authority) = target.strip_prefix("//").and_then(|rest| rest.split('/').next()) else { return false };
     !authority.rsplit('@').next().unwrap_or("").is_empty()
 }
 
-/// A reference as it is sent: visible ASCII without backslashes. Go escapes what is not ASCII, and with small digits
-/// too.
+/// A reference as it is sent: visible ASCII without backslashes, all other bytes escaped. Go escapes only bytes that
+/// are not ASCII, also with lower-case digits.
 pub(crate) fn sendable(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
     for byte in url.bytes() {
@@ -64,7 +64,7 @@ mod tests {
     use super::redirect_location;
 
     #[test]
-    fn a_redirect_is_resolved_against_the_directory_of_the_request() {
+    fn a_location_is_resolved_against_the_requests_directory() {
         for (path, url, location) in [
             ("/qux/", "/", "/"),
             ("/qux/", "", "/qux/"),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_a_host_or_cannot_be_resolved_stays() {
+    fn a_location_with_a_host_or_a_malformed_escape_stays() {
         for url in [
             "http://h.example/a/../b",
             "//h.example/a/../b",
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_is_no_slash_and_leaves_no_site() {
+    fn a_location_with_backslashes_never_leaves_the_site() {
         for (url, location) in [
             ("\\\\evil.example", "/x/%5C%5Cevil.example"),
             ("/\\evil.example", "/%5Cevil.example"),

@@ -1,4 +1,4 @@
-//! Whether one pattern contains one request, by looking at nothing else.
+//! The match of one pattern with one request, by the definition and without the index.
 
 use crate::{
     escape, host,
@@ -6,8 +6,10 @@ use crate::{
 };
 
 impl Pattern {
-    /// Whether this pattern contains a request: its method, its host in any spelling, and its path, escaped and taken
-    /// as it is. A `CONNECT` without a path is for a pattern with that method, which sees `/`.
+    /// Whether this pattern matches a request.
+    ///
+    /// The host may have any spelling. The path is escaped, and is not cleaned first. A `CONNECT` without a path is
+    /// compared as a `CONNECT` for `/`, and only a pattern with that method matches it.
     ///
     /// # Example
     /// ```
@@ -27,17 +29,19 @@ impl Pattern {
             }
     }
 
-    /// Whether a `CONNECT` without a path may be for this pattern. One without a method does not mean it: a handler for
-    /// everything that answers 200 would have opened a tunnel.
+    /// Whether this pattern matches a `CONNECT` without a path. A pattern without a method does not: its handler, which
+    /// answers everything with 200, would open a tunnel by that.
     pub(crate) fn is_for_tunnels(&self) -> bool {
         self.method() == Some("CONNECT") && self.matches_path("/")
     }
 
+    /// Whether this pattern matches a method; `GET` matches `HEAD` too.
     pub(crate) fn matches_method(&self, method: &str) -> bool {
         self.method().is_none_or(|wanted| wanted == method || (wanted == "GET" && method == "HEAD"))
     }
 
-    /// Whether this is for a host in its canonical spelling, and for a port if it is a `CONNECT` that names one.
+    /// Whether this pattern matches a host in its canonical spelling, and the port if the pattern has one. Only a
+    /// `CONNECT` is compared with a port.
     pub(crate) fn matches_host(&self, method: &str, name: &str, port: Option<u16>) -> bool {
         let Some(host) = self.host() else { return true };
         match self.port() {
@@ -46,6 +50,7 @@ impl Pattern {
         }
     }
 
+    /// Whether this pattern matches an escaped path.
     pub(crate) fn matches_path(&self, path: &str) -> bool {
         let template = self.template();
         let Some(mut rest) = path.strip_prefix('/') else { return false };
@@ -62,6 +67,7 @@ impl Pattern {
             match after {
                 _ if !fits => return false,
                 Some(after) => rest = after,
+                // Here the path ends without a slash, so only a pattern that ends here and without one can match.
                 None => return last && template.end == End::Here,
             }
         }
@@ -73,7 +79,7 @@ impl Pattern {
     }
 }
 
-/// Whether a request asks for a tunnel: the target of a `CONNECT` is a host and a port, and no path (RFC 9110 §9.3.6).
+/// Whether a request asks for a tunnel: a `CONNECT` without a path. Its target is a host and a port (RFC 9110 §9.3.6).
 pub(crate) fn is_tunnel(method: &str, path: &str) -> bool {
     path.is_empty() && method == "CONNECT"
 }

@@ -1,4 +1,4 @@
-//! The patterns that nearly match a request that none matches, and why each does not.
+//! The patterns nearest to a request that no pattern matches, and why each of them does not match.
 
 use std::{fmt, panic::Location};
 
@@ -14,61 +14,61 @@ use crate::{
 pub struct Miss<'m> {
     /// The pattern.
     pub pattern: &'m Pattern,
-    /// Where it was added.
+    /// The place in the program that added the pattern.
     pub at: &'static Location<'static>,
-    /// The first thing that keeps it from matching.
+    /// The first reason why the pattern does not match.
     pub reason: MissReason<'m>,
 }
 
-/// Why a pattern does not match a request. Segments are counted from 1.
+/// The reason why a pattern does not match a request. Segments are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MissReason<'m> {
-    /// The pattern is for this host, and the request for another.
+    /// The pattern has one host, and the request another.
     Host {
         /// The host of the pattern, with the port of a `CONNECT`.
         wanted: &'m str,
     },
-    /// The request is a `CONNECT` without a path, which is for no other patterns than those of `CONNECT` for `/`.
+    /// The request is a `CONNECT` without a path, and the pattern is not a pattern of `CONNECT` that matches `/`.
     NotForTunnels,
     /// The path does not begin with a slash.
     NoSlash,
-    /// A segment is one text in the pattern and another in the path.
+    /// A literal segment of the pattern differs from that segment of the path.
     Literal {
-        /// Which segment.
+        /// The number of the segment.
         segment: usize,
-        /// The text of the pattern, decoded but for `%2F`, `%25`, `%7B`, `%7D` and what is not UTF-8.
+        /// The text in the pattern, decoded except for `%2F`, `%25`, `%7B`, `%7D` and bytes that are not UTF-8.
         wanted: &'m str,
-        /// The text of the path, as it was sent.
+        /// The text in the path, as it was sent.
         given: Box<str>,
     },
-    /// A segment is a wildcard, and empty in the path.
+    /// A segment is a wildcard in the pattern and empty in the path.
     EmptySegment {
-        /// Which segment.
+        /// The number of the segment.
         segment: usize,
         /// The name of the wildcard.
         name: &'m str,
     },
     /// The path ends before the pattern does.
     TooFewSegments {
-        /// How many the pattern has before its end, or its rest.
+        /// The number of segments in the pattern, without its rest.
         wanted: usize,
-        /// How many the path has, a slash at its end not counted.
+        /// The number of segments in the path; a slash at its end is not counted.
         given: usize,
     },
-    /// The path goes on where the pattern ends.
+    /// The path has more segments than the pattern.
     TooManySegments {
-        /// How many the pattern has.
+        /// The number of segments in the pattern.
         wanted: usize,
-        /// How many the path has, a slash at its end not counted.
+        /// The number of segments in the path; a slash at its end is not counted.
         given: usize,
     },
     /// The path ends in a slash, and the pattern does not.
     TrailingSlash,
 }
 
-/// The routes that come nearest to a request that none of them matches, nearest first; at equal distance the first that
-/// was added. `tunnel` says that it is a `CONNECT` without a path.
+/// The routes nearest to a request that none of them matches, nearest first. At equal distance the route that was added
+/// first comes first. `tunnel` is true for a `CONNECT` without a path.
 pub(crate) fn nearest<'m, T>(
     routes: &'m [Route<T>],
     (method, host, port): (&str, &str, Option<u16>),
@@ -84,6 +84,7 @@ pub(crate) fn nearest<'m, T>(
             reason = Some(MissReason::Host { wanted });
         }
         let Some(reason) = reason else { continue };
+        // An insertion into at most four entries: no sort of all routes, and equal distances stay in order of addition.
         let place = nearest.partition_point(|(other, _)| *other <= distance);
         if place < MAX_MISSES {
             nearest.insert(place, (distance, Miss { pattern, at, reason }));
@@ -93,12 +94,13 @@ pub(crate) fn nearest<'m, T>(
     nearest.into_iter().map(|(_, miss)| miss).collect()
 }
 
+/// Why the pattern does not match a `CONNECT` without a path, and its distance.
 fn for_tunnel(pattern: &Pattern) -> (Option<MissReason<'_>>, usize) {
     if pattern.is_for_tunnels() { (None, 0) } else { (Some(MissReason::NotForTunnels), TUNNEL_DISTANCE) }
 }
 
-/// The first thing in a path that the pattern does not have, and how far the whole path is from it. A slash that is
-/// missing at the end is nothing: the client is sent there.
+/// The first reason why the pattern does not match a path, and the distance of the whole path from it. A missing slash
+/// at the end is no reason: the client is redirected to the path with the slash.
 fn for_path<'m>(pattern: &'m Pattern, path: &str) -> (Option<MissReason<'m>>, usize) {
     let Some(path) = path.strip_prefix('/') else { return (Some(MissReason::NoSlash), 1) };
     let mut segments: Vec<&str> = path.split('/').collect();
@@ -128,7 +130,7 @@ fn for_path<'m>(pattern: &'m Pattern, path: &str) -> (Option<MissReason<'m>>, us
     (reason, distance)
 }
 
-/// Why segment number `n`, counted from 0, does not fit, and how far it is from one that does.
+/// Why segment number `n`, counted from 0, does not match, and the distance from one that does.
 fn for_segment<'m>(
     pattern: &'m Pattern,
     n: usize,
@@ -148,7 +150,9 @@ fn for_segment<'m>(
     }
 }
 
-/// 1 if one text looks like a slip for the other, else more. Linear in their lengths, as the path is a client's.
+/// The distance of two texts: 1 if one looks like a misspelling of the other, else more.
+///
+/// The cost is linear in their lengths, because a client chooses the path: an edit distance would be quadratic.
 fn text_distance(wanted: &str, given: &str) -> usize {
     let same = |(a, b): &(u8, u8)| a.eq_ignore_ascii_case(b);
     let before = wanted.bytes().zip(given.bytes()).take_while(same).count();
@@ -181,11 +185,11 @@ impl fmt::Display for MissReason<'_> {
     }
 }
 
-/// How many misses an explanation names at most.
+/// The greatest number of misses in an explanation.
 const MAX_MISSES: usize = 3;
-/// How far apart two paths are for each segment that one has and the other has not.
+/// The distance of two paths for each segment that only one of them has.
 const SEGMENT_DISTANCE: usize = 2;
-/// How much farther a pattern for another host is.
+/// The distance that another host adds.
 const HOST_DISTANCE: usize = 2;
-/// How far a pattern of another method is from a `CONNECT` without a path: farther than one for another host.
+/// The distance of a pattern of another method from a `CONNECT` without a path: more than that of another host.
 const TUNNEL_DISTANCE: usize = 8;

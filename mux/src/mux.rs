@@ -1,4 +1,4 @@
-//! Patterns and what they lead to: the smallest set that contains a request wins.
+//! The router: patterns with their values. Of the patterns that match a request, the smallest set wins.
 
 use std::{convert::Infallible, fmt, panic::Location};
 
@@ -9,13 +9,14 @@ use crate::{
     tree::{Index, Map, Methods, Registry},
 };
 
-/// Patterns and their values.
+/// A router: patterns, each with a value.
 ///
-/// Of all patterns that match a request one wins: a pattern with the request's host before one without (and one with
-/// the port of a `CONNECT` before both), and among those the one whose set of methods and paths is contained in all
-/// others'. That there is always such a one is checked when patterns are added; the order of adding never matters.
+/// Of all patterns that match a request, one wins. A pattern with the request's host wins over one without a host (and
+/// one with the port of a `CONNECT` over both). Among the rest the smallest set wins: the pattern whose methods and
+/// paths all others contain. `insert` refuses a pattern if there would not always be a smallest set, so the order in
+/// which patterns are added does not matter.
 ///
-/// A value is anything: a function, a handler, an upstream of a proxy.
+/// A value may be of any type: a function, a handler, an upstream of a proxy.
 #[doc(alias = "router")]
 #[derive(Clone)]
 pub struct Mux<T> {
@@ -28,26 +29,29 @@ pub struct Mux<T> {
     pub(crate) ports: Map<Box<str>, HostRoutes>,
 }
 
-/// The patterns of one host.
+/// The patterns of one host, or those for any host.
 #[derive(Clone, Default)]
 pub(crate) struct HostRoutes {
+    /// Finds the patterns that match a path.
     pub(crate) index: Index,
+    /// Finds the pattern with which a new one conflicts.
     registry: Registry,
 }
 
-/// A pattern, what it leads to, and where in the program that was said.
+/// A pattern, its value, and the place in the program that added it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Route<T> {
     /// The pattern.
     pub pattern: Pattern,
-    /// What it leads to.
+    /// The value.
     pub value: T,
-    /// Where it was added.
+    /// The place in the program that added the pattern.
     pub at: &'static Location<'static>,
-    /// Whether the pattern contains clean paths, here because every lookup asks.
+    /// Whether the pattern can match clean paths. It is a copy, because every lookup reads it and a pattern is behind a
+    /// pointer.
     pub(crate) clean: bool,
-    /// After how many segments a rest with a name begins.
+    /// The number of segments before a rest that has a name.
     pub(crate) rest: Option<u32>,
 }
 
@@ -62,8 +66,8 @@ impl<T> Mux<T> {
     /// Adds a pattern, parsed or as text.
     ///
     /// # Errors
-    /// [`InsertError::Pattern`] if the text is not a pattern; [`InsertError::Conflict`] if, for some request, neither
-    /// the pattern nor one already there is the smaller set. In both cases the mux is what it was.
+    /// [`InsertError::Pattern`] if the text is not a pattern. [`InsertError::Conflict`] if some request matches it and
+    /// an earlier pattern, and neither of the two is more specific. In both cases the mux stays as it was.
     #[track_caller]
     pub fn insert<P>(&mut self, pattern: P, value: T) -> Result<(), InsertError>
     where
@@ -97,7 +101,7 @@ impl<T> Mux<T> {
         self.routes.iter()
     }
 
-    /// How many routes there are.
+    /// The number of routes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.routes.len()
@@ -122,14 +126,14 @@ impl<T: fmt::Debug> fmt::Debug for Mux<T> {
     }
 }
 
-/// Why a route was not added.
+/// The reason why a route was not added.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InsertError {
     /// The text is not a pattern.
     #[error(transparent)]
     Pattern(#[from] PatternError),
-    /// The pattern cannot live with one that is there.
+    /// The pattern conflicts with one that was added before.
     #[error(transparent)]
     Conflict(Box<Conflict>),
 }

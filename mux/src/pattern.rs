@@ -1,7 +1,7 @@
-//! A set of requests, written down: `[METHOD ][HOST]/path/{name}/{rest...}`.
+//! A pattern: the set of requests that `[METHOD ][HOST]/path/{name}/{rest...}` describes.
 //!
-//! The grammar and its rules of validity are those of Go's `ServeMux` since 1.22 (`pattern.go:84-184`), and one more: a
-//! host that no request can name is refused.
+//! The grammar and the rules of validity are those of Go's `ServeMux` since 1.22 (`pattern.go:84-184`), with one rule
+//! more: a host that no request can have is refused.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     pattern_error::{PatternError, PatternErrorKind},
 };
 
-/// A set of requests: an optional method, an optional host, and a path.
+/// A pattern: an optional method, an optional host, and a path. It describes a set of requests.
 ///
 /// Shape: `[METHOD{SP|TAB}][HOST]/[PATH]`
 ///
@@ -18,14 +18,14 @@ use crate::{
 /// |---|---|
 /// | `literal` | that segment, compared after decoding; `/a%2Fb` is one segment |
 /// | `{name}` | one whole segment, not empty |
-/// | `{name...}` | the rest of the path, also an empty one; only at the end |
-/// | a trailing `/` | the same without a name |
+/// | `{name...}` | the rest of the path, which may be empty; only at the end |
+/// | a trailing `/` | the rest of the path, without a name |
 /// | `{$}` | nothing after the slash before it; only at the end |
 ///
-/// The host is compared as [`canonical_host`](crate::canonical_host) spells it. A port is for `CONNECT` alone:
-/// `CONNECT h:443/` is the tunnels to that port, `CONNECT h/` those to any.
+/// The host is compared in the spelling of [`canonical_host`](crate::canonical_host). Only a pattern of `CONNECT` may
+/// have a port: `CONNECT h:443/` matches the tunnels to that port, `CONNECT h/` those to any port.
 ///
-/// Cloning is cheap: a pattern is shared.
+/// A clone is cheap, because clones share the parsed pattern.
 #[doc(alias = "route")]
 #[derive(Clone)]
 pub struct Pattern {
@@ -35,20 +35,20 @@ pub struct Pattern {
 struct Inner {
     text: Arc<str>,
     method: Box<str>,
-    /// In its canonical spelling, with the port of a `CONNECT`.
+    /// The host in its canonical spelling, with the port of a `CONNECT`.
     host: Box<str>,
     port: Option<u16>,
     names: Arc<[Box<str>]>,
     template: Template,
-    /// Whether a cleaned path can match; other paths reach the mux by `CONNECT` only.
+    /// Whether a clean path can match. Only a `CONNECT` can ask for a path that is not clean.
     clean: bool,
 }
 
-/// The path of a pattern: segments and what follows them.
+/// The path of a pattern: its segments, and what may follow them.
 pub(crate) struct Template {
     pub(crate) segments: Box<[Segment]>,
     pub(crate) end: End,
-    /// Whether the rest has a name and so a value.
+    /// Whether the rest has a name, and so a value.
     pub(crate) named_rest: bool,
 }
 
@@ -64,11 +64,11 @@ pub(crate) enum Segment {
 /// What follows the last segment of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum End {
-    /// Nothing: `/a`.
+    /// Nothing follows: `/a`.
     Here,
-    /// Exactly a slash: `/a/{$}`.
+    /// Exactly a slash follows: `/a/{$}`.
     Slash,
-    /// A slash and anything: `/a/` or `/a/{rest...}`.
+    /// A slash and any text follow: `/a/` or `/a/{rest...}`.
     Rest,
 }
 
@@ -76,34 +76,34 @@ impl Pattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// [`PatternError`] with the byte offset and the rule that is broken.
+    /// [`PatternError`] with the byte offset and the rule that the text breaks.
     ///
     /// # Spec
-    /// Go: `parsePattern`. Two offsets differ from Go's, which miscounts if more than one blank follows the method.
+    /// Go: `parsePattern`. Offsets differ from Go's if more than one blank follows the method: Go counts one.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         parse(text).map_err(|(at, kind)| PatternError { pattern: text.into(), at, kind })
     }
 
-    /// The pattern as it was written.
+    /// The text of the pattern, as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.inner.text
     }
 
-    /// The pattern as it was written, to be shared without copying.
+    /// The text of the pattern, as it was given, to share without a copy.
     #[must_use]
     pub fn text(&self) -> &Arc<str> {
         &self.inner.text
     }
 
-    /// The method, or none if any method matches. `GET` matches `HEAD` as well.
+    /// The method, or `None` if any method matches. `GET` matches `HEAD` too.
     #[must_use]
     pub fn method(&self) -> Option<&str> {
         Some(&*self.inner.method).filter(|method| !method.is_empty())
     }
 
-    /// The host as [`canonical_host`](crate::canonical_host) spells it, with `:port` if the pattern is for a `CONNECT`
-    /// to one port; or none if any host matches.
+    /// The host in the spelling of [`canonical_host`](crate::canonical_host), or `None` if any host matches. A pattern
+    /// for a `CONNECT` to one port has `:port` behind the host.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         Some(&*self.inner.host).filter(|host| !host.is_empty())
@@ -114,7 +114,7 @@ impl Pattern {
         self.inner.port
     }
 
-    /// The names of the wildcards in order, the rest last.
+    /// The names of the wildcards in the order of the pattern; the name of the rest is the last one.
     #[must_use]
     pub fn names(&self) -> &Arc<[Box<str>]> {
         &self.inner.names
@@ -124,13 +124,13 @@ impl Pattern {
         &self.inner.template
     }
 
-    /// The name of the wildcard that is segment number `position`.
+    /// The name of the wildcard that is segment number `position`, counted from 0.
     pub(crate) fn wild_name(&self, position: usize) -> &str {
         let before = self.inner.template.segments[..position].iter().filter(|s| **s == Segment::Wild).count();
         self.inner.names.get(before).map_or("", |name| name)
     }
 
-    /// After how many segments a rest with a name begins.
+    /// The number of segments before a rest that has a name.
     pub(crate) fn named_rest(&self) -> Option<u32> {
         let template = self.template();
         let segments = u32::try_from(template.segments.len()).expect("fewer than 2^32 segments");
@@ -154,7 +154,7 @@ impl fmt::Debug for Pattern {
     }
 }
 
-/// Equal if written alike. Two patterns that match the same requests may be written differently, see
+/// Two patterns are equal if their texts are equal. Patterns with different texts may match the same requests, see
 /// [`Pattern::relation`].
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
@@ -196,6 +196,7 @@ impl TryFrom<String> for Pattern {
     }
 }
 
+/// The byte offset of an error, and the rule that is broken.
 type Fault = (usize, PatternErrorKind);
 
 fn parse(text: &str) -> Result<Pattern, Fault> {
@@ -217,6 +218,7 @@ fn parse(text: &str) -> Result<Pattern, Fault> {
     }
     let (name, port) = host::of_pattern(host, method == "CONNECT").map_err(|kind| (start, kind))?;
     let host = port.map_or_else(|| (&*name).into(), |port| format!("{name}:{port}").into());
+    // The mux cleans the path of every request but a `CONNECT`, so with another method this pattern could never match.
     let clean = clean::is_clean(path);
     if !clean && !matches!(method, "" | "CONNECT") {
         return Err((start + slash, PatternErrorKind::Unclean));
@@ -263,6 +265,7 @@ fn parse_path(path: &str) -> Result<(Template, Vec<Box<str>>), Fault> {
     Ok((Template { segments: segments.into(), end, named_rest }, names))
 }
 
+/// One segment of a pattern's text, before its place is checked: `{$}` and a rest may only be the last one.
 enum Piece<'a> {
     Literal(&'a str),
     Wild(&'a str),

@@ -1,62 +1,63 @@
-//! Why a text is not a pattern: the place, and the rule that is broken.
+//! The error of a text that is not a pattern: the byte offset, and the rule that the text breaks.
 
-/// Why a text is not a pattern.
+/// The reason why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("parsing {pattern:?}: at offset {at}: {kind}")]
 pub struct PatternError {
     /// The text.
     pub pattern: Box<str>,
-    /// Where the rule is broken, in bytes from the start.
+    /// The place of the error, in bytes from the start of the text.
     pub at: usize,
-    /// The rule.
+    /// The rule that the text breaks.
     pub kind: PatternErrorKind,
 }
 
-/// The rules of a pattern, as they are broken.
+/// The rules of a pattern that a text can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PatternErrorKind {
-    /// There is nothing.
+    /// The text is empty.
     #[error("empty pattern")]
     Empty,
-    /// What stands before the first blank is not a token (RFC 9110 §5.6.2).
+    /// The text before the first blank is not a token (RFC 9110 §5.6.2).
     #[error("invalid method")]
     Method,
-    /// There is no path.
+    /// The text has no path.
     #[error("host/path missing '/'")]
     NoSlash,
-    /// `{` before the first slash.
+    /// A `{` stands before the first slash.
     #[error("host contains '{{' (missing initial '/'?)")]
     HostBrace,
-    /// The host is no name, IPv4 address or IPv6 address, so that no request can ask for it. Go accepts it.
+    /// The host is not a name, an IPv4 address or an IPv6 address, so no request can have it. Go accepts it.
     #[error("a host that no request can name (a name is ASCII; an IPv6 address has brackets)")]
     Host,
-    /// Ports are ignored, but for those of `CONNECT`; this one is not for `CONNECT`, or is not a number up to 65535. Go
-    /// accepts it, and only ever finds it for `CONNECT`.
+    /// The host has a port, and the method is not `CONNECT` or the port is not a number up to 65535. The port of other
+    /// requests is ignored. Go accepts such a pattern, but only a `CONNECT` ever matches it.
     #[error("a host has no port here: only CONNECT asks for one")]
     Port,
-    /// A path with `//`, `.` or `..` never reaches a pattern with a method, because paths are cleaned first.
-    #[error("a path that is not clean is only ever seen by CONNECT")]
+    /// The path has `//`, `.` or `..`, and the pattern has a method other than `CONNECT`. It could never match, because
+    /// paths are cleaned before the lookup.
+    #[error("a path that is not clean can only match CONNECT")]
     Unclean,
-    /// Text before `{`: a wildcard is a whole segment.
+    /// Text stands before `{`. A wildcard is a whole segment.
     #[error("bad wildcard segment (must start with '{{')")]
     Prefix,
-    /// Text after `}`, or no `}` at all.
+    /// Text follows `}`, or there is no `}`.
     #[error("bad wildcard segment (must end with '}}')")]
     Suffix,
-    /// `{$}` before the end.
+    /// `{$}` is not at the end.
     #[error("{{$}} not at end")]
     SlashNotLast,
-    /// `{name...}` before the end.
+    /// `{name...}` is not at the end.
     #[error("{{...}} wildcard not at end")]
     RestNotLast,
-    /// `{}` or `{...}`.
+    /// A wildcard has no name: `{}` or `{...}`.
     #[error("empty wildcard")]
     NoName,
-    /// A name is a letter or `_`, then letters, digits and `_`.
+    /// The name of a wildcard is not a letter or `_`, followed by letters, digits and `_`.
     #[error("bad wildcard name")]
     Name,
-    /// Two wildcards of one name.
+    /// Two wildcards have the same name.
     #[error("duplicate wildcard name")]
     Duplicate,
 }

@@ -1,11 +1,12 @@
-//! A path without what stands before it.
+//! Removal of a prefix from a path.
 
 use percent_encoding::percent_decode_str;
 
-/// What follows `prefix` in `path`, or none if `path` does not begin with it.
+/// The part of `path` after `prefix`, or `None` if `path` does not begin with `prefix`.
 ///
-/// Both are escaped paths, compared after decoding; only `%2F` is no slash. Go's `StripPrefix` compares the decoded
-/// and the raw path with the prefix and refuses `/%61/x` for `/a`, which its mux has matched with `/a/`.
+/// Both are escaped paths. They are compared after decoding, except that `%2F` does not equal a slash. Go's
+/// `StripPrefix` compares both the decoded and the raw path with the prefix. So it refuses `/%61/x` for the prefix
+/// `/a`, although Go's mux matches that path with `/a/`.
 #[must_use]
 pub fn strip_path_prefix<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     if let Some(rest) = path.strip_prefix(prefix) {
@@ -17,11 +18,13 @@ pub fn strip_path_prefix<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
             return None;
         }
     }
+    // `get` and not an index: a prefix that ends in an escape may end within a character of `path`.
     path.get(units.next().map_or(path.len(), |(_, at)| at)..)
 }
 
-/// What a path is made of, and where: characters' bytes and escapes, decoded. An escaped slash is no slash.
+/// The units of a path with their offsets: each byte, and each escape as the byte that it stands for.
 fn units(path: &str) -> impl Iterator<Item = (u16, usize)> {
+    // No byte has this value, so an escaped slash equals an escaped slash and nothing else.
     const ESCAPED_SLASH: u16 = 0x100;
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -46,7 +49,7 @@ mod tests {
     use super::strip_path_prefix;
 
     #[test]
-    fn a_prefix_is_compared_after_decoding_but_an_escaped_slash_is_none() {
+    fn a_prefix_is_compared_decoded_except_for_escaped_slashes() {
         for (path, prefix, rest) in [
             ("/a/b", "", Some("/a/b")),
             ("/a/b", "/a", Some("/b")),

@@ -1,30 +1,30 @@
-//! How two sets of requests stand to each other, and how such answers add up.
+//! The relation of two patterns as sets of requests.
 //!
-//! A pattern is a set of requests. Two sets are equal, nested one way or the other, apart, or they cross. Of nested
-//! sets the smaller one wins at lookup; equal and crossing sets are a conflict, found when the route is added.
-//! Go: `pattern.go:232-395`, whose algebra this is.
+//! Two sets are equal, one contains the other, they are disjoint, or they overlap. If one contains the other, the
+//! smaller set wins at lookup. Equal and overlapping sets are a conflict, which is found when the route is added. The
+//! algebra is Go's (`pattern.go:232-395`).
 
 use std::fmt;
 
 use crate::pattern::{End, Pattern, Segment, Template};
 
-/// How the requests that one pattern matches stand to those of another.
+/// The relation of a first pattern to a second one, as sets of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Relation {
-    /// Both match the same requests.
+    /// Both patterns match the same requests.
     Equivalent,
-    /// The first matches all that the second does, and more.
+    /// The first pattern matches every request that the second one matches, and others.
     MoreGeneral,
-    /// The second matches all that the first does, and more.
+    /// The second pattern matches every request that the first one matches, and others.
     MoreSpecific,
-    /// No request is matched by both.
+    /// No request matches both patterns.
     Disjoint,
-    /// Some request is matched by both, some only by the first, and some only by the second.
+    /// Some requests match both patterns, some only the first, and some only the second.
     Overlaps,
 }
 
 impl Relation {
-    /// The same relation seen from the other pattern.
+    /// The relation of the second pattern to the first.
     #[must_use]
     pub fn inverse(self) -> Self {
         match self {
@@ -34,10 +34,10 @@ impl Relation {
         }
     }
 
-    /// The relation of two things from the relations of their two independent parts, such as method and path.
+    /// The relation of two patterns, combined from the relations of two independent parts, such as method and path.
     ///
-    /// `Equivalent` changes nothing, `Disjoint` decides, `Overlaps` stays unless the other part is disjoint, and
-    /// general in one part with specific in the other is an overlap. Go: `combineRelationships`.
+    /// `Equivalent` with any relation is that relation. `Disjoint` with any relation is `Disjoint`. `MoreGeneral` with
+    /// `MoreSpecific`, and `Overlaps` with anything else, is `Overlaps`. Go: `combineRelationships`.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -48,7 +48,8 @@ impl Relation {
         }
     }
 
-    /// Whether two patterns of one host that stand so cannot live together: for some request neither is the smaller.
+    /// Whether two patterns of one host with this relation conflict: both match some request, and neither is more
+    /// specific.
     #[must_use]
     pub fn is_conflict(self) -> bool {
         matches!(self, Self::Equivalent | Self::Overlaps)
@@ -68,39 +69,40 @@ impl fmt::Display for Relation {
 }
 
 impl Pattern {
-    /// How the requests of `self` stand to those of `other`, by method and path.
+    /// The relation of `self` to `other`, by method and path. Go: `comparePathsAndMethods`.
     ///
-    /// The host is left out, because it never leads to a conflict: a pattern with a host wins over one without, one
-    /// with the port of a `CONNECT` over one without that, and two different hosts never meet. Go:
-    /// `comparePathsAndMethods`.
+    /// The host is left out, because it never leads to a conflict. A pattern with a host wins over one without, one
+    /// with the port of a `CONNECT` wins over one without a port, and no request matches two different hosts.
     #[must_use]
     pub fn relation(&self, other: &Self) -> Relation {
         self.method_relation(other).and(self.path_relation(other))
     }
 
-    /// How the methods compare: none contains all, `GET` contains `HEAD`, all others only themselves.
+    /// The relation of the methods. A pattern without a method contains all methods, `GET` contains `HEAD`, and any
+    /// other method contains only itself.
     #[must_use]
     pub fn method_relation(&self, other: &Self) -> Relation {
         methods(self.method().unwrap_or(""), other.method().unwrap_or(""))
     }
 
-    /// How the paths compare, segment by segment.
+    /// The relation of the paths, segment by segment.
     ///
-    /// An empty segment (`//`, which only a `CONNECT` can reach) is a literal that no `{x}` matches. Go's algebra
-    /// takes it for smaller than `{x}` and its tree for the same as `{x}`; neither can be true.
+    /// An empty segment (`//`, which only a `CONNECT` can ask for) is a literal that `{x}` does not match. In Go's
+    /// algebra an empty segment is smaller than `{x}`, and in Go's tree it equals `{x}`; both are wrong.
     #[must_use]
     pub fn path_relation(&self, other: &Self) -> Relation {
         paths(self.template(), other.template(), |a, b| if a == b { Relation::Equivalent } else { Relation::Disjoint })
     }
 
-    /// Whether both cannot be registered in one mux: the same host, and neither the smaller set.
+    /// Whether the two patterns cannot be in one mux: they have the same host, both match some request, and neither is
+    /// more specific.
     #[must_use]
     pub fn conflicts_with(&self, other: &Self) -> bool {
         self.host() == other.host() && self.relation(other).is_conflict()
     }
 }
 
-/// Compares two methods; the empty string is any.
+/// Compares two methods. The empty string stands for any method.
 pub(crate) fn methods(a: &str, b: &str) -> Relation {
     match (a, b) {
         (a, b) if a == b => Relation::Equivalent,
@@ -121,6 +123,7 @@ pub(crate) fn paths(a: &Template, b: &Template, literals: impl Fn(&str, &str) ->
             (Segment::Literal(a), Segment::Wild) if !a.is_empty() => Relation::MoreSpecific,
             (Segment::Wild, Segment::Literal(_)) | (Segment::Literal(_), Segment::Wild) => Relation::Disjoint,
         });
+        // One disjoint segment decides, whatever follows (see `Relation::and`).
         if relation == Relation::Disjoint {
             return relation;
         }
@@ -128,7 +131,7 @@ pub(crate) fn paths(a: &Template, b: &Template, literals: impl Fn(&str, &str) ->
     relation.and(ends(a, b))
 }
 
-/// Compares what comes after the segments that both have.
+/// Compares the parts of two paths after the segments that both have.
 fn ends(a: &Template, b: &Template) -> Relation {
     match (a.segments.len().cmp(&b.segments.len()), &a.end, &b.end) {
         (std::cmp::Ordering::Equal, End::Rest, End::Rest) => Relation::Equivalent,

@@ -1,4 +1,4 @@
-//! What the wildcards of a pattern stand for in a path.
+//! The values of a pattern's wildcards in a path.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use crate::{
     pattern::{Pattern, Segment},
 };
 
-/// The values of a matched path: borrowed from it, decoded when they are asked for.
+/// The values of the wildcards in a matched path. They borrow the path, and are decoded when they are read.
 #[derive(Clone, Debug)]
 pub struct Values<'a> {
     pattern: Option<&'a Pattern>,
@@ -21,9 +21,10 @@ impl<'a> Values<'a> {
         Self { pattern, path, spans }
     }
 
-    /// The values of a pattern in a path that it matches.
+    /// The values of a pattern in a path that the pattern matches.
     pub(crate) fn of(pattern: &'a Pattern, path: &'a str) -> Self {
         let mut spans = Vec::new();
+        // The path of a tunnel (`CONNECT` without a path): every wildcard is empty.
         if path.is_empty() {
             spans.resize(pattern.names().len(), (0, 0));
             return Self::new(Some(pattern), path, spans);
@@ -39,14 +40,14 @@ impl<'a> Values<'a> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    /// Names and decoded values in the order of the pattern.
+    /// The names and the decoded values, in the order of the pattern.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
         let names = self.pattern.map_or(&[][..], |pattern| &pattern.names()[..]);
         let values = self.spans.iter().map(|&(at, len)| decode(&self.path[at as usize..][..len as usize]));
         names.iter().map(|name| &**name).zip(values)
     }
 
-    /// How many there are.
+    /// The number of values.
     #[must_use]
     pub fn len(&self) -> usize {
         self.spans.len()
@@ -59,8 +60,8 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Appends where in `path` each wildcard stands, as offset and length: the wild segments, and the rest after all
-/// segments if it has a name.
+/// Appends the offset and the length in `path` of each value, in bytes. `wild` tells which segments are wildcards;
+/// `rest` is the number of segments before a rest that has a name.
 pub(crate) fn locate(wild: &[bool], rest: Option<u32>, path: &str, scan: &Scan, spans: &mut Vec<(u32, u32)>) {
     for (position, wild) in wild.iter().enumerate() {
         if *wild {

@@ -1,5 +1,6 @@
 //! The methods that a 405 says would match.
 
-/// The `Allow` field of a 405, for a handler of one's own: [`Request::extension`](quintet_request::Request::extension) of the request it is given.
+/// The `Allow` field of a 405, for a handler of one's own: [`Request::extension`](quintet_request::Request::extension)
+/// of the request it is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allow(pub String);

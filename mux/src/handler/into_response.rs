@@ -11,8 +11,8 @@ use super::{
 
 /// What a handler may return.
 ///
-/// Text is `text/plain; charset=utf-8` and [`Html`](super::Html) is `text/html; charset=utf-8`; bytes have the type they look like.
-/// A status before something replaces its status, fields before something are added to it.
+/// Text is `text/plain; charset=utf-8` and [`Html`](super::Html) is `text/html; charset=utf-8`; bytes have the type
+/// they look like. A status before something replaces its status, fields before something are added to it.
 ///
 /// # Example
 /// ```

@@ -147,8 +147,8 @@ impl ServeMux {
     }
 
     /// Answers what a pattern matches but for its method, in place of a plain 405. The methods that would match are in
-    /// the request's extension [`Allow`](super::Allow); a 405 without that field is sent with it (RFC 9110 §15.5.6). Only the first
-    /// call counts.
+    /// the request's extension [`Allow`](super::Allow); a 405 without that field is sent with it (RFC 9110 §15.5.6).
+    /// Only the first call counts.
     pub fn handle_method_not_allowed(&self, handler: impl Handler) {
         let _ = self.0.method_not_allowed.set(BoxHandler::new(handler));
     }

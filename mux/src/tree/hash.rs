@@ -1,7 +1,7 @@
-//! A fast hash for maps whose keys are registered patterns.
+//! A fast hash, without protection against collisions, for maps whose keys come from registered patterns.
 //!
-//! Speed is safe here: only whoever registers patterns can put keys into these maps, and a lookup compares with
-//! registered keys alone. A client that finds colliding paths gains one more comparison, not a slow map.
+//! A client cannot slow these maps down. Only the program that registers patterns adds keys, so a client cannot fill a
+//! map with colliding ones. A request for a path that collides with a key costs one more comparison.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -9,7 +9,7 @@ use crate::clean::last_word;
 
 pub(crate) type Map<K, V> = std::collections::HashMap<K, V, BuildHasherDefault<PathHasher>>;
 
-/// Multiplies and folds eight bytes at a time.
+/// A hasher that multiplies eight bytes at a time and folds the product.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct PathHasher(u64);
 
@@ -28,11 +28,12 @@ impl Hasher for PathHasher {
         for word in &mut words {
             self.mix(u64::from_le_bytes(word.try_into().expect("a chunk of eight bytes")));
         }
+        // The padding of the last word is zeros, so the length tells "a" from "a\0".
         self.mix(last_word(bytes, words.remainder()).wrapping_add((bytes.len() as u64) << 56));
     }
 
     fn write_u8(&mut self, _end_of_str: u8) {
-        // `str` ends its bytes with 0xff, to tell ("a", "b") from ("ab", ""). The length is in the hash already.
+        // `str` writes 0xff after its bytes, to tell ("a", "b") from ("ab", ""). Here the length does that already.
     }
 
     fn finish(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! The patterns of one host, found by path.
+//! The index of one host's patterns, searched by path.
 
 use std::ops::ControlFlow;
 
@@ -13,15 +13,15 @@ use crate::{
     pattern::{End, Pattern, Segment, Template},
 };
 
-/// The patterns of one host, by what comes after the last segment.
+/// The patterns of one host, in three tables by what follows the last segment.
 #[derive(Clone, Default)]
 pub(crate) struct Index {
     leaves: Vec<Leaf>,
-    /// `/a`: looked up with the whole path.
+    /// Patterns such as `/a`: the key is the whole path.
     here: Table,
-    /// `/a/{$}`: looked up with what is before the last slash.
+    /// Patterns such as `/a/{$}`: the key is the path before its last slash.
     slash: Table,
-    /// `/a/` and `/a/{x...}`: looked up with what is before one of the slashes.
+    /// Patterns such as `/a/` and `/a/{x...}`: the key is the path before one of its slashes.
     rest: Table,
 }
 
@@ -29,14 +29,14 @@ pub(crate) struct Index {
 #[derive(Clone, Copy)]
 pub(crate) struct Hit<'a> {
     pub(crate) leaf: &'a Leaf,
-    /// Which segments are wild; shorter than the pattern if none of the others is.
+    /// Which segments are wildcards; empty for a pattern without wildcards.
     pub(crate) wild: &'a [bool],
-    /// Whether a rest took in at least one byte: Go's inexact match.
+    /// Whether the rest of the pattern took at least one byte of the path: Go's inexact match.
     pub(crate) swallowed: bool,
 }
 
 impl Index {
-    /// Adds a pattern that is not in conflict with any other.
+    /// Adds a pattern that conflicts with no other one.
     pub(crate) fn add(&mut self, pattern: &Pattern, method: u32, route: u32) {
         let template = pattern.template();
         let new = u32::try_from(self.leaves.len()).expect("fewer than 2^32 routes");
@@ -56,7 +56,7 @@ impl Index {
         self.leaves[leaf as usize].add(method, route);
     }
 
-    /// The pattern without wildcards that matches exactly this path, without looking at anything else.
+    /// The pattern without wildcards and without a rest that equals this path, if any: one hash lookup.
     pub(crate) fn literal(&self, path: &str) -> Option<&Leaf> {
         let leaf = match path.strip_suffix('/') {
             Some(prefix) => self.slash.literal(prefix),
@@ -65,7 +65,7 @@ impl Index {
         leaf.map(|leaf| &self.leaves[leaf as usize])
     }
 
-    /// Shows every path pattern that matches, the smallest set first, until `take` breaks off.
+    /// Gives each path pattern that matches to `take`, the smallest set first, until `take` breaks.
     pub(crate) fn visit<'a>(
         &'a self,
         path: &str,
@@ -78,6 +78,8 @@ impl Index {
             }
             None => self.here.visit(path, scan.slashes, scan, &mut |found| take(self.hit(found, false)))?,
         }
+        // The deepest rest first: of two rests that match, the one with more segments before it is the smaller set. A
+        // path with more slashes than any pattern has segments costs no more than one that is as long as the patterns.
         for segments in (0..scan.slashes.min(self.rest.depths.len())).rev() {
             if !self.rest.depths[segments].is_empty() {
                 let slash = scan.slash(path, segments);
@@ -88,8 +90,8 @@ impl Index {
         ControlFlow::Continue(())
     }
 
-    /// The same for `path` with a slash added, without what matches `path` itself: the patterns to which a request
-    /// for `path` is redirected.
+    /// Gives each path pattern that matches `path` with a slash added, and not `path` itself, to `take`: the patterns
+    /// to which a request for `path` is redirected.
     pub(crate) fn visit_with_slash<'a>(
         &'a self,
         path: &str,
@@ -106,22 +108,23 @@ impl Index {
     }
 }
 
-/// The patterns of one kind of end, by their segments.
+/// The patterns with one kind of end.
 #[derive(Clone, Default)]
 struct Table {
-    /// Those without wildcards, of any length.
+    /// The patterns without wildcards, by their path.
     literals: Map<Box<str>, u32>,
-    /// One bit for each length of a literal, modulo 64: most other paths need no hash.
+    /// A bit for the length of each literal path, modulo 64. A path whose bit is not set needs no hash lookup.
     lengths: u64,
-    /// The others by the number of their segments, from none.
+    /// The patterns with wildcards, by the number of their segments, from 0.
     depths: Vec<Depth>,
 }
 
-/// The patterns of one length.
+/// The patterns with one number of segments.
 #[derive(Clone)]
 struct Depth {
+    /// Whether the table has literal paths with this number of segments.
     has_literals: bool,
-    /// Literal before wild, from the left.
+    /// The shapes in the order in which they are searched: literal before wildcard, compared from the left.
     shapes: Vec<Shape>,
     filter: ShapeFilter,
 }
@@ -143,18 +146,20 @@ impl Table {
             Some(leaf) => take((leaf, shape.wild())),
             None => ControlFlow::Continue(()),
         };
+        // For a single shape the filter costs as much as the search that it could save.
         if let [] | [_] = &depth.shapes[..] {
             return depth.shapes.iter().try_for_each(look);
         }
         let mut likely = depth.filter.likely(prefix, scan);
         while likely != 0 {
             look(&depth.shapes[likely.trailing_zeros() as usize])?;
-            likely &= likely - 1;
+            likely &= likely - 1; // clears the lowest bit that is set
         }
+        // The shapes that have no bit in the filter come after all that have one, so the order is kept.
         depth.shapes.iter().skip(KNOWN).try_for_each(look)
     }
 
-    /// The leaf of this pattern, which has wildcards; `leaf` if there was none.
+    /// Adds a pattern with wildcards, and returns its leaf: `leaf` if the pattern is new.
     fn add_wild(&mut self, template: &Template, leaf: u32) -> u32 {
         let wild = Shape::of(template);
         let Depth { shapes, filter, .. } = self.depth(wild.len());
@@ -171,7 +176,7 @@ impl Table {
         if self.lengths & length_bit(path) == 0 { None } else { self.literals.get(path).copied() }
     }
 
-    /// The leaf of this path; `leaf` if there was none.
+    /// Adds a path without wildcards, and returns its leaf: `leaf` if the path is new.
     fn add_literal(&mut self, segments: usize, path: Box<str>, leaf: u32) -> u32 {
         self.depth(segments).has_literals = true;
         self.lengths |= length_bit(&path);

@@ -1,19 +1,19 @@
 //! The routes of one path pattern, by method.
 
-/// The methods of all patterns, by number. Number 0 is any method.
+/// The methods of all patterns, each with a number. Number 0 stands for any method.
 #[derive(Clone, Debug)]
 pub(crate) struct Methods(Vec<(u64, Box<str>)>);
 
-/// The methods under which a request may be found, by number.
+/// The numbers of the methods whose patterns match a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     own: u32,
-    /// For `HEAD`: the number of `GET`. [`NO_OTHER`] if patterns for any method do not count.
+    /// The number of `GET` for a `HEAD`; [`NO_OTHER`] if patterns for any method do not match.
     else_get: u32,
 }
 
 impl Methods {
-    /// The number of a method; the empty one is any.
+    /// Adds a method, if it is new, and returns its number. The empty text stands for any method.
     pub(crate) fn add(&mut self, method: &str) -> u32 {
         self.number(method).unwrap_or_else(|| {
             self.0.push((word(method), method.into()));
@@ -21,12 +21,13 @@ impl Methods {
         })
     }
 
+    /// The methods whose patterns match a request with this method.
     pub(crate) fn wanted(&self, method: &str) -> Wanted {
         let number = |method| self.number(method).unwrap_or(NONE);
         Wanted { own: number(method), else_get: if method == "HEAD" { number("GET") } else { NONE } }
     }
 
-    /// `CONNECT`, and not by the patterns for any method.
+    /// The methods whose patterns match a `CONNECT` without a path: `CONNECT`, and not the patterns for any method.
     pub(crate) fn wanted_by_tunnels(&self) -> Wanted {
         Wanted { own: self.number("CONNECT").unwrap_or(NONE), else_get: NO_OTHER }
     }
@@ -36,7 +37,7 @@ impl Methods {
     }
 
     fn number(&self, method: &str) -> Option<u32> {
-        // A handful of short texts: nothing is faster than looking at them.
+        // A program has a handful of methods, and comparing a word with each costs less than one hash.
         let word = word(method);
         let same = |(first, known): &(u64, Box<str>)| {
             *first == word && known.len() == method.len() && (method.len() <= 8 || **known == *method)
@@ -45,7 +46,10 @@ impl Methods {
     }
 }
 
-/// The first eight bytes in some order; with the length, all of a method but for the longest.
+/// The bytes of a method of up to eight bytes, in an order that depends on the length alone; else its first eight.
+///
+/// For one length of at most eight bytes, two methods have the same word only if they are equal. With four to seven
+/// bytes the two halves overlap, which loses nothing.
 fn word(method: &str) -> u64 {
     let bytes = method.as_bytes();
     let half = |half: &[u8; 4]| u64::from(u32::from_le_bytes(*half));
@@ -63,10 +67,10 @@ impl Default for Methods {
     }
 }
 
-/// Which route each method takes, for requests whose path has been matched.
+/// The routes of one path pattern, by the number of their method.
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
-    /// Methods and routes. They are here and not behind a pointer because every lookup ends here.
+    /// The first four pairs of method and route. They are not behind a pointer, because every lookup ends here.
     few: [(u32, u32); 4],
     more: Vec<(u32, u32)>,
 }
@@ -83,7 +87,7 @@ impl Leaf {
         }
     }
 
-    /// The route for a method: its own, then `HEAD` by `GET`, then any.
+    /// The route for a request: that of its own method, else of `GET` for a `HEAD`, else that for any method.
     pub(crate) fn route(&self, wanted: Wanted) -> Option<u32> {
         let (mut by_get, mut any) = (None, None);
         for &(method, route) in self.few.iter().chain(&self.more) {
@@ -98,7 +102,7 @@ impl Leaf {
         by_get.or(any).filter(|_| wanted.else_get != NO_OTHER)
     }
 
-    /// The methods that have a route of their own.
+    /// The numbers of the methods that have a route, without that for any method.
     pub(crate) fn methods(&self) -> impl Iterator<Item = u32> {
         self.routes().map(|(method, _)| method).filter(|method| *method != ANY)
     }
@@ -108,6 +112,9 @@ impl Leaf {
     }
 }
 
+/// The number that stands for any method.
 const ANY: u32 = 0;
+/// The number of a method that no pattern has, and the mark of an unused pair in a leaf.
 const NONE: u32 = u32::MAX;
+/// In place of the number of `GET`: patterns for any method do not match.
 const NO_OTHER: u32 = u32::MAX - 1;

@@ -1,16 +1,18 @@
-//! Where routes are found: by path, in an order in which the first answer is the right one.
+//! The index of the patterns of one host: it finds the matching patterns of a path, the most specific first.
 //!
-//! The patterns of one host are kept by *shape*: how many segments, which of them are wild, and what comes after the
-//! last. For one path
+//! The patterns are grouped by *shape*: the number of segments, which of them are wildcards, and what follows the last
+//! segment. For one path
 //!
 //! 1. patterns of a fixed length come before those with a rest, and deeper rests before shallower ones;
-//! 2. within one length, a shape that is literal where another is wild comes first, from the left;
-//! 3. within one shape, at most one path pattern matches at all, because all are literal in the same places.
+//! 2. within one length, a shape with a literal where another has a wildcard comes first, compared from the left;
+//! 3. within one shape, at most one path pattern matches, because all have their literals in the same places.
 //!
-//! Registered patterns that match one request are nested (anything else was refused as a conflict), so the first
-//! pattern in this order whose method fits is the smallest set and wins. And because all patterns of one matchit
-//! tree are wild in the same places, no node has both a literal and a wildcard to choose from: matchit's greedy walk
-//! never turns back, and so never needs the memory in which it would remember where.
+//! Of two registered patterns that match one request, one contains the other: any other two were refused as a conflict.
+//! So the first pattern in this order whose method matches is the smallest set, and wins.
+//!
+//! All patterns of one matchit tree have their wildcards in the same places, so no node has both a literal and a
+//! wildcard as children. matchit's greedy walk therefore never turns back, and never allocates the list of places to
+//! turn back to.
 
 mod hash;
 mod index;

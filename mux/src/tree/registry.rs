@@ -1,8 +1,9 @@
-//! What is registered for one host, kept so that a conflict is found without comparing every pair.
+//! The registry of one host's patterns, which finds a conflict without comparing every pair.
 //!
-//! Whether two patterns that meet are nested or cross is decided by where they are wild and by their methods, not by
-//! their literals. So patterns are kept in classes by shape; of each other class that could cross with a new
-//! pattern's, one hash lookup asks whether it holds a pattern with the same literals wherever both are literal.
+//! Two patterns that both match some request are either nested (one contains the other) or they conflict. Which of the
+//! two holds depends on the places of their wildcards and on their methods, not on their literals. So the patterns are
+//! grouped into classes by shape. A new pattern is compared with one sample of each class. If the shapes and methods
+//! conflict, one hash lookup tells whether the class has a pattern with the same literals wherever both have one.
 
 use super::hash::Map;
 use crate::{
@@ -20,26 +21,26 @@ pub(crate) struct Registry {
 /// All patterns of one shape.
 #[derive(Clone)]
 struct Class {
-    /// Any of them, to compare shapes with.
+    /// One of the patterns, to compare shapes with.
     sample: Pattern,
-    /// The methods that occur; the empty one is any.
+    /// The methods of the patterns; the empty text stands for any method.
     methods: Vec<Box<str>>,
     members: Vec<(Pattern, u32)>,
-    /// By the positions that are compared: method and literals there, and one route that has them.
+    /// For each set of positions that was ever compared: the method and the literals there, and a route with them.
     by_literals: Map<Box<[usize]>, Map<Box<str>, u32>>,
 }
 
 impl Registry {
-    /// A registered route that conflicts with `new`, if there is one.
+    /// A registered route that conflicts with `new`, if any.
     ///
-    /// The registry learns on the way by which literals it is asked.
+    /// The first search by a set of positions builds the table for it, so the registry is changed by a search.
     pub(crate) fn conflict(&mut self, new: &Pattern) -> Option<u32> {
         let method = new.method().unwrap_or("");
         self.classes.iter_mut().find_map(|class| {
             let meet = |_: &str, _: &str| Relation::Equivalent;
             let path = relation::paths(new.template(), class.sample.template(), meet);
             let crosses = |other: &str| relation::methods(method, other).and(path).is_conflict();
-            // Most classes end here: the shapes are apart or nested.
+            // The search of most classes ends here: the shapes are disjoint or nested, whatever the literals are.
             if !class.methods.iter().any(|other| crosses(other)) {
                 return None;
             }
@@ -51,7 +52,7 @@ impl Registry {
         })
     }
 
-    /// Adds a pattern that is not in conflict.
+    /// Adds a pattern that conflicts with no other one.
     pub(crate) fn add(&mut self, pattern: &Pattern, route: u32) {
         let class = *self.by_shape.entry(shape(pattern)).or_insert_with(|| {
             let (sample, methods, members) = (pattern.clone(), Vec::new(), Vec::new());
@@ -74,7 +75,7 @@ impl Class {
         self.members.push((pattern.clone(), route));
     }
 
-    /// Makes the members findable by their literals in these positions.
+    /// Builds the table of the members by their literals in these positions, unless it is there already.
     fn learn(&mut self, positions: &[usize]) {
         if !self.by_literals.contains_key(positions) {
             let mut routes = Map::default();
@@ -86,7 +87,7 @@ impl Class {
     }
 }
 
-/// Where both are literal.
+/// The positions in which both patterns have a literal.
 fn common_literals(a: &Pattern, b: &Pattern) -> Box<[usize]> {
     let pairs = a.template().segments.iter().zip(&b.template().segments).enumerate();
     pairs
@@ -95,7 +96,8 @@ fn common_literals(a: &Pattern, b: &Pattern) -> Box<[usize]> {
         .collect()
 }
 
-/// A method and the literals in these positions. Unambiguous, because a canonical literal has no slash.
+/// A method and the literals in these positions, as one text. The text is unambiguous, because a canonical literal has
+/// no slash.
 fn key(method: &str, pattern: &Pattern, positions: &[usize]) -> Box<str> {
     let mut key = String::from(method);
     for &position in positions {
@@ -107,7 +109,8 @@ fn key(method: &str, pattern: &Pattern, positions: &[usize]) -> Box<str> {
     key.into()
 }
 
-/// Which positions are wild, and the end. An empty literal is told apart: unlike others, no wildcard contains it.
+/// The shape of a pattern as bytes: the kind of each segment, and the end. An empty literal has a kind of its own,
+/// because a wildcard contains any literal but that.
 fn shape(pattern: &Pattern) -> Box<[u8]> {
     let segments = pattern.template().segments.iter().map(|segment| match segment {
         Segment::Literal(literal) if literal.is_empty() => b'0',

@@ -1,25 +1,25 @@
-//! The patterns that are wild in the same places, in a chain of matchit trees.
+//! The patterns of one shape (wildcards in the same places), in a chain of matchit trees.
 
 use crate::{
     clean::Scan,
     pattern::{Segment, Template},
 };
 
-/// All path patterns of one length that have their wildcards in the same positions.
+/// All path patterns with the same number of segments and the wildcards in the same positions.
 ///
-/// matchit keeps up to three parameters without allocating and panics beyond 25, so a path with more than three
-/// wildcards is cut after every third: the first tree answers with the number of the tree for what follows. Where
-/// to cut depends on the shape alone.
+/// matchit keeps up to three parameters without allocating, and panics beyond 25. So a path is cut after every third
+/// wildcard: the value in one tree is the number of the tree for the next part of the path. The places of the cuts
+/// depend on the shape alone.
 #[derive(Clone)]
 pub(crate) struct Shape {
     wild: Box<[bool]>,
-    /// Up to which segment each tree of the chain reads; the last one reads to the end.
+    /// The number of the segment at which each tree of the chain ends; the last tree ends with the path.
     cuts: Box<[usize]>,
     trees: Vec<matchit::Router<u32>>,
 }
 
 impl Shape {
-    /// The places of the wildcards of a pattern. Shapes are ordered by them, literal before wild, from the left.
+    /// Which segments of a pattern are wildcards. Shapes are ordered by this, literal before wildcard, from the left.
     pub(crate) fn of(template: &Template) -> Box<[bool]> {
         template.segments.iter().map(|segment| *segment == Segment::Wild).collect()
     }
@@ -38,7 +38,7 @@ impl Shape {
         &self.wild
     }
 
-    /// The leaf whose pattern matches `path`, which has as many segments as this shape; `scan` tells where they are.
+    /// The leaf of the pattern that matches `path`, which has as many segments as this shape.
     pub(crate) fn find(&self, path: &str, scan: &Scan) -> Option<u32> {
         let mut number = 0;
         let mut from = 0;
@@ -50,14 +50,15 @@ impl Shape {
         Some(number)
     }
 
-    /// The leaf of this pattern; `leaf` if there was none.
+    /// Adds a pattern, and returns its leaf: `leaf` if the pattern is new.
     pub(crate) fn add(&mut self, template: &Template, leaf: u32) -> u32 {
         let mut number = 0;
         let mut from = 0;
         for i in 0..self.cuts.len() {
             let cut = self.cuts[i];
             let last = cut == self.wild.len();
-            // All patterns here are wild in the same places, so any value finds the pattern that has these literals.
+            // All patterns of this shape have their wildcards in the same places, so a lookup with any values finds the
+            // pattern that has the same literals.
             let [sample, route] = ["x", "{x}"].map(|wild| spell(&template.segments[from..cut], wild));
             let known = self.trees[number as usize].at(&sample).ok().map(|found| *found.value);
             number = known.unwrap_or_else(|| {
@@ -77,7 +78,7 @@ impl Shape {
     }
 }
 
-/// Writes segments out, each with its slash.
+/// Writes segments as text, each with a slash before it, and `wild` in place of a wildcard.
 pub(crate) fn spell(segments: &[Segment], wild: &str) -> String {
     let mut out = String::new();
     for segment in segments {
@@ -90,5 +91,5 @@ pub(crate) fn spell(segments: &[Segment], wild: &str) -> String {
     out
 }
 
-/// How many parameters matchit keeps without allocating.
+/// The number of parameters that matchit keeps without allocating.
 const PARAMS: usize = 3;
