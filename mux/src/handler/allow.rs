@@ -1,4 +1,4 @@
-//! The methods that a 405 says would match.
+//! The methods that the `Allow` field of a 405 lists.
 
 /// The `Allow` field of a 405, for a handler of one's own: [`Request::extension`](quintet_request::Request::extension)
 /// of the request it is given.

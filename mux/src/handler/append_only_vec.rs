@@ -1,14 +1,15 @@
-//! A list that only grows, and whose entries never move.
+//! A vector that only grows, and whose entries never move.
 //!
-//! A handler is called for as long as a reply takes. If entries could move, each request would have to hold on to its
-//! own, by counting a reference that all threads share; as they do not, a plain borrow of the list is enough.
+//! A handler is borrowed for as long as it makes its reply. If entries could move, each request would need a reference
+//! count of its own handler, and the counter would be written by all threads. As entries never move, a plain borrow of
+//! the vector is enough.
 
 use std::sync::OnceLock;
 
-/// The first block has this many places; each further block twice as many as the one before.
+/// The number of places in the first block. Each further block has twice as many as the block before it.
 const FIRST: usize = 16;
 
-/// A list that only grows, and whose entries never move.
+/// A vector that only grows, and whose entries never move: the blocks stay where they are, and a new one is added.
 #[derive(Debug)]
 pub(super) struct AppendOnlyVec<T>([OnceLock<Box<[OnceLock<T>]>>; usize::BITS as usize - FIRST.ilog2() as usize]);
 
@@ -17,7 +18,10 @@ impl<T> AppendOnlyVec<T> {
         AppendOnlyVec([const { OnceLock::new() }; usize::BITS as usize - FIRST.ilog2() as usize])
     }
 
-    /// Puts an entry at a place that was not used before.
+    /// Puts an entry at an unused place.
+    ///
+    /// # Panics
+    /// If the place is used. Each place is the length of a list that only grows, read under a lock, and so is new.
     pub(super) fn set(&self, at: usize, entry: T) {
         let (block, place) = locate(at);
         let places = self.0[block].get_or_init(|| (0..FIRST << block).map(|_| OnceLock::new()).collect());
@@ -25,6 +29,7 @@ impl<T> AppendOnlyVec<T> {
         assert!(fresh, "a place is used once");
     }
 
+    /// The entry at a place, if it was set. A thread that learned of the place after it was set sees the entry.
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<&T> {
         let (block, place) = locate(at);
@@ -32,7 +37,8 @@ impl<T> AppendOnlyVec<T> {
     }
 }
 
-/// The block that holds place `at`, and where in it. Blocks start at 0, 16, 48, 112, …
+/// The block of place `at`, and the offset in that block. The blocks start at 0, 16, 48, 112, …: block `n` at
+/// `16 * (2^n - 1)`.
 #[inline]
 const fn locate(at: usize) -> (usize, usize) {
     let block = (at / FIRST + 1).ilog2() as usize;
@@ -44,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_place_is_where_it_was_put_and_stays_there() {
+    fn entries_of_an_append_only_vec_never_move() {
         let entries = AppendOnlyVec::new();
         entries.set(0, 0);
         let first: *const usize = entries.get(0).unwrap();

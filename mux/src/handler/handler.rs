@@ -1,4 +1,4 @@
-//! What answers a request.
+//! Handlers, which answer requests.
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
@@ -6,8 +6,8 @@ use quintet_request::Request;
 
 use super::{into_response::IntoResponse, response::Response};
 
-/// What answers a request: an `async fn(Request) -> impl IntoResponse`, or a type that implements this. Go:
-/// `http.Handler`; implementing [`call`](Self::call) is Go's `ServeHTTP`.
+/// A handler, which answers requests: an `async fn(Request) -> impl IntoResponse`, or a type that implements this
+/// trait. Go: `http.Handler`; [`call`](Self::call) is Go's `ServeHTTP`.
 ///
 /// # Example
 /// ```
@@ -31,11 +31,11 @@ use super::{into_response::IntoResponse, response::Response};
 /// ```
 ///
 /// # Testing
-/// A handler is called without a server: [the README](crate#testing-a-handler) has an example.
+/// A test calls a handler without a server: [the README](crate#testing-a-handler) has an example.
 ///
 /// # Sharing
-/// A handler that needs more than the request, a database, say, is given it by [`with_state`](crate::with_state). One
-/// handler in several places is an [`Arc`] of it. Handlers of different types in one collection are [`BoxHandler`]s: a
+/// [`with_state`](crate::with_state) gives a handler more than the request, such as a database. An [`Arc`] of a handler
+/// is a handler, for use in several places. Handlers of different types in one collection are [`BoxHandler`]s: a
 /// handler returns a future of its own type, so there is no `dyn Handler`.
 #[doc(alias = "middleware")]
 #[doc(alias = "service")]
@@ -46,14 +46,14 @@ use super::{into_response::IntoResponse, response::Response};
     label = "not a handler",
     note = "a handler is an `async fn(Request) -> impl IntoResponse`, a closure `|request: Request| async move {{ … }}`, or a type that implements `Handler`",
     note = "one that needs more than the request is `with_state(state, handler)` of an `async fn(State, Request) -> impl IntoResponse`",
-    note = "there is no `dyn Handler`: `BoxHandler::new(handler)` is a handler whose type is forgotten, and an `Arc` of a handler is one"
+    note = "there is no `dyn Handler`: `BoxHandler::new(handler)` is a type-erased handler, and an `Arc` of a handler is a handler"
 )]
 pub trait Handler: Send + Sync + 'static {
     /// Answers one request.
     ///
     /// # Cancel safety
-    /// The future is not dropped when the client goes away, only when the connection is aborted; a handler that wants
-    /// to know waits for [`Request::disconnected`].
+    /// The server drops the future only when it aborts the connection, not when the client disconnects. A handler that
+    /// must react to that waits for [`Request::disconnected`].
     fn call(&self, request: Request) -> impl Future<Output = Response> + Send;
 }
 
@@ -69,7 +69,8 @@ where
     }
 }
 
-/// A handler in several places. `Box<H>` cannot be one: of a function it is a function, and a handler as such.
+/// An `Arc` of a handler is a handler, for use in several places. There is no such impl for `Box<H>`: a `Box` of a
+/// function is itself a function and so a handler, and the two impls would conflict.
 impl<H: Handler> Handler for Arc<H> {
     #[inline]
     fn call(&self, request: Request) -> impl Future<Output = Response> + Send {
@@ -77,10 +78,10 @@ impl<H: Handler> Handler for Arc<H> {
     }
 }
 
-/// The future of a handler whose type is forgotten.
+/// The boxed future of a [`BoxHandler`].
 pub(super) type Answer<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
-/// A handler whose type is forgotten: one box per request.
+/// The object-safe form of [`Handler`]: its future is boxed, which costs one allocation per request.
 pub(super) trait Erased: Send + Sync {
     fn call(&self, request: Request) -> Answer<'_>;
 }
@@ -91,8 +92,8 @@ impl<H: Handler> Erased for H {
     }
 }
 
-/// A handler whose type is forgotten; cheap to clone. It takes the place of `Box<dyn Handler>`, and costs one box per
-/// request.
+/// A type-erased handler, in place of `Box<dyn Handler>`. A clone is cheap, and shares the handler. A call costs one
+/// allocation.
 ///
 /// # Example
 /// ```
@@ -111,7 +112,7 @@ impl<H: Handler> Erased for H {
 pub struct BoxHandler(Arc<dyn Erased>);
 
 impl BoxHandler {
-    /// Forgets the type of a handler.
+    /// Erases the type of a handler.
     #[must_use]
     pub fn new(handler: impl Handler) -> Self {
         BoxHandler(Arc::new(handler))

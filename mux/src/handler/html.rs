@@ -1,10 +1,10 @@
-//! A body that is HTML.
+//! HTML bodies.
 
 use quintet_request::Body;
 
 use super::{into_response::IntoResponse, response::Response};
 
-/// A body that is HTML.
+/// A body with the content type `text/html; charset=utf-8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Html<T>(pub T);
 

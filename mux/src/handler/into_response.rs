@@ -1,4 +1,4 @@
-//! What can be answered.
+//! The types that a handler may return.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -9,7 +9,7 @@ use super::{
     response::{Response, TEXT},
 };
 
-/// What a handler may return.
+/// A type whose values a handler may return.
 ///
 /// Text is `text/plain; charset=utf-8` and [`Html`](super::Html) is `text/html; charset=utf-8`; bytes have the type
 /// they look like. A status before something replaces its status, fields before something are added to it.
@@ -31,7 +31,7 @@ use super::{
     note = "text, bytes, `Html`, a `Body`, a `StatusCode`, a `Response` and an `http::Response` can be; so can a tuple that puts a `StatusCode` or fields before one of them, and a `Result` of two that can"
 )]
 pub trait IntoResponse {
-    /// Makes the reply.
+    /// Turns the value into a reply.
     fn into_response(self) -> Response;
 }
 
@@ -67,7 +67,7 @@ macro_rules! bytes {
 }
 bytes!(Bytes, Vec<u8>, &'static [u8], Body, ());
 
-/// A reply without a body, as far as the status allows one.
+/// A reply with this status and an empty body.
 impl IntoResponse for StatusCode {
     fn into_response(self) -> Response {
         Response::new(()).with_status(self)
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ordinary_types_can_be_answered() {
+    fn text_bytes_statuses_tuples_and_results_are_responses() {
         let text = Some("text/plain; charset=utf-8".to_owned());
         let html = Some("text/html; charset=utf-8".to_owned());
         let body = |text: &'static str| Some(Bytes::from_static(text.as_bytes()));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_before_a_reply_are_added_to_it() {
+    fn fields_before_a_body_are_added_to_the_response() {
         let reply = (StatusCode::OK, [("x-a", "1"), ("x-a", "2"), ("content-type", "image/png")], "a").into_response();
         let values: Vec<_> = reply.headers().unwrap().get_all("x-a").iter().collect();
         assert_eq!(values, ["1", "2"]);
@@ -180,9 +180,9 @@ mod tests {
         assert_eq!((map, "a").into_response().header("etag").unwrap(), "e");
     }
 
-    /// `HeaderMap::extend` would replace, and panic where a map is full.
+    /// `HeaderMap::extend` would replace fields, and would panic if the map is full.
     #[test]
-    fn a_map_before_a_reply_is_added_to_it_as_pairs_are_and_never_panics() {
+    fn a_header_map_before_a_body_is_added_and_never_panics() {
         let reply = || Response::new("a").with_header("set-cookie", "a=1").with_header("x-a", "1");
         let map = HeaderMap::from_iter([
             (http::header::SET_COOKIE, HeaderValue::from_static("b=2")),
@@ -204,9 +204,9 @@ mod tests {
         assert_eq!((reply.status().as_u16(), reply.field_error()), (500, Some(&FieldError::TooMany)));
     }
 
-    /// Two readers could take two types (RFC 9110 §5.3, §8.3), and the one of text is replaced, too.
+    /// With two types, two readers could choose differently (RFC 9110 §5.3, §8.3). The type of text is replaced, too.
     #[test]
-    fn a_reply_has_one_content_type_the_last_that_it_was_given() {
+    fn a_response_has_one_content_type_the_last_one_set() {
         let theirs = || http::Response::builder().header("content-type", "a/b").body(Body::from("a")).unwrap();
         let map = HeaderMap::from_iter([(http::header::CONTENT_TYPE, HeaderValue::from_static("c/d"))]);
         for reply in [
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_http_response_goes_in_and_comes_out() {
+    fn an_http_response_converts_in_both_directions() {
         let reply = http::Response::builder().status(202).header("x-a", "1").body(Body::from("a")).unwrap();
         let back = http::Response::<Body>::from(reply.into_response());
         assert_eq!((back.status().as_u16(), back.headers()["x-a"].to_str().unwrap()), (202, "1"));

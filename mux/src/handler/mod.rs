@@ -1,4 +1,4 @@
-//! From a request to a response: handlers, and the mux that is one.
+//! Handlers, their responses, and the mux of handlers.
 
 mod allow;
 mod append_only_vec;

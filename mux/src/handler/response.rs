@@ -1,4 +1,4 @@
-//! What a handler answers: a status, fields and a body.
+//! The response of a handler: a status, fields and a body.
 
 use std::{fmt, future::Future};
 
@@ -7,10 +7,10 @@ use quintet_request::{Body, ContentType};
 
 use super::{field_error::FieldError, upgrade::Upgrade, upgraded::Upgraded};
 
-/// What a handler answers: a status, fields and a body.
+/// The response of a handler: a status, fields and a body.
 ///
-/// It is lean: a reply with a status, a content type and a body has no header map at all. [`http::Response`] converts
-/// from and into it.
+/// A response with only a status, a content type and a body has no header map, which saves its allocation. An
+/// [`http::Response`] converts from and into it.
 ///
 /// # Example
 /// ```
@@ -29,22 +29,22 @@ pub struct Response {
     body: Body,
 }
 
-/// What few responses have.
+/// The parts that few responses have, in a box of their own: they keep the others small.
 #[derive(Debug, Default)]
 struct Rare {
     headers: HeaderMap,
     upgrade: Option<Upgrade>,
-    /// A field that could not be added: the reply is a 500, and stays one.
+    /// A field that could not be added. The reply is then a 500, and stays a 500.
     error: Option<FieldError>,
     /// See [`Response::abort`].
     abort: bool,
 }
 
-/// The mark of a [`Response::abort`] on an `http::Response`: one of its extensions.
+/// The extension that marks an `http::Response` as a [`Response::abort`].
 #[derive(Clone, Copy)]
 struct Abort;
 
-/// Plain text in UTF-8, which browsers do not take for anything else.
+/// Plain text in UTF-8.
 pub(super) const TEXT: ContentType = ContentType::Known("text/plain; charset=utf-8");
 
 impl Response {
@@ -55,7 +55,7 @@ impl Response {
         Response { status: StatusCode::OK, content_type: ContentType::Sniffed, rare: None, body: body.into() }
     }
 
-    /// A reply of one line of plain text, with a line feed. Go: `http.Error`.
+    /// A reply of one line of plain text, with a line feed at its end. Go: `http.Error`.
     #[must_use]
     pub fn text(status: StatusCode, line: impl fmt::Display) -> Self {
         Response::new(format!("{line}\n"))
@@ -64,19 +64,20 @@ impl Response {
             .with_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
     }
 
-    /// A reply whose head is followed by another protocol: what arrived behind the request and the stream itself go
-    /// to `then` once the head was sent. Go: `http.Hijacker`.
+    /// A reply that hands the connection over to another protocol. Go: `http.Hijacker`.
     ///
-    /// - 101 needs an `Upgrade` field that says which protocol; `Connection: upgrade` is added. A client that asked for
-    ///   no upgrade, or speaks HTTP/1.0, is answered 426 with that field instead.
-    /// - 2xx to `CONNECT` is a tunnel: nothing is said of length or close.
-    /// - Any other status announces the connection's close, as its body has no other end. 1xx, 204, 205, 304 and
-    ///   replies to HEAD have no body that could be taken over: 500.
+    /// Once the head is sent, `then` is called with the stream and with the bytes that were received after the request.
     ///
-    /// The other protocol begins behind the request's body, however that arrived: what the handler left of it is read
-    /// and thrown away first, within the limits for any body that is left. A body that has no end there (malformed, too
-    /// long, too slow) is refused with 400, and so is `CONNECT` with a body at all, since readers differ about whether
-    /// it belongs to the tunnel.
+    /// - 101 needs an `Upgrade` field that names the protocol; `Connection: upgrade` is added. A client that did not ask
+    ///   for an upgrade, or speaks HTTP/1.0, is answered 426 with that field instead.
+    /// - 2xx to `CONNECT` opens a tunnel: the head has neither a length nor `Connection: close`.
+    /// - With any other status the head has `Connection: close`, as only the close ends the body. A 1xx, 204, 205, 304
+    ///   or reply to HEAD has no body that could be handed over, and is answered 500.
+    ///
+    /// The other protocol begins after the body of the request. The rest that the handler has not read is read and
+    /// discarded first, within the limits for any unread body. If the end of that body is not found (it is malformed,
+    /// too long or too slow), the reply is 400. A `CONNECT` with a body is answered 400 too, because readers differ
+    /// about whether the body belongs to the tunnel.
     ///
     /// # Example
     /// ```
@@ -89,7 +90,7 @@ impl Response {
     /// async fn echo(_: Request) -> Response {
     ///     let then = async |upgraded: Upgraded| {
     ///         let (mut from, mut to) = split(upgraded.io);
-    ///         // What the client sent of it before it had our head.
+    ///         // The bytes of the new protocol that the client sent before it read the head.
     ///         if to.write_all(&upgraded.leftover).await.is_ok() {
     ///             let _ = copy(&mut from, &mut to).await;
     ///         }
@@ -112,22 +113,22 @@ impl Response {
         response
     }
 
-    /// No reply: the connection ends without another byte. Go: `panic(http.ErrAbortHandler)`, which is a panic that
-    /// is not reported; here it is a value.
+    /// No reply: the connection is closed without another byte. Go: `panic(http.ErrAbortHandler)`, a panic that is not
+    /// reported; here it is a value.
     ///
-    /// Replies to earlier requests on the connection are sent before. A client that still sends is answered by a
-    /// reset, another sees the end of the connection where it waits for a reply. Whatever is built upon it, a status, a
-    /// field or a body, changes nothing.
+    /// Replies to earlier requests on the connection are sent first. A client that is still sending gets a reset; any
+    /// other client reads the end of the connection in place of a reply. A status, a field or a body that is added to
+    /// an abort has no effect.
     ///
-    /// As an [`http::Response`] it is a 500 with `Connection: close`, since other servers know no such reply. It is an
-    /// abort again if it comes back from there, from a `tower` layer, say, with its extensions.
+    /// Converted to an [`http::Response`], an abort is a 500 with `Connection: close`, since other servers have no such
+    /// reply. It becomes an abort again if it is converted back with its extensions, for example after a `tower` layer.
     ///
     /// # Example
     /// ```
     /// use quintet_mux::{IntoResponse, Response};
     /// use quintet_request::Request;
     ///
-    /// /// Says nothing to those who look for what is not here.
+    /// /// Closes the connection of clients that search for PHP scripts.
     /// async fn hello(request: Request) -> Response {
     ///     if request.path().ends_with(".php") {
     ///         return Response::abort();
@@ -171,15 +172,15 @@ impl Response {
         self
     }
 
-    /// What the body is said to be, unless the headers say it.
+    /// The content type of the body; a `Content-Type` in the headers wins over it.
     #[inline]
     #[must_use]
     pub fn content_type(&self) -> ContentType {
         self.content_type
     }
 
-    /// Says what the body is. Costs little, where a header costs a map. One that cannot be sent makes the reply a 500,
-    /// as in [`with_header`](Self::with_header).
+    /// Sets the content type of the body. It costs no allocation, while a header costs a map. A type that cannot be
+    /// sent makes the reply a 500, as in [`with_header`](Self::with_header).
     #[must_use]
     #[inline]
     pub fn with_content_type(self, content_type: &'static str) -> Self {
@@ -189,10 +190,10 @@ impl Response {
         self.with_known_type(content_type)
     }
 
-    /// Sends the body without saying what it is: no `Content-Type`, neither one that was set nor a sniffed one. Go:
-    /// `w.Header()["Content-Type"] = nil`.
+    /// Removes the content type: the body is sent without a `Content-Type` field, and its type is not sniffed either.
+    /// Go: `w.Header()["Content-Type"] = nil`.
     ///
-    /// Browsers then guess by rules of their own, so this is for clients that know what they get.
+    /// A browser then guesses the type by its own rules, so this is for clients that know the type.
     ///
     /// # Example
     /// ```
@@ -212,7 +213,8 @@ impl Response {
         self
     }
 
-    /// [`with_content_type`](Self::with_content_type) of a type that is known to be well formed.
+    /// Sets a content type that is known to be well formed, without the check of
+    /// [`with_content_type`](Self::with_content_type).
     #[inline]
     pub(super) fn with_known_type(mut self, content_type: &'static str) -> Self {
         if self.field_error().is_some() {
@@ -225,12 +227,13 @@ impl Response {
         self
     }
 
-    /// Adds a field. Names and values are typed, or anything that converts: text, bytes, numbers. A `Content-Type`
-    /// takes the place of the one before, as a reply has one (RFC 9110 §5.3).
+    /// Adds a field. A name or a value is a typed one, or text, bytes or a number that converts. A `Content-Type`
+    /// replaces the one before, since a reply has only one (RFC 9110 §5.3).
     ///
-    /// A name that is no token, or a value with a control, cannot be sent. The reply then becomes a 500, whatever is
-    /// built upon it, and [`field_error`](Self::field_error) says why; a server reports that.
-    /// [`try_with_header`](Self::try_with_header) returns it instead, for names and values that come from elsewhere.
+    /// A name that is not a token, or a value with a control character, cannot be sent. The reply then becomes a 500,
+    /// and what is added to it later has no effect. [`field_error`](Self::field_error) returns the reason, and the
+    /// server reports it. For names and values that the program does not choose,
+    /// [`try_with_header`](Self::try_with_header) returns the error.
     #[must_use]
     pub fn with_header(self, name: impl TryInto<HeaderName>, value: impl TryInto<HeaderValue>) -> Self {
         match field(name, value) {
@@ -242,7 +245,7 @@ impl Response {
     /// Adds a field, if it can be sent.
     ///
     /// # Errors
-    /// [`FieldError`]; the reply is then lost.
+    /// [`FieldError`] if the field cannot be sent; the reply is then dropped.
     pub fn try_with_header(
         self,
         name: impl TryInto<HeaderName>,
@@ -256,6 +259,8 @@ impl Response {
         }
     }
 
+    /// Adds a field that can be sent. `insert` and `append` of a map panic if it is full, so the fallible forms are
+    /// used.
     fn append(mut self, name: HeaderName, value: HeaderValue) -> Self {
         if self.field_error().is_some() {
             return self;
@@ -268,14 +273,14 @@ impl Response {
         if added { self } else { self.fail(FieldError::TooMany) }
     }
 
-    /// Why this reply is a 500: the first field that it was given and that cannot be sent.
+    /// The error of the first field that cannot be sent, if the reply is a 500 because of it.
     #[inline]
     #[must_use]
     pub fn field_error(&self) -> Option<&FieldError> {
         self.rare.as_ref()?.error.as_ref()
     }
 
-    /// The 500 in place of a reply with a field that cannot be sent.
+    /// Replaces the reply by a 500, because a field cannot be sent.
     #[cold]
     fn fail(self, error: FieldError) -> Self {
         if self.field_error().is_some() || self.is_abort() {
@@ -286,7 +291,7 @@ impl Response {
         failed
     }
 
-    /// The first value of this field, if it has one.
+    /// The first value of a field, if the reply has it.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<HeaderValue> {
         let set = self.headers().and_then(|headers| headers.get(name)).cloned();
@@ -298,14 +303,14 @@ impl Response {
         }
     }
 
-    /// The fields, if there are any besides the content type.
+    /// The fields besides the content type, if there are any.
     #[inline]
     #[must_use]
     pub fn headers(&self) -> Option<&HeaderMap> {
         self.rare.as_ref().map(|rare| &rare.headers)
     }
 
-    /// The fields. A `Content-Type` set here goes before [`content_type`](Self::content_type).
+    /// The fields, to be changed. A `Content-Type` in them wins over [`content_type`](Self::content_type).
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.rare_mut().headers
     }
@@ -316,8 +321,8 @@ impl Response {
 
     /// Adds a cookie.
     ///
-    /// One that cannot be sent as given makes the reply a 500, as in [`with_header`](Self::with_header); what it is
-    /// that cannot be sent, [`SetCookie::encode`](quintet_request::SetCookie::encode) says before.
+    /// A cookie that cannot be sent makes the reply a 500, as in [`with_header`](Self::with_header).
+    /// [`SetCookie::encode`](quintet_request::SetCookie::encode) returns the error beforehand.
     #[must_use]
     pub fn with_cookie(self, cookie: &quintet_request::SetCookie) -> Self {
         match cookie.encode() {
@@ -332,18 +337,18 @@ impl Response {
         &self.body
     }
 
-    /// The body, to be replaced.
+    /// The body, to be changed.
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.body
     }
 
-    /// The body, to be sent; the response then has none.
+    /// Takes the body, and leaves an empty one.
     #[inline]
     pub fn take_body(&mut self) -> Body {
         std::mem::take(&mut self.body)
     }
 
-    /// What is to follow the head, if this is an upgrade.
+    /// Takes the upgrade, if this response is one.
     pub fn take_upgrade(&mut self) -> Option<Upgrade> {
         self.rare.as_mut()?.upgrade.take()
     }
@@ -366,7 +371,7 @@ where
             return Response::abort();
         }
         let mut response = Response::new(Body::new(body)).with_status(parts.status);
-        // Whoever builds an `http::Response` has decided about its type.
+        // The builder of an `http::Response` decides about its type, so it is not sniffed here.
         response.content_type = ContentType::Unsaid;
         *response.headers_mut() = parts.headers;
         response
@@ -374,14 +379,15 @@ where
 }
 
 impl From<Response> for http::Response<Body> {
-    /// An upgrade cannot be converted: it becomes 501, since a 101 that nobody keeps would be a lie.
+    /// Converts a response. An upgrade becomes a 501: an `http::Response` cannot carry it, and after a 101 without it
+    /// the client would wait for a protocol that the server does not speak.
     fn from(mut response: Response) -> Self {
         if response.take_upgrade().is_some() {
             return Response::text(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented").into();
         }
         let mut converted = http::Response::new(response.take_body());
         if response.is_abort() {
-            // Without what was built upon it: it is no reply.
+            // An abort is not a reply, so the fields and the body that were added to it are dropped.
             response = Response::abort();
             *converted.body_mut() = response.take_body();
             converted.extensions_mut().insert(Abort);
@@ -393,13 +399,14 @@ impl From<Response> for http::Response<Body> {
             *headers = rare.headers;
         }
         if let Some(content_type) = content_type {
-            // A map that is full has lost its type; the other ways to add to it panic.
+            // `insert` panics if the map is full. The reply is then sent without its type.
             let _ = headers.try_insert(header::CONTENT_TYPE, content_type);
         }
         converted
     }
 }
 
+/// Converts a name and a value.
 fn field(
     name: impl TryInto<HeaderName>,
     value: impl TryInto<HeaderValue>,
@@ -412,143 +419,5 @@ fn field(
 }
 
 #[cfg(test)]
-mod tests {
-    use quintet_request::{SetCookie, SetCookieError};
-
-    use super::*;
-    use crate::{Html, IntoResponse};
-
-    /// The same in debug and release builds: what cannot be sent is a 500 that says why, and nothing makes it less.
-    #[test]
-    fn a_field_that_cannot_be_sent_makes_the_reply_a_500() {
-        let value = |name: &'static str| FieldError::Value { name: HeaderName::from_static(name) };
-        let ok = || Response::new("a body").with_header("x-before", "1");
-        for (reply, error) in [
-            (ok().with_header("bad name", "v"), FieldError::Name),
-            (ok().with_header("", "v"), FieldError::Name),
-            (ok().with_header("x-a\r\nset-cookie", "v"), FieldError::Name),
-            (ok().with_header("x-a", "v\r\nset-cookie: a=b"), value("x-a")),
-            (ok().with_header("X-A", "v\0"), value("x-a")),
-            (ok().with_header("x-a", b"\x7f".as_slice()), value("x-a")),
-            (ok().with_cookie(&SetCookie::new("bad name", "v")), FieldError::Cookie(SetCookieError::Name)),
-            (ok().with_cookie(&SetCookie::new("n", "a\"b;c")), FieldError::Cookie(SetCookieError::Value)),
-            (ok().with_content_type("text/html\r\nx: y"), value("content-type")),
-            (ok().with_content_type("t\u{e9}xt/html"), value("content-type")),
-            ([("x-a", "\n")].into_reply(), value("x-a")),
-            ([("x-a", String::from("\n"))].into_reply(), value("x-a")),
-            ([(String::from(" "), "a")].into_reply(), FieldError::Name),
-            (ok().with_header("x-a", "\n").with_header(" ", "second"), value("x-a")),
-        ] {
-            let seen = |reply: &Response| {
-                assert_eq!(reply.field_error(), Some(&error));
-                assert_eq!(reply.status(), 500, "{error}");
-                assert_eq!(reply.header("content-type").unwrap(), "text/plain; charset=utf-8");
-                let headers = reply.headers().unwrap();
-                assert!(headers.len() == 1 && headers.contains_key("x-content-type-options"), "{headers:?}");
-            };
-            seen(&reply);
-            // Whatever is built upon it.
-            let mut reply = (StatusCode::OK, [("x-after", "1")], reply).into_response();
-            reply = reply.with_status(StatusCode::CREATED).with_content_type("text/html").with_header("x-b", "1");
-            reply = reply.with_cookie(&SetCookie::new("n", "v"));
-            seen(&reply);
-            assert_eq!(reply.take_body().try_into_bytes().unwrap(), "500 Internal Server Error\n");
-        }
-    }
-
-    trait IntoReply {
-        fn into_reply(self) -> Response;
-    }
-
-    impl<K, V> IntoReply for [(K, V); 1]
-    where
-        [(K, V); 1]: crate::IntoHeaders,
-    {
-        fn into_reply(self) -> Response {
-            (StatusCode::OK, self, Html("x")).into_response()
-        }
-    }
-
-    #[test]
-    fn a_field_may_be_typed_text_bytes_or_a_number() {
-        let reply = Response::new(())
-            .with_header(header::ETAG, HeaderValue::from_static("e"))
-            .with_header("x-text", "a\tb")
-            .with_header(String::from("X-String"), String::from("c"))
-            .with_header("x-latin", b"caf\xe9".as_slice())
-            .with_header("x-empty", "")
-            .with_header("x-number", 7_u64);
-        assert_eq!(reply.field_error(), None);
-        for (name, value) in [
-            ("etag", &b"e"[..]),
-            ("x-text", b"a\tb"),
-            ("x-string", b"c"),
-            ("x-latin", b"caf\xe9"),
-            ("x-empty", b""),
-            ("x-number", b"7"),
-        ] {
-            assert_eq!(reply.header(name).unwrap().as_bytes(), value, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_field_can_be_tried() {
-        let reply = Response::new("x").try_with_header("x-a", "1").unwrap();
-        assert_eq!(reply.header("x-a").unwrap(), "1");
-        assert_eq!(
-            reply.try_with_header("x-b", "\n").unwrap_err().to_string(),
-            "value of x-b has a byte that cannot be sent"
-        );
-        let failed = Response::new("x").with_header("", "");
-        assert_eq!(failed.try_with_header("x-a", "1").unwrap_err(), FieldError::Name);
-    }
-
-    #[test]
-    fn more_fields_than_a_map_holds_are_a_500_and_no_panic() {
-        let reply = (0..40_000).fold(Response::new(()), |reply, n| reply.with_header(format!("x-{n}"), "v"));
-        assert_eq!((reply.status().as_u16(), reply.field_error()), (500, Some(&FieldError::TooMany)));
-    }
-
-    #[test]
-    fn an_abort_stays_one_whatever_is_built_upon_it() {
-        let built = || {
-            let reply = Response::abort().with_status(StatusCode::OK).with_header("x-a", "1").with_content_type("a/b");
-            (StatusCode::CREATED, [("x-b", "2")], reply.without_content_type()).into_response()
-        };
-        assert!(Response::abort().is_abort() && built().is_abort() && !Response::new("a").is_abort());
-        assert!(built().with_header("", "").is_abort(), "a field that cannot be sent is not sent");
-        // Over the bridge it is a plain 500, and an abort again behind it.
-        let theirs = http::Response::<Body>::from(built());
-        assert_eq!(
-            (theirs.status().as_u16(), &theirs.headers()["connection"]),
-            (500, &HeaderValue::from_static("close"))
-        );
-        assert!(!theirs.headers().contains_key("x-a"));
-        assert!(Response::from(theirs).is_abort());
-    }
-
-    #[test]
-    fn without_content_type_none_is_said() {
-        for reply in [
-            Response::new("a"),
-            "a".into_response(),
-            Response::new("a").with_content_type("text/html"),
-            Response::new("a").with_header("content-type", "text/html"),
-        ] {
-            let reply = reply.without_content_type();
-            assert_eq!((reply.content_type(), reply.header("content-type")), (ContentType::Unsaid, None));
-            assert!(!http::Response::<Body>::from(reply).headers().contains_key("content-type"));
-        }
-        let later = Response::new("a").without_content_type().with_content_type("text/html");
-        assert_eq!(later.header("content-type").unwrap(), "text/html");
-    }
-
-    #[test]
-    fn cookies_are_added_one_by_one() {
-        let reply = Response::new(())
-            .with_cookie(&SetCookie::new("a", "1").path("/").http_only())
-            .with_cookie(&SetCookie::new("a", "2"));
-        let cookies: Vec<_> = reply.headers().unwrap().get_all("set-cookie").iter().collect();
-        assert_eq!(cookies, ["a=1; Path=/; HttpOnly", "a=2"]);
-    }
-}
+#[path = "response_tests.rs"]
+mod tests;

@@ -23,9 +23,11 @@ use super::{
 };
 use crate::{Found, InsertError, Mux, Pattern};
 
-/// Patterns and their handlers: the most specific pattern that matches a request answers it. Go: `http.ServeMux`.
+/// A mux of handlers: a request is answered by the handler of the most specific pattern that matches it. Go:
+/// `http.ServeMux`.
 ///
-/// A clone is the same mux. Handlers may be added at any time, also while serving; looking one up takes no lock.
+/// Clones share their handlers. Handlers may be added at any time, also while the server is running. A lookup takes no
+/// lock.
 ///
 /// # Example
 /// ```
@@ -44,46 +46,52 @@ use crate::{Found, InsertError, Mux, Pattern};
 #[derive(Clone)]
 pub struct ServeMux(Arc<Shared>);
 
-/// What all clones share.
+/// The state that all clones share.
 ///
-/// A look-up must find whatever was added before it began, without a lock. So the order of writing is the reverse of
-/// the order of reading:
+/// A lookup must find each handler that was added before the lookup began, and must not take a lock. So the order of
+/// writing is the reverse of the order of reading:
 ///
 /// ```text
-///  adding, under the lock of `latest`     looking up
-///  1. hosts = true                        a. stale?  then 5-6 by this thread, under the lock
-///  2. latest.insert(pattern, place)       b. load routes
-///  3. entries[place] = handler            c. load hosts
-///  4. stale = true                        d. find the place in routes
-///  publishing, under the same lock        e. entries[place]
+///  adding, 2-4 under the lock of `latest`  lookup
+///  1. hosts = true                         a. stale? then 5-6 by this thread, under the lock
+///  2. latest.insert(pattern, place)        b. load routes
+///  3. entries[place] = handler             c. load hosts
+///  4. stale = true                         d. find the place in routes
+///  publishing, under the same lock         e. entries[place]
 ///  5. routes = a copy of latest
 ///  6. stale = false
 /// ```
 ///
-/// A thread that sees `stale` as 6 left it also sees 5, and one that sees 5 also sees 1 to 3 of every pattern in it:
-/// the mutex orders 1-3 before 5, and the loads of `stale` and `routes` acquire what their stores released. Copying at
-/// the first look-up and not in 2 keeps adding n patterns from costing n copies.
+/// A thread that reads `stale` as 6 stored it also reads the routes of 5. A thread that reads the routes of 5 also sees
+/// steps 1 to 3 of every pattern in them: the mutex orders 1-3 before 5, and the loads of `stale` and `routes` acquire
+/// what their stores released.
+///
+/// The routes are copied by the first lookup after an addition, and not by each addition: otherwise n patterns would
+/// cost n copies.
 struct Shared {
-    /// What is looked up: the places of the handlers in `entries`.
+    /// The routes of lookups; a value is the place of a handler in `entries`.
     routes: ArcSwap<Mux<usize>>,
-    /// What is added to; copied into `routes` at the first look-up afterwards.
+    /// The routes of additions. They are copied into `routes` by the first lookup after an addition.
     latest: Mutex<Mux<usize>>,
+    /// Whether `latest` has routes that `routes` has not.
     stale: AtomicBool,
-    /// Whether any pattern names a host; otherwise the request's is not looked at. True too early costs that look.
+    /// Whether some pattern has a host. If not, a lookup does not read the request's host. If the flag is set before
+    /// the pattern can be found, a lookup reads the host needlessly, which does no harm.
     hosts: AtomicBool,
-    /// By place. No entry moves, so a handler is borrowed from here for as long as its reply takes.
+    /// The handlers by place. No entry moves, so a handler is borrowed from here for as long as it makes its reply.
     entries: AppendOnlyVec<Entry>,
     not_found: OnceLock<BoxHandler>,
     method_not_allowed: OnceLock<BoxHandler>,
 }
 
+/// A handler, and the pattern of its route as requests are told it.
 struct Entry {
     handler: BoxHandler,
     route: Arc<MatchedPattern>,
 }
 
 impl ServeMux {
-    /// A mux without patterns: everything is 404.
+    /// A mux without patterns, which answers every request with 404.
     #[must_use]
     pub fn new() -> Self {
         ServeMux(Arc::new(Shared {
@@ -100,8 +108,8 @@ impl ServeMux {
     /// Adds a handler. Go: `ServeMux.Handle`, `ServeMux.HandleFunc`.
     ///
     /// # Panics
-    /// As Go does: if the pattern is malformed or conflicts with one that was added before. The text says which
-    /// requests both would match; [`try_handle`](Self::try_handle) returns it.
+    /// If the pattern is malformed, or conflicts with one that was added before, as in Go. The text of the panic gives
+    /// requests that show the conflict. [`try_handle`](Self::try_handle) returns an error instead.
     #[doc(alias = "route")]
     #[track_caller]
     pub fn handle(&self, pattern: &str, handler: impl Handler) {
@@ -110,7 +118,7 @@ impl ServeMux {
         }
     }
 
-    /// [`handle`](Self::handle) under Go's name for functions; here a function is a handler.
+    /// Adds a handler, as [`handle`](Self::handle) does. The name is Go's for functions; here a function is a handler.
     ///
     /// # Panics
     /// As [`handle`](Self::handle).
@@ -119,10 +127,10 @@ impl ServeMux {
         self.handle(pattern, handler);
     }
 
-    /// Adds a handler, if its pattern is one and conflicts with none that was added before.
+    /// Adds a handler, or returns an error where [`handle`](Self::handle) panics.
     ///
     /// # Errors
-    /// [`InsertError`]; the mux is then unchanged.
+    /// [`InsertError`] if the pattern is malformed, or conflicts with one that was added before. The mux is unchanged.
     #[track_caller]
     pub fn try_handle(&self, pattern: &str, handler: impl Handler) -> Result<(), InsertError> {
         let pattern = Pattern::parse(pattern)?;
@@ -141,7 +149,8 @@ impl ServeMux {
         Ok(())
     }
 
-    /// Answers what no pattern matches, in place of a plain 404. Only the first call counts.
+    /// Sets the handler of requests that no pattern matches; without it they are answered by a plain 404. Only the
+    /// first call has an effect.
     pub fn handle_not_found(&self, handler: impl Handler) {
         let _ = self.0.not_found.set(BoxHandler::new(handler));
     }
@@ -153,13 +162,13 @@ impl ServeMux {
         let _ = self.0.method_not_allowed.set(BoxHandler::new(handler));
     }
 
-    /// Looks at the patterns and where they were added.
+    /// Calls a function with the mux of all patterns; a value is the number of its handler, in the order of addition.
     pub fn with_routes<R>(&self, look: impl FnOnce(&Mux<usize>) -> R) -> R {
         look(&self.latest())
     }
 
-    /// The handler of a request and the pattern that matched, without serving it; the request is left as it is. No
-    /// handler means 404, 405 or a redirect. Go: `ServeMux.Handler`.
+    /// The handler and the pattern that match a request; the handler is not called, and the request is not changed.
+    /// `None` if the request would be answered by 404, 405 or a redirect. Go: `ServeMux.Handler`.
     #[must_use]
     pub fn handler(&self, request: &Request) -> Option<(&BoxHandler, &str)> {
         self.refresh();
@@ -170,11 +179,13 @@ impl ServeMux {
         Some((&entry.handler, &entry.route.pattern))
     }
 
+    /// Locks the routes of additions. Only the function given to `with_routes` can panic under the lock, and it only
+    /// reads, so a poisoned lock is used like any other.
     fn latest(&self) -> MutexGuard<'_, Mux<usize>> {
         self.0.latest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes what was added since the last look-up known.
+    /// Publishes the routes that were added since the last lookup. A lookup costs one load where nothing was added.
     #[inline]
     fn refresh(&self) {
         if self.0.stale.load(Ordering::Acquire) {
@@ -188,17 +199,17 @@ impl ServeMux {
         // Another thread may have published while this one waited for the lock.
         if self.0.stale.load(Ordering::Relaxed) {
             self.0.routes.store(Arc::new(latest.clone()));
-            // Only now: a thread that finds nothing stale does not wait, so it must find the routes.
+            // After the routes are stored: a thread that reads `false` takes no lock, so it must find the new routes.
             self.0.stale.store(false, Ordering::Release);
         }
     }
 
-    /// Which handler, or why there is none.
+    /// The handler of a request, or the reason why there is none.
     #[inline]
     fn route(&self, request: &mut Request) -> Result<&BoxHandler, Unrouted> {
         self.refresh();
         let routes = self.0.routes.load();
-        // After `routes`, whose patterns for hosts have said so before they were in there.
+        // Loaded after `routes`: the flag is set before a pattern with a host can be in there (1 before 5).
         let hosts = self.0.hosts.load(Ordering::Relaxed);
         let found = route::find(request, |head, path, values| {
             let host = if hosts { head.host().unwrap_or("") } else { "" };
@@ -247,9 +258,9 @@ mod tests {
 
     use super::*;
 
-    /// The copy takes long enough for one thread to look while the other one makes it.
+    /// The mux is so large that one thread looks up a request while the other one still copies the routes.
     #[test]
-    fn a_handler_that_was_added_is_found_by_all_threads_at_once() {
+    fn an_added_handler_is_found_by_all_threads_at_once() {
         let mux = ServeMux::new();
         for n in 0..2_000 {
             mux.handle(&format!("/filler/{n}/{{name}}"), async |_| "");

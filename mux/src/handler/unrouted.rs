@@ -1,4 +1,4 @@
-//! A request that no pattern matches, and its answer.
+//! Requests that no pattern matches, and their replies.
 
 use std::future::ready;
 
@@ -12,20 +12,20 @@ use super::{
 };
 use crate::{location::sendable, middleware::redirect_reply};
 
-/// Why no pattern matches a request.
+/// The reason why a request has no handler.
 pub(super) enum Unrouted {
-    /// The target is `*`, which is no path. Go: `ServeMux.ServeHTTP`.
+    /// The target is `*`, which is not a path: 400. Go: `ServeMux.ServeHTTP`.
     Asterisk,
-    /// The path, once clean or with a slash, is to be asked for instead.
+    /// The client is to ask for this path, which is clean or has a slash added: 307.
     Redirect { path: String },
-    /// The path is known under other methods.
+    /// Patterns match the path under these methods alone: 405.
     MethodNotAllowed { allow: String },
-    /// Nothing is known of the path.
+    /// No pattern matches the path: 404.
     NotFound,
 }
 
 impl Unrouted {
-    /// The answer; to 404 and 405 by these handlers, if they are set.
+    /// The reply. A 404 or a 405 is made by its handler, if that is set.
     pub(super) fn answer<'h>(
         self,
         request: Request,
@@ -52,7 +52,7 @@ impl Unrouted {
     }
 }
 
-/// The answer of this handler; a 405 without `Allow` is given one (RFC 9110 §15.5.6).
+/// The reply of the handler for 405. `Allow` is added if the reply is a 405 without that field (RFC 9110 §15.5.6).
 fn with_allow(own: &BoxHandler, mut request: Request, allow: String) -> Answer<'_> {
     request.set_extension(Allow(allow.clone()));
     Box::pin(async move {
@@ -64,7 +64,7 @@ fn with_allow(own: &BoxHandler, mut request: Request, allow: String) -> Answer<'
     })
 }
 
-/// 307 to a path, with the request's query.
+/// A 307 to a path, with the query of the request.
 fn moved(path: &str, request: &Request) -> Response {
     let location = match request.query() {
         Some(query) => sendable(&format!("{path}?{query}")),

@@ -1,17 +1,17 @@
-//! What is to follow a reply's head in place of HTTP.
+//! The other protocol of an upgrade, as a function of the connection.
 
 use std::{fmt, future::Future, pin::Pin};
 
 use super::upgraded::Upgraded;
 
-/// What is to follow a reply's head in place of HTTP.
+/// The function that speaks another protocol on the connection once the head of the reply is sent.
 pub struct Upgrade(Box<dyn FnOnce(Upgraded) -> Session + Send>);
 
-/// The other protocol, as long as it is spoken.
+/// The future of the other protocol, which ends with it.
 type Session = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Upgrade {
-    /// What `then` does with the connection.
+    /// An upgrade that calls `then` with the connection.
     pub(super) fn new<F>(then: impl FnOnce(Upgraded) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -19,7 +19,7 @@ impl Upgrade {
         Upgrade(Box::new(|upgraded| Box::pin(then(upgraded))))
     }
 
-    /// Hands the connection over, and resolves when the other protocol has ended.
+    /// Hands the connection over, and completes when the other protocol has ended.
     ///
     /// # Cancel safety
     /// Not cancel safe: dropping the future closes the connection.

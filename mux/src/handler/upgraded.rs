@@ -1,16 +1,17 @@
-//! A connection that speaks another protocol now.
+//! A connection that was handed over to another protocol.
 
 use std::fmt;
 
 use quintet_listener::Stream;
 
-/// A connection after its last reply's head: the stream, and what the client has already sent of the new protocol.
+/// A connection that was handed over to another protocol: the stream, and the bytes of that protocol that were read
+/// with the request.
 #[doc(alias = "websocket")]
 #[doc(alias = "Hijacker")]
 pub struct Upgraded {
     /// The stream to the client.
     pub io: Box<dyn Stream>,
-    /// Bytes that arrived behind the request.
+    /// The bytes that were received after the request; they come before those of `io`.
     pub leftover: Vec<u8>,
 }
 

@@ -8,8 +8,8 @@ use quintet_request::Request;
 use super::error;
 use crate::{BoxHandler, CrossOrigin, CrossOriginError, Handler, Response, Source};
 
-/// Refuses requests that change something and come from another site, unless [`CrossOrigin`] exempts them. Go:
-/// `http.CrossOriginProtection`.
+/// Protection of a handler against cross-site request forgery (CSRF). Requests that can change something and come from
+/// another site are refused, unless [`CrossOrigin`] exempts them. Go: `http.CrossOriginProtection`.
 ///
 /// # Example
 /// ```
@@ -32,23 +32,23 @@ pub struct CrossOriginProtection {
 }
 
 impl CrossOriginProtection {
-    /// Protection by these rules, which refuses with a plain 403.
+    /// Protection by these rules; a request that is refused is answered by a plain 403.
     #[must_use]
     pub fn new(rules: CrossOrigin) -> Self {
         Self { rules, deny: None }
     }
 
-    /// Lets `handler` answer what is refused. Go: `SetDenyHandler`.
+    /// Sets the handler of requests that are refused. Go: `SetDenyHandler`.
     #[must_use]
     pub fn with_deny_handler(mut self, handler: impl Handler) -> Self {
         self.deny = Some(BoxHandler::new(handler));
         self
     }
 
-    /// Whether a request may pass.
+    /// Accepts a request or refuses it.
     ///
     /// # Errors
-    /// [`CrossOriginError`] (403).
+    /// [`CrossOriginError`] (403) if the rules refuse the request.
     pub fn check(&self, request: &Request) -> Result<(), CrossOriginError> {
         let [site, origin] = ["sec-fetch-site", "origin"].map(|name| first(request, name));
         self.rules.check(&Source {
@@ -60,14 +60,14 @@ impl CrossOriginProtection {
         })
     }
 
-    /// Serves what may pass by `handler`.
+    /// A handler that gives the requests that pass to `handler`.
     #[must_use]
     pub fn handler(self, handler: impl Handler) -> impl Handler {
         Protected { protection: self, handler }
     }
 }
 
-/// The first value of a field, also if it is not text: that must not pass for none.
+/// The first value of a field, also if it is not UTF-8: a request with such a value must not count as one without.
 fn first<'a>(request: &'a Request, wanted: &str) -> Option<Cow<'a, str>> {
     let mut values = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case(wanted));
     values.next().map(|(_, value)| String::from_utf8_lossy(value))

@@ -1,4 +1,4 @@
-//! A handler whose requests have bodies of a bounded size.
+//! A size limit for the bodies of a handler's requests.
 
 use std::future::Future;
 
@@ -6,9 +6,10 @@ use quintet_request::Request;
 
 use crate::{Handler, Response};
 
-/// Serves requests by `handler`; reading more than `limit` bytes of a body fails with
-/// [`BodyError::TooLarge`](quintet_request::BodyError::TooLarge) (413). Go: `http.MaxBytesHandler`. Where only some
-/// requests are limited: [`Body::limited`](quintet_request::Body::limited).
+/// Limits the bodies of the requests to `handler`: reading more than `limit` bytes of a body fails with
+/// [`BodyError::TooLarge`](quintet_request::BodyError::TooLarge) (413). Go: `http.MaxBytesHandler`.
+///
+/// [`Body::limited`](quintet_request::Body::limited) limits the body of a single request.
 ///
 /// # Example
 /// ```
@@ -44,6 +45,7 @@ struct MaxBytes<H> {
 
 impl<H: Handler> Handler for MaxBytes<H> {
     fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
+        // A body with a known length that fits needs no counting wrapper.
         if request.body().len().is_none_or(|len| len > self.limit) {
             *request.body_mut() = request.take_body().limited(self.limit);
         }

@@ -1,4 +1,4 @@
-//! A handler for clients that separate the pairs of a query by semicolons.
+//! Support for clients that separate the pairs of a query by semicolons.
 
 use std::future::Future;
 
@@ -6,9 +6,9 @@ use quintet_request::Request;
 
 use crate::{Handler, Response};
 
-/// Serves requests by `handler` with every `;` in their query made an `&`. Go: `http.AllowQuerySemicolons`.
+/// Replaces each `;` in the query of a request by `&` before `handler` is called. Go: `http.AllowQuerySemicolons`.
 ///
-/// A proxy in front that does not know this may see other pairs than the handler.
+/// A proxy in front of the server that does not split at semicolons reads other pairs than the handler.
 #[must_use]
 pub fn allow_query_semicolons(handler: impl Handler) -> impl Handler {
     AllowQuerySemicolons(handler)

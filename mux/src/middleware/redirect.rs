@@ -1,14 +1,14 @@
-//! The reply that sends a client elsewhere.
+//! Redirects.
 
 use http::StatusCode;
 use quintet_request::Request;
 
 use crate::{Handler, Response, escape_html, redirect_location};
 
-/// A redirect of this request to `url`, which may be relative to the request's path. Go: `http.Redirect`.
+/// A reply that redirects a request to `url`, which may be relative to the path of the request. Go: `http.Redirect`.
 ///
-/// The rules are those of [`redirect_location`]. `status` is a 3xx, often [`StatusCode::SEE_OTHER`] after a form. A
-/// GET is also answered with a line of HTML, for clients that do not follow.
+/// [`redirect_location`] has the rules for `Location`. `status` is a 3xx, often [`StatusCode::SEE_OTHER`] after a form.
+/// The reply to a GET has a line of HTML with a link, for clients that do not follow redirects.
 ///
 /// # Example
 /// ```
@@ -34,7 +34,7 @@ pub fn redirect_handler(url: impl Into<String>, status: StatusCode) -> impl Hand
     }
 }
 
-/// The redirect to a location that is ready to be sent.
+/// A redirect to a location that is escaped already.
 pub(crate) fn reply(request: &Request, location: &str, status: StatusCode) -> Response {
     const HTML: &str = "text/html; charset=utf-8";
     let reply = match request.method() {

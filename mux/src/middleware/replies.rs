@@ -1,4 +1,4 @@
-//! The plain replies.
+//! Replies of plain text: errors, and 404.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ pub fn error(message: impl fmt::Display, status: StatusCode) -> Response {
     Response::text(status, message)
 }
 
-/// The handler that answers 404. Go: `http.NotFound`, `http.NotFoundHandler`.
+/// A handler that answers every request with 404. Go: `http.NotFound`, `http.NotFoundHandler`.
 ///
 /// # Cancel safety
-/// It never waits.
+/// Cancel safe: it never waits.
 pub async fn not_found(_: Request) -> Response {
     error("404 page not found", StatusCode::NOT_FOUND)
 }

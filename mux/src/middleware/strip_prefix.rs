@@ -1,4 +1,4 @@
-//! A handler that does not know where it was mounted.
+//! Removal of a path's prefix before a handler is called.
 
 use std::{borrow::Cow, future::Future};
 
@@ -7,14 +7,15 @@ use quintet_request::Request;
 use super::not_found;
 use crate::{Handler, Response, strip_path_prefix};
 
-/// Serves requests by `handler` with `prefix` removed from their path; 404 if it is not there. Go: `http.StripPrefix`.
+/// Removes `prefix` from the path of a request before `handler` is called; answers 404 if the path does not begin with
+/// it. Go: `http.StripPrefix`.
 ///
-/// The values of wildcards stay, under their names. See [`strip_path_prefix`] for how a prefix is compared.
+/// The values of the wildcards are kept. [`strip_path_prefix`] has the rules of the comparison.
 ///
-/// What is left begins with a slash, one is added if need be: with `/mount/` or `/mount`, `/mount/app.js` becomes
-/// `/app.js`, and `/mount` becomes `/`. Go hands on `app.js` and nothing, which its file server then mends; read as a
-/// URI, `app.js` is a host. A prefix may end within a segment, as in Go: `/pre` makes `/fix` of `/prefix`. Under the
-/// pattern `/pre/` no such path arrives.
+/// The new path begins with a slash, which is added if it is missing: with the prefix `/mount/` or `/mount`,
+/// `/mount/app.js` becomes `/app.js`, and `/mount` becomes `/`. Go passes `app.js` and an empty path, which its file
+/// server corrects; read as a URI, `app.js` is a host. A prefix may end within a segment, as in Go: `/pre` makes `/fix`
+/// of `/prefix`. The pattern `/pre/` does not match such a path.
 ///
 /// # Example
 /// ```
@@ -47,7 +48,7 @@ impl<H: Handler> Handler for StripPrefix<H> {
     fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
         let path = request.path();
         let rest = strip_path_prefix(path, &self.prefix).map(|rest| match rest {
-            // Also `*`, which would be no path any more.
+            // Without the prefix `/pre`, `/pre*` would be `*`, which is not a path, and `/preapp.js` a host.
             rest if !rest.starts_with('/') && rest.len() < path.len() => format!("/{rest}"),
             rest => rest.to_owned(),
         });
@@ -55,7 +56,7 @@ impl<H: Handler> Handler for StripPrefix<H> {
             match rest {
                 Some(rest) if rest == request.path() => self.handler.call(request).await,
                 Some(rest) => {
-                    // The values are parts of the path that is about to be replaced.
+                    // The values borrow from the path that `set_path` replaces, so they are copied first.
                     let own = |(name, value): (&str, Cow<'_, str>)| (name.to_owned(), value.into_owned());
                     let values: Vec<_> = request.path_values().map(own).collect();
                     request.set_path(rest);

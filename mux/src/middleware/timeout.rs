@@ -1,4 +1,4 @@
-//! A handler that answers in time, if only to say that it could not.
+//! A time limit for a handler.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use quintet_request::Request;
 
 use crate::{Handler, Response};
 
-/// Serves requests by `handler` if it answers within `after`; otherwise with 503 and `message`, or with a page of
-/// HTML if that is empty. Go: `http.TimeoutHandler`.
+/// Limits the time that `handler` may take for a reply. After `after` the request is answered by 503 with `message`, or
+/// with a page of HTML if `message` is empty. Go: `http.TimeoutHandler`.
 ///
-/// The time is that until the handler returns its reply. A body that is streamed is not gathered first and may go on
-/// for longer; Go holds the whole reply back in memory until the handler is done. A handler that is late is dropped.
+/// The limit is for the time until the handler returns its reply; a streamed body may take longer. Go keeps the whole
+/// reply in memory until the handler is done. The future of a handler that exceeds the limit is dropped.
 ///
 /// # Example
 /// ```

@@ -1,4 +1,4 @@
-//! A handler that needs more than the request.
+//! Shared state for a handler.
 
 use std::future::Future;
 
@@ -6,11 +6,11 @@ use quintet_request::Request;
 
 use crate::{Handler, IntoResponse};
 
-/// Serves requests by `handler`, which is given a clone of `state` with each: an `async fn(State, Request)` or a
-/// closure of both. Go: a closure over what the handler needs, or a method of it.
+/// A handler that calls `handler` with a clone of `state` and the request. `handler` is an `async fn(State, Request)`
+/// or a closure with these arguments. Go: a closure over the state, or a method of it.
 ///
-/// The clone is made once per request, so the state is something that is cheap to clone: an [`Arc`](std::sync::Arc),
-/// the handle of a database pool, a sender of a channel. Several values are a tuple, or a struct that derives `Clone`.
+/// The state is cloned once per request, so it should be cheap to clone: an [`Arc`](std::sync::Arc), the handle of a
+/// database pool, the sender of a channel. Several values are a tuple, or a struct that derives `Clone`.
 ///
 /// # Example
 /// ```
