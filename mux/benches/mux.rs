@@ -1,7 +1,7 @@
-//! `Mux::find_into` beside bare matchit and beside a linear scan, in one run over the same routes.
+//! The speed of `Mux::find_into`, compared with bare matchit and with a linear scan in one run over the same routes.
 //!
-//! `cargo bench -p quintet-mux --no-default-features`. matchit is given the distinct paths without methods, which
-//! is less than the mux has to know; it would need a router for each method to answer the same question.
+//! `cargo bench -p quintet-mux --no-default-features`. matchit is given the distinct paths without methods, which is
+//! less than the mux has to know. To answer the same question it would need a router for each method.
 
 #![allow(missing_docs)]
 
@@ -10,8 +10,8 @@ use std::{collections::BTreeSet, hint::black_box, time::Duration};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use quintet_mux::{Found, Mux, Pattern};
 
-/// GitHub's API, more or less: 428 routes on 300 paths. Where two of its routes cross (`/issues/comments/{id}` and
-/// `/issues/{number}/comments` both match `/issues/comments/comments`), one has another name here.
+/// Most of GitHub's API: 428 routes on 300 paths. Where two of its routes conflict (`/issues/comments/{id}` and
+/// `/issues/{number}/comments` both match `/issues/comments/comments`), one of them has another name here.
 const GITHUB: &str = include_str!("github.txt");
 
 struct Routes {
@@ -45,7 +45,7 @@ fn to_matchit(path: &str) -> String {
     }
 }
 
-/// A path that the pattern matches: values of the length that identifiers have.
+/// A path that the pattern matches, with values as long as identifiers.
 fn example(path: &str, number: u32) -> String {
     let mut out = String::new();
     for segment in path.split('/').skip(1) {
@@ -60,7 +60,7 @@ fn example(path: &str, number: u32) -> String {
     out
 }
 
-/// Every request once, by whichever way.
+/// Looks up every request once by `find`.
 fn all<'a>(requests: impl Iterator<Item = &'a (String, String)>, mut find: impl FnMut(&str, &str) -> u32) -> u32 {
     requests.fold(0, |sum, (method, path)| sum ^ find(black_box(method), black_box(path)))
 }
@@ -102,7 +102,7 @@ fn ten_thousand(c: &mut Criterion) {
     compare(c, "10000/all", &routes(patterns.iter().map(String::as_str)), |_| true);
 }
 
-/// 10,000 routes: GitHub's API under 24 names.
+/// 10,000 routes: GitHub's API under 24 prefixes.
 fn many() -> Vec<String> {
     let under = |version: usize, line: &str| line.replacen(" /", &format!(" /v{version}/"), 1);
     (0..).flat_map(|version| GITHUB.lines().map(move |line| under(version, line))).take(10_000).collect()
@@ -127,7 +127,7 @@ fn register(c: &mut Criterion) {
     group.finish();
 }
 
-/// The other way to route a handful of patterns: one after the other, with the same values as a result.
+/// A linear scan, the alternative for a handful of patterns: it compares them one by one, and finds the same values.
 struct Scan(Vec<(String, Vec<String>, u32)>);
 
 impl Scan {

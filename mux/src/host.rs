@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_has_one_spelling() {
+    fn a_host_has_one_canonical_spelling() {
         for (host, name) in [
             ("", ""),
             ("h", "h"),

@@ -1,4 +1,4 @@
-//! What a lookup promises not to allocate.
+//! The allocations of a lookup: a hit on a clean path without escapes makes none.
 
 #![allow(missing_docs)]
 
@@ -27,12 +27,12 @@ fn a_hit_on_a_clean_path_without_escapes_allocates_nothing() {
         ("", "/", "GET /{$}", 0),
         ("", "/users", "GET /users", 0),
         ("", "/users/7", "GET /users/{id}", 1),
-        // Where a literal and a wildcard both could go on, matchit would remember the other way on the heap.
+        // In one tree with both a literal and a wildcard here, matchit would keep a place to turn back to on the heap.
         ("", "/users/me", "GET /users/me", 0),
         ("", "/users/mx", "GET /users/{id}", 1),
         ("", "/users/mx/posts", "GET /users/{id}/posts", 1),
         ("", "/users/me/likes/1", "GET /users/me/likes/{rest...}", 1),
-        // Beyond three parameters matchit would keep them on the heap.
+        // In one tree, matchit would keep more than three parameters on the heap.
         ("", "/repos/a/b/pulls/1/reviews/2/comments/3", COMMENT, 5),
         ("", "/static/css/a.css", "/static/{path...}", 1),
         ("h.example:8080", "/users/7", "h.example/users/", 0),

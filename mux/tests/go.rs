@@ -1,11 +1,12 @@
-//! What Go's `ServeMux` answered: 900 muxes made at random, 12,600 requests, recorded with Go 1.27.3.
+//! Recorded answers of Go's `ServeMux`, replayed: 900 muxes made at random, 12,600 requests, Go 1.27.3.
 //!
-//! `data/go_mux.txt`: a line `mux`, then its patterns, each behind `+` (registered), `!` (in conflict) or `?`
-//! (malformed), then requests, separated by tabs: method, host, target, status, then `Allow` (405), `Location` (307),
-//! the pattern if there is one, and `name=value` for each of its wildcards.
+//! The recording `data/go_mux.txt` has for each mux a line `mux`, its patterns and its requests. A pattern stands
+//! behind `+` (registered), `!` (in conflict) or `?` (malformed). A request is a line of fields separated by tabs:
+//! method, host, target and status, then `Allow` (405) or `Location` (307), the pattern if there is one, and
+//! `name=value` for each of its wildcards.
 //!
-//! Go tells hosts apart by case and takes a port for a part of the name, so that `H.com` and `h.com:80` are renamed
-//! here; what the real names mean is in `tables.rs`.
+//! Go compares hosts with case and takes a port as a part of the name, so `H.com` and `h.com:80` are renamed here.
+//! `tables.rs` tests what the real names mean.
 
 #![allow(missing_docs)]
 
@@ -13,22 +14,22 @@ use quintet_mux::{Found, InsertError, Mux, Pattern, PatternErrorKind};
 
 const DATA: &str = include_str!("data/go_mux.txt");
 
-/// What is compared, and what differs by a documented choice. Patterns with an empty segment or `%2F`, where Go differs
-/// too, do not occur among those that were registered.
+/// The numbers of comparisons, and of differences by a documented choice. Go differs also for patterns with an empty
+/// segment or `%2F`; the recording has none that was registered.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Counts {
     muxes: usize,
     patterns: usize,
     requests: usize,
-    /// A pattern whose host has a port: Go takes it and finds it for `CONNECT` alone; here it is refused.
+    /// Patterns whose host has a port: Go accepts them, and only a `CONNECT` matches them; here they are refused.
     host_with_port: usize,
-    /// A pattern that begins with a blank, so that its method is read as a host, `PUT `; Go takes it and never finds
-    /// it.
+    /// Patterns that begin with a blank, so that the method is read as a host, `PUT `: Go accepts them, and nothing
+    /// matches them; here they are refused.
     host_with_blank: usize,
 }
 
 #[test]
-fn recorded_registrations_and_answers_of_go_are_ours() {
+fn recorded_answers_of_go_servemux_are_reproduced() {
     let mut counts = Counts::default();
     for recorded in DATA.split("mux\n").skip(1) {
         counts.muxes += 1;

@@ -1,4 +1,4 @@
-//! The middleware and the mux of handlers, without a connection.
+//! The middleware and the mux of handlers, called without a connection.
 
 #![allow(missing_docs)]
 #![cfg(feature = "io")]
@@ -30,7 +30,7 @@ fn field(response: &Response, name: &str) -> String {
     response.header(name).map_or(String::new(), |value| value.to_str().expect("text").to_owned())
 }
 
-/// Answers with what the request looks like by now.
+/// Answers with the method, the path, the query and the pattern of the request.
 async fn echo(request: Request) -> String {
     let query = request.query().map_or(String::new(), |query| format!("?{query}"));
     format!("{} {}{query} by {}", request.method(), request.path(), request.pattern())
@@ -51,7 +51,7 @@ mod shared_handlers {
     }
 
     #[tokio::test]
-    async fn an_arc_of_a_handler_is_that_handler_in_several_places() {
+    async fn an_arc_of_a_handler_is_a_handler() {
         let counter = Arc::new(Counter::default());
         let mux = ServeMux::new();
         mux.handle("/a", Arc::clone(&counter));
@@ -60,7 +60,7 @@ mod shared_handlers {
             assert_eq!(text(mux.call(request(line)).await).await, count);
         }
         assert_eq!(counter.0.load(Ordering::Relaxed), 3);
-        // Of a function, too.
+        // An `Arc` of a function is a handler, too.
         assert_eq!(text(Arc::new(echo).call(request("GET /c")).await).await, "GET /c by ");
     }
 
@@ -97,7 +97,7 @@ mod shared_handlers {
             BoxHandler::new(with_state((7, "x"), function)),
             BoxHandler::new(with_state((7, "x"), async |(a, b): (u32, &str), _| format!("{a} {b}"))),
             BoxHandler::new(with_state((7, "x"), |(a, b), _| async move { format!("{a} {b}") })),
-            // A state that owns something, and a reply that may fail.
+            // A state that owns memory, and a handler that returns a `Result`.
             BoxHandler::new(with_state(Arc::new(String::from("7 x")), async |state: Arc<String>, request: Request| {
                 if request.method() == "GET" { Ok(state.to_string()) } else { Err(StatusCode::METHOD_NOT_ALLOWED) }
             })),
@@ -119,7 +119,7 @@ mod serve_mux {
     }
 
     #[tokio::test]
-    async fn the_handler_knows_its_pattern_and_values() {
+    async fn a_request_has_its_pattern_and_path_values() {
         let mux = ServeMux::new();
         mux.handle("GET /a/{x}/{rest...}", async |request: Request| {
             let value = |name| request.path_value(name).unwrap_or_default().into_owned();
@@ -129,7 +129,7 @@ mod serve_mux {
     }
 
     #[tokio::test]
-    async fn what_no_handler_matches_is_answered_as_go_does() {
+    async fn unrouted_requests_are_answered_404_405_or_400_as_in_go() {
         let mux = ServeMux::new();
         mux.handle("GET /a", echo);
         mux.handle("POST /b/", echo);
@@ -143,7 +143,7 @@ mod serve_mux {
         assert_eq!(text(reply).await, "");
     }
 
-    /// A CONNECT asks for a tunnel; a handler for everything must not grant it by answering 200.
+    /// A CONNECT asks for a tunnel. A handler for every method, which answers 200, must not open one.
     #[tokio::test]
     async fn a_connect_is_routed_by_its_host_and_port() {
         let ask = async |mux: &ServeMux| {
@@ -164,7 +164,7 @@ mod serve_mux {
     }
 
     #[tokio::test]
-    async fn a_host_in_upper_case_does_not_step_around_its_pattern() {
+    async fn a_host_in_upper_case_does_not_bypass_its_pattern() {
         let mux = ServeMux::new();
         mux.handle("example.com/h", async |_: Request| "host pattern");
         mux.handle("/h", async |_: Request| "any host");
@@ -194,7 +194,7 @@ mod serve_mux {
     }
 
     #[tokio::test]
-    async fn a_mux_in_a_mux_sets_its_own_pattern_and_values() {
+    async fn a_nested_mux_sets_its_own_pattern_and_path_values() {
         let inner = ServeMux::new();
         inner.handle("GET /api/{name}/{id}", async |request: Request| {
             format!("{} {}", request.pattern(), request.path_value("id").unwrap_or_default())
@@ -221,7 +221,7 @@ mod serve_mux {
     }
 
     #[tokio::test]
-    async fn a_405_always_says_allow() {
+    async fn a_405_always_has_allow() {
         let inner = ServeMux::new();
         inner.handle("GET /x/a", echo);
         let silent = ServeMux::new();
@@ -276,7 +276,7 @@ mod serve_mux {
     }
 
     #[tokio::test]
-    async fn a_conflict_is_an_error_or_a_panic_and_changes_nothing() {
+    async fn a_conflict_is_an_error_of_try_handle_and_a_panic_of_handle() {
         let mux = ServeMux::new();
         mux.handle("/{x}/b", echo);
         let error = mux.try_handle("/a/{y}", echo).expect_err("a conflict");
@@ -291,7 +291,7 @@ mod serve_mux {
     }
 
     #[tokio::test]
-    async fn a_handler_can_be_looked_up_without_serving() {
+    async fn a_handler_can_be_looked_up_without_a_call() {
         let mux = ServeMux::new();
         mux.handle("/a/{x}", async |_: Request| "a");
         let asked = request("GET /a/1");
@@ -303,7 +303,7 @@ mod serve_mux {
 }
 
 #[tokio::test]
-async fn a_prefix_is_stripped_or_404() {
+async fn strip_prefix_removes_the_prefix_or_answers_404() {
     let handler = strip_prefix("/pre", echo);
     for (line, expected) in [
         ("GET /pre/a?q", "GET /a?q by "),
@@ -323,7 +323,7 @@ async fn a_prefix_is_stripped_or_404() {
 }
 
 #[tokio::test]
-async fn stripping_keeps_the_values_of_wildcards() {
+async fn strip_prefix_keeps_the_values_of_wildcards() {
     let mux = ServeMux::new();
     let show = async |request: Request| {
         let value = |name| request.path_value(name).unwrap_or_default().into_owned();
@@ -334,7 +334,7 @@ async fn stripping_keeps_the_values_of_wildcards() {
 }
 
 #[tokio::test]
-async fn a_redirect_says_where_and_shows_a_link() {
+async fn a_redirect_has_a_location_and_a_link() {
     let to = |line: &str, url: &str| redirect(&request(line), url, StatusCode::FOUND);
     let reply = to("GET /qux/x", "foo?a=1&b=<\">");
     assert_eq!((reply.status().as_u16(), field(&reply, "location")), (302, "/qux/foo?a=1&b=<\">".into()));
@@ -356,7 +356,7 @@ async fn a_redirect_says_where_and_shows_a_link() {
 }
 
 #[tokio::test]
-async fn an_error_is_a_line_of_plain_text() {
+async fn error_is_a_line_of_plain_text() {
     let reply = error("no tea", StatusCode::IM_A_TEAPOT);
     assert_eq!(reply.status(), 418);
     assert_eq!(field(&reply, "content-type"), "text/plain; charset=utf-8");
@@ -369,7 +369,7 @@ async fn an_error_is_a_line_of_plain_text() {
 mod limits {
     use super::*;
 
-    /// Answers with the body piece by piece, and how it ended.
+    /// Reads the body piece by piece, and answers with the pieces and with the error that ended it, if any.
     async fn read(mut request: Request) -> Response {
         let mut seen = String::new();
         loop {
@@ -403,7 +403,7 @@ mod limits {
     }
 
     #[tokio::test]
-    async fn a_body_may_be_as_long_as_its_limit_and_no_longer() {
+    async fn max_bytes_allows_a_body_up_to_its_limit_and_then_413() {
         for (limit, expected) in [
             (7, (200, "abcdef")),
             (6, (200, "abcdef")),
@@ -432,14 +432,14 @@ mod time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_that_is_late_is_answered_for() {
+    async fn timeout_answers_503_for_a_late_handler() {
         assert_eq!(after(4, "late").await, (200, "done".into()));
         assert_eq!(after(6, "late").await, (503, "late".into()));
         assert!(after(6, "").await.1.contains("<h1>Timeout</h1>"));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_that_has_begun_may_go_on() {
+    async fn timeout_does_not_end_a_streamed_body() {
         let stream = async |_: Request| {
             Body::writer(|mut writer| async move {
                 for _ in 0..3 {
@@ -456,7 +456,7 @@ mod time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_that_is_late_is_dropped() {
+    async fn timeout_drops_the_future_of_a_late_handler() {
         let held = Arc::new(());
         let inner = Arc::clone(&held);
         let slow = move |_: Request| {
@@ -482,7 +482,7 @@ async fn semicolons_in_a_query_become_ampersands() {
 }
 
 #[tokio::test]
-async fn a_forged_request_is_refused() {
+async fn a_cross_origin_request_is_refused_with_403() {
     let handler = |rules: CrossOrigin| CrossOriginProtection::new(rules).handler(echo);
     let post = |fields: &str| request_with("POST /hook", fields, "");
     for (fields, status) in [

@@ -1,11 +1,12 @@
-//! What the value of a wildcard may be: text of the client's, and no safe file name.
+//! The values of wildcards are chosen by the client: a value is not a safe file name.
 
 #![cfg(feature = "io")]
 
 use quintet_mux::{Handler, ServeMux};
 use quintet_request::Request;
 
-/// What `path_value` says of `target` behind `pattern`; None if there is no such value, or the path was redirected.
+/// The `path_value` of a request for `target` that `pattern` matches; `None` if there is no such value, or the path was
+/// redirected.
 async fn value(pattern: &str, name: &'static str, target: &str) -> Option<String> {
     let mux = ServeMux::new();
     mux.handle(pattern, async move |request: Request| {
@@ -21,7 +22,7 @@ async fn value(pattern: &str, name: &'static str, target: &str) -> Option<String
 }
 
 #[tokio::test]
-async fn a_path_value_may_lead_out_of_any_directory_when_its_dots_or_slashes_are_escaped() {
+async fn a_path_value_may_be_a_path_traversal_if_escaped() {
     for (target, expected) in [
         ("/files/a/b.txt", Some("a/b.txt")),
         ("/files/%2e%2e/%2e%2e/etc/passwd", Some("../../etc/passwd")),
@@ -31,7 +32,7 @@ async fn a_path_value_may_lead_out_of_any_directory_when_its_dots_or_slashes_are
         ("/files/%2Fetc/passwd", Some("/etc/passwd")),
         ("/files/a%5C..%5Cb", Some("a\\..\\b")),
         ("/files/a%00b", Some("a\0b")),
-        // What is not escaped is cleaned before it is routed.
+        // Dots and slashes that are not escaped are cleaned before the lookup.
         ("/files/../x", None),
         ("/files/a/../../x", None),
         ("/files//etc/passwd", None),

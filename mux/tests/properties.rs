@@ -1,4 +1,4 @@
-//! The index against the reference, over an alphabet so small that patterns meet all the time.
+//! The index compared with the reference, over so few segments and methods that most patterns overlap.
 
 #![allow(missing_docs)]
 
@@ -8,7 +8,7 @@ use oracle::Answer;
 use proptest::{collection::vec, prelude::*, sample::select};
 use quintet_mux::{Conflict, Example, Found, InsertError, Mux, Pattern, Relation, Verdict};
 
-/// A few thousand cases, or as many as `PROPTEST_CASES` says.
+/// 2,000 cases, or the number in `PROPTEST_CASES`.
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(2_000);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
@@ -49,7 +49,7 @@ fn request() -> impl Strategy<Value = (&'static str, &'static str, String)> {
     })
 }
 
-/// Adds what can be added and checks each answer against the reference.
+/// Inserts the patterns, and checks each answer with the reference. Returns the mux and the patterns that it accepted.
 fn build(patterns: &[Pattern]) -> (Mux<usize>, Vec<Pattern>) {
     let mut mux = Mux::new();
     let mut added: Vec<Pattern> = Vec::new();
@@ -71,7 +71,7 @@ fn build(patterns: &[Pattern]) -> (Mux<usize>, Vec<Pattern>) {
     (mux, added)
 }
 
-/// The requests that a conflict gives are what it says they are.
+/// Checks that the requests of a conflict match the patterns that it says they match.
 fn shows_why(conflict: &Conflict) {
     let Conflict { new, old, both, only_new, only_old, .. } = conflict;
     let host = new.host().unwrap_or("");
@@ -82,7 +82,7 @@ fn shows_why(conflict: &Conflict) {
     assert!(only_old.as_ref().is_none_or(|e| matches(old, e) && !matches(new, e)), "{conflict}");
 }
 
-/// What the mux says, in the words of the reference.
+/// The answer of the mux, in the form of the reference.
 fn ask(mux: &Mux<usize>, patterns: &[Pattern], (method, host, path): (&str, &str, &str)) -> Answer {
     let mut spans = Vec::new();
     let number = |p: &Pattern| patterns.iter().position(|q| q == p).expect("a registered pattern");
@@ -98,7 +98,7 @@ fn ask(mux: &Mux<usize>, patterns: &[Pattern], (method, host, path): (&str, &str
     }
 }
 
-/// A redirect as a `Location`: braces have no place there, nor has a `%` that begins no escape.
+/// A redirect as a `Location`: braces are escaped, and so is a `%` that does not begin an escape.
 fn located(answer: Answer) -> Answer {
     let escape = |segment: &str| segment.replace('{', "%7B").replace('}', "%7D");
     let segment = |segment: &str| if segment == "%" { "%25".to_owned() } else { escape(segment) };
@@ -112,7 +112,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn the_mux_accepts_and_finds_what_the_reference_does(
+    fn insert_and_find_agree_with_the_reference(
         patterns in vec(pattern(), 0..24), requests in vec(request(), 1..24),
     ) {
         let (mux, added) = build(&patterns);
@@ -163,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn a_relation_is_what_a_comparison_of_all_short_requests_says(
+    fn a_relation_agrees_with_all_short_requests(
         one in pattern_up_to(2), two in pattern_up_to(2),
     ) {
         let host = "h:80";
@@ -195,7 +195,7 @@ proptest! {
     }
 }
 
-/// All paths of at most three segments over the literals of [`pattern`] and one that is in no pattern.
+/// All paths of at most three segments over the literals of [`pattern`] and a literal that no pattern has.
 fn short_paths() -> &'static [String] {
     static PATHS: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
     PATHS.get_or_init(|| {

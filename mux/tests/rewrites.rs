@@ -1,4 +1,4 @@
-//! What a handler is given after something before it has rewritten the path.
+//! The request that a handler is given after `strip_prefix` or a redirect has changed its path.
 
 #![allow(missing_docs)]
 #![cfg(feature = "io")]
@@ -7,7 +7,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use quintet_mux::{Handler, Response, ServeMux, allow_query_semicolons, redirect, redirect_location, strip_prefix};
 use quintet_request::Request;
 
-/// Answers with the URI that a service would be given, and its authority.
+/// Answers with the URI that a `tower` service would be given, and its authority.
 async fn uri(request: Request) -> Response {
     let method = request.method().to_owned();
     match request.into_http() {
@@ -53,9 +53,9 @@ fn path() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// For every path and prefix: what is handed on is a path, and no host that the client did not send.
+    /// For every path and prefix, the handler is given a path, and no host that the client did not send.
     #[test]
-    fn what_strip_prefix_leaves_is_a_path_and_no_authority(
+    fn strip_prefix_leaves_a_path_and_no_authority(
         path in path(),
         cut in 0_usize..40,
         form in select(vec!["", "http://sent.example"]),
@@ -64,7 +64,7 @@ proptest! {
         let prefix: String = path.chars().take(cut).collect();
         let target = format!("{form}{path}{query}");
         let request = Request::parse(format!("GET {target} HTTP/1.1\r\nHost: sent.example\r\n\r\n").as_bytes());
-        // A prefix that is cut within an escape leaves its other half.
+        // The path ends within an escape: such a request is refused.
         let Ok(request) = request else { return Ok(()) };
         let handler = strip_prefix(prefix.clone(), allow_query_semicolons(uri));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -81,7 +81,7 @@ proptest! {
     }
 }
 
-/// What a browser makes of targets: slashes of both kinds, what it removes and what it skips.
+/// A target of pieces that browsers treat in their own way: slashes of both kinds, bytes that they remove or skip.
 fn target() -> impl Strategy<Value = String> {
     let piece = select(vec![
         "/",
@@ -115,14 +115,14 @@ fn target() -> impl Strategy<Value = String> {
     vec(piece, 0..7).prop_map(|pieces| pieces.concat())
 }
 
-/// Whether a target says itself that it is for another place.
+/// Whether a target has a scheme or a host, and so may lead to another site.
 fn names_a_place(target: &str) -> bool {
     let first = target.split(['/', '?', '#']).next().unwrap_or("");
     let host = target.strip_prefix("//").is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#']));
     first.contains(':') || host
 }
 
-/// The place where a browser that shows `http://site.example{path}` goes.
+/// The URL to which a browser that shows `http://site.example{path}` goes.
 fn follow(path: &str, location: &str) -> url::Url {
     let base = url::Url::parse("http://site.example").and_then(|base| base.join(path)).expect("a base");
     base.join(location).unwrap_or_else(|error| panic!("{location:?}: {error}"))
@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn no_redirect_of_a_mux_leaves_the_site(path in path(), query in select(vec!["", "?//evil.example", "?\\\\@h"])) {
+    fn a_redirect_of_a_mux_never_leaves_the_site(path in path(), query in select(vec!["", "?//evil.example", "?\\\\@h"])) {
         let Ok(request) = Request::parse(format!("GET {path}{query} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()) else {
             return Ok(());
         };
@@ -154,7 +154,7 @@ proptest! {
         let mux = ServeMux::new();
         mux.handle("/a/", back);
         mux.handle("/b/{x}/", back);
-        // Without a mux before it, a path that is not clean arrives.
+        // Without an outer mux, the handler is also given paths that are not clean.
         let handler = strip_prefix("/mount", strip_prefix("/", mux));
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let reply = runtime.block_on(handler.call(request));
@@ -166,7 +166,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn values_of_the_outer_pattern_stay_across_strip_prefix() {
+async fn strip_prefix_keeps_the_path_values_of_the_outer_pattern() {
     let show = async |request: Request| {
         let value = |name| request.path_value(name).map(std::borrow::Cow::into_owned);
         format!("{} {:?} {:?} {:?}", request.path(), value("tenant"), value("rest"), value("id"))
@@ -181,7 +181,7 @@ async fn values_of_the_outer_pattern_stay_across_strip_prefix() {
 }
 
 #[tokio::test]
-async fn decoded_path_is_of_the_path_that_is_seen_now() {
+async fn decoded_path_decodes_the_path_that_strip_prefix_left() {
     let show = async |request: Request| format!("{} {}", request.path(), request.decoded_path());
     for (target, seen) in [
         ("/pre/caf%C3%A9/a%2Fb", "/caf%C3%A9/a%2Fb /café/a/b"),

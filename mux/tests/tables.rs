@@ -1,4 +1,4 @@
-//! The rules of patterns, one table each.
+//! The rules of patterns, conflicts, lookups and explanations, each as a table.
 
 #![allow(missing_docs)]
 
@@ -16,7 +16,7 @@ fn mux(patterns: &[&'static str]) -> Mux<&'static str> {
     mux
 }
 
-/// `=pattern` for a match, else the status and what goes with it.
+/// The answer as text: `=pattern` for a match, else the status with the path and pattern of a redirect, or `Allow`.
 fn answer(mux: &Mux<&'static str>, method: &str, host: &str, path: &str) -> String {
     match mux.find(method, host, path).found {
         Found::Match(route) => format!("={}", route.value),
@@ -68,7 +68,7 @@ mod grammar {
     }
 
     #[test]
-    fn an_error_names_the_place_and_the_rule() {
+    fn a_pattern_error_names_the_offset_and_the_rule() {
         use PatternErrorKind::*;
         for (text, at, kind) in [
             ("", 0, Empty),
@@ -126,7 +126,7 @@ mod grammar {
     }
 
     #[test]
-    fn an_error_can_be_read() {
+    fn a_pattern_error_prints_like_gos() {
         let error = Pattern::parse("/{x").unwrap_err().to_string();
         assert_eq!(error, r#"parsing "/{x": at offset 1: bad wildcard segment (must end with '}')"#);
         assert_eq!(PatternErrorKind::SlashNotLast.to_string(), "{$} not at end");
@@ -138,7 +138,7 @@ mod algebra {
     use Relation::*;
 
     #[test]
-    fn methods_compare() {
+    fn the_relation_of_methods_is_that_of_sets() {
         for (one, two, relation) in [
             ("/", "/", Equivalent),
             ("GET /", "GET /", Equivalent),
@@ -155,7 +155,7 @@ mod algebra {
     }
 
     #[test]
-    fn paths_compare() {
+    fn the_relation_of_paths_is_that_of_sets() {
         for (one, two, relation) in [
             // A literal path.
             ("/a", "/a", Equivalent),
@@ -201,7 +201,7 @@ mod algebra {
     }
 
     #[test]
-    fn two_parts_combine() {
+    fn the_relations_of_method_and_path_combine() {
         for (one, two, both) in [
             (Equivalent, MoreGeneral, MoreGeneral),
             (MoreGeneral, MoreGeneral, MoreGeneral),
@@ -221,7 +221,7 @@ mod conflicts {
     use super::*;
 
     #[test]
-    fn neither_may_be_the_smaller() {
+    fn patterns_conflict_if_neither_is_more_specific() {
         for (one, two, conflict) in [
             ("/a", "/a", true),
             ("/a", "/%61", true),
@@ -261,7 +261,7 @@ mod conflicts {
     }
 
     #[test]
-    fn an_error_says_why_by_example() {
+    fn a_conflict_error_shows_example_requests() {
         for (one, two, expected) in [
             ("/a", "/%61", "both match the same requests, such as GET /a"),
             (
@@ -305,7 +305,7 @@ mod conflicts {
     }
 
     #[test]
-    fn an_error_names_both_patterns_and_where_they_were_added() {
+    fn a_conflict_error_names_both_patterns_and_their_places() {
         let mut mux = Mux::new();
         mux.insert("/a", ()).unwrap();
         let first = line!() - 1;
@@ -321,7 +321,7 @@ mod lookup {
     use super::*;
 
     #[test]
-    fn the_most_specific_wins() {
+    fn the_most_specific_pattern_wins() {
         let mux = mux(&[
             "/",
             "/{$}",
@@ -362,7 +362,7 @@ mod lookup {
     }
 
     #[test]
-    fn head_is_answered_by_get_before_any() {
+    fn head_matches_get_before_a_pattern_for_any_method() {
         let mux = mux(&["GET /a", "/a", "GET /b", "POST /c"]);
         for (path, expected) in [("/a", "=GET /a"), ("/b", "=GET /b"), ("/c", "405 POST")] {
             assert_eq!(answer(&mux, "HEAD", "", path), expected);
@@ -372,7 +372,7 @@ mod lookup {
     }
 
     #[test]
-    fn a_pattern_with_the_host_goes_before_all_without() {
+    fn a_pattern_with_the_host_wins_over_all_without() {
         let mux = mux(&["/a/b", "h.example/a/", "GET h.example/b", "/b", "[::1]/c", "CONNECT h.example:80/d"]);
         for (method, host, path, expected) in [
             ("GET", "h.example", "/a/b", "=h.example/a/"),
@@ -399,7 +399,7 @@ mod lookup {
     }
 
     #[test]
-    fn a_pattern_for_a_host_is_found_by_every_spelling_of_it() {
+    fn a_host_pattern_matches_every_spelling_of_the_host() {
         let spellings = ["example.com", "Example.COM", "EXAMPLE.COM.", "example.com."];
         let addresses = ["[2001:db8::a]", "[2001:DB8::A]", "[2001:0db8:0:0:0:0:0:000a]"];
         let groups = [&spellings[..], &addresses[..]];
@@ -418,7 +418,7 @@ mod lookup {
     }
 
     #[test]
-    fn a_connect_without_a_path_is_for_the_patterns_of_connect() {
+    fn a_connect_without_a_path_matches_connect_patterns_only() {
         let mux = mux(&[
             "/",
             "GET /{$}",
@@ -482,7 +482,7 @@ mod lookup {
     }
 
     #[test]
-    fn a_missing_slash_is_added_where_that_is_the_better_match() {
+    fn a_missing_slash_is_redirected_if_the_match_is_better() {
         let mux = mux(&["/a/", "/b/{$}", "GET /c/{x...}", "/d/", "/d", "/e/{x}/", "/f", "h/f/", "/"]);
         for (method, host, path, expected) in [
             ("GET", "", "/a", "307 /a/ /a/"),
@@ -503,7 +503,7 @@ mod lookup {
     }
 
     #[test]
-    fn a_path_is_cleaned_by_a_redirect_before_anything_else() {
+    fn an_unclean_path_is_redirected_before_anything_else() {
         let mux = mux(&["GET /a/b", "/c/", "h/a/b", "/x%2Fy"]);
         for (method, host, path, expected) in [
             ("GET", "", "//a//b", "307 /a/b GET /a/b"),
@@ -524,7 +524,7 @@ mod lookup {
     }
 
     #[test]
-    fn a_connect_is_never_sent_to_another_host() {
+    fn a_connect_is_never_redirected_to_another_host() {
         let mux = mux(&["CONNECT //evil.example/"]);
         assert_eq!(answer(&mux, "CONNECT", "", "//evil.example"), "405 CONNECT");
         assert_eq!(answer(&mux, "CONNECT", "", "//evil.example/"), "=CONNECT //evil.example/");
@@ -559,7 +559,7 @@ mod lookup {
     }
 
     #[test]
-    fn values_come_in_order_however_many_there_are() {
+    fn path_values_are_in_order_for_any_number_of_wildcards() {
         let names: Vec<String> = (0..60).map(|n| format!("n{n}")).collect();
         let text: String = names.iter().map(|name| format!("/{{{name}}}")).collect();
         let path: String = (0..60).map(|n| format!("/v{n}")).collect();
@@ -577,7 +577,7 @@ mod lookup {
     }
 
     #[test]
-    fn more_shapes_of_one_length_than_can_be_told_apart_at_a_glance_are_still_found() {
+    fn shapes_beyond_the_filters_64_bits_are_found() {
         let mut mux = Mux::new();
         let spell = |bits: u32, wild: &dyn Fn(u32) -> String| -> String {
             let segment = |n| if bits >> n & 1 == 1 { wild(n) } else { "/l".to_owned() };
@@ -593,7 +593,7 @@ mod lookup {
     }
 
     #[test]
-    fn a_mux_can_be_copied_and_the_copy_goes_its_own_way() {
+    fn a_clone_of_a_mux_is_independent() {
         let mut one = mux(&["/a/{x}"]);
         let two = one.clone();
         one.insert("/a/b", "/a/b").unwrap();
@@ -605,7 +605,7 @@ mod lookup {
 }
 
 #[test]
-fn paths_are_cleaned() {
+fn clean_path_removes_dots_and_empty_segments() {
     for (path, clean) in [
         ("", "/"),
         ("/", "/"),
@@ -631,8 +631,8 @@ fn paths_are_cleaned() {
 }
 
 #[test]
-fn a_port_is_removed_from_a_host_that_has_one() {
-    // What Go's `stripHostPort` gives, where that is something else.
+fn canonical_host_removes_the_port() {
+    // The third column is the answer of Go's `stripHostPort` where it differs.
     for (host, name, go) in [
         ("", "", None),
         ("h", "h", None),
@@ -659,7 +659,7 @@ fn a_port_is_removed_from_a_host_that_has_one() {
 }
 
 #[test]
-fn a_value_is_decoded_whole_or_not_at_all() {
+fn a_path_value_with_a_malformed_escape_is_not_decoded() {
     for (text, decoded) in [
         ("", ""),
         ("a+b", "a+b"),
@@ -676,7 +676,7 @@ fn a_value_is_decoded_whole_or_not_at_all() {
 }
 
 #[test]
-fn an_explanation_can_be_read() {
+fn explain_prints_each_candidate_and_its_verdict() {
     let mux = mux(&["GET /items/{id}", "/items/{id}", "POST /items/{id}", "/", "h/", "/items/7/"]);
     assert_eq!(
         mux.explain("GET", "i", "/items/./7").to_string(),
@@ -707,7 +707,7 @@ fn an_explanation_can_be_read() {
 }
 
 #[test]
-fn an_explanation_of_a_miss_names_the_nearest_patterns() {
+fn explain_of_a_miss_names_the_nearest_patterns() {
     let mux = mux(&[
         "GET /items/{id}",
         "GET /items/{id}/parts/{part}",

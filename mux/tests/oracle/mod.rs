@@ -1,6 +1,6 @@
-//! The reference: of all patterns that match, the one that is contained in all others.
+//! The reference implementation: of all patterns that match, the one that all others contain.
 //!
-//! Nothing here is fast or shares code with the index. It reads patterns off their text.
+//! The reference is slow and shares no code with the index. It reads the patterns from their text.
 
 use quintet_mux::{Explanation, Miss, MissReason, Pattern, Relation};
 
@@ -25,8 +25,8 @@ pub(crate) fn matches(pattern: &Pattern, method: &str, host: &str, path: &str) -
         }
 }
 
-/// Whether a pattern is for this host, read off the pattern's text: nothing before the slash, the same name, or the
-/// same name and port.
+/// Whether a pattern matches this host, by the pattern's text: it has no host, the same name, or the same name and
+/// port.
 fn has_host(pattern: &Pattern, method: &str, host: &str) -> bool {
     let text = pattern.as_str().split('/').next().and_then(|start| start.rsplit([' ', '\t']).next()).unwrap_or("");
     let split = |host: &str| {
@@ -41,14 +41,14 @@ fn has_host(pattern: &Pattern, method: &str, host: &str) -> bool {
     text.is_empty() || name == asked && (port.is_none() || port == asked_port && method == "CONNECT")
 }
 
-/// How much of a host a pattern names: with its port, without, or nothing.
+/// The rank of a pattern by its host: 2 with a host and a port, 1 with a host, 0 without.
 fn named(pattern: &Pattern) -> usize {
     pattern.host().map_or(0, |host| {
         1 + usize::from(host.rsplit(':').next().is_some_and(|port| port.parse::<u16>().is_ok() && host != port))
     })
 }
 
-/// The number of the pattern that wins: one with a host before all without, then the smallest set.
+/// The number of the pattern that wins: one with a host wins over all without, then the smallest set wins.
 pub(crate) fn winner(patterns: &[Pattern], method: &str, host: &str, path: &str) -> Option<usize> {
     let fit: Vec<&Pattern> = patterns.iter().filter(|p| matches(p, method, host, path)).collect();
     let most = fit.iter().map(|p| named(p)).max().unwrap_or(0);
@@ -57,7 +57,7 @@ pub(crate) fn winner(patterns: &[Pattern], method: &str, host: &str, path: &str)
     patterns.iter().position(|p| fit.contains(&p) && smallest(p))
 }
 
-/// What a mux with these patterns has to answer.
+/// The answer that a mux must give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Match(usize, Vec<Vec<u8>>),
@@ -66,8 +66,8 @@ pub(crate) enum Answer {
     NotFound,
 }
 
-/// Go's rules from the request to the answer, step by step; but hosts are compared as names, and a `CONNECT` without a
-/// path is for the patterns of `CONNECT` alone.
+/// The answer of a mux with these patterns, by Go's rules step by step. Unlike in Go, hosts are compared as names, and
+/// only patterns of `CONNECT` match a `CONNECT` without a path.
 pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str) -> Answer {
     if method == "CONNECT" && path.is_empty() {
         let value = |n: usize| vec![Vec::new(); patterns[n].names().len()];
@@ -99,7 +99,7 @@ pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str)
     let asked = method;
     let known = |p: &&Pattern| {
         let method = p.method().unwrap_or("");
-        // Not by the method, but `CONNECT` sees the port.
+        // The method does not matter here, except that a port is compared only for a `CONNECT`.
         let sees = |p: &Pattern, path: &str| matches(p, method, host, path) && has_host(p, asked, host);
         sees(p, path) || sees(p, with_slash)
     };
@@ -112,8 +112,8 @@ pub(crate) fn answer(patterns: &[Pattern], method: &str, host: &str, path: &str)
     if methods.is_empty() { Answer::NotFound } else { Answer::MethodNotAllowed(methods.join(", ")) }
 }
 
-/// Checks that each miss of an explanation does not match, also not with a slash behind the path, and for the reason
-/// that it gives; and that there are as many as there can be.
+/// Checks the misses of an explanation: none matches, with or without a slash behind the path; each reason is true; and
+/// there are three, or as many as there are patterns left.
 pub(crate) fn check_misses<T>(why: &Explanation<'_, T>, patterns: usize) {
     if why.misses.is_empty() {
         return;
@@ -121,7 +121,7 @@ pub(crate) fn check_misses<T>(why: &Explanation<'_, T>, patterns: usize) {
     assert!(why.found.pattern().is_none(), "{why}");
     assert_eq!(why.misses.len(), (patterns - why.candidates.len()).min(3), "{why}");
     let (method, host) = (&*why.method, &*why.host);
-    // A `CONNECT` without a path is for patterns that would match `/`.
+    // A `CONNECT` without a path is compared as `/`.
     let tunnel = method == "CONNECT" && why.path.is_empty();
     let path = if tunnel { &*why.path } else { &*why.clean };
     let slashed = format!("{path}/");
@@ -199,7 +199,7 @@ fn clean(path: &str) -> String {
     format!("/{}{slash}", kept.join("/"))
 }
 
-/// Decoded, or as it is if an escape is broken.
+/// The decoded text, or the text itself if an escape is malformed.
 pub(crate) fn decode(text: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut bytes = text.bytes();
