@@ -1,6 +1,6 @@
-//! The accept loop: all that a server needs from the layer below.
+//! The accept loop alone: each client is greeted and its connection closed.
 //!
-//! You learn: how a listener is made from an address, and what `accept` gives.
+//! You learn: how to make a listener from an address, and what `accept` returns.
 //!
 //! Run:      `cargo run --example 01_accept -- 127.0.0.1:9090`
 //! Then:     `nc 127.0.0.1 9090` in another terminal; several at once, if you like
@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
 
     let (health, fd_released) = (listener.health(), listener.fd_released());
     loop {
-        // A future that is dropped has taken no connection: `select!` may race it against anything.
+        // `accept` is cancel safe: a future that is dropped has accepted no connection, so `select!` loses none.
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => break,
@@ -41,7 +41,7 @@ async fn main() -> anyhow::Result<()> {
         let number = health.snapshot().accepted;
         outln!("{number}: {peer}");
 
-        // When it is dropped its permit goes back, and whoever waits for a descriptor is told.
+        // When the stream is dropped, its permit returns to `Limit`, and `Retry` learns that a descriptor is free.
         let mut stream = fd_released.on_drop(stream);
         tokio::spawn(async move {
             let hello = format!("hello {peer}, you are number {number}\n");

@@ -1,11 +1,12 @@
-//! A listener that is out of file descriptors: how long it waits, and what ends the wait.
+//! A listener without free file descriptors: how long it waits, and what ends the wait.
 //!
-//! You learn: the delays of `Retry`, which double up to one second, and that a released descriptor ends a wait early.
+//! You learn: the delays of `Retry` (its back-off) double up to one second, and a descriptor that comes free ends a
+//!           wait early.
 //!
 //! Run:      `cargo run --example 02_backoff`
-//! Then:     nothing: the listener fails on purpose, as if `ulimit -n` had been reached.
-//! You see:  the delays 5 10 20 40 80 160 320 640 1000 1000 ms, one after each failure; then a connection closes
-//!           elsewhere, which ends the second wait of 1 s early; the success that follows resets the delay, so the next
+//! Then:     nothing: the listener fails on purpose with EMFILE, as if the limit of `ulimit -n` were reached.
+//! You see:  the delays 5 10 20 40 80 160 320 640 1000 1000 ms, one after each failure. Then a connection closes
+//!           elsewhere, which ends the second wait of 1 s early. The success that follows resets the delay, so the next
 //!           failure waits 5 ms again.
 
 use std::{io, time::Instant};
@@ -17,7 +18,7 @@ use tokio::{
     time::{Duration, sleep},
 };
 
-/// A listener without a socket. Anything that yields streams can be one.
+/// A listener without a socket, which fails on purpose. Any source of streams can be a listener.
 struct OutOfDescriptors {
     attempts: u32,
     last: Instant,

@@ -1,11 +1,12 @@
-//! An echo server on one connection type and no HTTP: lines come back, also to a client that is slow.
+//! An echo server without HTTP: each line is sent back, and a client that is too slow is disconnected.
 //!
-//! You learn: what a wire does (fill, flush, timeouts, half-close), and what watches the time limits.
+//! You learn: what a wire does (it fills, flushes, has time limits, and is half-closed: the client has closed its side
+//!           and may still read), and what enforces the time limits.
 //!
 //! Run:      `cargo run --example 03_echo`
 //! Then:     `nc localhost 9090`, and type; then wait ten seconds, or send a line of more than 1,000 bytes:
 //!           `head -c 2000 /dev/zero | tr '\0' x | nc localhost 9090`
-//! You see:  every line again in the client; here, the reason for which each connection ended.
+//! You see:  every line again in the client; in this terminal, the reason why each connection ended.
 //! End:      Ctrl-C. A line that was begun is still echoed.
 
 use anyhow::Context;
@@ -17,21 +18,22 @@ use std::time::Duration;
 /// The longest line, in bytes.
 const LINE: usize = 1000;
 
-/// Sends every line back until the client has said everything. The connection is over when both arguments are dropped.
+/// Sends every line back until the client has closed its side. The connection is closed when both arguments are
+/// dropped.
 async fn echo<S: Stream>(connection: ConnGuard, mut wire: Wire<S>) -> Result<&'static str, WireError> {
     loop {
         while let Some(end) = wire.input.filled().iter().position(|byte| *byte == b'\n') {
             let (input, output) = (&mut wire.input, &mut wire.output);
             output.extend(&input.filled()[..=end]);
             input.consume(end + 1);
-            wire.clear_phase(); // the next line has a time of its own
+            wire.clear_phase(); // the next line has a time limit of its own
         }
         if wire.input.is_empty() {
             if connection.is_stopping() {
                 wire.flush().await?;
-                return Ok("was the last");
+                return Ok("was idle when the server stopped");
             }
-            connection.set_state(State::Idle); // not from New: who never spoke has the time of a first line
+            connection.set_state(State::Idle); // no move from New: a new client has the time limit of a first line
             wire.enter(if connection.state() == State::New { Phase::Head } else { Phase::Idle });
         } else {
             wire.enter(Phase::Head);
@@ -39,11 +41,13 @@ async fn echo<S: Stream>(connection: ConnGuard, mut wire: Wire<S>) -> Result<&'s
         // Flush before you wait: everything is sent, then something is read.
         match wire.flush_and_fill(LINE).await? {
             Filled::Bytes(_) => connection.set_state(State::Active),
-            Filled::End => return Ok("said everything"),
+            Filled::End => return Ok("sent everything"),
             Filled::Full => {
                 wire.output.extend(b"that line is too long\n");
-                wire.linger(1 << 20).await?; // the client gets to read that, though it is still sending
-                return Ok("talked too much");
+                // Half-closes and reads on. Closing while the client still sends would be a reset, and the client might
+                // not read the reply.
+                wire.linger(1 << 20).await?;
+                return Ok("sent a line that is too long");
             }
         }
     }
@@ -52,11 +56,11 @@ async fn echo<S: Stream>(connection: ConnGuard, mut wire: Wire<S>) -> Result<&'s
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let NoArguments {} = arguments(include_str!("03_echo.rs"));
-    // A line must be whole within five seconds of its first byte, and the next begin within ten.
+    // A line must be complete five seconds after its first byte, and the next one must begin within ten.
     let limits = Timeouts { read_header: Duration::from_secs(5), idle: Duration::from_secs(10), ..Timeouts::default() };
     let mut listener = Retry::new(listen(":9090").context("cannot listen on :9090")?);
     let (connections, sweeper) = Connections::new(limits, listener.local_addr().ok(), None);
-    tokio::spawn(sweeper); // the only clock: it wakes connections that are late
+    tokio::spawn(sweeper); // the only timer: it wakes the tasks of connections whose time is over
     outln!("listening on {}", listener.local_addr()?);
     loop {
         let (stream, peer) = tokio::select! {
@@ -71,9 +75,9 @@ async fn main() -> anyhow::Result<()> {
             }
         });
     }
-    drop(listener); // nobody new
+    drop(listener); // no new clients
     outln!("\n{:?}", connections.counts());
-    connections.stop(); // who is silent has half a second left, who is in the middle of a line may finish it
+    connections.stop(); // an idle client has half a second left; a client in the middle of a line may finish it
     connections.drained().await;
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! The head of a request, read from standard input without a socket and without a runtime.
+//! The parser alone: the head of a request, read from standard input without a socket and without a runtime.
 //!
-//! You learn: a request head is its bytes and an index, and what the head decides about the connection.
+//! You learn: a parsed head is its bytes and an index of them, and what the head says about the connection.
 //!
 //! Run:      `printf 'GET /caf%%C3%%A9?milk=oat HTTP/1.1\r\nHost: a.example\r\nCookie: id=7\r\n\r\nrest' |
 //!           cargo run --example 04_parse`
-//! You see:  method, target and fields, what the head decides about the connection, and the bytes that are left over.
-//! Try:      what other servers accept: two `Host` lines; `Host : a`; `\n` for `\r\n`; both `Content-Length` and
+//! You see:  method, target and fields, what the head says about the connection, and the number of bytes left over.
+//! Try:      heads that other servers accept: two `Host` lines; `Host : a`; `\n` for `\r\n`; both `Content-Length` and
 //!           `Transfer-Encoding`; `GET http://b/ HTTP/1.1` with `Host: a`. You see the status to answer, the reason
-//!           and the byte; the exit status is 1.
+//!           and the byte offset; the exit status is 1.
 
 use std::io::Read;
 
@@ -24,7 +24,8 @@ fn main() -> anyhow::Result<()> {
     loop {
         let read = input.read(&mut piece)?;
         bytes.extend_from_slice(&piece[..read]);
-        // A head may come in any pieces. `scan` says when parsing again can change the answer; the end of input, too.
+        // A head may arrive in any pieces. `scan` says whether parsing again can have a new result. It can also have
+        // one at the end of the input.
         if !scan.look(&bytes) && read > 0 {
             continue;
         }
@@ -44,7 +45,7 @@ fn main() -> anyhow::Result<()> {
         "{} {:?} of {:?}",
         head.method(),
         target.decoded_path().unwrap_or_default(),
-        head.host().unwrap_or("nobody")
+        head.host().unwrap_or("no host")
     );
     for (name, value) in target.query().and_then(|query| Form::parse(query.as_bytes()).ok()).unwrap_or_default().iter()
     {

@@ -1,12 +1,13 @@
-//! Where a message ends: a captured stream of pipelined requests is cut into messages, one after the other.
+//! The framing rules alone: a captured stream of pipelined requests is split into messages.
 //!
-//! You learn: the framing rules as an iterator that waits for nothing, as a proxy, a log analyser or a fuzzer needs it.
+//! You learn: the rules for the end of a message as an iterator that never waits, for a proxy, a log analyser or a
+//!           fuzzer.
 //!
 //! Run:      `cargo run --example 05_frames` (reads the capture in `examples/data`), or
 //!           `cargo run --example 05_frames -- your.capture` (the client's half of a connection)
-//! You see:  six requests with their bodies, joined from chunks where they were sent in chunks, and trailers; then a
-//!           seventh with both a length and chunks, where the reading must stop: where an eighth begins is
-//!           ambiguous. The exit status is 1.
+//! You see:  six requests, which the client sent without waiting for replies (pipelined). Their bodies are joined from
+//!           their chunks; trailers are fields after the last chunk. The seventh has both a length and chunks: its end
+//!           is ambiguous, and so is the start of an eighth, so the reading stops. The exit status is 1.
 
 use anyhow::{Context, bail};
 use http::HeaderMap;
@@ -15,21 +16,21 @@ use quintet_request::{Chunked, Framing, Head, Limits};
 
 const CAPTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/pipelined.http");
 
-/// A request with everything that belongs to it.
+/// A request: its head, its body and its trailers.
 struct Message {
     head: Head,
     body: Vec<u8>,
     trailers: Option<HeaderMap>,
 }
 
-/// What is left of a stream, as an iterator over its messages.
+/// The rest of a stream, as an iterator over its messages.
 struct Messages<'a> {
     rest: &'a [u8],
     limits: Limits,
 }
 
 impl Messages<'_> {
-    /// The next message; None if what is left is not a whole one.
+    /// The next message; `None` if the rest is not a whole message.
     fn read(&mut self) -> anyhow::Result<Option<Message>> {
         let mut head = Head::default();
         let Some(len) = head.parse(self.rest, &self.limits)? else { return Ok(None) };

@@ -1,14 +1,14 @@
 //! A whole HTTP server from listener, conn and request, without the server crate.
 //!
-//! You learn: what the server hides: how a connection is a sequence of requests, how a reply is framed, and when the
-//!           connection may be used again.
+//! You learn: what the server crate does for you: how a connection becomes a sequence of requests, how a reply is
+//!           framed, and when the connection may be used again.
 //!
 //! Run:      `cargo run --example 06_by_hand`
 //! Then:     `curl -d hello localhost:9090/x localhost:9090/y`, or
 //!           `printf 'GET / HTTP/1.1\r\n\r\n' | nc localhost 9090`
-//! You see:  the request line and the body again, twice on one connection; and a refusal with its reason. The server
-//!           prints why each connection ended.
-//! End:      Ctrl-C. Requests that are under way are finished first.
+//! You see:  the request line and the body in the reply, twice on one connection; for the second command a 400 with its
+//!           reason. The server prints why each connection ended.
+//! End:      Ctrl-C. Requests in progress are answered first.
 
 use anyhow::Context;
 use http::StatusCode;
@@ -18,7 +18,7 @@ use quintet_listener::{Listener, Retry, Stream, listen};
 use quintet_request::{CloseReason, ContentType, Exchange, Limits, Next, Requests, reply::Head};
 use std::sync::Arc;
 
-/// Appends a reply: nothing is sent before the next flush.
+/// Appends a reply to the output. The next flush sends it.
 fn reply<S: Stream>(
     connection: &ConnGuard,
     requests: &mut Requests<S>,
@@ -28,7 +28,7 @@ fn reply<S: Stream>(
 ) {
     let content_type = ContentType::Known("text/plain; charset=utf-8");
     let head = Head { content_type, length: Some(text.len() as u64), ..Head::new(status) };
-    // What the request asks of its reply: HEAD has no body, HTTP/1.0 says `keep-alive`.
+    // The plan depends on the request: a reply to HEAD has no body, a reply to HTTP/1.0 may need `keep-alive`.
     let plan = exchange.begin_reply(&head);
     let mut wire = requests.wire();
     plan.write_head(wire.output.tail(), &head, connection.unix(), text.as_bytes());
@@ -38,15 +38,15 @@ fn reply<S: Stream>(
     exchange.end_reply(&plan);
 }
 
-/// Serves one connection, which is over when the guard and the wire are dropped.
+/// Serves one connection, which is closed when the guard and the wire are dropped.
 async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limits>) {
     let mut requests = Requests::new(wire, limits);
     let (next, reason) = loop {
         let mut request = match requests.next().await {
             Ok(Some(request)) => request,
-            Ok(None) => break (Next::End, requests.close_reason()), // the client is done, or was idle for too long
+            Ok(None) => break (Next::End, requests.close_reason()), // the client closed, or was idle for too long
             Err(error) => {
-                // Nobody knows where the next request would begin: answer, and close.
+                // The start of a next request is unknown, so the connection is closed after the reply.
                 let reason = error.close_reason();
                 let Some(status) = error.status() else { break (Next::End, Some(reason)) };
                 let mut exchange = Exchange::refused(requests.wire().input.filled(), reason);
@@ -66,10 +66,10 @@ async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limi
             Err(error) => (error.status(), format!("{error}\n")),
         };
         drop(request);
-        // A body that broke, or is too long to be read, ends the connection, and the reply says so.
+        // A body that is malformed, or too long to be read, ends the connection: the reply has `Connection: close`.
         requests.report_body(&mut exchange, 64 << 10);
         reply(&connection, &mut requests, &mut exchange, status, &text);
-        // Takes the wire back from the body, so that the next byte begins a request.
+        // Takes the wire back from the body. The next byte is then the first of a request.
         if let Err(error) = requests.settle(&mut exchange, 64 << 10).await {
             exchange.fail(CloseReason::from(&error));
         }
@@ -82,7 +82,8 @@ async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limi
         connection.set_close_reason(reason);
     }
     if next == Next::Linger {
-        // What the client still sends would make the kernel reset the connection, and take the reply away.
+        // Closing a connection while the client still sends makes the kernel reset it, and the client may lose the
+        // reply. So the connection is half-closed, and read for a while.
         let _ = requests.into_wire().linger(1 << 20).await;
     }
 }

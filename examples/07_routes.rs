@@ -1,15 +1,15 @@
-//! Routing explained: which handler answers a request, and why that one.
+//! Routing explained: which pattern matches a request, and why that one.
 //!
-//! You learn: a pattern is a set of requests, the smallest set wins, and two sets conflict if they overlap and neither
-//! contains the other.
+//! You learn: a pattern is a set of requests, the smallest set wins, and two patterns conflict if some request matches
+//!           both and neither set contains the other.
 //!
 //! Run:      with patterns, then with requests after a second `--`:
 //!           `cargo run --example 07_routes -- 'GET /items/{id}' '/items/new' '/items/' '/' --
 //!           'GET /items/7' 'PUT shop/items'`
 //! Then:     type requests, one a line: `GET /items/7`, `HEAD /items/a%2Fb`, `POST /items/7`, `GET //items/../items/`,
 //!           `GET /x`
-//! You see:  why a pattern is refused, with a request that both match (here `/items/new`: it has more methods than
-//!           `GET /items/{id}` and fewer paths); then for each request every candidate and why it did or did not win.
+//! You see:  why a pattern is refused, with a request that matches both (here `/items/new`, which has more methods than
+//!           `GET /items/{id}` and fewer paths). Then, for each request, every candidate and why it wins or loses.
 //! Try:      two patterns in the other order; `shop/items/{id}`; `/items/{$}`; `/items/{rest...}`; `/{x`; no arguments.
 //! End:      Ctrl-D.
 

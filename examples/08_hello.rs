@@ -1,14 +1,14 @@
-//! The example server of the tutorial: a page that greets, prints what a form says, and counts your visits.
+//! A small web site: a page greets you and counts your visits, and the server prints what you send with the form.
 //!
-//! You learn: how little a whole server needs, and what a handler can ask of its request.
+//! You learn: how short a whole server is, and how a handler reads a form and a cookie.
 //!
 //! Run:      `cargo run --release --example 08_hello`
 //! Then:     open <http://localhost:9090>, or in another terminal:
 //!           `curl 'localhost:9090/?url_long=111&url_long=222'`
 //!           `curl -d 'name=Ada&url_long=333' localhost:9090`
 //!           `curl -c jar -b jar localhost:9090` (twice, to see your visits counted)
-//! You see:  a greeting there; here, the form's pairs and one line per request.
-//! End:      Ctrl-C. Requests that are under way are finished first.
+//! You see:  a greeting in the browser; in this terminal, the pairs of the form and a line for each request.
+//! End:      Ctrl-C. Requests in progress are answered first.
 
 use std::{
     io::{Write, stdout},
@@ -21,7 +21,7 @@ use quintet_server::{
     Handler, Html, IntoResponse, Listener, Request, Response, ServeMux, Server, SetCookie, escape_html, listen,
 };
 
-/// A handler around a handler: prints a line for every request, those that nobody answers too.
+/// Middleware, a handler around a handler: it prints a line for every request, also for a 404.
 struct Log<H>(H);
 
 impl<H: Handler> Handler for Log<H> {
@@ -29,7 +29,7 @@ impl<H: Handler> Handler for Log<H> {
         let (began, line) = (Instant::now(), format!("{} {}", request.method(), request.target().raw()));
         let peer = request.peer_addr().map(ToString::to_string).unwrap_or_default();
         let reply = self.0.call(request).await;
-        // Not `println!`: it panics when nobody reads the output any more, and every request would be answered 500.
+        // Not `println!`: it panics if the output is closed (`08_hello | head -1`), and each reply would be a 500.
         let _ = writeln!(stdout(), "{peer} {line} {} {:?}", reply.status().as_u16(), began.elapsed());
         reply
     }
@@ -45,7 +45,7 @@ async fn hello(mut request: Request) -> Response {
     for (name, value) in form.iter() {
         let _ = writeln!(stdout(), "  {name} = {value}");
     }
-    // What a visitor writes must not become part of the page's code.
+    // Escaped, so that a name cannot become a tag or a script of the page.
     let name = escape_html(form.get("name").filter(|name| !name.is_empty()).unwrap_or("stranger"));
     let page = format!(
         "<!doctype html><meta charset=utf-8><title>Hello</title>\n\

@@ -1,11 +1,12 @@
 //! An axum router served by Quintet, and a Quintet handler inside it.
 //!
-//! You learn: how tower services and Quintet's handlers are put into each other; the server's limits hold for both.
+//! You learn: how a tower service becomes a handler and a handler a service; the server's limits hold for both.
 //!
 //! Run:      `cargo run --example 09_tower`
 //! Then:     `curl localhost:9090/axum/you`, `curl localhost:9090/quintet/you`
-//! You see:  the first answered by an axum handler, the second by a Quintet handler behind the same router.
-//! End:      Ctrl-C. Requests that are under way are finished first.
+//! You see:  a reply of an axum handler to the first command, and of a Quintet handler in the same router to the
+//!           second.
+//! End:      Ctrl-C. Requests in progress are answered first.
 
 use anyhow::Context;
 use axum::{Router, extract::Path, routing::get};

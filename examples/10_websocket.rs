@@ -1,13 +1,13 @@
-//! A WebSocket echo server: a connection taken over from HTTP.
+//! A WebSocket echo server, on a connection that is handed over from HTTP.
 //!
-//! You learn: how a handler answers 101 and speaks another protocol from there on, bytes sent ahead included; and how
-//! such a connection learns that the server is stopping.
+//! You learn: how a handler answers 101 and then speaks another protocol, beginning with the bytes that the client sent
+//!           early; and how such a connection learns that the server is stopping.
 //!
 //! Run:      `cargo run --example 10_websocket`
 //! Then:     in a browser's console: `ws = new WebSocket('ws://localhost:9090/echo')`,
 //!           `ws.onmessage = m => console.log(m.data)`, `ws.send('hello')`
-//! You see:  `hello` again.
-//! End:      Ctrl-C. It closes the socket with a close frame.
+//! You see:  `hello` in the console.
+//! End:      Ctrl-C. The server closes the WebSocket with a close frame.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +18,8 @@ use quintet_examples::{NoArguments, arguments, outln};
 use quintet_server::{Connection, Listener, Request, Response, ServeMux, Server, listen, mux::Upgraded};
 use tokio_tungstenite::{WebSocketStream, tungstenite::handshake::derive_accept_key, tungstenite::protocol::Role};
 
-/// The value of `Sec-WebSocket-Accept`, if this is the handshake of a WebSocket (RFC 6455 §4.2.1); else the refusal.
+/// The value of `Sec-WebSocket-Accept` if the request is a WebSocket handshake (RFC 6455 §4.2.1), else the reply that
+/// refuses it.
 fn accept(request: &Request) -> Result<String, Response> {
     let values = |name: &'static str| request.headers().filter(move |field| field.0.eq_ignore_ascii_case(name));
     // `Connection: upgrade` and HTTP/1.1 are `wants_upgrade`; `Upgrade` is a list of protocols.
@@ -26,7 +27,7 @@ fn accept(request: &Request) -> Result<String, Response> {
     let offered = protocols.map(<[u8]>::trim_ascii).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
     let versions: Vec<&[u8]> = values("sec-websocket-version").map(|(_, value)| value).collect();
     if !offered || !request.head().wants_upgrade() || versions != [b"13"] {
-        // §4.4: a client of another version is told which one is spoken here.
+        // RFC 6455 §4.4: the reply names the version that this server speaks.
         return Err(Response::text(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket of version 13")
             .with_header("upgrade", "websocket")
             .with_header("sec-websocket-version", "13"));
@@ -38,7 +39,7 @@ fn accept(request: &Request) -> Result<String, Response> {
     }
 }
 
-/// Whether this is base64 (RFC 4648 §4) of 16 bytes: 22 digits and two signs that fill up.
+/// Whether a key is base64 (RFC 4648 §4) of 16 bytes: 22 digits and two padding characters.
 fn is_sixteen_bytes(key: &[u8]) -> bool {
     let digits = key.strip_suffix(b"==").unwrap_or_default();
     digits.len() == 22 && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte))

@@ -1,14 +1,15 @@
-//! An axum application with this accept loop: back-off after errors, and a limit of connections, in one line.
+//! An axum application behind Quintet's accept loop: back-off after accept errors, and a limit of connections.
 //!
-//! You learn: `axum::serve` takes `Retry` and `Limit` as they are (the feature `axum` of the listener).
+//! You learn: `axum::serve` takes a `Retry` or a `Limit` as its listener (feature `axum` of `quintet-listener`).
 //!
 //! Run:      `cargo build --example 11_axum_on_listener`, then
 //!           `(ulimit -n 40; target/debug/examples/11_axum_on_listener)`
 //! Then:     `curl http://127.0.0.1:9090/`, and
 //!           `for i in $(seq 60); do nc 127.0.0.1 9090 & done; sleep 5; kill $(jobs -p)`
-//! You see:  the first says the client's address and how accepting has been going. The second takes every descriptor:
-//!           one line a second here, and no core is burnt; as soon as the clients have gone curl works again.
-//!           (With 2,000 descriptors instead of 40 the limit would hold the clients back first.)
+//! You see:  the first command prints the client's address and the health of the accept loop. The second one uses up
+//!           the file descriptors: this terminal has one line a second, and the processor is idle. As soon as the
+//!           clients have gone, curl works again. (With 2,000 descriptors instead of 40, `Limit` would make clients
+//!           wait first.)
 //! End:      Ctrl-C.
 
 use std::future::IntoFuture;
@@ -33,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
     let app = Router::new().route("/", index);
     let app = app.into_make_service_with_connect_info::<Addr>();
 
-    // axum asks its listener to retry and to log by itself: that is what `Retry` is.
+    // The `accept` of an axum listener returns no error: the listener must retry and log by itself, as `Retry` does.
     let serve = axum::serve(listener, app).into_future();
     tokio::select! {
         served = serve => served?,

@@ -1,14 +1,15 @@
-//! A hyper server with this accept loop, which hyper leaves to its user.
+//! A hyper server behind Quintet's accept loop; hyper has no accept loop of its own.
 //!
-//! You learn: how a closed connection tells the accept loop that a descriptor is free.
+//! You learn: how the accept loop learns that a connection was closed and a file descriptor is free.
 //!
 //! Run:      `cargo build --example 12_hyper_on_listener`, then
 //!           `(ulimit -n 40; target/debug/examples/12_hyper_on_listener)`
 //! Then:     `curl http://127.0.0.1:9090/`, and
 //!           `for i in $(seq 60); do nc 127.0.0.1 9090 & done; sleep 5; kill $(jobs -p)`
-//! You see:  a greeting; then, with every descriptor taken, one line a second here, and no core is burnt; curl works
-//!           again at once when the clients have gone, because each closed connection tells the loop.
-//! End:      Ctrl-C. It ends at once, even in a back-off.
+//! You see:  a greeting. Then, while all descriptors are in use, one line a second in this terminal, and the processor
+//!           is idle. As soon as the clients have gone, curl works again, because each closed connection wakes the
+//!           loop.
+//! End:      Ctrl-C. The server ends at once, even during a back-off.
 
 use std::convert::Infallible;
 
@@ -33,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
-        // The permit is inside the stream: it is given back when hyper drops it, upgraded or not.
+        // The permit of `Limit` is inside the stream, so it is returned when hyper drops the stream, upgraded or not.
         let stream = TokioIo::new(fd_released.on_drop(stream));
         tokio::spawn(async move {
             let service = service_fn(|request| hello(request, &peer));

@@ -1,11 +1,11 @@
-//! An instrument: the routes that benchmarks ask for, on one runtime per thread.
+//! A tool: a server for benchmarks, with their usual routes and one runtime per thread.
 //!
-//! You learn: what a server for measuring looks like; it has the default limits and every check, as any other.
+//! You learn: how to write a server for measurements; it has the default limits and all checks, as any other server.
 //!
 //! Run:      `cargo run --release --example bench -- --port 8080 --threads 1 --root FOLDER`;
 //!           `--routes 1000` adds as many
 //! Then:     `wrk -c 64 -t 1 -d 5 http://127.0.0.1:8080/plaintext`
-//! You see:  requests per second, of which only the ratio to another server measured beside it means anything.
+//! You see:  requests per second. Only the ratio to another server, measured on the same machine, has a meaning.
 //! End:      Ctrl-C.
 
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
@@ -79,7 +79,7 @@ struct Arguments {
     /// The folder whose files `/file/{name}` sends
     #[arg(long, default_value = ".")]
     root: PathBuf,
-    /// How many routes more
+    /// How many more routes
     #[arg(long, default_value_t = 0)]
     routes: usize,
 }

@@ -1,4 +1,4 @@
-//! An instrument: a small httpbin, to see what the server makes of any bytes.
+//! A tool: a small httpbin, which answers with what the server read.
 //!
 //! You learn: what each part of a request looks like to a handler, and what each limit of the server does.
 //!
@@ -6,8 +6,9 @@
 //!           (an option for each limit; `--help` has the list)
 //! Then:     `curl -s -d abc 'localhost:9102/inspect?a=1'`, or
 //!           `printf 'GET /inspect HTTP/1.1\r\nHost: a\r\n\r\n' | nc localhost 9102`
-//! You see:  the request as JSON: method, target, headers in order of arrival, the length of the body, trailers.
-//! End:      Ctrl-C. Requests that are under way are finished first.
+//! You see:  the request as JSON: method, target, headers in order of arrival, the length of the body, and trailers
+//!           (fields after a chunked body).
+//! End:      Ctrl-C. Requests in progress are answered first.
 
 use std::{future::poll_fn, pin::Pin, time::Duration};
 
@@ -47,7 +48,7 @@ fn pairs<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<Value> {
     fields.map(|(name, value)| json!([name, String::from_utf8_lossy(value)])).collect()
 }
 
-/// A number in the query, or what is usual.
+/// A number in the query, or the default.
 fn number(request: &Request, name: &str, usual: u64) -> u64 {
     let form = quintet_server::Form::parse(request.query().unwrap_or("").as_bytes());
     form.ok().and_then(|form| form.get(name)?.parse().ok()).unwrap_or(usual)
@@ -65,7 +66,7 @@ async fn chunked(request: Request) -> Response {
     Response::new(body).with_content_type("text/plain; charset=utf-8")
 }
 
-/// `n` bytes with a length, in pieces: however many there are, they are never all in memory.
+/// `n` bytes with a length, produced in pieces of 32 KiB: the whole body is never in memory.
 async fn bytes(request: Request) -> Response {
     let n = number(&request, "n", 1024);
     let body = Body::writer(move |mut w| async move {
@@ -86,7 +87,7 @@ async fn slow(request: Request) -> &'static str {
     "slow\n"
 }
 
-/// The command line: an address, and the limits that are not to be the default.
+/// The command line: an address, and the limits that differ from the default.
 #[derive(clap::Parser)]
 struct Arguments {
     /// Where to listen
@@ -107,7 +108,7 @@ struct Arguments {
     /// The longest method, in bytes
     #[arg(long)]
     method: Option<usize>,
-    /// `Timeouts::read_header`, in milliseconds, as all that end so
+    /// `Timeouts::read_header`, in milliseconds, as every option whose name ends in `-ms`
     #[arg(long)]
     read_header_ms: Option<u64>,
     /// `Timeouts::idle`

@@ -1,13 +1,14 @@
-//! An instrument: a client that keeps connections busy, for measuring what a server spends.
+//! A tool: a client that keeps connections busy, to measure what a server spends.
 //!
-//! You learn: that a benchmark's client must count, and wait for every byte of every reply.
+//! You learn: the client of a benchmark must count, and must wait for every byte of every reply.
 //!
 //! Run:      `cargo run --release --example load -- --port 8080 --connections 64 --requests 100000`,
 //!           beside the example `bench`
-//! Try:      `--depth 16` sends ahead; `--body 65536` posts to `/echo`; `--path '/r{}/items/7' --of 100` goes
-//!           through 100 paths; `--fields 12` sends more fields; `--differ field` never sends the same twice;
-//!           `--drip 1` sends a head byte by byte, one in each millisecond
-//! You see:  how many replies came, and how long it took.
+//! Try:      `--depth 16` sends 16 requests before it reads their replies (pipelining); `--body 65536` posts to
+//!           `/echo`; `--path '/r{}/items/7' --of 100` uses 100 paths in turn; `--fields 12` sends more fields;
+//!           `--differ field` never sends the same request twice; `--drip 1` sends a head byte by byte, one per
+//!           millisecond
+//! You see:  the number of replies, and the time they took.
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -35,7 +36,7 @@ struct Arguments {
     /// The path; a `{}` in it becomes a number. [default: /plaintext, or /echo with a body]
     #[arg(long)]
     path: Option<String>,
-    /// How many numbers `{}` goes through
+    /// How many numbers `{}` takes in turn
     #[arg(long, default_value = "1")]
     of: NonZeroUsize,
     /// How many fields
@@ -44,13 +45,13 @@ struct Arguments {
     /// What differs from request to request
     #[arg(long, value_parser = ["field"])]
     differ: Option<String>,
-    /// Post a body of so many bytes
+    /// Post a body of this many bytes
     #[arg(long)]
     body: Option<usize>,
-    /// How many requests are sent ahead
+    /// How many requests are sent before their replies are read
     #[arg(long, default_value = "1")]
     depth: NonZeroUsize,
-    /// Send heads byte by byte, with so many milliseconds between
+    /// Send heads byte by byte, with this many milliseconds between two bytes
     #[arg(long)]
     drip: Option<u64>,
 }
@@ -58,7 +59,7 @@ struct Arguments {
 struct Plan {
     port: u16,
     path: String,
-    /// How many paths, if there is a `{}` in it.
+    /// How many paths, if `path` has a `{}`.
     of: usize,
     fields: usize,
     differ: bool,
@@ -73,7 +74,7 @@ impl Plan {
         let path = self.path.replace("{}", &(n % self.of).to_string());
         let method = if self.body.is_some() { "POST" } else { "GET" };
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n", self.port);
-        // The first of the other fields is the one that differs; each is as long as the usual ones.
+        // The field that differs has the same length as the others, so all requests are of one length.
         for i in 1..self.fields {
             let n = if self.differ { n } else { 0 };
             head += &format!("X-Field-{i:02}: text/html,application/xhtml+xml;q=0.9 {n:08}\r\n");
@@ -123,7 +124,7 @@ async fn converse(plan: Arc<Plan>, mut stream: TcpStream, requests: usize) -> Re
     Ok(done)
 }
 
-/// Reads this many replies that say their length. What was read of the next stays in `seen`.
+/// Reads this many replies, each with a `Content-Length`. Bytes of the next reply stay in `seen`.
 async fn replies(
     stream: &mut (impl AsyncReadExt + Unpin),
     seen: &mut Vec<u8>,
@@ -175,7 +176,7 @@ async fn main() -> anyhow::Result<()> {
         drip: arguments.drip.map(Duration::from_millis),
     });
 
-    // Everyone is connected before anyone asks.
+    // All connections are open before the first request is sent.
     let mut streams = Vec::new();
     for _ in 0..connections.get() {
         let stream = TcpStream::connect(("127.0.0.1", port)).await;

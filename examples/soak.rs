@@ -1,10 +1,12 @@
-//! An instrument: a server under good and bad clients at once, for as long as you like.
+//! A tool: a server with good and bad clients at once, for as long as you like.
 //!
-//! You learn: what the good clients still get while others are silent, drip, abort, make handlers panic or upload.
+//! You learn: how well the good clients are served while others are silent, send byte by byte, abort, make handlers
+//!           panic or never read their replies.
 //!
 //! Run:      `cargo run --release --example soak -- 60` (seconds)
-//! You see:  once every five seconds: replies to the good clients per second, bad clients so far, connections by state,
-//!           and the memory of the process (on Linux). It ends with an error if a good client was ever let down.
+//! You see:  every five seconds: replies to the good clients per second, the number of bad clients, connections by
+//!           state, and the memory of the process (on Linux). It ends with an error if a good client ever got no good
+//!           reply.
 
 use std::{
     io,
@@ -33,7 +35,7 @@ struct Tally {
     let_down: AtomicU64,
 }
 
-/// One request on a connection; whether its reply was whole and right.
+/// Sends one request, and returns whether its reply is complete and correct.
 async fn ask(stream: &mut TcpStream, request: &[u8], reply_ends: &[u8]) -> io::Result<bool> {
     stream.write_all(request).await?;
     let (mut reply, mut piece) = (Vec::new(), [0; 4096]);
@@ -68,13 +70,13 @@ async fn bad(addr: &str, number: u64) -> io::Result<()> {
         0 => tokio::time::sleep(Duration::from_secs(2)).await, // silent
         1 => {
             for byte in &GET[..20] {
-                stream.write_all(&[*byte]).await?; // a head that drips
+                stream.write_all(&[*byte]).await?; // a head byte by byte
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
         2 => {
             stream.write_all(b"POST /echo HTTP/1.1\r\nHost: soak\r\nContent-Length: 100000\r\n\r\nabc").await?;
-            stream.set_zero_linger()?; // gone in the middle of a body, with a reset
+            stream.set_zero_linger()?; // a reset in the middle of a body
         }
         3 => drop(ask(&mut stream, b"GET /panic HTTP/1.1\r\nHost: soak\r\n\r\n", b"Error\n").await),
         4 => drop(ask(&mut stream, b"GET / HTTP/1.1\nHost: soak\n\n", b"\n").await), // refused
@@ -88,7 +90,7 @@ async fn bad(addr: &str, number: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The memory of this process in KiB, where `/proc` says it.
+/// The memory of this process in KiB, from `/proc` if it is there.
 fn memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

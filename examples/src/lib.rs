@@ -1,11 +1,11 @@
-//! The examples are the files beside this folder, in the order of their numbers. Here is what they share.
+//! The code that the examples share. The examples are the files beside this folder, in the order of their numbers.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use clap::{CommandFactory, FromArgMatches};
 
-/// Prints a line, as `println!` does, but goes on where that panics: when nobody reads the output any more
-/// (`08_hello | head -1`), a server has still requests to answer.
+/// Prints a line as `println!` does, but ignores an error where `println!` panics: a server must go on if its output is
+/// closed (`08_hello | head -1`).
 #[macro_export]
 macro_rules! outln {
     ($($text:tt)*) => {{
@@ -14,7 +14,7 @@ macro_rules! outln {
     }};
 }
 
-/// Prints a line to standard error, and goes on if that is gone.
+/// Prints a line to standard error as `eprintln!` does, but ignores an error.
 #[macro_export]
 macro_rules! errln {
     ($($text:tt)*) => {{
@@ -25,7 +25,7 @@ macro_rules! errln {
 
 /// The command line, with the first lines of the example's file as its help.
 ///
-/// Prints the help for `--help` and exits with 0; says what is wrong with anything else and exits with 2.
+/// For `--help` it prints the help and exits with 0. For a wrong argument it prints the error and exits with 2.
 pub fn arguments<A: CommandFactory + FromArgMatches>(source: &'static str) -> A {
     let header: Vec<&str> = source.lines().map_while(|line| line.strip_prefix("//!")).collect();
     let header = header.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n");
@@ -34,6 +34,6 @@ pub fn arguments<A: CommandFactory + FromArgMatches>(source: &'static str) -> A 
     A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// The command line of an example that takes nothing but `--help`.
+/// The command line of an example without arguments of its own.
 #[derive(Clone, Copy, Debug, clap::Parser)]
 pub struct NoArguments {}
