@@ -141,7 +141,8 @@ fn path_outside(a: &Pattern, b: &Pattern) -> String {
     for (i, segment) in this.segments.iter().enumerate() {
         match (segment, other.segments.get(i)) {
             (Segment::Literal(literal), _) => push(&mut path, literal),
-            // The name of the wildcard would be the other's literal: `x` behind it makes another value of it.
+            // The usual value, the name of the wildcard, is the literal of `b` here: an `x` more makes it another
+            // value.
             (Segment::Wild, Some(Segment::Literal(literal))) if **literal == *a.wild_name(i) => {
                 push(&mut path, &format!("{literal}x"));
             }

@@ -154,7 +154,7 @@ pub enum OriginError {
     Scheme,
     /// The text after the scheme is not `host[:port]`: it is empty, has a user, or has bytes that a browser never sends
     /// in an `Origin`.
-    #[error("an origin has a host, and at most a port behind it")]
+    #[error("an origin has a host, and at most a port after it")]
     Host,
     /// A path, a query or a fragment follows the host and port.
     #[error("an origin has no path, query or fragment")]

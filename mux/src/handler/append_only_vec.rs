@@ -24,6 +24,7 @@ impl<T> AppendOnlyVec<T> {
     /// If the place is used. Each place is the length of a list that only grows, read under a lock, and so is new.
     pub(super) fn set(&self, at: usize, entry: T) {
         let (block, place) = locate(at);
+        // A whole block at once, so that the entries of a small mux lie side by side.
         let places = self.0[block].get_or_init(|| (0..FIRST << block).map(|_| OnceLock::new()).collect());
         let fresh = places[place].set(entry).is_ok();
         assert!(fresh, "a place is used once");
@@ -33,6 +34,7 @@ impl<T> AppendOnlyVec<T> {
     #[inline]
     pub(super) fn get(&self, at: usize) -> Option<&T> {
         let (block, place) = locate(at);
+        // Two acquire loads, of the block and of the place, and no lock.
         self.0[block].get()?.get(place)?.get()
     }
 }

@@ -166,6 +166,7 @@ impl Response {
     /// Changes the status.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
+        // A reply that is a 500 because of a field stays a 500.
         if self.field_error().is_none() {
             self.status = status;
         }
@@ -283,6 +284,7 @@ impl Response {
     /// Replaces the reply by a 500, because a field cannot be sent.
     #[cold]
     fn fail(self, error: FieldError) -> Self {
+        // The first error is kept. An abort stays an abort: it sends no field at all.
         if self.field_error().is_some() || self.is_abort() {
             return self;
         }

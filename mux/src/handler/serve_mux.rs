@@ -138,6 +138,7 @@ impl ServeMux {
             pattern: pattern.to_string().into(),
             names: pattern.names().iter().map(|name| (**name).into()).collect(),
         });
+        // Steps 1 to 4, in the order that `Shared` explains.
         if pattern.host().is_some() {
             self.0.hosts.store(true, Ordering::Release);
         }
@@ -221,6 +222,7 @@ impl ServeMux {
                 Found::NotFound => Err(Unrouted::NotFound),
             }
         });
+        // The entry is always there: it is set (3) before the routes that lead to it are published (5).
         let Some(entry) = self.0.entries.get(found?) else { return Err(Unrouted::NotFound) };
         route::set(request, Some(&entry.route));
         Ok(&entry.handler)

@@ -45,6 +45,7 @@ impl Index {
             End::Slash => &mut self.slash,
             End::Rest => &mut self.rest,
         };
+        // A pattern without wildcards is a key of a hash map: one hash costs less than a walk down a tree.
         let leaf = if template.segments.contains(&Segment::Wild) {
             table.add_wild(template, new)
         } else {
@@ -74,6 +75,7 @@ impl Index {
     ) -> ControlFlow<()> {
         match path.strip_suffix('/') {
             Some(prefix) => {
+                // Not below zero: the suffix that was removed is a slash.
                 self.slash.visit(prefix, scan.slashes - 1, scan, &mut |found| take(self.hit(found, false)))?;
             }
             None => self.here.visit(path, scan.slashes, scan, &mut |found| take(self.hit(found, false)))?,
@@ -163,6 +165,8 @@ impl Table {
     fn add_wild(&mut self, template: &Template, leaf: u32) -> u32 {
         let wild = Shape::of(template);
         let Depth { shapes, filter, .. } = self.depth(wild.len());
+        // The list is kept in the order of search. A new shape moves the later ones up by one in the list and in the
+        // filter alike, so bit `n` is always the shape at place `n`.
         let place = shapes.binary_search_by(|shape| shape.wild().cmp(&wild)).unwrap_or_else(|place| {
             filter.insert(place, &wild);
             shapes.insert(place, Shape::new(wild));

@@ -92,6 +92,8 @@ impl Leaf {
         let (mut by_get, mut any) = (None, None);
         for &(method, route) in self.few.iter().chain(&self.more) {
             match method {
+                // The pairs are filled from the front, and `more` is empty until they are full. So an unused pair ends
+                // the list, and `NONE` in `wanted` never equals a method.
                 NONE => break,
                 method if method == wanted.own => return Some(route),
                 method if method == wanted.else_get => by_get = Some(route),
@@ -99,6 +101,7 @@ impl Leaf {
                 _ => {}
             }
         }
+        // With `NO_OTHER` there is no `GET` to fall back to, so only `any` is dropped here.
         by_get.or(any).filter(|_| wanted.else_get != NO_OTHER)
     }
 

@@ -44,10 +44,12 @@ impl Registry {
             if !class.methods.iter().any(|other| crosses(other)) {
                 return None;
             }
+            // All members have their literals in the same places as the sample, so these positions hold for each.
             let positions = common_literals(new, &class.sample);
             class.learn(&positions);
             let routes = &class.by_literals[&positions];
             let crossing = class.methods.iter().filter(|other| crosses(other));
+            // The least number is the pattern that was added first: the error does not depend on the order of a map.
             crossing.filter_map(|other| routes.get(&*key(other, new, &positions))).min().copied()
         })
     }
@@ -69,6 +71,7 @@ impl Class {
         if !self.methods.iter().any(|known| **known == *method) {
             self.methods.push(method.into());
         }
+        // Every table that was built before must know the new member.
         for (positions, routes) in &mut self.by_literals {
             routes.entry(key(method, pattern, positions)).or_insert(route);
         }

@@ -43,6 +43,7 @@ impl Shape {
         let mut number = 0;
         let mut from = 0;
         for &cut in &self.cuts {
+            // A cut is made before the slash of a segment, so each part of the path begins with a slash.
             let to = if cut == self.wild.len() { path.len() } else { scan.slash(path, cut) };
             number = *self.trees[number as usize].at(&path[from..to]).ok()?.value;
             from = to;
