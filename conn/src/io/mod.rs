@@ -10,12 +10,14 @@ mod counts;
 mod current;
 mod entry;
 mod entry_wait;
+mod half_close;
 #[cfg(doctest)]
 mod owner_only;
 mod request_guard;
 mod shared;
 mod slots;
 mod sweeper;
+mod watch;
 mod wire;
 mod wire_error;
 

@@ -33,17 +33,17 @@ use crate::{Buffer, Output, Phase, State};
 /// [`new`](Self::new) has none.
 #[derive(Debug)]
 pub struct Wire<S> {
-    io: S,
+    pub(super) io: S,
     /// Bytes received and not yet understood.
     pub input: Buffer,
     /// Bytes to be sent.
     pub output: Output,
-    ended: bool,
+    pub(super) ended: bool,
     /// The stream took everything and has not passed it on yet (TLS does that).
     unflushed: bool,
     /// Nothing can be sent any more; then it is `unflushed` as well, so that nobody takes it for idle.
-    broken: bool,
-    waits: EntryWait,
+    pub(super) broken: bool,
+    pub(super) waits: EntryWait,
 }
 
 /// What came of reading.
@@ -145,7 +145,7 @@ impl<S> Wire<S> {
         (self.io, self.input, self.output)
     }
 
-    fn release_memory(&mut self) {
+    pub(super) fn release_memory(&mut self) {
         self.input.release_memory();
         self.output.release_memory();
     }
@@ -175,7 +175,7 @@ impl<S: Stream> Wire<S> {
     }
 
     /// As [`wait_for_bytes`](Self::wait_for_bytes), for room to send into.
-    fn wait_for_room<T>(&mut self) -> Poll<Result<T, WireError>> {
+    pub(super) fn wait_for_room<T>(&mut self) -> Poll<Result<T, WireError>> {
         self.release_memory();
         match self.waits.wait_for_room() {
             Ok(()) => Poll::Pending,
@@ -188,7 +188,7 @@ impl<S: Stream> Wire<S> {
     /// A handler may be at work for long after its client is gone, and a client may be gone in as many connections as
     /// it likes: none of them keeps a block to read into or a reply that nobody will take.
     #[cold]
-    fn fail(&mut self, error: impl Into<WireError>) -> WireError {
+    pub(super) fn fail(&mut self, error: impl Into<WireError>) -> WireError {
         let error = error.into();
         match &error {
             // What the kernel still has to pass on is whole, and a reset would take it away from its client.
@@ -241,7 +241,7 @@ impl<S: Stream> Wire<S> {
     }
 
     #[inline]
-    fn poll_read(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         if self.ended {
             return Poll::Ready(Ok(Filled::End));
         }
@@ -344,69 +344,6 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// While a handler is at work: sends what is to be sent, and looks whether the client is still there, reading
-    /// ahead at most `limit` bytes. Ready only when something happened that ends the connection; a client that sends
-    /// nothing more (FIN) may still wait for its reply.
-    ///
-    /// # Errors
-    /// As [`poll_flush_and_fill`](Self::poll_flush_and_fill); nothing is late while a handler is at work, but the
-    /// client may be gone. What it had sent ahead is then thrown away: it cannot be answered any more.
-    pub fn poll_watch(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
-        let watched = self.poll_watch_inner(cx, limit);
-        if watched.is_ready() && self.broken {
-            self.input = Buffer::new();
-        }
-        watched
-    }
-
-    fn poll_watch_inner(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
-        self.register_waker(cx);
-        if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
-            return Poll::Ready(Err(error));
-        }
-        loop {
-            match self.poll_read(cx, limit) {
-                Poll::Ready(Ok(Filled::Bytes(_))) => {}
-                Poll::Ready(Ok(Filled::End)) => {
-                    self.cancel();
-                    break;
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(Filled::Full)) | Poll::Pending => break,
-            }
-        }
-        self.pause();
-        self.release_memory();
-        match self.waits.wait() {
-            Ok(()) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(self.fail(error))),
-        }
-    }
-
-    /// While a reply is made and nothing is to be sent: a half-closed client (FIN) may still be reading or
-    /// be gone altogether, which only sending would tell. It is waited for during
-    /// [`Timeouts::stall`](crate::Timeouts::stall), or as long as the handler
-    /// [said](ActiveRequest::set_write_deadline),
-    /// until [`clear_half_closed_timeout`](Self::clear_half_closed_timeout).
-    ///
-    /// # Errors
-    /// [`WireError::TimedOut`] after that time, [`WireError::Aborted`].
-    pub fn start_half_closed_timeout(&mut self) -> Result<(), WireError> {
-        if !self.ended {
-            return Ok(());
-        }
-        match self.waits.start_half_closed_timeout() {
-            Ok(()) => Ok(()),
-            Err(error) => Err(self.fail(error)),
-        }
-    }
-
-    /// Ends the [half-closed timeout](Self::start_half_closed_timeout): there is something to send.
-    #[inline]
-    pub fn clear_half_closed_timeout(&mut self) {
-        self.waits.clear_half_closed_timeout();
-    }
-
     /// Whether this wire is past its deadline or aborted: for the owner, while the wire is shared with a body.
     ///
     /// # Errors
@@ -443,60 +380,5 @@ impl<S: Stream> Wire<S> {
     /// Nothing is lost: what was read is in [`input`](Self::input).
     pub async fn flush_and_fill(&mut self, limit: usize) -> Result<Filled, WireError> {
         poll_fn(|cx| self.poll_flush_and_fill(cx, limit)).await
-    }
-
-    /// Sends everything and says that nothing more comes (FIN); the client may still send.
-    ///
-    /// # Errors
-    /// See [`poll_flush`](Self::poll_flush).
-    ///
-    /// # Cancel safety
-    /// Nothing is lost: it can be called again.
-    pub async fn half_close(&mut self) -> Result<(), WireError> {
-        self.flush().await?;
-        poll_fn(|cx| {
-            // Shutting down a socket does not wait; a stream that does (TLS) has the time of a reply.
-            match Pin::new(&mut self.io).poll_shutdown(cx) {
-                // If it fails, nothing is lost by it (everything was sent), and it can be tried again.
-                Poll::Ready(done) => {
-                    self.waits.taken(0);
-                    self.release_memory();
-                    Poll::Ready(done.map_err(WireError::from))
-                }
-                Poll::Pending => self.wait_for_room(),
-            }
-        })
-        .await
-    }
-
-    /// Half-closes, then reads and discards what the client still sends: until it closes too, for `limit` bytes, or
-    /// for the time of [`Phase::Linger`].
-    ///
-    /// Closing a socket with unread bytes makes the kernel send a reset, and a reset makes the client's kernel throw
-    /// away the reply it has not read yet. RFC 9112 §9.6. Go: `closeWriteAndWait`, which sleeps without reading.
-    ///
-    /// # Errors
-    /// Those of the half-close; whatever happens while lingering is an end like any other.
-    ///
-    /// # Cancel safety
-    /// What the client has still sent is thrown away in any case.
-    pub async fn linger(&mut self, mut limit: u64) -> Result<(), WireError> {
-        self.half_close().await?;
-        if let Some(connection) = self.connection() {
-            connection.set_lingering();
-        }
-        self.clear_phase();
-        self.enter(Phase::Linger);
-        loop {
-            limit = limit.saturating_sub(self.input.len() as u64);
-            self.input.consume(self.input.len());
-            if limit == 0 {
-                return Ok(());
-            }
-            match self.flush_and_fill(usize::MAX).await {
-                Ok(Filled::Bytes(_)) => {}
-                Ok(Filled::End | Filled::Full) | Err(_) => return Ok(()),
-            }
-        }
     }
 }
