@@ -1,4 +1,4 @@
-//! The two half-closes of a connection: of a client that sent FIN and may still read, and ours, after the final reply.
+//! Half-closed connections: a client that sent FIN and may still read, and our own half-close with the linger after it.
 
 use std::{future::poll_fn, pin::Pin, task::Poll};
 
@@ -11,14 +11,15 @@ use super::{
 use crate::Phase;
 
 impl<S: Stream> Wire<S> {
-    /// While a reply is made and nothing is to be sent: a half-closed client (FIN) may still be reading or
-    /// be gone altogether, which only sending would tell. It is waited for during
-    /// [`Timeouts::stall`](crate::Timeouts::stall), or as long as the handler
-    /// [said](crate::ActiveRequest::set_write_deadline),
-    /// until [`clear_half_closed_timeout`](Self::clear_half_closed_timeout).
+    /// Limits how long a handler may work for a half-closed client (it sent FIN and may still read) without sending
+    /// anything: such a client may also be gone, and only sending would tell.
+    ///
+    /// The limit is [`Timeouts::stall`](crate::Timeouts::stall), or the handler's
+    /// [write deadline](crate::ActiveRequest::set_write_deadline). It ends with
+    /// [`clear_half_closed_timeout`](Self::clear_half_closed_timeout). A client that did not send FIN has no such limit.
     ///
     /// # Errors
-    /// [`WireError::TimedOut`] after that time, [`WireError::Aborted`].
+    /// [`WireError::TimedOut`] after that time, [`WireError::Aborted`] if the server aborted the connection.
     pub fn start_half_closed_timeout(&mut self) -> Result<(), WireError> {
         if !self.ended {
             return Ok(());
@@ -35,19 +36,19 @@ impl<S: Stream> Wire<S> {
         self.waits.clear_half_closed_timeout();
     }
 
-    /// Sends everything and says that nothing more comes (FIN); the client may still send.
+    /// Half-closes: sends everything, then FIN. The client may still send.
     ///
     /// # Errors
     /// See [`poll_flush`](Self::poll_flush).
     ///
     /// # Cancel safety
-    /// Nothing is lost: it can be called again.
+    /// Cancel safe: it can be called again.
     pub async fn half_close(&mut self) -> Result<(), WireError> {
         self.flush().await?;
         poll_fn(|cx| {
-            // Shutting down a socket does not wait; a stream that does (TLS) has the time of a reply.
+            // Shutting down a socket does not wait. A stream that does (TLS) has the time limit of a reply.
             match Pin::new(&mut self.io).poll_shutdown(cx) {
-                // If it fails, nothing is lost by it (everything was sent), and it can be tried again.
+                // An error here does not break the wire: everything was sent, and the call can be repeated.
                 Poll::Ready(done) => {
                     self.waits.taken(0);
                     self.release_memory();
@@ -59,17 +60,17 @@ impl<S: Stream> Wire<S> {
         .await
     }
 
-    /// Half-closes, then reads and discards what the client still sends: until it closes too, for `limit` bytes, or
-    /// for the time of [`Phase::Linger`].
+    /// Lingers: half-closes, then reads and discards what the client still sends, until the client closes too, for at
+    /// most `limit` bytes and at most the time of [`Phase::Linger`].
     ///
-    /// Closing a socket with unread bytes makes the kernel send a reset, and a reset makes the client's kernel throw
-    /// away the reply it has not read yet. RFC 9112 §9.6. Go: `closeWriteAndWait`, which sleeps without reading.
+    /// Closing a socket with unread bytes makes the kernel send a reset, and a reset makes the client's kernel discard
+    /// the reply that the client has not read yet. RFC 9112 §9.6. Go: `closeWriteAndWait`, which sleeps without reading.
     ///
     /// # Errors
-    /// Those of the half-close; whatever happens while lingering is an end like any other.
+    /// Those of [`half_close`](Self::half_close). An error while lingering is an end of the linger and no error.
     ///
     /// # Cancel safety
-    /// What the client has still sent is thrown away in any case.
+    /// Cancel safe: received bytes are discarded in any case.
     pub async fn linger(&mut self, mut limit: u64) -> Result<(), WireError> {
         self.half_close().await?;
         if let Some(connection) = self.connection() {

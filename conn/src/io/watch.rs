@@ -11,13 +11,16 @@ use super::{
 use crate::Buffer;
 
 impl<S: Stream> Wire<S> {
-    /// While a handler is at work: sends what is to be sent, and looks whether the client is still there, reading
-    /// ahead at most `limit` bytes. Ready only when something happened that ends the connection; a client that sends
-    /// nothing more (FIN) may still wait for its reply.
+    /// Watches for the client to disconnect while a handler is at work: sends what is in [`output`](Self::output), and
+    /// reads ahead at most `limit` bytes (pipelined requests).
+    ///
+    /// Ready only with an error. A FIN tells the request's handles that the client
+    /// [disconnected](crate::ActiveRequest::disconnected), but the watch goes on: a half-closed client may still read
+    /// its reply.
     ///
     /// # Errors
-    /// As [`poll_flush_and_fill`](Self::poll_flush_and_fill); nothing is late while a handler is at work, but the
-    /// client may be gone. What it had sent ahead is then thrown away: it cannot be answered any more.
+    /// As [`poll_flush_and_fill`](Self::poll_flush_and_fill), except that no read is late while a handler is at work.
+    /// On a broken wire pipelined requests are discarded: they cannot be answered.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         let watched = self.poll_watch_inner(cx, limit);
         if watched.is_ready() && self.broken {

@@ -1,4 +1,4 @@
-//! The stream to one client with what was read and what is to be written, under its timeouts.
+//! The stream to one client with its two buffers, under its timeouts.
 
 use std::{
     future::{Future, poll_fn},
@@ -18,15 +18,15 @@ use super::{
 };
 use crate::{Buffer, Output, Phase, State};
 
-/// The stream to one client: what was read from it, what is to be written to it, and until when.
+/// The stream to one client with its two buffers, under its timeouts.
 ///
-/// Reading fills [`input`](Self::input); writing appends to [`output`](Self::output) and happens when flushed. A wire
-/// that waits gives back the memory it does not need, and so does one that fails.
+/// Reading fills [`input`](Self::input). Writing appends to [`output`](Self::output), and a flush sends it. A wire
+/// that waits gives back the memory it does not need, and so does a wire that fails.
 ///
-/// A wire is broken once its stream failed, its client did not take a reply in time, or it was aborted: what was to be
-/// sent is thrown away, and sending fails from then on. After the last two it is [aborted](Self::abort), too, unless it
-/// was aborted while nothing was half said: everything was sent, and a request or the client's end was waited for
-/// ([`Phase::Idle`], [`Phase::Head`], [`Phase::Drain`], [`Phase::Linger`]). What was received stays in
+/// A wire is broken once its stream failed, the client did not take a reply in time, or the server aborted it. From
+/// then on sending fails, and unsent bytes are discarded. After a timeout or an abort the stream is also
+/// [reset](Self::abort), except when the server aborts a wire between replies: everything was sent, and the phase is
+/// [`Phase::Idle`], [`Phase::Head`], [`Phase::Drain`] or [`Phase::Linger`]. Received bytes stay in
 /// [`input`](Self::input).
 ///
 /// The timeouts are those of the [`Connections`](crate::Connections) that admitted it. A wire made by
@@ -34,31 +34,33 @@ use crate::{Buffer, Output, Phase, State};
 #[derive(Debug)]
 pub struct Wire<S> {
     pub(super) io: S,
-    /// Bytes received and not yet understood.
+    /// Bytes received and not yet consumed.
     pub input: Buffer,
     /// Bytes to be sent.
     pub output: Output,
+    /// Whether the client sent FIN.
     pub(super) ended: bool,
-    /// The stream took everything and has not passed it on yet (TLS does that).
+    /// Whether the stream took bytes that it has not passed on yet (TLS buffers records).
     unflushed: bool,
-    /// Nothing can be sent any more; then it is `unflushed` as well, so that nobody takes it for idle.
+    /// Whether sending fails from now on. A broken wire is `unflushed` too, so that a flush takes the path that
+    /// returns the error: the hot path tests one flag and not two.
     pub(super) broken: bool,
     pub(super) waits: EntryWait,
 }
 
-/// What came of reading.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filled {
     /// This many bytes more (at least one).
     Bytes(usize),
     /// The client sends nothing more (FIN).
     End,
-    /// As many bytes as allowed are waiting already; nothing was read.
+    /// Nothing was read: the buffer already holds as many bytes as allowed.
     Full,
 }
 
 impl<S> Wire<S> {
-    /// A wire without timeouts, for a stream that nobody else counts.
+    /// A wire without timeouts, for a stream that no [`Connections`](crate::Connections) admitted.
     pub fn new(io: S) -> Self {
         Wire {
             io,
@@ -71,6 +73,7 @@ impl<S> Wire<S> {
         }
     }
 
+    /// The wire of an admitted connection, which waits for its first head.
     pub(super) fn admitted(io: S, connection: ConnGuard) -> Self {
         let mut wire = Wire { waits: EntryWait::new(Some(connection)), ..Wire::new(io) };
         wire.enter(Phase::Head);
@@ -83,7 +86,7 @@ impl<S> Wire<S> {
         self.waits.connection()
     }
 
-    /// The request in progress on the connection, if that has an entry: for the request that was read last.
+    /// The handle of the request that was read last, if the connection has an entry.
     #[inline]
     pub fn active(&self) -> Option<ActiveRequest> {
         self.waits.active()
@@ -104,26 +107,25 @@ impl<S> Wire<S> {
         }
     }
 
-    /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
-    /// prolonged by each of its bytes.
+    /// Sets the phase: what the wire waits for from now on. Entering the current phase again changes nothing, so that
+    /// the bytes of a head do not prolong its time.
     ///
-    /// The time begins to run when the client is first waited for, which is after everything was sent to it. To begin
-    /// another of the same kind (the next head, the next line), [`clear_phase`](Self::clear_phase) first: otherwise a
-    /// client that has always begun the next when one is understood is late for all of them together.
+    /// The time of the phase starts at the first wait, which is after everything was sent. Call
+    /// [`clear_phase`](Self::clear_phase) before the next phase of the same kind (the next head, the next line):
+    /// otherwise a client that pipelines has one limit for all of them together.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
         self.waits.enter(phase);
     }
 
-    /// The client is not waited for (a handler is at work, what it sent was understood): no phase is under way, and no
-    /// read is late.
+    /// Ends the phase: no read can be late while a handler works, or between two messages.
     #[inline]
     pub fn clear_phase(&mut self) {
         self.waits.clear_phase();
     }
 
-    /// As [`clear_phase`](Self::clear_phase) for the moment: a body goes on afterwards with what it has used up of its
-    /// time. (The time of the other phases runs on.)
+    /// Interrupts the wait for a body: the meter of its rate stands still until the next read. The time of the other
+    /// phases runs on.
     pub fn pause(&mut self) {
         self.waits.pause();
     }
@@ -134,17 +136,18 @@ impl<S> Wire<S> {
         self.ended
     }
 
-    /// Whether everything was sent.
+    /// Whether every byte was sent, and the stream has flushed.
     #[inline]
     fn is_sent(&self) -> bool {
         self.output.is_empty() && !self.unflushed
     }
 
-    /// The stream, what was read and not consumed, and what was to be sent and was not.
+    /// The stream, the received bytes that were not consumed, and the bytes that were not sent.
     pub fn into_parts(self) -> (S, Buffer, Output) {
         (self.io, self.input, self.output)
     }
 
+    /// Gives back the memory that a wait does not need.
     pub(super) fn release_memory(&mut self) {
         self.input.release_memory();
         self.output.release_memory();
@@ -152,20 +155,20 @@ impl<S> Wire<S> {
 }
 
 impl<S: Stream> Wire<S> {
-    /// Names the task that owns this connection: it is woken when the wire is late. The last call counts; those of the
-    /// same task cost a comparison.
+    /// Registers the task to wake when the wire is late. The last call counts; a repeated call by the same task costs
+    /// one comparison.
     #[inline]
     pub fn register_waker(&mut self, cx: &Context<'_>) {
         self.waits.register_waker(cx);
     }
 
-    /// Makes the end of this connection a reset (RST) instead of an orderly close (FIN): the client cannot take what it
-    /// got for all there is, and the kernel keeps nothing of what was not taken. See [`Stream::abort`].
+    /// Makes the end of this connection a reset (RST) instead of an orderly close (FIN): a client cannot mistake half a
+    /// reply for a whole one, and the kernel discards what the client did not take. See [`Stream::abort`].
     pub fn abort(&mut self) {
         self.io.abort();
     }
 
-    /// Pending, with the memory given back that the wait does not need; or the one that is over fails.
+    /// Releases memory and returns pending, or the error of a wait that is over.
     fn wait_for_bytes<T>(&mut self) -> Poll<Result<T, WireError>> {
         self.release_memory();
         match self.waits.wait_for_bytes(self.input.is_empty()) {
@@ -183,15 +186,16 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// The one way out for an error: gives back the memory and, if nothing can be sent any more, what was to be sent.
+    /// Applies an error to the wire: releases its memory, and breaks it if nothing can be sent any more. Every error of
+    /// a wire passes through here.
     ///
-    /// A handler may be at work for long after its client is gone, and a client may be gone in as many connections as
-    /// it likes: none of them keeps a block to read into or a reply that nobody will take.
+    /// A handler may work long after its client has gone, and a client may do this on many connections. Such a wire
+    /// holds neither a block to read into nor an unsent reply.
     #[cold]
     pub(super) fn fail(&mut self, error: impl Into<WireError>) -> WireError {
         let error = error.into();
         match &error {
-            // What the kernel still has to pass on is whole, and a reset would take it away from its client.
+            // No reset: the kernel may still have a whole reply to deliver, and a reset would discard it.
             WireError::Aborted if self.broken || (self.is_sent() && self.waits.is_between_replies()) => {
                 self.shatter();
             }
@@ -200,19 +204,19 @@ impl<S: Stream> Wire<S> {
                 self.shatter();
             }
             WireError::Io(_) => self.shatter(),
-            WireError::TimedOut(_) => {} // it can still be told so
+            WireError::TimedOut(_) => {} // not broken: a reply (408) can still be sent
         }
         self.release_memory();
         error
     }
 
-    /// What was to be sent never will be.
+    /// Breaks the wire: discards unsent bytes.
     fn shatter(&mut self) {
         (self.broken, self.unflushed) = (true, true);
         self.output = Output::new();
     }
 
-    /// Sends everything, then reads: one turn of a conversation. Flush before you wait.
+    /// Sends everything, then reads once. Flush before you wait.
     ///
     /// # Errors
     /// See [`poll_flush`](Self::poll_flush) and [`poll_fill`](Self::poll_fill).
@@ -220,15 +224,15 @@ impl<S: Stream> Wire<S> {
     pub fn poll_flush_and_fill(&mut self, cx: &mut Context<'_>, limit: usize) -> Poll<Result<Filled, WireError>> {
         self.register_waker(cx);
         if !self.is_sent() {
-            // The client is not waited for while it is busy reading.
+            // While the client reads its reply it is not late with its next request.
             self.waits.wait_no_longer_for_bytes();
             ready!(self.poll_send(cx))?;
         }
         self.poll_fill(cx, limit)
     }
 
-    /// Reads once, unless `limit` bytes are waiting already. A task that was not [named](Self::register_waker) is not
-    /// woken when it is late.
+    /// Reads once, unless [`input`](Self::input) holds `limit` bytes already. A timeout wakes only a task that was
+    /// [registered](Self::register_waker).
     ///
     /// # Errors
     /// [`WireError::TimedOut`] if the time of the phase is over, [`WireError::Io`] if the stream fails.
@@ -267,18 +271,18 @@ impl<S: Stream> Wire<S> {
         Poll::Ready(Ok(Filled::Bytes(n)))
     }
 
-    /// Sends what is to be sent, gathering small pieces and large ones in as few system calls as it takes. A task that
-    /// was not [named](Self::register_waker) is not woken when it is late.
+    /// Sends everything in [`output`](Self::output), gathered into as few system calls as possible. A timeout wakes
+    /// only a task that was [registered](Self::register_waker).
     ///
     /// # Errors
-    /// [`WireError::TimedOut`] if the client does not take it, [`WireError::Io`] if the stream fails.
+    /// [`WireError::TimedOut`] if the client does not take it in time, [`WireError::Io`] if the stream fails.
     #[inline]
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
         if self.is_sent() { Poll::Ready(Ok(())) } else { self.poll_send(cx) }
     }
 
-    /// Reads once, straight into the spare capacity of `into`, at most `limit` bytes: for large bodies, which need
-    /// not pass through [`input`](Self::input). Whatever waits there comes first and must be consumed first.
+    /// Reads once, at most `limit` bytes, directly into the spare capacity of `into`: a large body does not pass through
+    /// [`input`](Self::input). Consume what is in [`input`](Self::input) first, as it was received earlier.
     ///
     /// # Errors
     /// As [`poll_fill`](Self::poll_fill).
@@ -344,7 +348,7 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// Whether this wire is past its deadline or aborted: for the owner, while the wire is shared with a body.
+    /// Fails if this wire is past its deadline or aborted. For the serving task, while a body uses the wire.
     ///
     /// # Errors
     /// [`WireError::TimedOut`] or [`WireError::Aborted`].
@@ -362,7 +366,7 @@ impl<S: Stream> Wire<S> {
     /// See [`poll_flush`](Self::poll_flush).
     ///
     /// # Cancel safety
-    /// Nothing is lost: what was not sent stays in [`output`](Self::output).
+    /// Cancel safe: unsent bytes stay in [`output`](Self::output).
     pub async fn flush(&mut self) -> Result<(), WireError> {
         poll_fn(|cx| {
             self.register_waker(cx);
@@ -377,7 +381,7 @@ impl<S: Stream> Wire<S> {
     /// See [`poll_flush_and_fill`](Self::poll_flush_and_fill).
     ///
     /// # Cancel safety
-    /// Nothing is lost: what was read is in [`input`](Self::input).
+    /// Cancel safe: unsent bytes stay in [`output`](Self::output), bytes read stay in [`input`](Self::input).
     pub async fn flush_and_fill(&mut self, limit: usize) -> Result<Filled, WireError> {
         poll_fn(|cx| self.poll_flush_and_fill(cx, limit)).await
     }
