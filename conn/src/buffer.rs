@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leftover_costs_at_most_four_kibibytes_more_than_it_holds() {
+    fn a_leftover_holds_at_most_4_kib_more_than_its_bytes() {
         for len in [1, 4095, 4096, 4097, 30_000] {
             let mut buffer = Buffer::new();
             buffer.extend(&vec![b'x'; len]);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_room_past_the_limit() {
+    fn spare_has_no_room_past_the_limit() {
         let mut buffer = Buffer::new();
         buffer.extend(b"12345");
         assert_eq!(buffer.spare(5).len(), 0);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn much_is_taken_out_without_copying_and_its_block_comes_back() {
+    fn split_to_shares_a_large_block_that_returns_to_the_pool() {
         let mut buffer = Buffer::new();
         buffer.extend(b"head");
         buffer.extend(&vec![b'x'; BLOCK - 8]);
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_out_holds_little_more_than_it_is() {
+    fn split_to_holds_at_most_three_times_its_bytes() {
         for len in [1, MIN_SHARED_BLOCK_BYTES - 1, MIN_SHARED_BLOCK_BYTES, BLOCK, 3 * BLOCK] {
             let mut buffer = Buffer::new();
             buffer.extend(&vec![b'x'; len]);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn room_for_nothing_takes_no_memory() {
+    fn spare_of_zero_bytes_takes_no_memory() {
         let mut buffer = Buffer::new();
         assert_eq!(buffer.spare(0).len(), 0);
         assert_eq!(buffer.capacity(), 0);
@@ -293,7 +293,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_behaves_as_a_vector(ops in proptest::collection::vec(op(), 0..60)) {
+        fn a_buffer_behaves_as_a_vector(ops in proptest::collection::vec(op(), 0..60)) {
             let (mut buffer, mut model) = (Buffer::new(), Vec::new());
             for op in ops {
                 match op {

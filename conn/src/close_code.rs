@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_survives_its_close_code() {
+    fn an_index_round_trips_through_its_close_code() {
         for index in 0..255 {
             let code = CloseCode::from_index(index);
             assert_eq!((code.index(), code.get()), (index, index + 1));

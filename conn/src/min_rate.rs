@@ -66,12 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_no_body_is_late() {
+    fn without_timeouts_no_body_is_late() {
         assert_eq!(wait(&mut MinRate::default(), 5, &Timeouts::none()), None);
     }
 
     #[test]
-    fn a_dribbled_body_falls_behind_its_rate() {
+    fn a_dribbled_body_falls_behind_the_min_rate() {
         // One byte a second against 240: the grace of 5 s is used up after five waits of a second.
         let limits = Timeouts::default();
         let (mut meter, mut now) = (MinRate::default(), 0);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrived_quickly_earns_time_but_not_for_ever() {
+    fn a_quick_beginning_earns_at_most_the_stall_timeout() {
         let limits = Timeouts::default();
         let mut meter = MinRate::default();
         meter.moved(10 << 20, Tick::START);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_of_a_handler_does_not_count() {
+    fn a_pause_does_not_count_for_the_min_rate() {
         let limits = Timeouts::default();
         let mut meter = MinRate::default();
         assert_eq!(wait(&mut meter, 0, &limits), Some(5_000));
@@ -106,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_client_at_the_rate_is_never_late_and_one_below_it_is(
+        fn only_a_client_below_the_min_rate_is_late(
             rate in 1..10_000_u32,
             gaps in proptest::collection::vec(1..20_000_u64, 1..50),
         ) {

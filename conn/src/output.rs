@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn small_pieces_lie_together() {
+    fn small_pieces_are_contiguous() {
         let mut output = Output::new();
         output.extend(b"one ");
         output.push(Bytes::from_static(b"two"));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_send_holds_no_memory() {
+    fn an_empty_output_holds_no_memory() {
         let mut output = Output::new();
         output.extend(b"x");
         output.push(Bytes::from(vec![b'x'; MIN_SHARED_BYTES]));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_to_be_read_holds_little_more_than_itself() {
+    fn unsent_bytes_hold_at_most_twice_their_size_and_4_kib() {
         let large = Bytes::from(vec![b'x'; MIN_SHARED_BYTES]);
         for left in [1, 100, 5000, 50_000] {
             let mut output = Output::new();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_is_always_behind_does_not_make_it_grow() {
+    fn a_client_always_behind_does_not_grow_the_output() {
         let mut output = Output::new();
         let large = Bytes::from(vec![b'x'; MIN_SHARED_BYTES]);
         output.extend(b"head");
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_cannot_be_taken_back() {
+    fn truncate_removes_only_unsent_bytes() {
         let mut output = Output::new();
         output.extend(b"one two");
         output.advance(4);
@@ -309,7 +309,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_sends_what_was_appended_in_order(
+        fn an_output_sends_its_bytes_in_order(
             pieces in proptest::collection::vec((any::<u8>(), prop_oneof![0..20_usize, MIN_SHARED_BYTES - 1..MIN_SHARED_BYTES + 2]), 0..40),
             steps in proptest::collection::vec(1..20_000_usize, 0..60),
         ) {

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_vector_that_grew_large_is_freed() {
+    fn a_large_vector_is_not_pooled() {
         while VECTORS.with(|vectors| !vectors.borrow().is_empty()) {
             take_vector();
         }

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_survives_its_number_and_has_the_name_of_go() {
+    fn a_state_round_trips_its_number_and_has_gos_name() {
         for (state, name) in State::ALL.into_iter().zip(["new", "active", "idle", "hijacked", "closed"]) {
             assert_eq!(State::from_u8(state as u8), state);
             assert_eq!(state.to_string(), name);

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_earlier_of_two_ends_is_the_one_that_comes() {
+    fn the_earlier_of_two_ends_is_never_the_none() {
         let (soon, late) = (Some(Tick::START), Some(Tick::from_millis(9)));
         for (one, other, earlier) in
             [(soon, late, soon), (late, soon, soon), (None, late, late), (late, None, late), (None, None, None)]

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_the_documentation() {
+    fn timeouts_default_is_as_documented() {
         let limits = Timeouts::default();
         assert_eq!(end(&limits, Phase::Head, 1_000), Some(11_000));
         assert_eq!(end(&limits, Phase::Idle, 0), Some(75_000));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_nothing_ends() {
+    fn timeouts_none_has_no_end() {
         let limits = Timeouts::none();
         assert_eq!(end(&limits, Phase::Head, 5), None);
         assert_eq!(end(&limits, Phase::Idle, 5), None);

@@ -51,7 +51,7 @@ mod one_at_a_time {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_client_of_a_request_that_is_over_counts_as_gone() {
+    async fn a_handle_of_an_ended_request_says_disconnected() {
         let connections = connections(limits());
         let (connection, _wire, _client) = piped(&connections, 1024);
         let active = connection.active();
@@ -117,7 +117,7 @@ mod one_at_a_time {
 
     /// Handles of earlier requests, used by other threads while the connection goes on, change nothing of it.
     #[test]
-    fn kept_handles_of_other_threads_are_inert() {
+    fn kept_handles_on_other_threads_do_nothing() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         let (connection, _wire, _peer) = scripted(&connections);
         std::thread::scope(|scope| {
@@ -199,7 +199,7 @@ mod children {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn of_two_children_one_is_late_and_the_other_is_not() {
+    async fn of_two_children_one_times_out_and_the_other_does_not() {
         let mut two = two(limits());
         let (took, error) = two.one.late().await;
         assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
@@ -286,7 +286,7 @@ mod children {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_child_has_its_note_and_its_interim_replies() {
+    async fn each_child_has_its_own_note_and_interim_replies() {
         let two = two(limits());
         let (one, other) = (two.one.guard.active(), two.other.guard.active());
         one.note("GET /1");

@@ -87,7 +87,7 @@ fn end(timeouts: &Timeouts, phase: Phase) -> u64 {
 const GAPS: [Duration; 6] = [millis(200), millis(251), millis(400), secs(1), secs(3), secs(7)];
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_on_a_busy_thread_ends_at_most_one_gap_later() {
+async fn a_timeout_on_a_busy_thread_is_at_most_one_gap_late() {
     for gap in GAPS {
         for (phase, limit) in [(Phase::Idle, secs(75)), (Phase::Head, secs(10)), (Phase::Linger, secs(2))] {
             let mut busy = Busy::new(limits());
@@ -101,7 +101,7 @@ async fn a_wait_on_a_busy_thread_ends_at_most_one_gap_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_dribbled_on_a_busy_thread_is_charged_with_all_of_it() {
+async fn a_dribbled_head_on_a_busy_thread_still_times_out() {
     for gap in GAPS {
         let mut busy = Busy::new(limits());
         let (took, error) = busy
@@ -123,7 +123,7 @@ async fn a_head_dribbled_on_a_busy_thread_is_charged_with_all_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_that_stalls_on_a_busy_thread_ends_at_most_one_gap_later() {
+async fn a_stalled_reader_on_a_busy_thread_is_at_most_one_gap_late() {
     for gap in GAPS {
         let mut busy = Busy::new(limits());
         busy.wire.clear_phase();
@@ -137,7 +137,7 @@ async fn a_reader_that_stalls_on_a_busy_thread_ends_at_most_one_gap_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_begins_after_a_blocked_thread_is_not_ended_early() {
+async fn a_wait_after_a_blocked_thread_does_not_time_out_early() {
     for blocked in [millis(251), secs(1), secs(30), secs(3600)] {
         for phase in [Phase::Idle, Phase::Head, Phase::Body, Phase::Linger, Phase::Drain] {
             let timeouts = Timeouts {
@@ -160,7 +160,7 @@ async fn a_wait_that_begins_after_a_blocked_thread_is_not_ended_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handlers_deadline_set_after_a_blocked_thread_is_not_early() {
+async fn a_deadline_set_after_a_blocked_thread_is_not_early() {
     let mut busy = Busy::new(limits());
     busy.wire.enter(Phase::Body);
     assert!(busy.flush_and_fill().is_pending());
@@ -174,7 +174,7 @@ async fn a_handlers_deadline_set_after_a_blocked_thread_is_not_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_stall_of_the_process_ends_no_body_or_reply_that_moves() {
+async fn a_blocked_thread_times_out_no_body_or_reply_that_moves() {
     for stall in [secs(10), secs(40), secs(3600)] {
         // An upload at 1,000 B/s: while nobody reads, the kernel holds at most 64 KiB.
         let mut busy = Busy::new(limits());
@@ -211,7 +211,7 @@ async fn a_long_stall_of_the_process_ends_no_body_or_reply_that_moves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_under_way_is_charged_with_the_whole_stall() {
+async fn a_wait_in_progress_is_charged_with_the_whole_blocked_time() {
     let mut busy = Busy::new(limits());
     busy.wire.enter(Phase::Idle);
     assert!(busy.flush_and_fill().is_pending());
@@ -225,7 +225,7 @@ async fn a_wait_under_way_is_charged_with_the_whole_stall() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_while_the_thread_was_blocked_is_read_before_anything_is_late() {
+async fn bytes_sent_while_a_thread_was_blocked_are_read_before_timeout() {
     let mut busy = Busy::new(limits());
     assert!(busy.flush_and_fill().is_pending());
     busy.busy(millis(200)).await;
@@ -261,7 +261,7 @@ proptest! {
     /// Whatever the gaps: no wait ends early, and none outlasts its limit by more than the gap in which it began, the
     /// slack of the clock, and the time since the sweeper looked.
     #[test]
-    fn no_wait_is_early_and_none_is_late_by_more_than_its_first_gap(ops in vec(op(), 1..120)) {
+    fn no_timeout_is_early_and_none_late_by_more_than_one_gap(ops in vec(op(), 1..120)) {
         let timeouts = Timeouts { idle: secs(3), read_header: secs(2), min_rate: 0, stall: secs(4), linger: secs(1), ..limits() };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {

@@ -57,7 +57,7 @@ mod states {
     }
 
     #[test]
-    fn the_hook_sees_the_sequences_of_gos_test_server_conn_state() {
+    fn the_state_hook_sees_the_sequences_of_gos_test() {
         // serve_test.go: TestServerConnState, without what the layers above decide.
         let go: [(&[State], &[State]); 5] = [
             (&[Active, Idle, Active], &[New, Active, Idle, Active, Closed]),
@@ -73,7 +73,7 @@ mod states {
     }
 
     #[test]
-    fn the_hook_sees_every_legal_sequence_and_nothing_else() {
+    fn the_state_hook_sees_every_legal_sequence_and_no_other() {
         // All 5^5 sequences of five orders, legal or not: what is told is the path that the table allows.
         for n in 0..5_usize.pow(5) {
             let orders: Vec<State> = (0..5).map(|place| State::ALL[n / 5_usize.pow(place) % 5]).collect();
@@ -90,12 +90,12 @@ mod states {
     }
 
     #[test]
-    fn a_connection_taken_over_is_never_closed_here() {
+    fn a_hijacked_connection_is_never_set_to_closed() {
         assert_eq!(told(&[Active, Hijacked]).last(), Some(&(Active, Hijacked)));
     }
 
     #[test]
-    fn the_hook_learns_who_it_is_and_may_ask_for_the_counts() {
+    fn the_state_hook_reads_addresses_and_counts() {
         let peers = Arc::new(Mutex::new(Vec::new()));
         let hook = Arc::clone(&peers);
         let among = Arc::new(OnceLock::<Weak<Connections>>::new());
@@ -122,7 +122,7 @@ mod states {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_hook_that_panics_ends_nothing() {
+    async fn a_panic_in_the_state_hook_ends_nothing() {
         for at in [New, Active, Closed] {
             let connections = hooked(limits(), Some(Box::new(move |_, _, to| assert!(to != at, "on purpose"))));
             let (connection, wire, peer) = scripted(&connections);
@@ -139,7 +139,7 @@ mod counts {
     use super::*;
 
     #[test]
-    fn they_say_how_many_stand_where() {
+    fn counts_has_a_number_for_each_state() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         assert_eq!(connections.counts().total(), 0);
         let admitted: Vec<_> = (0..10).map(|_| scripted(&connections)).collect();
@@ -159,7 +159,7 @@ mod counts {
     }
 
     #[test]
-    fn a_connection_counts_until_both_its_guard_and_its_wire_are_dropped() {
+    fn a_connection_counts_until_its_guard_and_wire_are_dropped() {
         for wire_first in [true, false] {
             let (connections, _sweeper) = Connections::new(limits(), None, None);
             let (connection, wire, _peer) = scripted(&connections);
@@ -177,7 +177,7 @@ mod counts {
     }
 
     #[test]
-    fn slots_are_used_again_in_any_order() {
+    fn slots_are_reused_in_any_order() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         let mut placed: Vec<_> = (0..8).map(|_| Some(scripted(&connections))).collect();
         for round in 0..1000_usize {
@@ -212,7 +212,7 @@ mod sweeper {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_connections_it_has_no_timer() {
+    async fn the_sweeper_sets_no_timer_without_connections() {
         let (connections, mut sweeper) = Sweeping::new(limits());
         assert!(sweeper.sweep().is_pending());
         advance(secs(3600)).await;
@@ -235,7 +235,7 @@ mod sweeper {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_has_no_timer() {
+    async fn a_connection_sets_no_timer() {
         // With nobody sweeping, nothing ever wakes a task that waits in any phase: it set no timer.
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         for phase in Phase::ALL {
@@ -254,7 +254,7 @@ mod sweeper {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_with_the_connections() {
+    async fn the_sweeper_ends_with_its_connections() {
         let (connections, sweeper) = Connections::new(limits(), None, None);
         let sweeping = tokio::spawn(sweeper);
         sleep(secs(1)).await;
@@ -273,7 +273,7 @@ mod sweeper {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_the_late_are_woken() {
+    async fn the_sweeper_wakes_only_tasks_past_their_deadline() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let bell = Bell::new();
@@ -285,7 +285,7 @@ mod sweeper {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_was_told_is_not_woken_again() {
+    async fn a_task_told_of_its_timeout_is_not_woken_again() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let bell = Bell::new();
@@ -301,7 +301,7 @@ mod sweeper {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stall_of_the_process_is_not_the_clients() {
+    async fn a_blocked_process_does_not_time_out_its_clients() {
         for stall in [millis(300), secs(5), secs(3600)] {
             let (connections, mut sweeper) = Sweeping::new(Timeouts { read_header: secs(2), ..limits() });
             let (_connection, mut wire, _peer) = scripted(&connections);
@@ -319,7 +319,7 @@ mod sweeper {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_hour_without_connections_does_not_make_the_next_one_late() {
+    async fn an_hour_without_connections_does_not_time_out_the_next() {
         let connections = connections(limits());
         drop(scripted(&connections));
         sleep(secs(3600)).await;
@@ -342,7 +342,7 @@ mod ends {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn stop_wakes_whoever_waits_and_tells_everybody() {
+    async fn stop_wakes_idle_connections_and_resolves_stopping() {
         let connections = connections(limits());
         let (connection, mut wire, _peer) = scripted(&connections);
         let (reading, handling, loitering) = (Bell::new(), Bell::new(), Bell::new());
@@ -363,7 +363,7 @@ mod ends {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_admitted_after_stop_has_its_drain_at_once() {
+    async fn a_connection_admitted_after_stop_drains_at_once() {
         let connections = connections(limits());
         connections.stop();
         let (_connection, mut wire, _peer) = scripted(&connections);
@@ -421,7 +421,7 @@ mod ends {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn empty_resolves_with_the_last_one() {
+    async fn drained_resolves_when_the_last_connection_ends() {
         let connections = connections(limits());
         connections.drained().await;
         let admitted: Vec<_> = (0..3).map(|_| scripted(&connections)).collect();
@@ -436,7 +436,7 @@ mod ends {
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn nobody_sleeps_through_the_end() {
+    async fn no_task_misses_abort_or_the_last_departure() {
         // Real threads: stop, abort and the departures race with tasks that are about to wait.
         for round in 0..200 {
             let connections = connections(limits());
@@ -548,7 +548,7 @@ mod retire {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_did_not_admit_a_connection_cannot_retire_or_close_it() {
+    async fn other_connections_cannot_retire_or_close_a_connection() {
         let [own, other] = [connections(limits()), connections(limits())];
         let (connection, mut wire, _peer) = scripted(&own);
         let _among_others = scripted(&other);
@@ -562,7 +562,7 @@ mod retire {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_idlest_are_the_longest_idle_first() {
+    async fn idlest_returns_the_longest_idle_first() {
         let connections = connections(limits());
         let admitted: Vec<_> = (0..10).map(|_| scripted(&connections)).collect();
         assert!(connections.idlest(10).is_empty(), "new ones are not idle");
@@ -589,7 +589,7 @@ mod retire {
 
     /// A reset takes away what the kernel has not passed on yet, and here that is whole.
     #[tokio::test(start_paused = true)]
-    async fn abort_resets_only_who_may_have_heard_half_of_a_reply() {
+    async fn abort_resets_only_a_client_that_may_have_half_a_reply() {
         for phase in Phase::ALL.into_iter().map(Some).chain([None]) {
             for unsent in [false, true] {
                 let connections = connections(limits());
@@ -617,7 +617,7 @@ mod retire {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn abort_does_not_reset_a_client_that_was_told_the_end() {
+    async fn abort_does_not_reset_a_lingering_client() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         let cutting = Arc::clone(&connections);
@@ -645,7 +645,7 @@ mod gone {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_for_the_client_is_told_once_and_for_all() {
+    async fn disconnected_resolves_for_every_task_also_a_later_one() {
         let connections = connections(limits());
         let (connection, mut wire, client) = piped(&connections, 1024);
         wire.clear_phase();
@@ -661,7 +661,7 @@ mod gone {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_end_of_the_connection_is_told_too() {
+    async fn disconnected_resolves_at_the_end_of_the_connection() {
         let connections = connections(limits());
         let (connection, wire, _peer) = scripted(&connections);
         let known = connection.active();
@@ -672,7 +672,7 @@ mod gone {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_entry_that_somebody_keeps_does_not_keep_the_task() {
+    async fn a_kept_connection_handle_does_not_keep_the_waker() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
@@ -688,7 +688,7 @@ mod tasks {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_wire_that_moves_to_another_task_is_woken_there() {
+    async fn a_wire_moved_to_another_task_wakes_that_task() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let first = Bell::new();
@@ -700,7 +700,7 @@ mod tasks {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_of_many_tasks_is_the_one() {
+    async fn a_wire_polled_by_many_tasks_wakes_only_the_last() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let bells = [Bell::new(), Bell::new()];
@@ -712,7 +712,7 @@ mod tasks {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_without_a_name_is_one_as_well() {
+    async fn a_noop_waker_with_a_null_address_still_times_out() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         let cx = &mut Context::from_waker(Waker::noop());
@@ -722,7 +722,7 @@ mod tasks {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_begins_where_it_was_accepted() {
+    async fn a_connection_has_the_addresses_it_was_admitted_with() {
         let (connections, _sweeper) = Connections::new(limits(), Some(addr()), None);
         let (connection, wire, mut client) = piped(&connections, 64);
         assert_eq!((connection.peer_addr(), connection.local_addr()), (&addr(), Some(&addr())));

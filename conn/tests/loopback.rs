@@ -36,7 +36,7 @@ async fn upload_then_read(mut client: TcpStream) -> std::io::Result<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn a_reply_reaches_a_client_that_is_still_sending() {
+async fn linger_delivers_the_reply_to_a_client_still_sending() {
     let connections = connections(limits());
     let (connection, mut wire, client) = connected(&connections).await;
     let client = tokio::spawn(upload_then_read(client));
@@ -50,7 +50,7 @@ async fn a_reply_reaches_a_client_that_is_still_sending() {
 }
 
 #[tokio::test]
-async fn without_linger_the_reply_is_lost() {
+async fn without_linger_a_reset_discards_the_reply() {
     // Why there is a linger at all. If this ever fails, the kernel has become kinder.
     let connections = connections(limits());
     let (connection, mut wire, client) = connected(&connections).await;
@@ -63,7 +63,7 @@ async fn without_linger_the_reply_is_lost() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_without_end_is_left_after_enough() {
+async fn linger_ends_after_its_bytes_with_an_endless_upload() {
     let connections = connections(Timeouts { linger: Duration::from_secs(3600), ..limits() });
     let (_connection, mut wire, mut client) = connected(&connections).await;
     let client = tokio::spawn(async move { while client.write_all(&[b'x'; 64 * 1024]).await.is_ok() {} });
@@ -73,7 +73,7 @@ async fn a_client_that_sends_without_end_is_left_after_enough() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_is_stopped_by_the_kernel() {
+async fn tcp_flow_control_stops_a_client_that_never_reads() {
     let short =
         Timeouts { min_rate_grace: Duration::from_millis(200), reply_stall: Duration::from_millis(400), ..limits() };
     let connections = connections(short);
@@ -105,7 +105,7 @@ async fn a_client_that_never_reads_is_stopped_by_the_kernel() {
 }
 
 #[tokio::test]
-async fn a_reset_while_a_handler_works_is_noticed() {
+async fn a_reset_while_a_handler_works_is_detected() {
     let connections = connections(limits());
     let (_connection, mut wire, mut client) = connected(&connections).await;
     client.write_all(b"GET").await.unwrap();

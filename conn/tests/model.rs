@@ -218,7 +218,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
-    fn nothing_is_lost_or_reordered(
+    fn a_wire_loses_and_reorders_no_byte(
         ops in vec(op(), 0..120),
         counted in any::<bool>(),
         buffers in any::<bool>(),

@@ -36,7 +36,7 @@ fn the_date_is_exact_after_a_blocked_thread() {
 }
 
 #[test]
-fn the_date_is_exact_for_64_replies_between_two_looks_and_then_for_every_64th() {
+fn the_date_is_exact_for_64_replies_and_then_for_every_64th() {
     let (connections, _sweeper) = Connections::new(limits(), None, None);
     (0..10).for_each(|_| _ = connections.unix());
     sleep(millis(1_100));
@@ -52,7 +52,7 @@ fn the_date_is_exact_for_64_replies_between_two_looks_and_then_for_every_64th() 
 }
 
 #[tokio::test]
-async fn a_look_makes_the_date_exact_again() {
+async fn a_sweep_makes_the_date_exact_again() {
     let (connections, sweeper) = Connections::new(limits(), None, None);
     tokio::spawn(sweeper);
     let _connected = piped(&connections, 64);
@@ -62,7 +62,7 @@ async fn a_look_makes_the_date_exact_again() {
 }
 
 #[tokio::test]
-async fn a_thread_blocked_again_and_again_lengthens_nobodys_time() {
+async fn a_handler_that_blocks_often_lengthens_no_timeout() {
     // A handler that blocks its thread for most of the time: at 250 ms of each gap, two seconds were more than five.
     let (connections, sweeper) =
         Connections::new(Timeouts { read_header: Duration::from_secs(2), ..limits() }, None, None);

@@ -53,7 +53,7 @@ mod head {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_never_speaks_has_the_time_of_a_head() {
+    async fn a_client_that_sends_nothing_has_the_read_header_timeout() {
         for offset in offsets() {
             let connections = connections(limits());
             let (connection, mut wire, _client) = piped(&connections, 1024);
@@ -64,7 +64,7 @@ mod head {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_has_always_begun_the_next_line_is_not_late_for_all_of_them() {
+    async fn each_pipelined_line_has_a_head_timeout_of_its_own() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         tokio::spawn(async move {
@@ -95,7 +95,7 @@ mod head {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dribbled_head_is_not_prolonged_by_its_bytes() {
+    async fn a_dribbled_head_does_not_prolong_its_timeout() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, mut client) = piped(&connections, 1024);
@@ -123,7 +123,7 @@ mod head {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_of_a_second_head_begins_with_its_first_byte() {
+    async fn a_second_head_timeout_starts_at_its_first_byte() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, mut client) = piped(&connections, 1024);
@@ -141,7 +141,7 @@ mod head {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_answer_to_a_late_head_has_the_time_of_a_reply() {
+    async fn the_408_to_a_late_head_has_the_timeout_of_a_reply() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         assert_late(Phase::Head, wire.flush_and_fill(1024).await);
@@ -151,7 +151,7 @@ mod head {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_arrived_in_time_is_read_even_if_nobody_looked_in_time() {
+    async fn a_head_that_arrived_in_time_is_read_by_a_late_task() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         assert!(common::poll_once(&common::Bell::new(), wire.flush_and_fill(1024)).is_pending());
@@ -165,7 +165,7 @@ mod idle {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn an_idle_connection_ends_at_its_limit() {
+    async fn an_idle_connection_ends_at_the_idle_timeout() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, _client) = piped(&connections, 1024);
@@ -176,7 +176,7 @@ mod idle {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn its_time_begins_when_the_reply_was_sent() {
+    async fn the_idle_timeout_starts_after_the_reply_was_sent() {
         let connections = connections(Timeouts { idle: secs(3), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
@@ -190,7 +190,7 @@ mod idle {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_limits_it_waits_for_days() {
+    async fn an_idle_connection_without_timeouts_waits_for_days() {
         let (connections, _sweeper) = Connections::new(Timeouts::none(), None, None);
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         wire.enter(Phase::Idle);
@@ -202,7 +202,7 @@ mod idle {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wire_that_nobody_counts_has_no_limits() {
+    async fn a_wire_that_was_not_admitted_has_no_timeouts() {
         let (ours, mut client) = tokio::io::duplex(1024);
         let mut wire = Wire::new(ours);
         wire.enter(Phase::Head);
@@ -218,7 +218,7 @@ mod body {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_dribbled_body_ends_when_it_falls_behind_the_rate() {
+    async fn a_dribbled_body_ends_below_the_min_rate() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, mut client) = piped(&connections, 1024);
@@ -240,7 +240,7 @@ mod body {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_at_the_rate_goes_on_for_ever() {
+    async fn a_body_at_the_min_rate_never_times_out() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
@@ -259,7 +259,7 @@ mod body {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_stands_still_ends_however_fast_it_was() {
+    async fn a_fast_body_that_stops_ends_at_the_stall_timeout() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, mut client) = piped(&connections, 1 << 20);
@@ -273,7 +273,7 @@ mod body {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_of_the_handler_is_not_the_clients() {
+    async fn a_handlers_time_does_not_count_for_the_min_rate() {
         let connections = connections(limits());
         let (_connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
@@ -288,7 +288,7 @@ mod body {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_body_has_a_grace_of_its_own() {
+    async fn each_body_has_a_min_rate_grace_of_its_own() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         for _ in 0..3 {
@@ -306,7 +306,7 @@ mod reply {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_takes_nothing_has_the_grace() {
+    async fn a_reader_that_takes_nothing_has_the_min_rate_grace() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, peer) = scripted(&connections);
@@ -318,7 +318,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_that_stalls_in_a_large_reply_ends_however_much_it_took() {
+    async fn a_reader_that_stops_ends_at_the_reply_stall_timeout() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, mut client) = piped(&connections, 64 * 1024);
@@ -336,7 +336,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_slower_than_the_rate_ends() {
+    async fn a_reader_below_the_min_rate_ends() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 24);
         wire.output.push(vec![b'x'; 1 << 20].into());
@@ -353,7 +353,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_at_the_rate_may_take_for_ever() {
+    async fn a_reader_at_the_min_rate_never_times_out() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 240);
         wire.output.push(vec![b'x'; 1800 * 240].into());
@@ -368,7 +368,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_taken_at_once_earns_time_through_the_whole_reply() {
+    async fn bytes_taken_at_once_earn_min_rate_time_for_the_whole_reply() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.output.push(vec![0; 1 << 20].into());
@@ -380,7 +380,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reply_that_was_taken_is_never_late_afterwards() {
+    async fn a_reply_that_was_taken_does_not_time_out_later() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
@@ -394,7 +394,7 @@ mod reply {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_reply_has_a_rate_of_its_own() {
+    async fn each_reply_has_a_min_rate_of_its_own() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.output.push(vec![0; 1 << 20].into());
@@ -414,7 +414,7 @@ mod linger {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_neither_closes_nor_sends_is_left_at_the_limit() {
+    async fn linger_ends_at_its_timeout_with_a_silent_client() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, _client) = piped(&connections, 1024);
@@ -424,7 +424,7 @@ mod linger {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_it_still_sends_does_not_prolong_it() {
+    async fn linger_is_not_prolonged_by_bytes() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         tokio::spawn(async move {
@@ -436,7 +436,7 @@ mod linger {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_shutdown_that_waits_does_not_shorten_it() {
+    async fn linger_is_not_shortened_by_a_slow_stream_shutdown() {
         let connections = connections(Timeouts { min_rate_grace: secs(1), linger: secs(4), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         peer.shutdowns([Step::Later]);
@@ -445,7 +445,7 @@ mod linger {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_at_once_with_the_client_or_with_enough_bytes() {
+    async fn linger_ends_at_once_at_fin_or_at_its_byte_limit() {
         let connections = connections(limits());
         let (_connection, mut wire, client) = piped(&connections, 1024);
         drop(client);
@@ -459,7 +459,7 @@ mod linger {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_reply_goes_out_first_and_has_its_own_time() {
+    async fn linger_first_sends_a_413_with_the_timeout_of_a_reply() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
@@ -489,7 +489,7 @@ mod drain {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_idle_or_silent_connection_is_read_for_a_moment_after_stop() {
+    async fn drain_reads_an_idle_or_silent_connection_after_stop() {
         for (offset, phase) in offsets().zip([Phase::Idle, Phase::Head].into_iter().cycle()) {
             let connections = connections(limits());
             let (_connection, mut wire, _client) = piped(&connections, 1024);
@@ -501,7 +501,7 @@ mod drain {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_on_its_way_arrives() {
+    async fn drain_receives_a_request_on_its_way() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 1024);
         wire.enter(Phase::Idle);
@@ -518,7 +518,7 @@ mod drain {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_under_way_is_not_hurried() {
+    async fn drain_does_not_shorten_a_body() {
         let connections = connections(limits());
         let (_connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
@@ -527,7 +527,7 @@ mod drain {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_reply_is_sent_before_it_begins() {
+    async fn drain_begins_after_the_last_reply_was_sent() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         connections.stop();
@@ -546,7 +546,7 @@ mod moved {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_handlers_read_deadline_beats_the_rate_and_the_stall() {
+    async fn a_read_deadline_replaces_the_min_rate_and_the_stall() {
         for (after, offset) in [secs(1), secs(100)].into_iter().zip(offsets().skip(3)) {
             let connections = connections(limits());
             let (connection, mut wire, _client) = piped(&connections, 1024);
@@ -558,7 +558,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handlers_write_deadline_beats_the_rate_and_the_stall() {
+    async fn a_write_deadline_replaces_the_min_rate_and_the_stall() {
         for (after, offset) in [secs(1), secs(100)].into_iter().zip(offsets().skip(3)) {
             let connections = connections(limits());
             let (connection, mut wire, peer) = scripted(&connections);
@@ -571,7 +571,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn moving_one_leaves_the_rule_for_the_other() {
+    async fn a_moved_read_deadline_leaves_the_write_rule_and_back() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
@@ -586,7 +586,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn never_is_never() {
+    async fn a_read_deadline_of_duration_max_never_ends() {
         let connections = connections(limits());
         let (connection, mut wire, mut client) = piped(&connections, 1024);
         connection.active().set_read_deadline(Duration::MAX);
@@ -599,7 +599,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_counts_for_a_wait_that_is_under_way() {
+    async fn a_moved_deadline_counts_for_a_wait_in_progress() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         peer.deaf();
@@ -613,7 +613,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_owner_of_a_shared_wire_learns_of_it() {
+    async fn a_moved_deadline_wakes_the_owner_of_a_shared_wire() {
         let connections = connections(limits());
         let (connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
@@ -631,7 +631,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_for_one_request() {
+    async fn a_moved_deadline_ends_with_its_request() {
         let connections = connections(limits());
         let (connection, mut wire, _client) = piped(&connections, 1024);
         connection.active().set_read_deadline(Duration::MAX);
@@ -642,7 +642,7 @@ mod moved {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_does_not_concern_heads() {
+    async fn a_moved_deadline_does_not_count_for_heads() {
         let connections = connections(limits());
         let (connection, mut wire, _client) = piped(&connections, 1024);
         connection.active().set_read_deadline(Duration::MAX);
@@ -665,7 +665,7 @@ mod half_closed_timeout {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_half_closed_client_is_waited_for_as_long_as_a_reply_may_stand_still() {
+    async fn a_half_closed_client_has_the_stall_timeout_of_a_reply() {
         for offset in offsets() {
             let connections = connections(limits());
             let (_connection, mut wire, peer) = scripted(&connections);
@@ -685,7 +685,7 @@ mod half_closed_timeout {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_may_still_speak_has_no_half_closed_timeout() {
+    async fn a_client_without_fin_has_no_half_closed_timeout() {
         let connections = connections(limits());
         let (_connection, mut wire, _peer) = scripted(&connections);
         wire.clear_phase();
@@ -693,7 +693,7 @@ mod half_closed_timeout {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_may_believe_it_for_longer() {
+    async fn a_write_deadline_replaces_the_half_closed_timeout() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();
@@ -752,7 +752,7 @@ mod liveness {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_timeouts_stop_abort_and_close_if_idle_end_what_they_must() {
+    async fn without_timeouts_stop_abort_and_close_if_idle_work() {
         for phase in [Phase::Idle, Phase::Head] {
             let connections = connections(Timeouts::none());
             let (_connection, mut wire, _peer) = scripted(&connections);
@@ -806,7 +806,7 @@ mod liveness {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wire_whose_guard_was_dropped_first_still_has_timeouts() {
+    async fn a_wire_whose_guard_was_dropped_still_has_timeouts() {
         let connections = connections(limits());
         let (connection, mut wire, _peer) = scripted(&connections);
         drop(connection);
@@ -831,7 +831,7 @@ mod clear_phase {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn while_a_handler_works_nothing_is_late() {
+    async fn a_read_does_not_time_out_while_a_handler_works() {
         let connections = connections(limits());
         let (_connection, mut wire, _client) = piped(&connections, 1024);
         let bell = common::Bell::new();
@@ -842,7 +842,7 @@ mod clear_phase {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_time_of_a_wait_that_was_given_up_is_forgotten() {
+    async fn clear_phase_forgets_the_timeout_of_the_wait() {
         let connections = connections(Timeouts { idle: secs(2), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
@@ -854,7 +854,7 @@ mod clear_phase {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_new_phase_forgets_the_wait_of_the_one_before() {
+    async fn a_new_phase_forgets_the_timeout_of_the_last_one() {
         let connections = connections(Timeouts { idle: secs(2), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
@@ -866,7 +866,7 @@ mod clear_phase {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_reads_is_not_waited_for() {
+    async fn a_client_that_reads_has_no_idle_timeout() {
         let connections = connections(Timeouts { idle: secs(2), ..limits() });
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
@@ -878,7 +878,7 @@ mod clear_phase {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stalled_reader_is_late_even_while_a_handler_works() {
+    async fn a_stalled_reader_times_out_while_a_handler_works() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();

@@ -46,7 +46,7 @@ mod close_reason {
     }
 
     #[test]
-    fn a_close_reason_of_another_layer_is_none_of_ours() {
+    fn a_close_reason_of_another_layer_is_not_found() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         let (connection, _wire, _peer) = scripted(&connections);
         connection.set_close_reason(CloseCode::new(255).unwrap());
@@ -56,7 +56,7 @@ mod close_reason {
     }
 
     #[test]
-    fn the_hook_has_the_close_reason_when_it_hears_closed() {
+    fn the_close_reason_is_set_before_the_hook_sees_closed() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let hook = Arc::clone(&seen);
         let (connections, _sweeper) = Connections::new(
@@ -88,7 +88,7 @@ mod value {
     }
 
     #[test]
-    fn the_value_of_all_is_found_where_there_is_no_own() {
+    fn the_value_of_all_connections_is_the_fallback() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         connections.set_value(Arc::new(7_u32)).unwrap();
         let (plain, _wire, _peer) = scripted(&connections);
@@ -113,7 +113,7 @@ mod value {
     }
 
     #[test]
-    fn a_value_lives_as_long_as_its_connections_entry() {
+    fn a_value_lives_as_long_as_its_connection_handle() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         let (connection, wire, _peer) = scripted(&connections);
         let value = Arc::new(());

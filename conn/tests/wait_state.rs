@@ -131,7 +131,7 @@ fn a_wait_ends_with_its_phase() {
 }
 
 #[test]
-fn a_timed_out_wait_is_told_once() {
+fn a_timeout_is_reported_once() {
     let (mut waits, told) = after(&[(0, Enter(Phase::Head)), (0, Bytes(true)), (10_000, Bytes(true))]);
     assert_eq!(told, Err(Phase::Head));
     for now in [10_000, 10_001, 99_000] {
@@ -140,7 +140,7 @@ fn a_timed_out_wait_is_told_once() {
 }
 
 #[test]
-fn moved_deadlines_count_for_a_wait_under_way() {
+fn moved_deadlines_count_for_a_wait_in_progress() {
     let body = [(0, Enter(Phase::Body)), (0, Bytes(true))];
     let cases: [(Events<'_>, Option<u64>); 6] = [
         (&[(1_000, Moved(Some(90_000), None))], Some(90_000)),
@@ -161,7 +161,7 @@ fn moved_deadlines_count_for_a_wait_under_way() {
 }
 
 #[test]
-fn stopping_drains_what_has_not_begun() {
+fn stopping_drains_a_connection_without_a_request() {
     let limits = exact();
     for (phase, silent, stopping, expected) in [
         (Phase::Idle, true, Stopping::Drain, Ok(Some(at(700)))),
@@ -182,7 +182,7 @@ fn stopping_drains_what_has_not_begun() {
 }
 
 #[test]
-fn a_drain_begins_once_and_ends_at_once_if_told() {
+fn a_drain_begins_once_and_ends_at_once_when_told() {
     let (limits, mut waits) = (exact(), WaitState::new());
     waits.enter(Phase::Idle);
     waits.wait_for_bytes(true, Tick::START, &limits);
@@ -193,7 +193,7 @@ fn a_drain_begins_once_and_ends_at_once_if_told() {
 }
 
 #[test]
-fn a_process_that_stood_still_is_not_the_clients_time() {
+fn a_blocked_process_is_not_charged_to_the_client() {
     // The wait ended at 5 s, and nobody looked for an hour: it is charged with what it could last and a step.
     let (mut waits, _) = after(&[(0, Enter(Phase::Body)), (0, Bytes(true))]);
     waits.arrived(1200, at(3_600_000));
@@ -226,7 +226,7 @@ fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
 
 proptest! {
     #[test]
-    fn entering_the_phase_it_is_in_changes_nothing(events in events()) {
+    fn entering_the_current_phase_changes_nothing(events in events()) {
         let (mut once, mut twice, mut now) = (WaitState::new(), WaitState::new(), 0);
         for (event, gap) in events {
             apply(&mut once, event, now, &exact());
@@ -244,7 +244,7 @@ proptest! {
     }
 
     #[test]
-    fn a_poll_ends_a_wait_only_at_the_end_that_it_said(events in events()) {
+    fn a_poll_times_out_only_at_the_end_it_returned(events in events()) {
         let (mut waits, mut now) = (WaitState::new(), 0);
         for (event, gap) in events {
             apply(&mut waits, event, now, &exact());
@@ -268,7 +268,7 @@ proptest! {
 
     /// By the sweeper's rules: it looks every 200 ms, a clock is as old as the last look, the limits are longer by 251 ms.
     #[test]
-    fn no_wait_is_early_and_none_half_a_second_late(begin in 0..2000_u64, phase in 0..4_usize) {
+    fn no_timeout_is_early_or_half_a_second_late(begin in 0..2000_u64, phase in 0..4_usize) {
         let (phase, limit) =
             [(Phase::Idle, 75_000), (Phase::Head, 10_000), (Phase::Linger, 2_000), (Phase::Body, 5_000)][phase];
         let limits = WaitLimits::new(&Timeouts::default(), Duration::from_millis(SLACK));

@@ -18,7 +18,7 @@ mod reading {
     use super::*;
 
     #[tokio::test]
-    async fn what_arrives_waits_in_the_input() {
+    async fn received_bytes_stay_in_the_input_until_consumed() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"hel").reads([Step::Later]).sends(*b"lo").reads([Step::End]);
@@ -32,7 +32,7 @@ mod reading {
     }
 
     #[tokio::test]
-    async fn an_end_stays_an_end() {
+    async fn a_fin_stays_the_end_of_the_input() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.reads([Step::End]).sends(*b"a ghost");
@@ -45,7 +45,7 @@ mod reading {
     }
 
     #[tokio::test]
-    async fn no_more_is_read_than_the_limit_says() {
+    async fn a_read_stops_at_its_limit() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(vec![b'x'; 1000]);
@@ -57,7 +57,7 @@ mod reading {
     }
 
     #[tokio::test]
-    async fn an_error_is_told_and_what_came_before_it_stays() {
+    async fn a_read_error_keeps_the_bytes_before_it() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"x").reads([Step::Error(io::ErrorKind::ConnectionReset)]);
@@ -68,7 +68,7 @@ mod reading {
     }
 
     #[tokio::test]
-    async fn a_large_body_need_not_pass_through_the_input() {
+    async fn a_large_body_is_read_past_the_input() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(vec![b'x'; 100_000]).reads([Step::Later]).sends(*b"tail").reads([Step::End]);
@@ -82,7 +82,7 @@ mod reading {
     }
 
     #[tokio::test]
-    async fn reading_nothing_is_not_the_end() {
+    async fn a_read_of_zero_bytes_is_not_the_end() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"x");
@@ -92,7 +92,7 @@ mod reading {
     }
 
     #[tokio::test]
-    async fn a_turn_that_is_dropped_has_lost_nothing() {
+    async fn a_dropped_flush_and_fill_loses_no_byte() {
         let (mut client, ours) = tokio::io::duplex(16);
         let mut wire = Wire::new(ours);
         wire.output.extend(&[b'o'; 40]);
@@ -108,7 +108,7 @@ mod reading {
     }
 
     #[tokio::test]
-    async fn what_is_left_can_be_taken_over() {
+    async fn into_parts_returns_unread_and_unsent_bytes() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"leftover").sends(*b"later");
@@ -126,7 +126,7 @@ mod writing {
     use super::*;
 
     #[tokio::test]
-    async fn sixteen_replies_leave_in_one_write() {
+    async fn sixteen_pipelined_replies_leave_in_one_write() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         for _ in 0..16 {
@@ -139,7 +139,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn large_pieces_leave_with_their_heads() {
+    async fn a_large_piece_leaves_with_its_head_uncopied() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         let mut expected = Vec::new();
@@ -156,7 +156,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn a_stream_that_cannot_gather_gets_piece_by_piece() {
+    async fn a_stream_without_writev_gets_piece_by_piece() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.plain();
@@ -169,7 +169,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn short_writes_are_continued() {
+    async fn a_short_write_is_continued() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.writes([Step::Take(1), Step::Later, Step::Take(3), Step::Take(10_000), Step::Later, Step::Later]);
@@ -180,7 +180,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn a_stream_that_takes_nothing_fails_instead_of_spinning() {
+    async fn a_write_of_zero_bytes_fails_instead_of_spinning() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.writes([Step::Take(0)]);
@@ -190,7 +190,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn a_write_error_throws_away_what_was_not_sent_and_stays_one() {
+    async fn a_write_error_discards_unsent_bytes_and_stays() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.writes([Step::Take(2), Step::Error(io::ErrorKind::BrokenPipe)]);
@@ -223,7 +223,7 @@ mod writing {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_that_never_passes_on_is_late() {
+    async fn a_stream_that_never_flushes_times_out() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         peer.buffers().flushes([Step::Never, Step::Never]);
@@ -233,7 +233,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn everything_is_sent_before_anything_is_awaited() {
+    async fn a_flush_comes_before_every_wait() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.sends(*b"next").writes([Step::Take(3), Step::Later]);
@@ -243,7 +243,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn a_half_close_comes_after_the_last_byte_and_leaves_the_other_half_open() {
+    async fn a_half_close_follows_the_last_byte_and_still_reads() {
         let (mut client, ours) = tokio::io::duplex(4);
         let mut wire = Wire::new(ours);
         wire.output.extend(b"reply");
@@ -260,7 +260,7 @@ mod writing {
     }
 
     #[tokio::test]
-    async fn a_half_close_that_waits_or_fails_says_so() {
+    async fn a_half_close_that_waits_or_fails_reports_it() {
         let (script, peer) = Script::new();
         let mut wire = Wire::new(script);
         peer.shutdowns([Step::Later, Step::Later, Step::Error(io::ErrorKind::NotConnected)]);
@@ -275,7 +275,7 @@ mod watching {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_sends_and_reads_ahead_while_a_handler_works() {
+    async fn a_watch_sends_and_reads_ahead_while_a_handler_works() {
         let connections = connections(limits());
         let (connection, mut wire, mut client) = piped(&connections, 1024);
         wire.clear_phase();
@@ -291,7 +291,7 @@ mod watching {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_reads_no_further_ahead_than_the_limit() {
+    async fn a_watch_reads_ahead_only_to_its_limit() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();
@@ -307,7 +307,7 @@ mod watching {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_is_done_sending_may_still_read() {
+    async fn a_half_closed_client_still_gets_its_reply() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();
@@ -321,7 +321,7 @@ mod watching {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reset_ends_it() {
+    async fn a_reset_ends_a_watch() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();
@@ -335,7 +335,7 @@ mod memory {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_waits_holds_no_memory() {
+    async fn a_connection_that_waits_holds_no_buffer_memory() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
@@ -363,7 +363,7 @@ mod memory {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_head_costs_what_it_has_sent_and_four_kibibytes() {
+    async fn a_slow_head_holds_its_bytes_and_at_most_4_kib() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         let bell = Bell::new();
@@ -428,7 +428,7 @@ mod memory {
 
     /// A handler may be at work for as long as it likes after its client is gone, and holds nothing of the connection.
     #[tokio::test(start_paused = true)]
-    async fn a_wire_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
+    async fn a_wire_that_failed_holds_at_most_4_kib_in_every_phase() {
         use Call::*;
         let mut failed = 0;
         for end in [End::Fin, End::Reset, End::WriteError, End::WriteZero, End::FlushError, End::Timeout, End::Aborted]
@@ -493,7 +493,7 @@ mod memory {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_sent_ahead_by_a_client_that_reset_is_thrown_away_while_a_handler_works() {
+    async fn pipelined_bytes_before_a_reset_are_discarded_by_a_watch() {
         let connections = connections(limits());
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();
@@ -507,7 +507,7 @@ mod memory {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_sent_ahead_before_a_fin_stays_while_a_handler_works() {
+    async fn pipelined_bytes_before_a_fin_are_kept_by_a_watch() {
         let connections = connections(limits());
         let (connection, mut wire, peer) = scripted(&connections);
         wire.clear_phase();
@@ -519,7 +519,7 @@ mod memory {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_leaves_in_a_head_leaves_what_it_sent_and_four_kibibytes() {
+    async fn a_client_gone_in_a_head_holds_its_bytes_and_at_most_4_kib() {
         for end in [Step::End, Step::Error(io::ErrorKind::ConnectionReset)] {
             let connections = connections(limits());
             let (_connection, mut wire, peer) = scripted(&connections);
@@ -532,7 +532,7 @@ mod memory {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_pipelines_and_never_reads_is_stopped() {
+    async fn a_client_that_pipelines_and_never_reads_is_not_read_from() {
         let connections = connections(limits());
         let (_connection, mut wire, mut client) = piped(&connections, 4096);
         let flood = tokio::spawn(async move {
@@ -562,7 +562,7 @@ mod memory {
     }
 
     #[test]
-    fn a_wire_is_a_few_words() {
+    fn a_wire_is_at_most_a_few_words() {
         // It has to fit into a connection's future, which is to stay under 1 KiB; the entry is allocated beside it.
         let size = size_of::<Wire<tokio::net::TcpStream>>();
         assert!(size <= 264, "{size} bytes");

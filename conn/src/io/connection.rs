@@ -315,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_its_own_makes_no_other_connection_larger() {
+    fn a_second_address_makes_no_connection_larger() {
         assert_eq!(size_of::<Ends>(), size_of::<Addr>());
     }
 }

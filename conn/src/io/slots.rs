@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slot_is_used_again_and_the_last_takes_the_memory_with_it() {
+    fn a_slot_is_reused_and_an_empty_set_holds_no_memory() {
         let mut slots = Slots::default();
         for expected in 0..3 {
             assert_eq!(*slots.add(|number| number), expected);
