@@ -1,4 +1,4 @@
-//! Targets of `quintet-mux`.
+//! The fuzz targets of `quintet-mux`.
 
 #[path = "../../mux/tests/oracle/mod.rs"]
 mod oracle;
@@ -21,7 +21,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("escape_html", escape_html),
 ];
 
-/// Any text, or two: what is a pattern is printed as it was, and two compare as their sets do.
+/// One text or two: a pattern prints as it was written, and two patterns compare as their sets of requests.
 pub fn pattern(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut patterns = text.split('\n').map(|text| Pattern::parse(text).map(|pattern| (text, pattern)));
@@ -62,7 +62,8 @@ pub fn pattern(data: &[u8]) {
     }
 }
 
-/// Patterns and requests over a small alphabet: the mux accepts and answers what the reference does.
+/// Patterns and requests over a small alphabet: the mux accepts the same patterns and gives the same answers as the
+/// reference.
 pub fn mux_oracle(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let _ = versus_oracle(&mut bytes);
@@ -126,8 +127,8 @@ fn any_request(bytes: &mut Unstructured<'_>) -> Result<(&'static str, &'static s
     Ok((method, host, path))
 }
 
-/// Any method, host and path, one a line, on a fixed mux: nothing panics, values lie in the path, explain agrees, and a
-/// redirect leads to the pattern that it names.
+/// A method, a host and a path, each in a line, for a fixed mux: nothing panics, values lie in the path, `explain` agrees,
+/// and the path of a redirect matches the pattern that it names.
 pub fn mux_find(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(3, '\n');
@@ -170,8 +171,8 @@ pub fn mux_find(data: &[u8]) {
     assert!(strip_path_prefix(path, host).is_none_or(|rest| path.ends_with(rest)));
 }
 
-/// Method, host, path, `Sec-Fetch-Site` and `Origin`, one a line: a request that changes something passes only if the
-/// browser says that it comes from here, or if it is exempt; and what can be trusted is an origin.
+/// A method, a host, a path, `Sec-Fetch-Site` and `Origin`, each in a line. A request that changes something passes only
+/// if the browser says that it comes from the same origin, or if it is exempt; a text that can be trusted is an origin.
 pub fn cross_origin(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(5, '\n');
@@ -210,7 +211,8 @@ pub fn cross_origin(data: &[u8]) {
     }
 }
 
-/// Any text: as HTML it has no tag, no end of an attribute and no reference but ours, and reads as it was.
+/// Any text: the result has no tag, no end of an attribute and no reference but the five entities, and read as HTML it is
+/// the given text.
 pub fn escape_html(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let escaped = quintet_mux::escape_html(&text);

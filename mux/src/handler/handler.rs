@@ -42,8 +42,8 @@ use super::{into_response::IntoResponse, response::Response};
 #[doc(alias = "ServeHTTP")]
 #[doc(alias = "HandlerFunc")]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not answer requests",
-    label = "not a handler",
+    message = "`{Self}` is not a handler",
+    label = "expected a handler",
     note = "a handler is an `async fn(Request) -> impl IntoResponse`, a closure `|request: Request| async move {{ … }}`, or a type that implements `Handler`",
     note = "one that needs more than the request is `with_state(state, handler)` of an `async fn(State, Request) -> impl IntoResponse`",
     note = "there is no `dyn Handler`: `BoxHandler::new(handler)` is a type-erased handler, and an `Arc` of a handler is a handler"

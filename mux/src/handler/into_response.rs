@@ -11,8 +11,9 @@ use super::{
 
 /// A type whose values a handler may return.
 ///
-/// Text is `text/plain; charset=utf-8` and [`Html`](super::Html) is `text/html; charset=utf-8`; bytes have the type
-/// they look like. A status before something replaces its status, fields before something are added to it.
+/// Text has the type `text/plain; charset=utf-8`, and [`Html`](super::Html) has `text/html; charset=utf-8`. The type of
+/// bytes is sniffed: it is guessed from the first of them. A tuple `(status, reply)` replaces the status of the reply,
+/// `(fields, reply)` adds fields to it, and `(status, fields, reply)` does both.
 ///
 /// # Example
 /// ```
@@ -26,9 +27,9 @@ use super::{
 #[doc(alias = "json")]
 #[doc(alias = "responder")]
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be answered",
-    label = "not a response",
-    note = "text, bytes, `Html`, a `Body`, a `StatusCode`, a `Response` and an `http::Response` can be; so can a tuple that puts a `StatusCode` or fields before one of them, and a `Result` of two that can"
+    message = "`{Self}` is not a response",
+    label = "a handler cannot return this type",
+    note = "text, bytes, `Html`, a `Body`, a `StatusCode`, a `Response` and an `http::Response` are responses; so are a tuple that has a `StatusCode` or fields before one of them, and a `Result` of two of them"
 )]
 pub trait IntoResponse {
     /// Turns the value into a reply.

@@ -1,4 +1,4 @@
-//! Middleware: small handlers, and handlers around handlers, that nearly every program needs.
+//! Middleware: handlers that call other handlers, and small handlers for common replies.
 
 mod cross_origin_protection;
 mod max_bytes;
