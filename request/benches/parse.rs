@@ -1,4 +1,4 @@
-//! A head with everything checked and decided, beside bare httparse, which only finds the words. And chunks.
+//! The cost of parsing a head beside bare httparse, which only finds the words, and of decoding chunks.
 
 use std::{hint::black_box, mem::MaybeUninit};
 
@@ -27,7 +27,7 @@ fn large() -> String {
     format!("POST /upload HTTP/1.1\r\nHost: www.example.com\r\nContent-Length: 12\r\n{fields}\r\n")
 }
 
-/// What everybody does with httparse at the least.
+/// The usual call of httparse.
 fn bare(bytes: &[u8]) -> usize {
     let mut fields = [const { MaybeUninit::uninit() }; 100];
     let mut request = httparse::Request::new(&mut []);

@@ -1,23 +1,23 @@
-//! `Authorization: Basic`: a user and a password, barely wrapped.
+//! The credentials of `Authorization: Basic`: a user and a password.
 
 use std::fmt;
 
-/// The credentials of RFC 7617.
+/// The user and the password of `Authorization: Basic` (RFC 7617).
 ///
-/// Compare a password in constant time, and only against a hash. `Debug` does not show it.
+/// `Debug` does not show the password. Compare it in constant time, against a stored hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct BasicAuth {
-    /// What stands before the first colon.
+    /// The text before the first colon.
     pub user: String,
-    /// What follows the first colon; it may have others.
+    /// The text after the first colon; it may have colons.
     pub password: String,
 }
 
 impl BasicAuth {
     /// Reads the value of an `Authorization` field.
     ///
-    /// Shape: `Basic` in any case, one space, standard base64 with padding of `user:password`. None for anything
-    /// else, also for text that is not UTF-8. Go: `parseBasicAuth` (request.go:1000).
+    /// Shape: `Basic` in any case, one space, and `user:password` in standard base64 with padding. `None` for anything
+    /// else, and if the decoded bytes are not UTF-8. Go: `parseBasicAuth` (request.go:1000).
     pub fn parse(value: &[u8]) -> Option<Self> {
         let (scheme, encoded) = value.split_at_checked(b"Basic ".len())?;
         if !scheme.eq_ignore_ascii_case(b"Basic ") {
@@ -35,8 +35,8 @@ impl fmt::Debug for BasicAuth {
     }
 }
 
-/// Standard base64, padded, without line breaks and with its last unused bits zero (RFC 4648 §4, §3.5): one text
-/// has one encoding.
+/// Decodes standard base64 with padding, without line breaks, with the unused bits zero (RFC 4648 §4, §3.5), so that
+/// each text has one accepted encoding.
 fn base64(encoded: &[u8]) -> Option<Vec<u8>> {
     let quads = encoded.chunks_exact(4);
     if !quads.remainder().is_empty() {
@@ -75,14 +75,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rfcs_example_is_aladdin() {
+    fn basic_auth_reads_the_example_of_the_rfc() {
         let auth = BasicAuth::parse(b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==").unwrap();
         assert_eq!((auth.user.as_str(), auth.password.as_str()), ("Aladdin", "open sesame"));
         assert_eq!(format!("{auth:?}"), "BasicAuth { user: \"Aladdin\", .. }");
     }
 
     #[test]
-    fn the_scheme_has_any_case_and_one_space() {
+    fn basic_auth_scheme_has_any_case_and_one_space() {
         for (value, accepted) in [
             ("basic YTpi", true),
             ("BASIC YTpi", true),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_colon_divides() {
+    fn basic_auth_is_split_at_the_first_colon() {
         // "a:b:c", ":", "ab"
         assert_eq!(BasicAuth::parse(b"Basic YTpiOmM=").unwrap().password, "b:c");
         assert_eq!(BasicAuth::parse(b"Basic Og==").unwrap().user, "");
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_one_encoding_of_a_text_is_taken() {
+    fn basic_auth_takes_canonical_base64_only() {
         // No padding, too much of it, padding in the middle, unused bits set, line break, URL alphabet, not UTF-8.
         for encoded in [
             "YTp", "YQ", "YTpi====", "YT==YTpi", "Y===", "Og=a", "YTo/YQ", "Oh==", "OmF=", "YTpi\r\n", "OmE-_w==",

@@ -1,4 +1,4 @@
-//! What one byte may be part of: a table of 256 entries, one bit for each grammar.
+//! Classes of bytes: a table of 256 entries with one bit for each grammar, and searches by words of eight bytes.
 
 /// `tchar`: methods, field names, extension names (RFC 9110 §5.6.2).
 pub(crate) const TOKEN: u8 = 1;
@@ -10,9 +10,9 @@ pub(crate) const PATH: u8 = 4;
 pub(crate) const QUERY: u8 = 8;
 /// A byte of a registered name: `unreserved / sub-delims` (RFC 3986 §3.2.2), without percent escapes.
 pub(crate) const HOST: u8 = 16;
-/// A byte that can stand in a target at all: those above, `%`, `?` and, before a form is known, `*`.
+/// A byte that any form of target may have: those of path, query and host, `%`, `?` and `*`.
 pub(crate) const TARGET: u8 = 32;
-/// What stands for itself in a target of a path and a query, wherever: a byte of a path, or `?`.
+/// A byte of a path, or `?`: a target of only these has no escape and no byte whose place matters.
 pub(crate) const PLAIN: u8 = 128;
 /// A byte of the value of a cookie: 0x20–0x7e without `"`, `;` and `\` (Go: `validCookieValueByte`).
 pub(crate) const COOKIE: u8 = 64;
@@ -29,14 +29,14 @@ pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
     common(bytes) & class != 0
 }
 
-/// The classes that every byte of `bytes` belongs to: one load and one `and` a byte, without a branch. It does not stop
-/// at the first byte that belongs to none: of the bytes that come, nearly all belong to what is asked for.
+/// The classes that every byte of `bytes` belongs to. It costs one load and one `and` for each byte, without a branch.
+/// Stopping at the first byte of no class would cost a branch for each byte, and valid input has no such byte.
 #[inline]
 pub(crate) fn common(bytes: &[u8]) -> u8 {
     bytes.iter().fold(u8::MAX, |seen, &byte| seen & CLASS[byte as usize])
 }
 
-/// Where the first `needle` is, eight bytes at a time.
+/// The offset of the first `needle`, searched eight bytes at a time.
 #[inline]
 pub(crate) fn find(needle: u8, bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = u64::MAX / 0xff;
@@ -44,9 +44,9 @@ pub(crate) fn find(needle: u8, bytes: &[u8]) -> Option<usize> {
     let rest = bytes.len() - words.remainder().len();
     for (i, word) in words.enumerate() {
         let word = word.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)) ^ (ONES * u64::from(needle));
-        // A byte that was the needle is zero now. Subtracting one from each byte sets the top bit of those that were
-        // zero, and of those that were above 0x80, which `!word` takes out again. A borrow runs upwards only: the
-        // lowest mark is that of the first zero byte (the word is read little-endian), marks above it may be wrong.
+        // After the XOR a byte that was the needle is zero. Subtracting one from each byte sets the top bit of zero
+        // bytes and of bytes above 0x80; `!word` removes the latter. A borrow only runs upwards, so marks above the
+        // lowest one may be wrong, but the lowest is that of the first zero byte, as the word is read little-endian.
         let zero = word.wrapping_sub(ONES) & !word & (ONES << 7);
         if zero != 0 {
             return Some(i * 8 + zero.trailing_zeros() as usize / 8);
@@ -55,13 +55,13 @@ pub(crate) fn find(needle: u8, bytes: &[u8]) -> Option<usize> {
     bytes[rest..].iter().position(|&byte| byte == needle).map(|at| rest + at)
 }
 
-/// Whether `text`, which has no controls, is `lower` in any case. `lower` is of small letters, digits and `-`.
+/// Whether `text` equals `lower` in any case. `text` has no controls; `lower` has only small letters, digits and `-`.
 #[inline]
 pub(crate) fn is_word<const N: usize>(text: &[u8], lower: &[u8; N]) -> bool {
-    // Bit 5 makes letters small and leaves digits and the dash alone: `0x2d` and `0x30..=0x39` have it. A byte that it
-    // turns into one of those is a control (`0x0d`, `0x10..=0x19`), and one that it turns into a small letter is that
-    // letter or its capital. All bytes are compared, without a branch: the lengths are equal already, and a mismatch
-    // is rare where the length and the first letter are known to fit.
+    // Setting bit 5 makes letters small and does not change digits and the dash, which have it (`0x2d`, `0x30..=0x39`).
+    // A byte that becomes a digit or a dash by it was a control (`0x0d`, `0x10..=0x19`), which `text` does not have; a
+    // byte that becomes a small letter was that letter or its capital. All bytes are compared without a branch: a
+    // mismatch is rare once length and first letter are equal.
     let Ok(text) = <&[u8; N]>::try_from(text) else { return false };
     text.iter().zip(lower).fold(0, |different, (byte, lower)| different | (byte | 0x20) ^ lower) == 0
 }
@@ -82,7 +82,7 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The value of a hexadecimal digit.
+/// The value of a hexadecimal digit; `None` for another byte.
 pub(crate) const fn hex(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
@@ -161,10 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn the_first_needle_is_found_in_every_place() {
+    fn find_returns_the_first_needle_in_every_place() {
         for len in 0..40 {
             for at in 0..len {
-                // Bytes one off the needle are what the trick with the borrow gets wrong.
+                // Next to a needle, bytes that differ from it by one are marked wrongly by the borrow.
                 for other in [b'a', b'?' + 1, b'?' - 1, 0, 0xff] {
                     let mut bytes = vec![other; len];
                     assert_eq!(find(b'?', &bytes), None);
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_known_in_any_case() {
+    fn is_word_compares_in_any_case() {
         assert!(is_word(b"HOST", b"host") && is_word(b"host", b"host") && is_word(b"hOsT", b"host"));
         assert!(is_word(b"100-Continue", b"100-continue"));
         assert!(!is_word(b"hosts", b"host") && !is_word(b"hos", b"host") && !is_word(b"", b"host"));

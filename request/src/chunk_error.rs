@@ -1,9 +1,9 @@
-//! Why a body is not chunked.
+//! The reasons for refusing a chunked body.
 
 use http::StatusCode;
 
-/// Why a body is not chunked, and never will be, whatever follows. Offsets count from the first byte of the body.
-/// The connection must be closed: nobody can tell where the next request starts.
+/// The reason for refusing a chunked body. More bytes never change it. Offsets count from the first byte of the body.
+/// The connection must be closed, because it is unknown where the next request starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "`at` is always the offset of the byte that is wrong")]
@@ -23,19 +23,19 @@ pub enum ChunkError {
     /// A line ends with LF alone, or has a CR that is not followed by LF.
     #[error("chunk line does not end with crlf at byte {at}")]
     LineEnd { at: u64 },
-    /// The data is not followed by CRLF: it is longer or shorter than its size.
+    /// CRLF does not follow the data: the data is longer or shorter than its size.
     #[error("chunk data does not end with crlf at byte {at}")]
     DataEnd { at: u64 },
-    /// More framing than the limit for so little data.
+    /// The framing exceeds the data by more than the limit.
     #[error("chunk framing exceeds its data too far at byte {at}")]
     Overhead { at: u64 },
-    /// A trailer that is not a field line.
+    /// A line of the trailers is not a field line.
     #[error("trailer is malformed at byte {at}")]
     Trailer { at: u64 },
     /// The trailer section is longer than its limit.
     #[error("trailers are too long at byte {at}")]
     TrailersTooLong { at: u64 },
-    /// More trailers than the limit.
+    /// There are more trailers than the limit.
     #[error("too many trailers at byte {at}")]
     TooManyTrailers { at: u64 },
 }
@@ -57,7 +57,7 @@ impl ChunkError {
         }
     }
 
-    /// The status to answer if the reply has not begun: 431 for too many or too long trailers, else 400.
+    /// The status of the reply, if it has not begun: 431 for too many or too long trailers, else 400.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::TrailersTooLong { .. } | Self::TooManyTrailers { .. } => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

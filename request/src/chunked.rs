@@ -1,4 +1,4 @@
-//! Where we are inside a chunked body.
+//! The reader of chunked bodies, with the table of what is accepted and refused.
 //!
 //! | body | RFC 9112 | Go 1.27 | Quintet |
 //! |---|---|---|---|
@@ -21,30 +21,30 @@ use http::HeaderMap;
 
 use crate::{ChunkError, Limits, byte, trailers::Trailers};
 
-/// What stands at the start of the bytes given to [`Chunked::next`]: skip `framing` bytes, then `data` bytes are
-/// data of the body. Both zero: more bytes are needed, or the body is over.
+/// A step of [`Chunked::next`] at the start of the bytes it was given: `framing` bytes to skip, then `data` bytes of
+/// the body. Both are zero if more bytes are needed, and at the end of the body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Bytes of sizes, extensions, line ends and trailers: understood, to be dropped.
+    /// Bytes of sizes, extensions, line ends and trailers, which are read and can be dropped.
     pub framing: usize,
-    /// Bytes of data after them, left where they are.
+    /// Bytes of data after them, which are not copied.
     pub data: usize,
 }
 
 impl Step {
-    /// How many bytes the step takes.
+    /// The number of bytes that the step takes.
     pub const fn len(self) -> usize {
         self.framing + self.data
     }
 
-    /// Whether it takes none.
+    /// Whether the step takes no bytes.
     pub const fn is_empty(self) -> bool {
         self.len() == 0
     }
 }
 
-/// A reader of chunked bodies that remembers where it is, so that bytes may come in any pieces: each is looked at
-/// once, and none has to be kept for later.
+/// A reader of chunked bodies. It keeps its state between calls, so the bytes may arrive in any pieces; each byte is
+/// looked at once, and the caller need not keep any.
 ///
 /// ```
 /// use quintet_request::{Chunked, Limits};
@@ -64,14 +64,14 @@ impl Step {
 #[derive(Debug)]
 pub struct Chunked {
     state: State,
-    /// Bytes of the body seen so far.
+    /// The bytes of the body read so far.
     at: u64,
-    /// The size of the chunk, then what is left of it.
+    /// The size of the chunk, then the bytes of its data that are left.
     left: u64,
-    /// Bytes of the current size line, and of its extensions.
+    /// The bytes of the current size line, and of its extensions.
     line: usize,
     extension: usize,
-    /// Framing so far beyond what its data pays for.
+    /// The bytes of framing so far beyond the allowance of the data.
     excess: u64,
     limits: ChunkLimits,
     trailers: Option<Box<Trailers>>,
@@ -85,12 +85,12 @@ struct ChunkLimits {
     trailer_fields: usize,
 }
 
-/// What the next byte has to be.
+/// The state: what the next byte may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// A digit of the size, of which there are so many.
+    /// A digit of the size, after this many digits.
     Size(u8),
-    /// Blanks that only a `;` may follow.
+    /// Whitespace that only a `;` may follow.
     BeforeSemicolon,
     BeforeName,
     Name,
@@ -111,7 +111,7 @@ enum State {
 }
 
 impl Chunked {
-    /// A reader before the first byte of a body.
+    /// Makes a reader for a body, before its first byte.
     pub fn new(limits: &Limits) -> Self {
         let limits = ChunkLimits {
             extension: limits.chunk_extension,
@@ -122,22 +122,23 @@ impl Chunked {
         Self { state: State::Size(0), at: 0, left: 0, line: 0, extension: 0, excess: 0, limits, trailers: None }
     }
 
-    /// Reads on at the start of `bytes`, up to the end of the next piece of data. What the step takes must not be
-    /// given again; what it leaves must be, with more after it.
+    /// Reads from the start of `bytes` to the end of the next piece of data. The next call must be given the bytes
+    /// after those that the step takes, and more.
     ///
     /// # Errors
-    /// [`ChunkError`], and the same one ever after.
+    /// [`ChunkError`]; every further call returns the same error.
     pub fn next(&mut self, bytes: &[u8]) -> Result<Step, ChunkError> {
         self.advance(bytes).inspect_err(|error| self.state = State::Failed(*error))
     }
 
-    /// Whether the body is over: data, trailers and all.
+    /// Whether the body has ended, with its trailers.
     pub fn is_end(&self) -> bool {
         self.state == State::End
     }
 
-    /// The trailers, once, after the end. Those that could change what was decided by the head are not among them:
-    /// framing, routing, authentication, caching, cookies, the nature of the body (RFC 9110 §6.5.1).
+    /// Takes the trailers (fields after the last chunk), after the end of the body. Fields that could change what the
+    /// head decided are dropped: framing, routing, authentication, caching, cookies, the type of the body (RFC 9110
+    /// §6.5.1).
     pub fn take_trailers(&mut self) -> Option<HeaderMap> {
         if !self.is_end() {
             return None;
@@ -240,7 +241,7 @@ impl Chunked {
         match (byte::hex(byte), byte) {
             (Some(digit), _) => {
                 self.left = if digits == 0 { digit.into() } else { self.left << 4 | u64::from(digit) };
-                // Fifteen digits cannot reach the top; the sixteenth must leave the sign bit alone.
+                // Fifteen digits are below 2⁶⁰, so the sixteenth cannot overflow 64 bits; it must not set the sign bit.
                 if digits == MOST_DIGITS || self.left > i64::MAX as u64 {
                     return Err(ChunkError::SizeTooLarge { at });
                 }
@@ -261,8 +262,9 @@ impl Chunked {
         }
     }
 
-    /// After the LF of a size line. Go counts the same way: the line with its end and the CRLF after the data,
-    /// less 16 bytes and twice the size. A body in single bytes passes, one in extensions does not.
+    /// Begins a chunk after the LF of its size line, and counts its framing as Go does: the line with its end and the
+    /// CRLF after the data, less 16 bytes and twice the size. A body in chunks of one byte stays within the limit, one
+    /// with long extensions does not.
     fn begin_chunk(&mut self) -> Result<State, ChunkError> {
         const LINE_ENDS: u64 = 3; // The LF of the line and the CRLF after the data.
         let framing = self.line as u64 + LINE_ENDS;

@@ -1,4 +1,4 @@
-//! What a client gives back: `Cookie: name=value; name=value`.
+//! The cookies of a request: `Cookie: name=value; name=value`.
 
 use std::iter::FusedIterator;
 
@@ -15,11 +15,11 @@ pub struct Cookie<'a> {
     pub quoted: bool,
 }
 
-/// The cookies of a request, read one after the other; nothing is copied or decoded.
+/// The cookies of a request, read on demand, without copying or decoding.
 ///
-/// Shape: pairs separated by `;`, whitespace around them trimmed. A pair that is not a cookie is skipped: a name that
-/// is not a token, a value with a control, `"`, `\` or a byte past ASCII. Without `=` the value is empty. More than
-/// 3,000 pairs are none at all.
+/// Shape: pairs separated by `;`, with whitespace around them. A malformed pair is skipped: a name that is not a token,
+/// a value with a control, `"`, `\` or a byte past ASCII. Without `=` the value is empty. With more than 3,000 pairs no
+/// cookie is returned.
 ///
 /// ```
 /// use quintet_request::Cookies;
@@ -64,12 +64,12 @@ impl<'a> Cookies<'a> {
         Self(if pairs > Self::MAX_COOKIES { Source::Nothing } else { source })
     }
 
-    /// The value of the first cookie with this name. Names are case-sensitive. Go: `Request.Cookie`.
+    /// The value of the first cookie with this name. Names are case-sensitive (RFC 6265 §5.4). Go: `Request.Cookie`.
     pub fn get(self, name: &str) -> Option<&'a str> {
         self.all(name).next().map(|cookie| cookie.value)
     }
 
-    /// Every cookie with this name: a client sends several if their paths differ. Go: `Request.CookiesNamed`.
+    /// Every cookie with this name. A client sends several if their paths differ. Go: `Request.CookiesNamed`.
     pub fn all<'n>(self, name: &'n str) -> CookiesNamed<'a, 'n> {
         CookiesNamed { cookies: self.iter(), name }
     }
@@ -98,11 +98,11 @@ impl<'a> IntoIterator for &Cookies<'a> {
     }
 }
 
-/// The cookies of a request, in order of arrival. Made by [`Cookies::iter`].
+/// An iterator over the cookies of a request, in order of arrival. Made by [`Cookies::iter`].
 #[derive(Clone, Debug)]
 pub struct CookiesIter<'a> {
     lines: Lines<'a>,
-    /// What of the current line was not read yet.
+    /// The unread rest of the current line.
     rest: Option<&'a [u8]>,
 }
 
@@ -126,7 +126,7 @@ impl<'a> Iterator for CookiesIter<'a> {
 
 impl FusedIterator for CookiesIter<'_> {}
 
-/// The cookies of one name, in order of arrival. Made by [`Cookies::all`].
+/// An iterator over the cookies with one name, in order of arrival. Made by [`Cookies::all`].
 #[derive(Clone, Debug)]
 pub struct CookiesNamed<'a, 'n> {
     cookies: CookiesIter<'a>,
@@ -160,7 +160,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The values of the `Cookie` fields that are not begun yet.
+/// The values of the `Cookie` fields that were not read yet.
 #[derive(Clone, Debug)]
 enum Lines<'a> {
     One(Option<&'a [u8]>),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_cookies_are_none() {
+    fn more_than_3000_cookies_are_ignored() {
         let value = vec!["a=1"; Cookies::MAX_COOKIES].join(";");
         assert_eq!(Cookies::parse(value.as_bytes()).iter().count(), 3_000);
         assert_eq!(Cookies::parse(format!("{value};").as_bytes()).iter().count(), 0);

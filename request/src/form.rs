@@ -1,4 +1,4 @@
-//! Pairs of names and values, as a query or a form writes them: `name=value&name=value`.
+//! Forms: pairs of names and values in a query or a body, `name=value&name=value`.
 
 use std::{borrow::Cow, fmt, iter::FusedIterator, slice, vec};
 
@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use crate::percent;
 
-/// Decoded pairs in the order they were written.
+/// A form: decoded pairs of names and values, in the order in which they were written.
 ///
 /// ```
 /// use quintet_request::Form;
@@ -33,17 +33,17 @@ use crate::percent;
 #[doc(alias = "urlencoded")]
 #[derive(Clone, Default)]
 pub struct Form {
-    /// All names and values, one after the other.
+    /// All names and values, joined without separators.
     text: String,
-    /// Where each name ends and each value ends.
+    /// For each pair, the offsets in `text` where its name and its value end.
     ends: Vec<(usize, usize)>,
 }
 
-/// Why something is not a form, or which pair of it cannot be read. All are answered 400.
+/// The reason for refusing a form or one of its pairs. The status of each is 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormError {
-    /// A `;` that is not escaped: some readers take it for `&`, so a pair could hide behind it.
+    /// A `;` that is not escaped. Some readers take it for `&`, so they would see another pair after it.
     #[error("form has a semicolon at byte {at}")]
     Semicolon {
         /// Where it is.
@@ -77,20 +77,19 @@ impl FormError {
 }
 
 impl Form {
-    /// The most pairs that are read. Go: `urlmaxqueryparams`.
+    /// The default limit of pairs. Go: `urlmaxqueryparams`.
     pub const MAX_PAIRS: usize = 10_000;
 
     /// Reads a query or the body of a form.
     ///
-    /// Shape: pairs separated by `&`; `+` is a space, `%` and two digits a byte; a pair without `=` has an empty
-    /// value; empty pairs are skipped, but count.
+    /// Shape: pairs separated by `&`. `+` is a space; `%` and two hexadecimal digits are a byte. A pair without `=` has
+    /// an empty value. Empty pairs are skipped, but count towards the limit.
     ///
     /// # Errors
-    /// [`FormError`] (400) for the first pair that cannot be read, and no pair at all: see
-    /// [`parse_lossy`](Self::parse_lossy).
+    /// [`FormError`] (400) for the first malformed pair. [`parse_lossy`](Self::parse_lossy) returns the other pairs.
     ///
     /// # Spec
-    /// URL Standard §5.1. Go: `url.ParseQuery`, which has no notion of UTF-8.
+    /// URL Standard §5.1. Go: `url.ParseQuery`, which does not check for UTF-8.
     pub fn parse(bytes: &[u8]) -> Result<Self, FormError> {
         Self::parse_at_most(bytes, Self::MAX_PAIRS)
     }
@@ -106,8 +105,8 @@ impl Form {
         }
     }
 
-    /// Every pair that can be read, and what was wrong with the first that cannot: one with a `;` or a `%` that is not
-    /// escaped, or that is not UTF-8. Such a pair is left out as a whole. Of more than [`MAX_PAIRS`](Self::MAX_PAIRS)
+    /// Reads every well-formed pair, and returns the error of the first malformed one: a bare `;`, a malformed escape,
+    /// or text that is not UTF-8. A malformed pair is left out as a whole. Of more than [`MAX_PAIRS`](Self::MAX_PAIRS)
     /// pairs none is read.
     ///
     /// # Spec
@@ -116,9 +115,9 @@ impl Form {
         Self::read(bytes, Self::MAX_PAIRS)
     }
 
-    /// The pairs that can be read, and the first error.
+    /// The well-formed pairs and the first error.
     fn read(bytes: &[u8], most: usize) -> (Self, Option<FormError>) {
-        // Before anything is kept: what is refused costs nothing.
+        // Counted before any pair is stored, so that a refused form costs no memory.
         if bytes.iter().filter(|&&byte| byte == b'&').count() >= most && !bytes.is_empty() {
             return (Self::default(), Some(FormError::TooMany { most }));
         }
@@ -159,7 +158,7 @@ impl Form {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether the form has no pairs.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
@@ -172,7 +171,7 @@ impl Form {
         self.ends.push((end, self.text.len()));
     }
 
-    /// Adds the pairs of `other` at the end: body first, query after it, is how Go's `FormValue` prefers the body.
+    /// Adds the pairs of `other` at the end. [`get`](Self::get) prefers the pairs that were there before.
     pub fn append(&mut self, other: &Self) {
         let shift = self.text.len();
         self.text.push_str(&other.text);
@@ -212,7 +211,7 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Form {
     }
 }
 
-/// The pairs of a form, borrowed, in order. Made by [`Form::iter`].
+/// An iterator over the borrowed pairs of a form, in order. Made by [`Form::iter`].
 #[derive(Clone)]
 pub struct FormIter<'a> {
     text: &'a str,
@@ -237,7 +236,7 @@ impl<'a> Iterator for FormIter<'a> {
 impl ExactSizeIterator for FormIter<'_> {}
 impl FusedIterator for FormIter<'_> {}
 
-/// The pairs of a form, each with memory of its own, in order. Made by its `into_iter`.
+/// An iterator over the owned pairs of a form, in order. Made by its `into_iter`.
 #[derive(Clone)]
 pub struct FormIntoIter {
     text: String,
@@ -262,7 +261,7 @@ impl Iterator for FormIntoIter {
 impl ExactSizeIterator for FormIntoIter {}
 impl FusedIterator for FormIntoIter {}
 
-/// The values of one name in a form, in order. Made by [`Form::all`].
+/// An iterator over the values of one name in a form, in order. Made by [`Form::all`].
 #[derive(Clone)]
 pub struct FormValues<'a, 'n> {
     pairs: FormIter<'a>,
@@ -283,7 +282,7 @@ impl<'a> Iterator for FormValues<'a, '_> {
 
 impl FusedIterator for FormValues<'_, '_> {}
 
-/// How many are left: names and values may be secret.
+/// Shows how many pairs are left, but neither names nor values: they may be secret.
 impl fmt::Debug for FormIter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FormIter").field("len", &self.len()).finish_non_exhaustive()
@@ -302,23 +301,25 @@ impl fmt::Debug for FormValues<'_, '_> {
     }
 }
 
-/// Appends a pair to `text`: where its name and its value end. If it cannot be read, `text` may have a part of it.
+/// Decodes a pair and appends it to `text`; returns where its name and its value end. After an error `text` may have a
+/// part of the pair.
 fn decode_pair(pair: &[u8], at: usize, text: &mut String) -> Result<(usize, usize), FormError> {
     let semicolon = pair.iter().position(|&byte| byte == b';');
-    // What is wrong first is told, so an escape that a semicolon cuts off is none.
+    // The first error in the order of bytes is returned, so escapes are only looked for before the semicolon.
     match (semicolon, percent::malformed_escape(&pair[..semicolon.unwrap_or(pair.len())])) {
         (_, Some(i)) => return Err(FormError::Escape { at: at + i }),
         (Some(i), None) => return Err(FormError::Semicolon { at: at + i }),
         (None, None) => {}
     }
     let equals = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
-    // Each by itself: two halves of a character must not meet where name and value touch.
+    // Name and value are checked for UTF-8 each by itself, so that the end of a name and the start of a value cannot
+    // form a character.
     let name = decode_part(&pair[..equals], at, text)?;
     let value = decode_part(pair.get(equals + 1..).unwrap_or_default(), at, text)?;
     Ok((name, value))
 }
 
-/// Appends a name or a value to `text`: where it ends.
+/// Decodes a name or a value and appends it to `text`; returns where it ends.
 fn decode_part(part: &[u8], at: usize, text: &mut String) -> Result<usize, FormError> {
     let spaced = match part.contains(&b'+') {
         true => Cow::Owned(part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect::<Vec<_>>()),
@@ -353,7 +354,7 @@ fn encode(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     })
 }
 
-/// Names only: values may be secret.
+/// Shows the names, but no values: they may be secret.
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()

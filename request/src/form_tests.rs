@@ -8,7 +8,7 @@ fn pairs(text: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn pairs_are_decoded_in_order() {
+fn form_pairs_are_decoded_in_order() {
     for (text, expected) in [
         ("", &[][..]),
         ("a=1&b=2&a=3", &[("a", "1"), ("b", "2"), ("a", "3")]),
@@ -29,7 +29,7 @@ fn pairs_are_decoded_in_order() {
 }
 
 #[test]
-fn values_are_found_by_name() {
+fn form_values_are_found_by_name() {
     let form = Form::parse(b"a=1&b=2&a=3").unwrap();
     assert_eq!((form.get("a"), form.get("b"), form.get("c")), (Some("1"), Some("2"), None));
     assert_eq!(form.all("a").collect::<Vec<_>>(), ["1", "3"]);
@@ -37,7 +37,7 @@ fn values_are_found_by_name() {
 }
 
 #[test]
-fn what_two_readers_could_read_differently_is_refused() {
+fn a_form_that_two_readers_read_differently_is_refused() {
     for (text, error) in [
         ("a=1;b=2", FormError::Semicolon { at: 3 }),
         (";", FormError::Semicolon { at: 0 }),
@@ -56,7 +56,7 @@ fn what_two_readers_could_read_differently_is_refused() {
 
 /// Rows of Go's TestParseQuery among others: which pairs are left, and what is wrong with the first that is not.
 #[test]
-fn a_bad_pair_is_told_and_does_not_lose_the_others() {
+fn a_malformed_pair_is_reported_and_the_others_are_kept() {
     for (text, pairs, error) in [
         ("a=1&b=2", &[("a", "1"), ("b", "2")][..], None),
         ("q=100%", &[], Some(FormError::Escape { at: 5 })),
@@ -90,7 +90,7 @@ fn a_bad_pair_is_told_and_does_not_lose_the_others() {
 }
 
 #[test]
-fn one_pair_too_many_is_refused() {
+fn a_form_with_too_many_pairs_is_refused() {
     let text = vec!["a"; Form::MAX_PAIRS].join("&");
     assert_eq!(Form::parse(text.as_bytes()).unwrap().len(), Form::MAX_PAIRS);
     let error = Form::parse(format!("{text}&").as_bytes()).unwrap_err();
@@ -100,7 +100,7 @@ fn one_pair_too_many_is_refused() {
 }
 
 #[test]
-fn what_is_printed_can_be_read() {
+fn form_display_is_read_back() {
     let mut form = Form::default();
     form.push("näme", "J & K; = +%");
     form.push("", "");

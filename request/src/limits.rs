@@ -1,7 +1,7 @@
 //! Size limits for parsing.
 
-/// Every limit of the pure readers, by name. The defaults are safe; set one with
-/// `Limits { target: 16 << 10, ..Limits::default() }`.
+/// The size limits of the parsers. The defaults are safe; set one with `Limits { target: 16 << 10, ..Limits::default()
+/// }`.
 ///
 /// # Spec
 /// RFC 9112 §3 (method and target), RFC 9110 §5.4 (fields), RFC 9112 §7.1.1 (chunk extensions). Go has 1 MiB for

@@ -1,4 +1,4 @@
-//! Percent escapes undone.
+//! Percent escapes: decoding and encoding.
 
 use std::borrow::Cow;
 
@@ -7,10 +7,10 @@ use percent_encoding::percent_decode_str;
 #[cfg(feature = "io")]
 use crate::byte;
 
-/// Replaces every `%` and two hexadecimal digits by the byte they write. A `%` without them stays as it is: a request
-/// has none in its path, but may have some in its query.
+/// Decodes percent escapes: `%` and two hexadecimal digits become one byte. A malformed escape stays as it is; the
+/// parser refuses one in a path, but not in a query.
 ///
-/// Borrows what has no escape. Go: `url.PathUnescape`, which refuses the stray `%`.
+/// Text without an escape is borrowed. Go: `url.PathUnescape`, which refuses a malformed escape.
 ///
 /// ```
 /// assert_eq!(quintet_request::percent_decode(b"caf%C3%A9 100%"), "café 100%".as_bytes());
@@ -30,18 +30,19 @@ pub(crate) fn decode_lossy(escaped: &str) -> Cow<'_, str> {
     percent_decode_str(escaped).decode_utf8_lossy()
 }
 
-/// Where the first `%` is that two hexadecimal digits do not follow.
+/// The offset of the first malformed escape: a `%` that two hexadecimal digits do not follow.
 pub(crate) fn malformed_escape(bytes: &[u8]) -> Option<usize> {
     (0..bytes.len()).find(|&at| bytes[at] == b'%' && !is_escape(&bytes[at..]))
 }
 
-/// Whether an escape is at the start of `bytes`.
+/// Whether `bytes` starts with an escape.
 fn is_escape(bytes: &[u8]) -> bool {
     matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
-/// A text as the path of a target: it begins with a slash, or is `*`, and what has no place in a path is escaped, a `%`
-/// that begins no escape too. So nothing of it can be read as a scheme, an authority, a query or a fragment.
+/// Makes the path of a target from a text. It gets a slash in front unless it has one or is `*`, and bytes that a path
+/// may not have are escaped, also a `%` that begins no escape. So no part of it can be read as a scheme, an authority,
+/// a query or a fragment.
 #[cfg(feature = "io")]
 pub(crate) fn path_of(text: Box<str>) -> Box<str> {
     if (text.starts_with('/') && byte::all(text.as_bytes(), byte::PATH)) || *text == *"*" {
@@ -51,7 +52,7 @@ pub(crate) fn path_of(text: Box<str>) -> Box<str> {
     encode(slash, &text, byte::PATH, is_escape)
 }
 
-/// A text as the query of a target: what has no place in one is escaped. A `%` may stand there without being an escape.
+/// Makes the query of a target from a text: bytes that a query may not have are escaped. A `%` stays as it is.
 #[cfg(feature = "io")]
 pub(crate) fn query_of(text: &str) -> Box<str> {
     encode("", text, byte::QUERY, |_| true)
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn escapes_are_undone_once() {
+    fn percent_escapes_are_decoded_once() {
         for (escaped, decoded) in [
             ("", ""),
             ("plain", "plain"),
@@ -124,7 +125,7 @@ mod tests {
 
     #[cfg(feature = "io")]
     #[test]
-    fn a_path_begins_with_a_slash_and_has_only_what_may_stand_in_one() {
+    fn path_of_adds_a_slash_and_escapes_other_bytes() {
         for (text, path) in [
             ("/a/b", "/a/b"),
             ("/%41%2f", "/%41%2f"),
@@ -145,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_escape_is_borrowed() {
+    fn text_without_percent_escapes_is_borrowed() {
         assert!(matches!(percent_decode(b"plain"), Cow::Borrowed(_)));
         assert!(matches!(decode_str("plain"), Some(Cow::Borrowed(_))));
     }

@@ -1,4 +1,4 @@
-//! What a server hands out: `Set-Cookie: name=value; Path=/; …`.
+//! The cookies of a reply: `Set-Cookie: name=value; Path=/; …`.
 
 use std::{
     fmt,
@@ -10,18 +10,18 @@ use http::HeaderValue;
 
 use crate::byte;
 
-/// To which requests of other sites a cookie is added (RFC 6265bis §5.4.7).
+/// The requests from other sites that a browser adds a cookie to (RFC 6265bis §5.4.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SameSite {
-    /// To none.
+    /// None.
     Strict,
-    /// To those that lead here, with a safe method.
+    /// Those that navigate to this site with a safe method.
     Lax,
-    /// To all; browsers want `Secure` with it.
+    /// All. Browsers require `Secure` with it.
     None,
 }
 
-/// A cookie to be set.
+/// A cookie that a reply sets.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,12 +32,12 @@ pub enum SameSite {
 /// assert!(SetCookie::new("id", "a;b").encode().is_err());
 /// ```
 ///
-/// [`encode`](Self::encode) is the only way to write one, and it writes the cookie as given or not at all: nothing is
-/// left out or replaced, so no text can add an attribute or a field, and no cookie arrives with another value.
+/// [`encode`](Self::encode) writes the cookie exactly as given, or returns an error. It leaves out and replaces
+/// nothing, so no text can add an attribute or a field, or change the value that arrives.
 ///
 /// # Spec
 /// RFC 6265 §4.1. Go: `Cookie.String` (cookie.go:250), which leaves out bytes of a value or a path and a whole domain
-/// where this is an error, and writes nothing for a bad name; `Cookie.Valid` (cookie.go:291) refuses the same.
+/// where this is an error, and returns an empty string for a bad name; `Cookie.Valid` (cookie.go:291) refuses the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetCookie {
     name: String,
@@ -53,7 +53,7 @@ pub struct SetCookie {
     partitioned: bool,
 }
 
-/// What in a cookie cannot be sent.
+/// The part of a cookie that cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetCookieError {
@@ -78,7 +78,7 @@ pub enum SetCookieError {
 }
 
 impl SetCookie {
-    /// A cookie for this session and this path, sent back by every later request.
+    /// Makes a cookie without attributes: browsers send it for the directory of the request's path, until they close.
     pub fn new(name: impl Into<String>, value: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -95,65 +95,66 @@ impl SetCookie {
         }
     }
 
-    /// Only for paths that start with this one. An empty one is none: the client takes the directory of the request's
-    /// path.
+    /// Sets `Path`: the cookie is sent only for paths below this one. An empty path is not written; the client then
+    /// takes the directory of the request's path.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Also for the hosts below this domain. A dot before it is dropped.
+    /// Sets `Domain`: the cookie is also sent to the hosts below this domain. A dot at the start is dropped.
     #[must_use]
     pub fn domain(mut self, domain: impl Into<String>) -> Self {
         self.domain = Some(domain.into());
         self
     }
 
-    /// Until this moment, in whole seconds: what is left of a second is cut off, so that a moment which is past stays
-    /// past. For a short life use [`max_age`](Self::max_age).
+    /// Sets `Expires`: the cookie is valid until this time. It is rounded down to whole seconds, so that a time in the
+    /// past stays in the past. For a short life use [`max_age`](Self::max_age).
     #[must_use]
     pub fn expires(mut self, when: SystemTime) -> Self {
         self.expires = Some(when);
         self
     }
 
-    /// For this long, rounded up to whole seconds: only zero removes the cookie. Goes before `Expires` where both are.
+    /// Sets `Max-Age`: the cookie is valid for this time. It is rounded up to whole seconds, so that only zero deletes
+    /// the cookie. Clients prefer it to `Expires`.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Not to be seen by scripts.
+    /// Sets `HttpOnly`: scripts cannot read the cookie.
     #[must_use]
     pub fn http_only(mut self) -> Self {
         self.http_only = true;
         self
     }
 
-    /// Over TLS only.
+    /// Sets `Secure`: the cookie is sent over TLS only.
     #[must_use]
     pub fn secure(mut self) -> Self {
         self.secure = true;
         self
     }
 
-    /// Whether other sites' requests carry it.
+    /// Sets `SameSite`: which requests from other sites have the cookie.
     #[must_use]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.same_site = Some(same_site);
         self
     }
 
-    /// One for each site that embeds us. Needs [`secure`](Self::secure).
+    /// Sets `Partitioned`: one cookie for each site that embeds this one. It needs [`secure`](Self::secure).
     #[must_use]
     pub fn partitioned(mut self) -> Self {
         self.partitioned = true;
         self
     }
 
-    /// With quotes around the value, also where it does not need them. An empty value has none.
+    /// Writes quotes around the value, also if it needs none. An empty value has no quotes.
     #[must_use]
     pub fn quoted(mut self) -> Self {
         self.quoted = true;
@@ -170,11 +171,11 @@ impl SetCookie {
     /// RFC 6265 §4.1.1. Go: `Cookie.String`, in whose order the attributes are written.
     pub fn encode(&self) -> Result<HeaderValue, SetCookieError> {
         self.validate()?;
-        // Every byte of name, value, path and domain was checked; the rest is ours.
+        // Every byte of name, value, path and domain was checked, and the other bytes are constants.
         HeaderValue::try_from(Valid(self).to_string()).map_err(|_| SetCookieError::Value)
     }
 
-    /// Whether everything can be written as it is. Go: `Cookie.Valid`.
+    /// Checks whether the cookie can be written as given. Go: `Cookie.Valid`.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -208,7 +209,7 @@ impl fmt::Display for Valid<'_> {
             write!(f, "; Expires={date}")?;
         }
         if let Some(age) = self.0.max_age {
-            // Up: cut off, the last second of a cookie's life would be zero, and zero deletes it.
+            // Rounded up: half a second rounded down would be zero, which deletes the cookie.
             write!(f, "; Max-Age={}", age.as_secs().saturating_add((age.subsec_nanos() > 0).into()))?;
         }
         f.write_str(if self.0.http_only { "; HttpOnly" } else { "" })?;
@@ -236,8 +237,8 @@ fn is_path_byte(byte: u8) -> bool {
     matches!(byte, b' '..=b'~') && byte != b';'
 }
 
-/// A domain name with at least one letter, or an IPv4 address. Go: `validCookieDomain`, which also takes a dot at the
-/// end; browsers do not find such a domain in the name of a host.
+/// Whether this is a domain name with at least one letter, or an IPv4 address. Go: `validCookieDomain`, which also
+/// accepts a dot at the end; in browsers such a domain matches no host.
 fn is_domain(domain: &str) -> bool {
     let name = domain.strip_prefix('.').unwrap_or(domain);
     let is_label = |label: &str| {
@@ -250,7 +251,7 @@ fn is_domain(domain: &str) -> bool {
     is_name || domain.parse::<Ipv4Addr>().is_ok()
 }
 
-/// A moment as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+/// A date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
 struct Date {
     /// Days since 1601-01-01, a Monday and the start of a 400-year cycle.
     days: u64,
@@ -259,7 +260,7 @@ struct Date {
 }
 
 impl Date {
-    /// None before 1601, where Go and browsers give up, and after 9999, where four digits end.
+    /// `None` before 1601, as in Go and browsers, and after 9999, as a year has four digits.
     fn of(when: SystemTime) -> Option<Self> {
         const FROM_1601_TO_1970: u64 = 11_644_473_600;
         const FROM_1601_TO_10000: u64 = 265_046_774_400;

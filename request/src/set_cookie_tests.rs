@@ -10,7 +10,7 @@ fn at(seconds: i64) -> SystemTime {
 
 /// Rows of Go's TestWriteSetCookies that Go writes as they were given.
 #[test]
-fn cookies_are_written_as_go_writes_them() {
+fn set_cookie_is_written_as_in_go() {
     let new = SetCookie::new;
     for (cookie, written) in [
         (new("cookie-1", "v$1"), "cookie-1=v$1"),
@@ -75,7 +75,7 @@ fn max_age_is_rounded_up_and_only_zero_deletes() {
 
 /// Rows of Go's TestCookieSanitizeValue and TestCookieSanitizePath: what Go leaves out, this refuses.
 #[test]
-fn no_text_can_add_an_attribute_or_a_field() {
+fn no_text_adds_a_cookie_attribute_or_a_field() {
     for value in ["foo;bar", "foo\\bar", "foo\"bar", "\0\x7e\x7f\u{80}", "\"withquotes\"", "x\r\nSet-Cookie: y=z"] {
         assert_eq!(SetCookie::new("n", value).encode(), Err(SetCookieError::Value), "{value:?}");
     }
@@ -85,7 +85,7 @@ fn no_text_can_add_an_attribute_or_a_field() {
 }
 
 #[test]
-fn every_byte_of_a_name_and_a_value_is_sent_or_refused() {
+fn each_byte_of_a_cookie_is_sent_or_refused() {
     for byte in '\0'..='\u{ff}' {
         let text = format!("a{byte}b");
         match SetCookie::new(text.as_str(), "v").encode() {
@@ -103,7 +103,7 @@ fn every_byte_of_a_name_and_a_value_is_sent_or_refused() {
 
 /// What Go's `validCookieDomain` says of each, but for the dot at the end.
 #[test]
-fn a_domain_is_a_name_with_a_letter_or_an_ipv4_address() {
+fn cookie_domain_is_a_name_with_a_letter_or_an_ipv4_address() {
     let label = "a".repeat(63);
     for (domain, valid) in [
         ("example.com", true),
@@ -140,7 +140,7 @@ fn a_domain_is_a_name_with_a_letter_or_an_ipv4_address() {
 }
 
 #[test]
-fn what_would_be_left_out_is_no_header_value() {
+fn a_refused_cookie_is_no_header_value() {
     let new = SetCookie::new;
     for (cookie, error) in [
         (new("", "v"), SetCookieError::Name),
@@ -174,7 +174,7 @@ fn what_would_be_left_out_is_no_header_value() {
 }
 
 #[test]
-fn dates_are_those_of_the_calendar() {
+fn cookie_dates_follow_the_calendar() {
     for (seconds, date) in [
         (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
         (0, "Thu, 01 Jan 1970 00:00:00 GMT"),

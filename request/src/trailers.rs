@@ -1,4 +1,4 @@
-//! The fields after the last chunk.
+//! Trailers: the fields after the last chunk of a body.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -9,11 +9,11 @@ use crate::head::field;
 #[derive(Debug)]
 pub(crate) struct Trailers {
     map: HeaderMap,
-    /// The line that is not complete yet.
+    /// The part of the current line that has arrived.
     line: Vec<u8>,
-    /// Bytes that may still come, the empty line included.
+    /// The bytes left of the limit, with the empty line.
     room: usize,
-    /// Fields that may still come.
+    /// The fields left of the limit.
     fields: usize,
     end: bool,
 }
@@ -32,7 +32,7 @@ impl Trailers {
         self.map
     }
 
-    /// Takes bytes up to the end of a line; `at` is where they start in the body. How many were taken.
+    /// Takes bytes up to the end of a line and returns how many; `at` is their offset in the body.
     pub(crate) fn take(&mut self, bytes: &[u8], at: u64) -> Result<usize, ChunkError> {
         let line_end = bytes.iter().position(|&byte| byte == b'\n').map(|last| last + 1);
         let taken = line_end.unwrap_or(bytes.len());
@@ -48,7 +48,7 @@ impl Trailers {
         Ok(taken)
     }
 
-    /// Takes a line that ends with LF and starts at `at`.
+    /// Reads the current line, which ends with LF and starts at the offset `at` of the body.
     fn take_line(&mut self, at: u64) -> Result<(), ChunkError> {
         if self.line == b"\r\n" {
             self.end = true;
@@ -72,9 +72,8 @@ impl Trailers {
     }
 }
 
-/// Whether a field decides something that must be known before the body, so that a trailer must not (RFC 9110
-/// §6.5.1). Whoever merges trailers into the fields of the head, as some do, would otherwise let the client write
-/// behind the back of everything that has looked at the head.
+/// Whether a field must not be a trailer, because it decides something before the body is read (RFC 9110 §6.5.1). Code
+/// that merges trailers into the fields of the head would otherwise let a client change fields after they were checked.
 pub fn is_forbidden_trailer(name: &str) -> bool {
     is_forbidden(name.as_bytes())
 }
@@ -85,7 +84,8 @@ fn is_forbidden(name: &[u8]) -> bool {
         || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
-/// Proxies' word about who the client is, conditions, and what a body is made of.
+/// The start of forbidden names: type of the body, conditions, proxies and what they say about the client, browser
+/// metadata.
 const PREFIXES: [&str; 5] = ["content-", "if-", "proxy-", "x-forwarded-", "sec-"];
 
 const NAMES: [&str; 34] = [

@@ -1,4 +1,4 @@
-//! The table in `src/chunked.rs`, row by row. The bytes are what follows the head.
+//! The table in `src/chunked.rs`, row by row. The bytes are those after the head.
 
 mod common;
 
@@ -26,7 +26,7 @@ mod rfc9112_7_1_size {
     use super::*;
 
     #[test]
-    fn chunks_are_read_to_the_empty_one() {
+    fn chunks_are_read_up_to_the_last_chunk() {
         for (bytes, data) in [
             ("0\r\n\r\n", ""),
             ("3\r\nabc\r\n0\r\n\r\n", "abc"),
@@ -42,7 +42,7 @@ mod rfc9112_7_1_size {
     }
 
     #[test]
-    fn a_size_is_hexadecimal_digits_and_nothing_else() {
+    fn chunk_size_is_hexadecimal_digits_only() {
         for (bytes, at) in [
             ("\r\nabc", 0),
             (" 3\r\nabc\r\n", 0),
@@ -60,7 +60,7 @@ mod rfc9112_7_1_size {
     }
 
     #[test]
-    fn a_size_past_the_signed_range_or_16_digits_is_refused() {
+    fn chunk_size_past_2_to_the_63_or_16_digits_is_refused() {
         for (bytes, at) in [
             ("10000000000000000\r\n", 16),
             ("00000000000000003\r\n", 16),
@@ -73,7 +73,7 @@ mod rfc9112_7_1_size {
     }
 
     #[test]
-    fn a_line_must_end_in_crlf() {
+    fn chunk_lines_end_in_crlf() {
         for (bytes, at) in [
             ("3\nabc\r\n0\r\n\r\n", 1),
             ("3\rabc\r\n0\r\n\r\n", 2),
@@ -90,7 +90,7 @@ mod rfc9112_7_1_size {
     }
 
     #[test]
-    fn data_must_be_as_long_as_its_size() {
+    fn chunk_data_is_as_long_as_its_size() {
         for (bytes, at) in [
             ("3\r\nabcX\r\n0\r\n\r\n", 6),
             ("3\r\nabc\n0\r\n\r\n", 6),
@@ -103,7 +103,7 @@ mod rfc9112_7_1_size {
     }
 
     #[test]
-    fn a_body_that_has_not_ended_is_not_yet() {
+    fn an_incomplete_chunked_body_needs_more_bytes() {
         for bytes in
             ["", "3", "3\r", "3\r\n", "3\r\nabc", "3\r\nabc\r", "3\r\nabc\r\n", "0\r\n", "0\r\n\r", "0\r\nA: b\r\n"]
         {
@@ -116,7 +116,7 @@ mod rfc9112_7_1_1_extensions {
     use super::*;
 
     #[test]
-    fn extensions_by_the_grammar_are_taken() {
+    fn chunk_extensions_by_the_grammar_are_accepted() {
         for extension in [
             ";a",
             ";a=b",
@@ -135,7 +135,7 @@ mod rfc9112_7_1_1_extensions {
     }
 
     #[test]
-    fn extensions_that_are_not_grammar_are_refused() {
+    fn malformed_chunk_extensions_are_refused() {
         for (extension, at) in [
             (" ", 2),
             ("\t \t", 4),
@@ -162,7 +162,7 @@ mod rfc9112_7_1_1_extensions {
     }
 
     #[test]
-    fn extensions_are_limited() {
+    fn chunk_extensions_are_limited() {
         let limits = Limits { chunk_extension: 5, ..Limits::default() };
         assert_eq!(every_chunk(b"1;a=bc\r\nx\r\n0\r\n\r\n", &limits).map(|body| body.is_some()), Ok(true));
         let error = every_chunk(b"1;a=bcd\r\nx\r\n0\r\n\r\n", &limits);
@@ -194,14 +194,14 @@ mod overhead {
     }
 
     #[test]
-    fn a_byte_at_a_time_is_taken_for_ever() {
+    fn chunks_of_one_byte_are_accepted_without_end() {
         assert_eq!(repeat("1\r\nX\r\n", 100_000), Ok(100_000));
         assert_eq!(repeat("1;a=b\r\nX\r\n", 100_000), Ok(100_000));
     }
 
     /// Go's TestChunkReaderTooMuchOverhead: long extensions on chunks of one byte.
     #[test]
-    fn extensions_without_data_are_refused_after_16_kib() {
+    fn chunk_extensions_without_data_are_refused_after_16_kib() {
         let chunk = format!("1;{}\r\nX\r\n", "x".repeat(1000));
         // 1 + 1 + 1000 + 4 bytes of framing, of which 16 + 2 are free: 988 a chunk, 17 chunks are too many.
         assert_eq!(repeat(&chunk, 16), Ok(16));
@@ -211,7 +211,7 @@ mod overhead {
     }
 
     #[test]
-    fn data_pays_for_framing() {
+    fn chunk_data_raises_the_limit_of_framing() {
         let chunk = format!("400;{}\r\n{}\r\n", "x".repeat(1000), "d".repeat(1024));
         assert_eq!(repeat(&chunk, 1000), Ok(1000 * 1024));
     }
@@ -229,7 +229,7 @@ mod rfc9112_7_1_2_trailers {
     }
 
     #[test]
-    fn trailers_surface_at_the_end() {
+    fn trailers_are_returned_at_the_end() {
         let body = taken("3\r\nabc\r\n0\r\nX-Sum: 1\r\nx-note:  a b \r\nX-SUM: 2\r\n\r\n");
         assert_eq!(body.trailers, map(&[("x-sum", "1"), ("x-sum", "2"), ("x-note", "a b")]));
         assert_eq!(taken("0\r\n\r\n").trailers, HeaderMap::new());
@@ -248,7 +248,7 @@ mod rfc9112_7_1_2_trailers {
     }
 
     #[test]
-    fn trailers_that_would_change_what_the_head_decided_are_dropped() {
+    fn forbidden_trailers_are_dropped() {
         let body =
             taken("0\r\nContent-Length: 5\r\nHost: evil\r\nX-Ok: 1\r\nAUTHORIZATION: x\r\nX-Forwarded-For: y\r\n\r\n");
         assert_eq!(body.trailers, map(&[("x-ok", "1")]));
@@ -285,7 +285,7 @@ mod rfc9112_7_1_2_trailers {
     }
 
     #[test]
-    fn trailers_that_are_no_fields_are_refused() {
+    fn malformed_trailers_are_refused() {
         for (section, at) in [
             ("junk\r\n\r\n", 7),
             (": b\r\n\r\n", 3),
@@ -311,14 +311,14 @@ mod rfc9112_7_1_2_trailers {
         let limits = Limits { trailer_fields: 2, ..Limits::default() };
         let many = every_chunk(b"0\r\nA: b\r\nC: d\r\nE: f\r\n\r\n", &limits).unwrap_err();
         assert_eq!((many, many.status().as_u16()), (ChunkError::TooManyTrailers { at: 15 }, 431));
-        // Those that are dropped count as well.
+        // Trailers that are dropped count too.
         let dropped = every_chunk(b"0\r\nHost: b\r\nHost: d\r\nHost: f\r\n\r\n", &limits).unwrap_err();
         assert_eq!(dropped, ChunkError::TooManyTrailers { at: 21 });
     }
 }
 
 #[test]
-fn an_error_is_for_ever() {
+fn a_chunk_error_repeats() {
     let mut chunked = Chunked::new(&Limits::default());
     let error = chunked.next(b"x").unwrap_err();
     assert_eq!(chunked.next(b"0\r\n\r\n"), Err(error));
@@ -328,7 +328,7 @@ fn an_error_is_for_ever() {
 }
 
 #[test]
-fn data_is_left_where_it_lies() {
+fn chunk_data_is_not_copied() {
     let mut chunked = Chunked::new(&Limits::default());
     let bytes = b"5\r\nhello\r\n6\r\n world";
     assert_eq!(chunked.next(bytes), Ok(Step { framing: 3, data: 5 }));

@@ -1,4 +1,4 @@
-//! The table in `src/head/parse.rs`, row by row. What is sent could be pasted into `nc`.
+//! The table in `src/head/parse.rs`, row by row. The data could be pasted into `nc`.
 
 mod common;
 
@@ -34,7 +34,7 @@ mod rfc9112_2_2_lines {
     }
 
     #[test]
-    fn a_line_that_ends_in_line_feed_alone_is_refused_wherever_it_is() {
+    fn bare_lf_is_refused_in_every_line() {
         for (bytes, at) in [
             ("GET / HTTP/1.1\nHost: a\n\n", 14),
             ("GET / HTTP/1.1\nHost: a\r\n\r\n", 14),
@@ -49,7 +49,7 @@ mod rfc9112_2_2_lines {
     }
 
     #[test]
-    fn a_carriage_return_without_line_feed_is_refused_wherever_it_is() {
+    fn bare_cr_is_refused_in_every_line() {
         for (bytes, at) in [
             ("\rGET / HTTP/1.1\r\nHost: a\r\n\r\n", 0),
             ("GET / HTTP/1.1\rHost: a\r\n\r\n", 14),
@@ -62,7 +62,7 @@ mod rfc9112_2_2_lines {
     }
 
     #[test]
-    fn a_head_that_has_not_ended_is_not_yet() {
+    fn an_incomplete_head_needs_more_bytes() {
         for bytes in ["", "\r", "\r\n", "GET", "GET / HT", "GET / HTTP/1.1\r", "GET / HTTP/1.1\r\nHost: a\r\n"] {
             assert_eq!(every_way(bytes.as_bytes(), &Limits::default()), Ok(None), "{bytes:?}");
         }
@@ -73,7 +73,7 @@ mod rfc9112_3_request_line {
     use super::*;
 
     #[test]
-    fn blanks_are_single_spaces_and_nowhere_else() {
+    fn request_line_has_single_spaces_only() {
         let target = |at| HeadError::Target(TargetError::Byte { at });
         for (bytes, error) in [
             ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", target(4)),
@@ -96,7 +96,7 @@ mod rfc9112_3_request_line {
     }
 
     #[test]
-    fn a_method_is_any_token_in_its_case() {
+    fn any_token_is_a_method_in_its_case() {
         for method in ["GET", "get", "BREW", "M-SEARCH", "!#$%&'*+-.^_`|~09", "UPDATEREDIRECTREF"] {
             taken(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n"), |head| assert_eq!(head.method(), method));
         }
@@ -139,12 +139,12 @@ mod rfc9112_3_request_line {
             let error = refused(format!("GET / {version}\r\nHost: a\r\n\r\n"));
             assert_eq!((error, error.status().as_u16()), (HeadError::VersionUnsupported { at: 6 }, 505), "{version}");
         }
-        // The preface of HTTP/2, for which `*` would be no target of ours either.
+        // The preface of HTTP/2; `PRI *` is refused for its version.
         assert_eq!(refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").status(), 505);
     }
 
     #[test]
-    fn what_is_not_a_version_is_refused() {
+    fn a_malformed_version_is_refused() {
         for (bytes, at) in [
             ("GET / HTTP/1.10\r\n", 14),
             ("GET / http/1.1\r\n", 6),
@@ -177,7 +177,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn bytes_that_no_uri_has_are_refused() {
+    fn target_bytes_that_no_uri_has_are_refused() {
         for byte in ["\0", "\x01", "\x7f", "\"", "<", ">", "\u{e9}"] {
             let error = HeadError::Target(TargetError::Byte { at: 6 });
             assert_eq!(refused(with_target(&format!("/a{byte}b"), "a")), error, "{byte:?}");
@@ -186,7 +186,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn what_browsers_leave_bare_is_taken() {
+    fn target_bytes_that_browsers_send_bare_are_accepted() {
         taken(with_target("/[a]|^?[b]={c}|^\\`", "a"), |head| {
             assert_eq!(head.path(), "/[a]|^");
             assert_eq!(head.target().query(), Some("[b]={c}|^\\`"));
@@ -198,7 +198,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn a_malformed_escape_is_refused_in_the_path() {
+    fn a_malformed_escape_in_the_path_is_refused() {
         for (target, at) in [("/%zz", 5), ("/%4", 5), ("/%", 5), ("/%20%2", 8), ("/%?%20", 5), ("/%zz?q=%zz", 5)] {
             assert_eq!(refused(with_target(target, "a")), HeadError::Target(TargetError::Escape { at }), "{target}");
         }
@@ -206,7 +206,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn a_malformed_escape_in_the_query_is_taken_raw() {
+    fn a_malformed_escape_in_the_query_is_accepted_raw() {
         for query in ["q=%zz", "%%20", "q=100%", "%", "%4", "a=%&b=%g0", "100%&%"] {
             taken(with_target(&format!("/%20?{query}"), "a"), |head| {
                 assert_eq!((head.path(), head.target().query()), ("/%20", Some(query)));
@@ -215,7 +215,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn an_absolute_target_that_agrees_with_host_is_taken() {
+    fn an_absolute_target_that_agrees_with_host_is_accepted() {
         for (target, host) in [
             ("http://a/b?c", "a"),
             ("http://a/b?c", "A:80"),
@@ -250,7 +250,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn an_absolute_target_without_path_asks_for_the_root() {
+    fn an_absolute_target_without_a_path_is_the_root() {
         taken(with_target("http://a", "a"), |head| {
             assert_eq!((head.path(), head.target().path(), head.target().query()), ("/", "/", None));
         });
@@ -260,7 +260,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn userinfo_is_refused() {
+    fn userinfo_in_a_target_is_refused() {
         for target in ["http://u@a/", "http://u:p@a/", "http://@a/", "http://a@/"] {
             assert_eq!(refused(with_target(target, "a")), HeadError::Target(TargetError::Authority { at: 11 }));
         }
@@ -270,7 +270,7 @@ mod rfc9112_3_2_target {
     fn another_scheme_or_none_is_refused() {
         for target in ["ftp://a/", "a:b", "a:80", "http:/a", "http:a", "://a/", "httpx://a/", "//", "http//a"] {
             match target {
-                // Two slashes begin a path.
+                // Two slashes start a path, not an authority.
                 "//" => taken(with_target(target, "a"), |head| assert_eq!(head.path(), "//")),
                 _ => assert_eq!(refused(with_target(target, "a")), HeadError::Target(TargetError::Form { at: 4 })),
             }
@@ -279,7 +279,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn connect_names_a_host_and_a_port() {
+    fn connect_target_is_a_host_and_a_port() {
         taken("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n", |head| {
             assert_eq!((head.path(), head.host()), ("", Some("a.example:443")));
             assert_eq!((head.target().form(), head.target().query()), (TargetForm::Authority, None));
@@ -293,7 +293,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn connect_and_host_must_not_contradict_each_other() {
+    fn connect_target_and_host_must_agree() {
         let connect = |host: &str| format!("CONNECT a:443 HTTP/1.1\r\nHost: {host}\r\n\r\n");
         for host in ["a:443", "A", "a:"] {
             taken(connect(host), |head| assert_eq!(head.host(), Some("a:443")));
@@ -304,7 +304,7 @@ mod rfc9112_3_2_target {
     }
 
     #[test]
-    fn the_asterisk_is_for_options_alone() {
+    fn asterisk_target_is_for_options_only() {
         taken("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", |head| {
             assert_eq!((head.path(), head.target().form()), ("*", TargetForm::Asterisk));
         });
@@ -327,12 +327,12 @@ mod rfc9112_3_2_host {
     }
 
     #[test]
-    fn http_1_0_without_host_is_taken() {
+    fn http_1_0_without_host_is_accepted() {
         taken("GET / HTTP/1.0\r\n\r\n", |head| assert_eq!(head.host(), None));
     }
 
     #[test]
-    fn an_empty_host_is_taken() {
+    fn an_empty_host_is_accepted() {
         taken(with_fields("Host:\r\n"), |head| assert_eq!(head.host(), Some("")));
     }
 
@@ -354,7 +354,7 @@ mod rfc9112_3_2_host {
     }
 
     #[test]
-    fn a_host_that_is_no_authority_is_refused() {
+    fn a_host_that_is_not_an_authority_is_refused() {
         for host in ["a:99999", "a:b", "::1", "[x]", "[::1", ":80", "a:80:80", "[fe80::1%25eth0]"] {
             assert_eq!(refused(with_fields(&format!("Host: {host}\r\n"))), HeadError::Host { at: 22 }, "{host}");
         }
@@ -390,7 +390,7 @@ mod rfc9112_5_fields {
     }
 
     #[test]
-    fn a_name_that_is_no_token_is_refused() {
+    fn a_field_name_that_is_not_a_token_is_refused() {
         for (line, at) in
             [("junk", 29), (": v", 25), ("X(A): 1", 26), ("X\0: 1", 26), ("\u{e9}: 1", 25), ("\x0bX: 1", 25)]
         {
@@ -403,7 +403,7 @@ mod rfc9112_5_fields {
     }
 
     #[test]
-    fn values_lose_the_whitespace_around_them() {
+    fn field_values_are_trimmed() {
         taken(with_fields("Host: a\r\nA: \t v \t\r\nB:\r\nC: \t \r\nD:a\tb c\r\na:2\r\n"), |head| {
             let fields: Vec<_> = head.headers().collect();
             let expected: [(&str, &[u8]); 6] =
@@ -415,7 +415,7 @@ mod rfc9112_5_fields {
     }
 
     #[test]
-    fn a_control_in_a_value_is_refused() {
+    fn a_control_in_a_field_value_is_refused() {
         for byte in (0..0x20).chain([0x7f]).filter(|byte| !b"\t\r\n".contains(byte)) {
             let bytes = [b"GET / HTTP/1.1\r\nHost: a\r\nX: a", &[byte][..], b"b\r\n\r\n"].concat();
             assert_eq!(refused(bytes), HeadError::FieldValue { at: 29 }, "{byte:#x}");
@@ -424,7 +424,7 @@ mod rfc9112_5_fields {
     }
 
     #[test]
-    fn bytes_past_ascii_in_a_value_are_taken() {
+    fn bytes_past_ascii_in_a_field_value_are_accepted() {
         taken(b"GET / HTTP/1.1\r\nHost: a\r\nX: \xc3\xa9\xff\r\nY: \xc3\xa9\r\n\r\n", |head| {
             assert_eq!((head.header("x"), head.header_bytes("x")), (None, Some(&b"\xc3\xa9\xff"[..])));
             assert_eq!(head.header("y"), Some("\u{e9}"));
@@ -441,7 +441,7 @@ mod rfc9110_5_4_limits {
         taken(head(100), |head| assert_eq!(head.headers().len(), 100));
         let error = refused(head(101));
         assert_eq!((error, error.status().as_u16()), (HeadError::TooManyFields { at: 16 + 9 + 99 * 6 }, 431));
-        // A raised limit is past what httparse is given room for.
+        // More fields than httparse has room for: the reference parser reads them.
         let limits = Limits { fields: 500, ..Limits::default() };
         let index = every_way(head(300).as_bytes(), &limits).unwrap().unwrap();
         assert_eq!(index.fields().len(), 300);
@@ -471,7 +471,7 @@ mod rfc9110_5_4_limits {
         let less = Limits { head: head.len() - 1, ..Limits::default() };
         let error = every_way(&head, &less).unwrap_err();
         assert_eq!((error, error.status().as_u16()), (HeadError::TooLong { at: 26 }, 431));
-        // Also if its end never comes.
+        // Also without an end of the request line.
         assert_eq!(quintet_request::parse(&[b'x'; 65_536], &Limits::default()).unwrap_err().status(), 501);
         let mut endless = with_fields(&"X: 1\r\n".repeat(90)).into_bytes();
         endless.truncate(500);
@@ -488,7 +488,7 @@ mod rfc9110_10_1_1_expect {
     }
 
     #[test]
-    fn a_client_waits_for_100_if_it_says_so_and_has_a_body() {
+    fn expect_100_continue_with_a_body_waits_for_100() {
         for fields in [
             "Expect: 100-continue\r\nContent-Length: 3\r\n",
             "Expect: 100-Continue\r\nTransfer-Encoding: chunked\r\n",
@@ -499,7 +499,7 @@ mod rfc9110_10_1_1_expect {
     }
 
     #[test]
-    fn http_1_0_and_empty_bodies_wait_for_nothing() {
+    fn expect_100_continue_is_ignored_in_1_0_and_without_body() {
         for (version, fields) in [
             ("HTTP/1.0", "Expect: 100-continue\r\nContent-Length: 3\r\n"),
             ("HTTP/1.1", "Expect: 100-continue\r\nContent-Length: 0\r\n"),
@@ -512,7 +512,7 @@ mod rfc9110_10_1_1_expect {
     }
 
     #[test]
-    fn another_expectation_is_417() {
+    fn an_unknown_expect_is_417() {
         for value in ["200-ok", "100-continue, x", "100-continue;q=1", "100-continuE ,"] {
             let error = refused(expect("HTTP/1.1", &format!("Expect: {value}\r\nContent-Length: 3\r\n")));
             assert_eq!((error, error.status().as_u16()), (HeadError::Expect { at: 34 }, 417), "{value}");
@@ -524,7 +524,7 @@ mod rfc9112_9_connection {
     use super::*;
 
     #[test]
-    fn the_connection_is_kept_as_version_and_client_say() {
+    fn keep_alive_follows_the_version_and_connection_field() {
         for (version, connection, kept) in [
             ("HTTP/1.1", "", true),
             ("HTTP/1.1", "Connection: close\r\n", false),
@@ -544,7 +544,7 @@ mod rfc9112_9_connection {
     }
 
     #[test]
-    fn an_upgrade_is_offered_by_both_fields_in_1_1() {
+    fn upgrade_needs_both_fields_and_http_1_1() {
         for (version, fields, offered) in [
             ("HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\n", true),
             ("HTTP/1.1", "Upgrade: websocket\r\nConnection: keep-alive, upgrade\r\n", true),
@@ -566,7 +566,7 @@ mod rfc9112_6_framing {
     }
 
     #[test]
-    fn what_is_declared_is_the_framing() {
+    fn framing_is_what_the_head_declares() {
         for (fields, framing) in [
             ("", Framing::None),
             ("Content-Length: 3\r\n", Framing::Length(3)),
@@ -581,7 +581,7 @@ mod rfc9112_6_framing {
     }
 
     #[test]
-    fn what_could_be_framed_in_two_ways_is_refused() {
+    fn framing_with_two_readings_is_refused() {
         for (version, fields, why, at) in [
             ("HTTP/1.1", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", FramingError::LengthAndCoding, 64),
             ("HTTP/1.1", "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", FramingError::LengthAndCoding, 70),
@@ -610,7 +610,7 @@ mod rfc9112_6_framing {
     }
 
     #[test]
-    fn a_trailer_that_would_frame_is_refused_before_the_body() {
+    fn trailer_field_that_announces_framing_is_refused() {
         for name in ["Content-Length", "x, transfer-encoding", "TRAILER"] {
             let error = refused(post("HTTP/1.1", &format!("Trailer: {name}\r\nTransfer-Encoding: chunked\r\n")));
             assert_eq!((error, error.status().as_u16()), (HeadError::Trailer { at: 35 }, 400), "{name}");
@@ -623,7 +623,7 @@ mod rfc9112_6_framing {
 }
 
 #[test]
-fn an_error_says_what_and_where_and_nothing_of_the_client() {
+fn a_head_error_has_an_offset_and_no_client_bytes() {
     let error = refused(with_fields("Host: a\r\nX-Secret: hunter2\0\r\n"));
     assert_eq!(error.to_string(), "field value has a control character at byte 42");
     assert_eq!((error.at(), error.status().as_u16()), (42, 400));

@@ -1,4 +1,4 @@
-//! A connection seen as a sequence of requests, without a server around it.
+//! Tests of `Requests`: a connection as a sequence of requests, without a server.
 
 #![cfg(feature = "io")]
 
@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-/// A client, and what it says as a sequence of requests.
+/// A client and its connection as a sequence of requests.
 fn pair() -> (DuplexStream, Requests<DuplexStream>) {
     let (client, server) = duplex(1 << 20);
     (client, Requests::new(Wire::new(server), Arc::new(Limits::default())))
@@ -27,12 +27,12 @@ fn ends(reason: CloseReason) -> (Next, Option<CloseReason>) {
     (Next::Linger, Some(reason))
 }
 
-/// The next request, whose handler drops it at once.
+/// Reads the next request and drops it, as a handler that ignores it.
 async fn next(requests: &mut Requests<DuplexStream>) -> Exchange {
     Exchange::new(requests.next().await.expect("no error").expect("a request").head())
 }
 
-/// What is next after a reply, and why.
+/// Settles a request after its reply: what is next, and the close reason.
 async fn settle(
     requests: &mut Requests<DuplexStream>,
     exchange: &mut Exchange,
@@ -41,7 +41,7 @@ async fn settle(
     (common::io::settle(requests, exchange, limit).await, exchange.close_reason())
 }
 
-/// How many bytes of memory a piece of a body keeps.
+/// The bytes of memory that a piece of a body holds.
 fn kept(piece: Bytes) -> usize {
     piece.try_into_mut().expect("nobody else has it").capacity()
 }
@@ -65,7 +65,7 @@ async fn a_small_piece_of_a_large_body_keeps_little_memory() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_client_wants_closed_is_not_used_again() {
+async fn connection_close_from_the_client_ends_keep_alive() {
     let close = "Connection: close\r\n";
     for (head, expected) in [
         ("POST / HTTP/1.1\r\nHost: a\r\n".to_owned(), GOES_ON),
@@ -85,7 +85,7 @@ async fn a_connection_that_the_client_wants_closed_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn requests_follow_one_another_whatever_becomes_of_their_bodies() {
+async fn pipelined_requests_follow_read_and_unread_bodies() {
     let (mut client, mut requests) = pair();
     let bodies = ["3\r\nabc\r\n0\r\n\r\n", "0\r\n\r\n", "1\r\nx\r\n2;e=1\r\nyz\r\n0\r\nt: 1\r\n\r\n"];
     for body in bodies {
@@ -116,7 +116,7 @@ async fn requests_follow_one_another_whatever_becomes_of_their_bodies() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_body_is_known_when_the_reply_begins() {
+async fn unread_body_is_reported_when_the_reply_begins() {
     let unread = RequestBody::Lost(CloseReason::RequestBodyUnread);
     let table: [(&str, u64, RequestBody); 6] = [
         ("Content-Length: 3\r\n\r\nabc", 10, RequestBody::Read),
@@ -141,7 +141,7 @@ async fn what_is_left_of_a_body_is_known_when_the_reply_begins() {
             assert_eq!(exchange.request_body(), expected, "{rest:?}");
         }
     }
-    // Who holds a body that the client has not been asked for asks for it; who drops it first does not.
+    // A body that is still held when the reply begins is asked for with a 100; one that was dropped is not.
     let (mut client, mut requests) = pair();
     client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n").await.unwrap();
     let mut exchange = next(&mut requests).await;
@@ -153,7 +153,7 @@ async fn what_is_left_of_a_body_is_known_when_the_reply_begins() {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again_only_if_it_is_in_step() {
+async fn keep_alive_needs_a_body_read_to_its_end() {
     let table = [
         ("Content-Length: 3\r\n\r\nabc", GOES_ON),
         ("Content-Length: 1000\r\n\r\nabc", ends(CloseReason::RequestBodyUnread)),
@@ -173,7 +173,7 @@ async fn a_connection_is_used_again_only_if_it_is_in_step() {
 }
 
 #[tokio::test]
-async fn a_body_is_thrown_away_while_a_reply_waits_for_its_reader() {
+async fn body_is_discarded_while_the_reply_is_flushed() {
     let (client, server) = duplex(1000);
     let mut requests = Requests::new(Wire::new(server), Arc::new(Limits::default()));
     let (mut reader, mut writer) = tokio::io::split(client);
@@ -188,7 +188,7 @@ async fn a_body_is_thrown_away_while_a_reply_waits_for_its_reader() {
         std::future::poll_fn(|cx| requests.poll_flush(cx, 60_000)).await.unwrap();
         requests
     });
-    // Not one byte of the reply is read before all of the body is sent.
+    // The client reads no byte of the reply before it has sent the whole body.
     let _writer = timeout(Duration::from_secs(10), sending).await.expect("each waits for the other").unwrap();
     let mut reply = vec![0; 100_000];
     reader.read_exact(&mut reply).await.unwrap();
@@ -197,7 +197,7 @@ async fn a_body_is_thrown_away_while_a_reply_waits_for_its_reader() {
 }
 
 #[tokio::test]
-async fn what_ends_a_connection_says_what_to_answer() {
+async fn requests_error_has_the_status_of_the_reply() {
     use CloseReason::{ClientClosed, HeadRefused, UnexpectedEof};
     let table: [(&str, Option<Option<u16>>, CloseReason); 6] = [
         ("", None, ClientClosed),
@@ -226,7 +226,7 @@ async fn what_ends_a_connection_says_what_to_answer() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_request_can_be_given_up_at_any_byte() {
+async fn next_is_cancel_safe_at_every_byte() {
     let request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
     let (mut client, mut requests) = pair();
     let head = request.len() - 3;
@@ -239,9 +239,9 @@ async fn waiting_for_a_request_can_be_given_up_at_any_byte() {
     assert_eq!(request.to_bytes(3).await.unwrap(), "abc");
 }
 
-/// Heads that are wrong and not whole: the status that they have at once when they come in one piece.
+/// Malformed heads without an end have the same status in every split as in one piece.
 #[test]
-fn an_unfinished_head_that_is_wrong_is_refused_for_what_is_wrong_however_it_is_split() {
+fn malformed_incomplete_head_has_one_error_in_every_split() {
     let long = "A".repeat(40);
     for (head, status, why) in [
         ("GET / HTTP/5.6", 505, "version is not http/1 at byte 6"),
@@ -274,7 +274,7 @@ fn an_unfinished_head_that_is_wrong_is_refused_for_what_is_wrong_however_it_is_s
 }
 
 #[tokio::test]
-async fn a_whole_head_is_not_lost_to_a_caller_that_waits_for_the_fin_first() {
+async fn complete_head_is_kept_for_a_caller_that_waits_for_fin() {
     let (mut client, mut requests) = pair();
     client.write_all(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
     client.shutdown().await.unwrap();

@@ -1,4 +1,4 @@
-//! A body that shares the wire, and who is woken when: without timeouts, everything that can come to rest must.
+//! Tests of wake-ups around a body that shares the wire. They run without timeouts, so a lost wake-up is a hang.
 
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -19,10 +19,10 @@ use tokio::{
 
 const BODY: usize = 200_000;
 const REPLY: usize = 20 << 20;
-/// How much of a body is thrown away at most, in bytes.
+/// The most bytes of a body that are discarded.
 const UNREAD: u64 = 256 * 1024;
 
-/// A client behind a pipe of 1,000 bytes, and what it says as requests, with no time limit whatsoever.
+/// A client behind a pipe of 1,000 bytes and its requests, without timeouts.
 fn pair(counted: bool) -> (DuplexStream, Requests<DuplexStream>) {
     let (client, server) = duplex(1000);
     let wire = if counted {
@@ -64,20 +64,20 @@ fn sends_first(client: DuplexStream, chunked: bool) -> JoinHandle<(ReadHalf<Dupl
     })
 }
 
-/// What the other task does with the body before it drops it.
+/// The other task's use of the body before it drops it.
 #[derive(Clone, Copy, Debug)]
 enum Does {
     Nothing,
     /// Reads a piece to its end.
     Reads,
-    /// Begins to read and is dropped while it waits, without saying so.
+    /// Begins to read, and is dropped while it waits.
     Waits,
 }
 
-/// A handler gives its body to another task, which drops it when the reply is under way already, while the client sends
-/// and does not read: nothing moves any more until the owner of the wire throws the body away.
+/// A handler gives its body to another task, which drops it while the reply is being sent. The client sends and does
+/// not read, so nothing moves until the owner of the wire discards the body.
 #[tokio::test(start_paused = true)]
-async fn a_body_dropped_late_by_another_task_wakes_the_reply() {
+async fn body_dropped_by_another_task_wakes_the_reply() {
     for does in [Does::Nothing, Does::Reads, Does::Waits] {
         for (counted, chunked) in [(false, false), (false, true), (true, false), (true, true)] {
             let (client, mut requests) = pair(counted);
@@ -119,9 +119,9 @@ async fn a_body_dropped_late_by_another_task_wakes_the_reply() {
     }
 }
 
-/// While a handler is at work its client is watched, whoever has begun to read the body and then dropped it.
+/// While a handler runs its client is watched, also after another task began to read the body and dropped it.
 #[tokio::test(start_paused = true)]
-async fn a_body_dropped_while_it_is_polled_leaves_the_client_watched() {
+async fn body_dropped_while_polled_keeps_the_disconnect_watch() {
     let (mut client, mut requests) = pair(true);
     client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n").await.unwrap();
     let mut request = requests.next().await.unwrap().unwrap();
@@ -138,9 +138,9 @@ async fn a_body_dropped_while_it_is_polled_leaves_the_client_watched() {
     watching.abort();
 }
 
-/// Every order of a handler that answers, a task that reads the body and a client that sends it, without timeouts.
+/// Every order of a handler that replies, a task that reads the body and a client that sends it, without timeouts.
 #[tokio::test(start_paused = true)]
-async fn a_body_read_by_another_task_comes_to_rest_in_every_order() {
+async fn body_read_by_another_task_never_hangs_in_any_order() {
     for (send, reply, read) in (0..27).map(|n| (n % 3, n / 3 % 3, n / 9)) {
         let (client, mut requests) = pair(true);
         let (mut reader, mut writer) = split(client);

@@ -1,4 +1,4 @@
-//! The trailers of a request, in whichever way its body is read.
+//! Tests of a request's trailers, for each way to read its body.
 
 #![cfg(feature = "io")]
 #![expect(clippy::unwrap_used, reason = "the ways to read are parts of tests")]
@@ -83,7 +83,7 @@ fn pair() -> (DuplexStream, Requests<DuplexStream>) {
 }
 
 #[tokio::test]
-async fn trailers_are_there_after_the_body_in_whichever_way_it_is_read() {
+async fn trailers_are_there_after_each_way_to_read_the_body() {
     for (way, read) in WAYS {
         for (trailers, sum) in [
             ("X-Sum: 7\r\nx-sum: 8\r\nHost: b\r\nContent-Length: 9\r\n\r\n", &["7", "8"][..]),
@@ -107,7 +107,7 @@ async fn trailers_are_there_after_the_body_in_whichever_way_it_is_read() {
 }
 
 #[tokio::test]
-async fn trailers_that_come_late_are_there_only_after_them() {
+async fn late_trailers_are_none_until_they_arrive() {
     let text = format!("{HEAD}{CHUNKS}X-Sum: 7\r\n\r\n");
     for at in text.find("\r\n\r\n").unwrap() + 4..text.len() {
         let (mut client, mut requests) = pair();
@@ -125,7 +125,7 @@ async fn trailers_that_come_late_are_there_only_after_them() {
     }
 }
 
-/// The box of a request serves the next one on its connection.
+/// The memory of a request is reused for the next one of the connection, without its trailers.
 #[tokio::test]
 async fn trailers_are_not_those_of_the_request_before() {
     let (mut client, mut requests) = pair();

@@ -1,4 +1,4 @@
-//! What holds for every request, not only for those somebody thought of.
+//! Properties of the parsers, on generated input.
 
 mod common;
 
@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use quintet_request::{Chunked, Cookies, Form, Framing, HeadRef, Index, Limits, SetCookie, Target, Version, parse};
 
-/// A request as it was meant, to be compared with what is read.
+/// A generated request, to be compared with what is read.
 #[derive(Clone, Debug)]
 struct Meant {
     method: String,
@@ -51,7 +51,7 @@ impl Meant {
 
 fn meant() -> impl Strategy<Value = Meant> {
     let blank = || select(vec!["", " ", "\t", " \t ", "  "]).prop_map(String::from);
-    // A first letter that no field with a meaning has.
+    // No field that decides anything starts with one of these letters.
     let name = "[XYZ!#$%&'*+.^_`|~0-9-][!#$%&'*+.^_`|~0-9a-zA-Z-]{0,12}";
     let value = option::of("[!-~é€]([ \t!-~é€]{0,20}[!-~é€])?").prop_map(Option::unwrap_or_default);
     let framing =
@@ -73,7 +73,7 @@ fn meant() -> impl Strategy<Value = Meant> {
         })
 }
 
-/// What almost is a request: pieces of one, in any order, some of them wrong.
+/// Almost a request: pieces of one in any order, some of them malformed.
 fn almost() -> impl Strategy<Value = Vec<u8>> {
     let piece = select(vec![
         "GET / HTTP/1.1\r\n",
@@ -115,7 +115,7 @@ fn almost() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn a_printed_head_is_read_as_it_was_meant(meant in meant()) {
+    fn a_generated_head_is_read_as_meant(meant in meant()) {
         let bytes = meant.print();
         let index = every_way(&bytes, &Limits::default()).expect("a proper head").expect("a whole head");
         let head = HeadRef::new(&bytes, &index);
@@ -132,8 +132,8 @@ proptest! {
     }
 
     #[test]
-    fn splitting_and_what_follows_change_nothing(bytes in almost()) {
-        // The assertions are in these two: a refused prefix stays refused with the same error, nothing past the end is
+    fn head_split_anywhere_reads_like_the_whole(bytes in almost()) {
+        // `every_way` has the assertions: a refused prefix stays refused with the same error, no byte after the end is
         // consumed, and the reference parser agrees.
         let _ = every_way(&bytes, &Limits::default());
         let small = Limits { head: 60, fields: 2, field: 20, target: 6, method: 4, ..Limits::default() };
@@ -145,7 +145,7 @@ proptest! {
 
     #[cfg(feature = "io")]
     #[test]
-    fn a_head_in_pieces_and_a_fin_after_it_have_the_verdict_of_the_whole(
+    fn head_in_pieces_and_fin_reads_like_the_whole(
         bytes in almost(),
         splits in vec(any::<prop::sample::Index>(), 0..6),
     ) {
@@ -158,19 +158,19 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_never_moves_the_end(meant in meant(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn a_changed_byte_never_moves_the_end_of_a_head(meant in meant(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = meant.print();
         let len = bytes.len();
         let at = at.index(len);
         bytes[at] = byte;
-        // A byte that opens or closes a line early is refused, or the head ends where it did.
+        // A changed byte that begins or ends a line is refused, or the head ends at the same byte.
         if let Ok(Some(index)) = parse(&bytes, &Limits::default()) {
             prop_assert_eq!(index.len(), len, "{}", bytes.escape_ascii());
         }
     }
 
     #[test]
-    fn chunks_give_back_the_data(
+    fn chunked_data_is_read_back(
         pieces in vec((vec(any::<u8>(), 1..40), option::of("[a-z]{1,5}(=[a-z]{1,5})?")), 0..6),
         trailers in vec(("x-[a-z]{1,6}", "[a-z]([a-z ]{0,8}[a-z])?"), 0..4),
     ) {
@@ -219,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn a_target_is_its_parts(meant in meant()) {
+    fn a_target_is_the_sum_of_its_parts(meant in meant()) {
         let query = meant.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
         let raw = format!("{}{query}", meant.path);
         let target = Target::parse(&meant.method, raw.as_bytes()).expect("a proper target");
@@ -230,7 +230,7 @@ proptest! {
     }
 
     #[test]
-    fn a_printed_form_is_read_as_it_was_meant(pairs in vec((".{0,8}", ".{0,8}"), 0..8)) {
+    fn a_generated_form_is_read_as_meant(pairs in vec((".{0,8}", ".{0,8}"), 0..8)) {
         let mut form = Form::default();
         pairs.iter().for_each(|(name, value)| form.push(name, value));
         let text = form.to_string();
@@ -239,10 +239,10 @@ proptest! {
     }
 
     #[test]
-    fn a_set_cookie_comes_back(name in "[!#$%&'*+.^_`|~0-9a-zA-Z-]{1,8}", value in "[ -!#-:<-\\[\\]-~]{0,12}", text in ".{0,12}") {
+    fn a_set_cookie_is_read_back(name in "[!#$%&'*+.^_`|~0-9a-zA-Z-]{1,8}", value in "[ -!#-:<-\\[\\]-~]{0,12}", text in ".{0,12}") {
         let cookie = HeaderValue::try_from(&SetCookie::new(name.clone(), value.clone())).expect("a proper cookie");
         prop_assert_eq!(Cookies::parse(cookie.as_bytes()).get(&name), Some(value.as_str()));
-        // Written as it was given, or not at all.
+        // The cookie is written as given, or refused.
         if let Ok(written) = SetCookie::new(name.clone(), text.clone()).path(text.clone()).encode() {
             let quote = if text.contains([' ', ',']) { "\"" } else { "" };
             let path = if text.is_empty() { String::new() } else { format!("; Path={text}") };
@@ -254,7 +254,7 @@ proptest! {
 /// In single bytes this is more reads and writes than tokio lets a task do before it must yield.
 #[cfg(feature = "io")]
 #[test]
-fn a_head_in_many_pieces_and_a_fin_after_it_have_the_verdict_of_the_whole() {
+fn head_in_many_pieces_and_fin_reads_like_the_whole() {
     let bytes = b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: a\r\n3Host: a\r\n ";
     let whole = common::io::verdict(bytes, &[]);
     assert_eq!(common::io::verdict(bytes, &(0..bytes.len()).collect::<Vec<_>>()), whole);

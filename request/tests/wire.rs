@@ -1,12 +1,12 @@
-//! Streams that were sent to a Go 1.27 server, what it answered, and how we divide them.
+//! Streams that were sent to a Go 1.27 server, with its recorded replies, and how this crate splits them.
 
 mod common;
 
 use common::{every_chunk, every_way};
 use quintet_request::{Framing, Limits};
 
-/// What a stream is to us: `+n` for each whole request with a body of n bytes, then the status of a refusal, or
-/// `more` if the last request is not all there.
+/// How a stream is split: `+n` for each whole request with a body of n bytes, then the status of a refusal, or `more`
+/// if the last request is incomplete.
 fn divide(mut stream: &[u8]) -> String {
     let limits = Limits::default();
     let mut outcome = Vec::new();
@@ -36,7 +36,7 @@ fn divide(mut stream: &[u8]) -> String {
 }
 
 #[test]
-fn every_stream_is_divided_as_the_table_says() {
+fn wire_streams_are_split_as_the_table_says() {
     let mut rows = 0;
     for line in include_str!("data/wire.tsv").lines().filter(|line| !line.starts_with('#')) {
         let [name, _go, ours, sent] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("four columns: {line}") };

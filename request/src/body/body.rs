@@ -1,4 +1,4 @@
-//! The bytes that follow a head, from anywhere.
+//! The body of a request or of a response.
 
 use std::{
     error::Error,
@@ -21,10 +21,9 @@ use super::{
     writer::{Writer, Written},
 };
 
-/// The bytes that follow a head: of a request or of a response, already here, still on the wire, or made as they are
-/// sent. One type for both directions.
+/// The body of a request or of a response. Its bytes are in memory, still on the wire, or made while they are sent.
 ///
-/// It is an [`http_body::Body`], so everything made for those works on it.
+/// It implements [`http_body::Body`], so code for that trait works on it.
 ///
 /// # Example
 /// ```
@@ -48,18 +47,19 @@ enum Kind {
     Bytes(Bytes),
     Incoming(Borrowed<dyn RevocableBody>),
     Limited(Box<Limited<Body>>),
-    /// The mutex is never contended: it makes a body that is only `Send` shareable, so that a handler may hold a
-    /// reference to its request while it waits.
+    /// The mutex makes a body that is only `Send` also `Sync`, so that a handler may hold a reference to its request
+    /// across an await. Polls have `&mut` and do not lock; only a length or an end that is asked of `&self` does, for
+    /// the time of the call.
     Stream(Mutex<Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>>),
 }
 
 impl Body {
-    /// No bytes.
+    /// A body without bytes.
     pub const fn empty() -> Self {
         Body(Kind::Empty)
     }
 
-    /// Any other body. Its errors become [`BodyError::Source`].
+    /// Wraps any other body. Its errors become [`BodyError::Source`].
     pub fn new<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
@@ -68,11 +68,12 @@ impl Body {
         Body(Kind::Stream(Mutex::new(Box::pin(Mapped(Box::pin(body))))))
     }
 
-    /// A body written as it is sent, in the style of Go's `ResponseWriter` and `Flusher`.
+    /// A body that a future writes while it is sent. Go: `ResponseWriter` and `Flusher`.
     ///
-    /// `write` is given a [`Writer`] and runs in the connection's own task, only as fast as the client reads. What is
-    /// written is gathered until the writer flushes, fills or ends. If it fails, the connection is closed in the
-    /// middle of the body, so that the client cannot take it for whole.
+    /// `write` is called with a [`Writer`], and its future runs in the connection's task, no faster than the client
+    /// reads. Written bytes are buffered until the writer flushes, the buffer is full, or the future ends. If the
+    /// future fails, the connection is closed in the middle of the body, so that the client cannot take the body for
+    /// complete.
     ///
     /// # Example
     /// ```
@@ -99,8 +100,9 @@ impl Body {
         Body(Kind::Incoming(Borrowed::new(revocable)))
     }
 
-    /// The same body, of which at most `limit` bytes can be read, in whatever way: what comes after them is
-    /// [`BodyError::TooLarge`] (413). A body that is known to have no more stays as it is. Go: `http.MaxBytesReader`.
+    /// The same body with a limit: at most `limit` bytes can be read, and a longer body then fails with
+    /// [`BodyError::TooLarge`] (413). A body that is known to be within the limit stays as it is. Go:
+    /// `http.MaxBytesReader`.
     ///
     /// ```
     /// use quintet_request::{Body, BodyError};
@@ -123,7 +125,7 @@ impl Body {
         }
     }
 
-    /// Whoever waited for a frame has given up: until the next poll the client is not waited for.
+    /// The reader has dropped its wait for a frame. No read timeout runs until the next poll.
     fn give_up(&self) {
         match &self.0 {
             Kind::Incoming(revocable) => revocable.give_up(),
@@ -132,7 +134,7 @@ impl Body {
         }
     }
 
-    /// The bytes, if they are all here.
+    /// The bytes, if all of them are in memory.
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.0 {
             Kind::Empty => Some(b""),
@@ -141,7 +143,7 @@ impl Body {
         }
     }
 
-    /// The bytes, if they are all here; otherwise the body again.
+    /// The bytes, if all of them are in memory; otherwise the body again.
     ///
     /// # Errors
     /// The body itself, unchanged.
@@ -153,7 +155,7 @@ impl Body {
         }
     }
 
-    /// How many bytes are left, if that is known.
+    /// The number of bytes left, if it is known.
     pub fn len(&self) -> Option<u64> {
         self.size_hint().exact()
     }
@@ -163,13 +165,14 @@ impl Body {
         self.len() == Some(0)
     }
 
-    /// The next piece, or `None` at the end. Trailers are passed over; [`http_body::Body::poll_frame`] has them.
+    /// The next piece, or `None` at the end. Trailers (fields after the last chunk) are skipped;
+    /// [`http_body::Body::poll_frame`] returns them.
     ///
     /// # Errors
-    /// [`BodyError`], after which every further call says the same.
+    /// [`BodyError`]; every further call returns the same error.
     ///
     /// # Cancel safety
-    /// Nothing is lost: a piece is taken only when it is returned.
+    /// Cancel safe: a piece is taken only when it is returned.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let frame = Waiting { body: self, pending: false }.await;
@@ -184,10 +187,10 @@ impl Body {
     /// The whole body, if it has at most `limit` bytes.
     ///
     /// # Errors
-    /// [`BodyError::TooLarge`] (413) as soon as it is known to be longer, else what reading it said.
+    /// [`BodyError::TooLarge`] (413) as soon as the body is known to be longer; else the error of reading it.
     ///
     /// # Cancel safety
-    /// None: what was read is lost with the future.
+    /// Not cancel safe: the bytes read so far are lost.
     ///
     /// # Spec
     /// Go: `io.ReadAll(http.MaxBytesReader(w, r.Body, limit))`.
@@ -256,7 +259,7 @@ impl HttpBody for Body {
     }
 }
 
-/// The wait for a frame; giving it up is told, so that a client is not late for a reader that has left.
+/// A wait for a frame. Dropping it stops the read timeout, so that a client is not timed out while no reader waits.
 struct Waiting<'a> {
     body: &'a mut Body,
     pending: bool,
@@ -280,7 +283,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Another body, with its errors in ours.
+/// Another body, whose errors become [`BodyError`].
 struct Mapped<B>(Pin<Box<B>>);
 
 impl<B> HttpBody for Mapped<B>

@@ -14,37 +14,37 @@ pub enum BodyError {
     /// The client closed the connection in the middle of the body.
     #[error("the body ended early")]
     UnexpectedEof,
-    /// The client sent it too slowly.
+    /// The client sent the body too slowly.
     #[error("the body arrived too slowly")]
     TimedOut,
-    /// More than the caller was willing to take.
+    /// The body has more bytes than the limit of its reader.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
-        /// How much the caller was willing to take, in bytes.
+        /// The limit in bytes.
         limit: u64,
     },
-    /// Its chunks are malformed.
+    /// The chunks of the body are malformed.
     #[error(transparent)]
     Chunk(#[from] ChunkError),
-    /// It was read after the reply was finished; by then the connection serves the next request. Go:
+    /// The body was read after the reply had ended, when the connection may serve the next request. Go:
     /// `http.ErrBodyReadAfterClose`.
     #[error("the body was read after its reply")]
     AfterReply,
     /// The connection failed.
     #[error("the connection failed")]
     Io(#[source] Arc<io::Error>),
-    /// What makes this body failed.
+    /// The source of this body failed.
     #[error("the body could not be made")]
     Source(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl BodyError {
-    /// Wraps the error of whatever makes a body.
+    /// Wraps the error of a body's source.
     pub fn source(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         BodyError::Source(error.into())
     }
 
-    /// An error that was ours before it was wrapped is ours again.
+    /// Undoes a wrapping: a [`BodyError`] inside is returned as it was.
     pub(super) fn unwrap(error: Box<dyn Error + Send + Sync>) -> Self {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,
@@ -52,7 +52,8 @@ impl BodyError {
         }
     }
 
-    /// The status to answer: 400 if the client broke it, 408 if it was slow, 413 if it is too large, else 500.
+    /// The status of the reply: 400 if the body is malformed or cut short, 408 if it came too slowly, 413 if it is too
+    /// large, else 500.
     pub fn status(&self) -> StatusCode {
         match self {
             BodyError::UnexpectedEof | BodyError::Io(_) => StatusCode::BAD_REQUEST,
@@ -63,7 +64,7 @@ impl BodyError {
         }
     }
 
-    /// What this means for the connection whose request has the body.
+    /// The state of the request's body after this error, for the exchange.
     pub(crate) fn lost(&self) -> RequestBody {
         RequestBody::Lost(match self {
             BodyError::TimedOut => CloseReason::RequestBodyTimeout,
@@ -72,7 +73,7 @@ impl BodyError {
         })
     }
 
-    /// The same error once more: a body that failed keeps failing.
+    /// A copy of the error, for the further reads of a body that failed.
     pub(crate) fn duplicate(&self) -> Self {
         match self {
             BodyError::UnexpectedEof => BodyError::UnexpectedEof,

@@ -1,4 +1,4 @@
-//! Bodies of any origin.
+//! Tests of bodies from memory and from other types.
 
 use super::*;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -21,7 +21,7 @@ impl HttpBody for Pieces {
 }
 
 #[tokio::test]
-async fn a_body_of_any_origin_can_be_collected() {
+async fn to_bytes_collects_a_body_of_any_source() {
     assert_eq!(Body::empty().to_bytes(0).await.unwrap(), "");
     assert_eq!(Body::from("abc").to_bytes(3).await.unwrap(), "abc");
     assert_eq!(Body::new(Full::new(Bytes::from("abc"))).to_bytes(3).await.unwrap(), "abc");
@@ -60,20 +60,20 @@ impl<T: Unpin> futures_core::Stream for Once<T> {
 }
 
 #[tokio::test]
-async fn the_ecosystem_reads_it() {
+async fn a_body_is_read_as_an_http_body() {
     assert_eq!(BodyExt::collect(Body::from("abc")).await.unwrap().to_bytes(), "abc");
     assert_eq!(Body::from("abc").len(), Some(3));
     assert!(Body::empty().is_end_stream());
 }
 
 #[test]
-fn it_can_be_shared_and_sent() {
+fn a_body_is_send_and_sync() {
     fn check<T: Send + Sync>() {}
     check::<Body>();
 }
 
 #[tokio::test]
-async fn a_limited_body_gives_what_is_allowed_and_then_413_for_ever() {
+async fn a_limited_body_yields_its_limit_and_then_413() {
     for (pieces, limit, allowed, over) in [
         (&[&b"abc"[..]][..], 3, "abc", false),
         (&[b"abc"], 2, "ab", true),

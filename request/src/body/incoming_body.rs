@@ -1,5 +1,5 @@
-//! A body that is still on the wire: the wire itself, shared with the [`Body`](super::Body) until the reply is
-//! finished.
+//! A request's body that is still on the wire. The wire is shared with the [`Body`](super::Body) until the reply has
+//! ended.
 
 use std::{
     sync::Arc,
@@ -18,16 +18,17 @@ use super::{
 };
 use crate::{Chunked, CloseReason, RequestBody};
 
-/// How much a shared wire reads ahead, in bytes: while nobody reads the body, to notice that the client is gone.
+/// The most bytes that a shared wire reads ahead. It reads ahead while no task reads the body, to notice that the
+/// client is gone.
 pub(crate) const MAX_READ_AHEAD_BYTES: usize = 64 * 1024;
 /// The most that one read of a body of known length asks for, in bytes.
 const MAX_READ_BYTES: usize = 256 * 1024;
-/// Below this, in bytes, a read goes through the wire's buffer.
+/// A read of fewer bytes than this goes through the wire's buffer.
 const MIN_DIRECT_READ_BYTES: u64 = 8 * 1024;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// An incoming body as its [`Body`](super::Body) sees it, whatever the stream.
+/// An incoming body without the type of its stream, as [`Body`](super::Body) holds it.
 pub(crate) trait RevocableBody: Borrowable + Send + Sync {
     fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>>;
     fn left(&self) -> Option<u64>;
@@ -36,7 +37,7 @@ pub(crate) trait RevocableBody: Borrowable + Send + Sync {
     fn give_up(&self);
 }
 
-/// What is left of a body.
+/// The part of a body that was not read yet.
 #[derive(Debug)]
 pub(crate) enum Left {
     Length(u64),
@@ -44,7 +45,7 @@ pub(crate) enum Left {
     Nothing,
 }
 
-/// The wire, with what is left of the body on it.
+/// The wire and the rest of the body on it.
 #[derive(Debug)]
 pub(crate) struct IncomingBody<S> {
     pub(crate) wire: Wire<S>,
@@ -52,9 +53,9 @@ pub(crate) struct IncomingBody<S> {
     /// The client waits for `100 Continue`.
     pub(crate) expects: bool,
     pub(crate) failed: Option<BodyError>,
-    /// Where the trailers of a chunked body go.
+    /// The place for the trailers of a chunked body.
     trailers: Option<ReceivedTrailers>,
-    /// How much of the body was thrown away, in bytes.
+    /// The bytes of the body that were discarded so far.
     discarded: u64,
     pub(crate) scratch: BytesMut,
 }
@@ -65,18 +66,18 @@ impl<S: Stream> IncomingBody<S> {
         IncomingBody { wire, left, expects, failed: None, trailers, discarded: 0, scratch: BytesMut::new() }
     }
 
-    /// Where the request finds its trailers. `None` if its body cannot have any.
+    /// The place where the request finds its trailers. `None` if its body cannot have trailers.
     pub(crate) fn trailers(&self) -> Option<ReceivedTrailers> {
         self.trailers.clone()
     }
 
-    /// Whether the next byte on the wire is the first of the next request.
+    /// Whether the next byte on the wire is the first byte of the next request.
     pub(crate) fn is_end(&self) -> bool {
         matches!(self.left, Left::Nothing) && self.failed.is_none()
     }
 
-    /// The body is broken, and the connection ends with this reply: what else came of it is of no use to anybody, and a
-    /// handler may still be at work for long.
+    /// Marks the body as failed and frees its buffers. The connection ends with this reply, so the unread bytes are
+    /// useless, and the handler may still run for a long time.
     pub(crate) fn fail(&mut self, error: BodyError) {
         self.failed = Some(error);
         self.scratch = BytesMut::new();
@@ -115,7 +116,7 @@ impl<S: Stream> IncomingBody<S> {
         }
     }
 
-    /// What the bytes already here mean.
+    /// The next frame in the bytes that have arrived. `None` if more bytes are needed.
     fn decode(&mut self) -> Result<Option<Frame<Bytes>>, BodyError> {
         match &mut self.left {
             Left::Nothing => Ok(None),
@@ -150,11 +151,12 @@ impl<S: Stream> IncomingBody<S> {
         }
     }
 
-    /// More bytes from the client: into the wire's buffer or, when much is to come, returned as they are.
+    /// Reads more bytes from the client: into the wire's buffer, or, when much is left of the body, into memory that is
+    /// returned.
     fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         self.say_continue();
-        // What waits to be sent (a 100, replies to earlier requests) may be what the client waits for. If it does not
-        // go now, the owner goes on with it.
+        // Flush before you wait: the client may wait for the unsent bytes (a 100, replies to earlier requests). If they
+        // cannot be sent now, the owner goes on sending them.
         if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
             return Poll::Ready(Err(error.into()));
         }
@@ -176,8 +178,8 @@ impl<S: Stream> IncomingBody<S> {
                     if *left == 0 {
                         self.left = Left::Nothing;
                     }
-                    // A piece that is small for its memory goes into its own: whoever collects pieces would otherwise
-                    // keep much more than was sent, and a client could make many.
+                    // A piece that is small for its memory is copied. A handler that collects pieces would otherwise
+                    // hold far more memory than the client sent, and a client could send many small pieces.
                     let piece = if n < MAX_READ_BYTES / 8 {
                         Bytes::copy_from_slice(&self.scratch)
                     } else {
@@ -196,8 +198,8 @@ impl<S: Stream> IncomingBody<S> {
         })
     }
 
-    /// For the owner, while somebody waits for more of the body: sends what is to be sent, and reads ahead. Ready if
-    /// something came, or nothing more will, or the wire failed.
+    /// For the owner, while a borrower waits for more of the body: sends the unsent bytes and reads ahead. Ready when
+    /// bytes have arrived, when no more will come, or when the wire failed.
     pub(crate) fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<Result<Filled, WireError>> {
         if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
             return Poll::Ready(Err(error));
@@ -209,8 +211,8 @@ impl<S: Stream> IncomingBody<S> {
         Poll::Ready(Ok(filled))
     }
 
-    /// For the owner, after the reply: sends what is to be sent and throws away what is left of the body, but no more
-    /// than `limit` bytes. What came of it: the body is read, or lost.
+    /// For the owner, after the reply: sends the unsent bytes and discards the rest of the body, at most `limit` bytes.
+    /// The result says whether the body was read to its end or is lost.
     pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<RequestBody, WireError>> {
         loop {
             let before = self.wire.input.len();
@@ -224,8 +226,8 @@ impl<S: Stream> IncomingBody<S> {
             if matches!(self.left, Left::Nothing) {
                 return self.wire.poll_flush(cx).map_ok(|()| RequestBody::Read);
             }
-            // Both at once: a client that sends its whole body before it reads would otherwise wait for us while we
-            // wait for it (golang.org/issue/15527).
+            // Sending and discarding run at the same time: a client that sends its whole body before it reads would
+            // otherwise wait for the server while the server waits for it (golang.org/issue/15527).
             if let Poll::Ready(Err(error)) = self.wire.poll_flush(cx) {
                 return Poll::Ready(Err(error));
             }
@@ -236,8 +238,8 @@ impl<S: Stream> IncomingBody<S> {
         }
     }
 
-    /// For the owner, while a reply is sent and nobody holds the body: sends everything, and throws the body away
-    /// meanwhile, but no more than `limit` bytes. Nothing of it is waited for.
+    /// For the owner, while a reply is sent and no task holds the body: sends all unsent bytes, and meanwhile discards
+    /// at most `limit` bytes of the body. It waits only for the sending.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>, limit: u64) -> Poll<Result<(), WireError>> {
         let flushed = self.wire.poll_flush(cx);
         if flushed.is_pending() && !self.expects && self.failed.is_none() && self.discarded <= limit {
@@ -245,7 +247,7 @@ impl<S: Stream> IncomingBody<S> {
             if let Poll::Ready(Err(error)) = self.poll_discard(cx, limit) {
                 return Poll::Ready(Err(error));
             }
-            // Discarding may have flushed on; whether that was all is asked once more.
+            // Discarding flushes too, so it is asked again whether unsent bytes are left.
             return self.wire.poll_flush(cx);
         }
         flushed
@@ -258,15 +260,15 @@ impl<S: Stream> IncomingBody<S> {
 }
 
 impl<S: Stream> RevocableGuard<'_, IncomingBody<S>> {
-    /// For the owner, while a handler is at work: sends what is to be sent, and looks whether the client is still
-    /// there. Ready only if the connection failed or was aborted.
+    /// For the owner, while a handler runs: sends the unsent bytes and watches whether the client is still connected.
+    /// Ready only if the connection failed or was aborted.
     pub(crate) fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
         if let Err(error) = self.wire.check() {
             return self.fails(error);
         }
         self.scratch = BytesMut::new(); // the handler waits, if only for something else
         let before = self.wire.input.len();
-        // A stream remembers one task that reads: while a borrower waits, both are that one.
+        // A stream holds one waker for reads. While a borrower waits, it is polled with a waker that wakes both tasks.
         let watched = match self.wake_both(cx) {
             None => self.wire.poll_watch(cx, MAX_READ_AHEAD_BYTES),
             Some(both) => {
@@ -278,7 +280,8 @@ impl<S: Stream> RevocableGuard<'_, IncomingBody<S>> {
             Poll::Ready(Err(error)) => return self.fails(error),
             Poll::Ready(Ok(Filled::End)) => self.wake(),
             _ if self.wire.input.len() != before => {
-                // The borrower may have given up by now: until it reads again, this task is the one to wake.
+                // The borrower may have dropped its wait. Until it reads again, the waker of this task has to be the
+                // registered one.
                 self.wake();
                 if let Poll::Ready(Err(error)) = self.wire.poll_watch(cx, MAX_READ_AHEAD_BYTES) {
                     return self.fails(error);
@@ -289,8 +292,8 @@ impl<S: Stream> RevocableGuard<'_, IncomingBody<S>> {
         Poll::Pending
     }
 
-    /// The wire failed while a handler is at work. A client that is late breaks its body, and may still be answered;
-    /// any other failure is the end.
+    /// The wire failed while a handler runs. After a timeout the body fails and the client can still get a reply; any
+    /// other failure ends the connection.
     #[cold]
     fn fails(&mut self, error: WireError) -> Poll<WireError> {
         let told = match error {
@@ -324,7 +327,7 @@ impl<S: Stream> Borrowable for Revocable<IncomingBody<S>> {
     }
 
     fn remove_borrower(&self) {
-        // The client is not late for readers that have left.
+        // With no reader left, no read timeout runs.
         Revocable::remove_borrower(self, |incoming| incoming.wire.pause());
     }
 }
@@ -357,7 +360,7 @@ impl<S: Stream> RevocableBody for Revocable<IncomingBody<S>> {
     }
 }
 
-/// The owner's end: takes the wire back when it is dropped, so that no borrower keeps it.
+/// The owner's reference. Dropping it takes the wire back, so that no borrower keeps it.
 #[derive(Debug)]
 pub(crate) struct RevokeOnDrop<S: Stream>(pub(crate) Arc<Revocable<IncomingBody<S>>>);
 

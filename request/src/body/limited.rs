@@ -1,4 +1,4 @@
-//! A body of at most so many bytes.
+//! A body with a limit on its bytes.
 
 use std::{
     pin::Pin,
@@ -42,7 +42,7 @@ impl<B: HttpBody<Data = Bytes, Error = BodyError> + Unpin> HttpBody for Limited<
             Ok(data) => data,
             Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
         };
-        // As Go's MaxBytesReader, give what is allowed before saying that there is more.
+        // As Go's MaxBytesReader: the bytes within the limit are returned before the error.
         self.over = data.len() as u64 > self.left;
         data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
         self.left -= data.len() as u64;

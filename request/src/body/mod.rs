@@ -1,4 +1,4 @@
-//! Bodies: from anywhere, of a request on its wire, and written by a handler.
+//! Bodies: in memory, on the wire, and written by a handler.
 
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod body;

@@ -1,14 +1,13 @@
-//! A value shared with borrowers, which its owner can take back at any time.
+//! A value that its owner shares with borrowers and can take back at any time.
 //!
-//! The borrower polls it when it likes, from any task. The owner may use it too, and takes it back when the time has
-//! come, whether or not the borrower is done: the borrower then finds nothing, and if it was waiting it is woken to
-//! find that out. The lock is never held across a wait.
+//! A borrower polls the value from any task. The owner may use it too, and takes it back without asking the borrower. A
+//! borrower then finds `None`, and one that waits is woken to find it. The lock is never held across a wait.
 //!
-//! The owner may ask whether somebody still borrows the value, and what it decides by the answer must not become old:
-//! borrowers are counted under the same lock ([`Borrowed`]), and the last one to go wakes the owner.
+//! The owner may ask whether the value is still borrowed, and must learn when the answer changes. So borrowers are
+//! counted under the same lock ([`Borrowed`]), and the drop of the last one wakes the owner.
 //!
-//! Most things remember one task to wake, and here there may be two: whoever polls the value while the other waits does
-//! so in both names ([`RevocableGuard::wake_both`]).
+//! Most values, a socket for one, hold the waker of one task, and here two tasks may wait. So a task that polls the
+//! value while the other waits passes a waker of both ([`RevocableGuard::wake_both`]).
 
 #[cfg(quintet_loom)]
 use loom::sync::{Mutex, MutexGuard};
@@ -20,14 +19,14 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// A value shared with borrowers, which its owner can take back.
+/// A value shared with borrowers that its owner can take back. It is used through an [`Arc`].
 #[derive(Debug)]
 pub(crate) struct Revocable<T>(Mutex<Slot<T>>);
 
 #[derive(Debug)]
 struct Slot<T> {
     value: Option<T>,
-    /// How many [`Borrowed`] there are.
+    /// The number of [`Borrowed`].
     borrowers: usize,
     borrower: Option<Waker>,
     owner: Option<Waker>,
@@ -38,10 +37,10 @@ impl<T> Revocable<T> {
         Revocable(Mutex::new(Slot { value: Some(value), borrowers: 0, borrower: None, owner: None }))
     }
 
-    /// For the borrower: `poll` is given the value. `None` if it was taken back. If it is pending the borrower's task
-    /// is remembered and woken by [`wake`](RevocableGuard::wake) and [`take`](Self::take).
+    /// For the borrower: calls `poll` with the value. `None` if the value was taken back. If `poll` is pending, the
+    /// borrower's waker is stored; [`wake`](RevocableGuard::wake) and [`take`](Self::take) call it.
     ///
-    /// An owner in another task is woken together with the borrower, and told when the borrower no longer waits.
+    /// An owner in another task is woken together with the borrower, and also when the borrower no longer waits.
     pub(crate) fn poll<R>(
         &self,
         cx: &mut Context<'_>,
@@ -49,9 +48,9 @@ impl<T> Revocable<T> {
     ) -> Poll<Option<R>> {
         let mut slot = self.lock();
         let stale = slot.borrower.take(); // dropped after the lock, as in `take`
-        // The value remembers one waker, the last it was polled with. Polled in the borrower's name alone it would
-        // forget an owner that watches for the client's end, and the other way round the borrower would sleep on: so
-        // whichever polls while the other waits leaves a waker of both. One that wakes this very task needs no second.
+        // The value holds one waker, the last it was polled with. The borrower's waker alone would replace that of an
+        // owner that watches for the client's end; the owner's alone would leave the borrower asleep. So a task that
+        // polls while the other waits passes a waker of both. If both are one task, one waker is enough.
         let owner = slot.owner.clone().filter(|owner| !owner.will_wake(cx.waker()));
         let Some(value) = &mut slot.value else {
             drop(slot);
@@ -64,15 +63,17 @@ impl<T> Revocable<T> {
         match polled {
             Poll::Ready(done) => {
                 drop(slot);
-                // The owner left its wake-ups to the borrower's polls, which end here: it must poll for itself again.
+                // While the borrower polled, the owner was woken by the borrower's waker. Those polls end here, so the
+                // owner is woken to register its own.
                 if let Some(owner) = owner {
                     owner.wake();
                 }
                 Poll::Ready(Some(done))
             }
             Poll::Pending => {
-                // Under the lock in which the value was found there: an owner that takes it back from now on finds this
-                // waker, one that took it before was seen above. Stored after the lock, it could miss its wake-up.
+                // The waker is stored under the same lock under which the value was found. An owner that takes the
+                // value back later finds this waker; one that took it before was seen above. Stored after the lock was
+                // released, it could miss the wake-up.
                 slot.borrower = Some(cx.waker().clone());
                 drop(slot);
                 drop(stale);
@@ -81,44 +82,47 @@ impl<T> Revocable<T> {
         }
     }
 
-    /// For either: the value, unless it was taken back.
+    /// For both: the value, unless it was taken back.
     pub(crate) fn get(&self) -> Option<RevocableGuard<'_, T>> {
         let slot = self.lock();
         slot.value.is_some().then_some(RevocableGuard(slot))
     }
 
-    /// For the owner: takes the value back. A borrower that waits is woken and finds nothing.
+    /// For the owner: takes the value back. A borrower that waits is woken and finds `None`.
     pub(crate) fn take(&self) -> Option<T> {
         let mut slot = self.lock();
         let borrower = slot.borrower.take();
         let owner = slot.owner.take();
         let value = slot.value.take();
         drop(slot);
-        // Not under the lock: the last reference to a task drops its future, which may have a body that locks this.
+        // Dropped after the lock is released: dropping the last waker of a task drops its future, which may hold a body
+        // that locks this mutex.
         drop(owner);
-        // After the value is gone and the lock is free: a borrower that runs at once finds nothing, and does not wait.
+        // Woken after the value is gone and the lock is released, so a borrower that runs at once finds `None` and does
+        // not block.
         if let Some(borrower) = borrower {
             borrower.wake();
         }
         value
     }
 
-    /// One borrower more.
+    /// Counts one more borrower.
     pub(crate) fn add_borrower(&self) {
         self.lock().borrowers += 1;
     }
 
-    /// One borrower less. If it was the last, `last` is given the value, unless it was taken back, and the owner is
-    /// woken: whatever it does while somebody borrows the value, it may have to do otherwise from now on.
+    /// Counts one borrower less. For the last one, `last` is called with the value, unless it was taken back, and the
+    /// owner is woken: its next step depends on whether the value is borrowed.
     pub(crate) fn remove_borrower(&self, last: impl FnOnce(&mut T)) {
         let mut slot = self.lock();
         slot.borrowers -= 1;
         if slot.borrowers > 0 {
             return;
         }
-        // A borrower that is dropped while it waits says nothing; its waker would be kept, and woken for nobody.
+        // A borrower that is dropped while it waits does not remove its waker, so it is removed here; else it would
+        // keep the task's memory.
         let borrower = slot.borrower.take();
-        // Cloned: the owner stays the one to be woken, until it takes the value back.
+        // Cloned: the owner stays registered until it takes the value back.
         let owner = slot.owner.clone();
         if let Some(value) = &mut slot.value {
             last(value);
@@ -135,7 +139,7 @@ impl<T> Revocable<T> {
     }
 }
 
-/// What can be [`Borrowed`].
+/// A value that can be [`Borrowed`].
 pub(crate) trait Borrowable {
     /// See [`Revocable::add_borrower`].
     fn add_borrower(&self);
@@ -143,7 +147,7 @@ pub(crate) trait Borrowable {
     fn remove_borrower(&self);
 }
 
-/// A borrower's end of a [`Revocable`]; dropping the last one wakes the owner.
+/// A borrower's reference to a [`Revocable`]. Dropping the last one wakes the owner.
 #[derive(Debug)]
 pub(crate) struct Borrowed<L: Borrowable + ?Sized>(Arc<L>);
 
@@ -167,12 +171,13 @@ impl<L: Borrowable + ?Sized> Deref for Borrowed<L> {
     }
 }
 
-/// The value, for as long as nobody waits: this cannot be held across an await of a future that is sent.
+/// Access to the value, with its lock held. It is not `Send`, so a future that is `Send` cannot hold it across an
+/// await.
 #[derive(Debug)]
 pub(crate) struct RevocableGuard<'a, T>(MutexGuard<'a, Slot<T>>);
 
 impl<T> RevocableGuard<'_, T> {
-    /// For the owner: remembers its task. While a borrower waits, what wakes both; `None` if nobody waits.
+    /// For the owner: registers its waker. While a borrower waits, returns a waker of both tasks; else `None`.
     pub(crate) fn wake_both(&mut self, cx: &Context<'_>) -> Option<Waker> {
         if !self.0.owner.as_ref().is_some_and(|owner| owner.will_wake(cx.waker())) {
             self.0.owner = Some(cx.waker().clone());
@@ -181,13 +186,13 @@ impl<T> RevocableGuard<'_, T> {
         Some(if borrower.will_wake(cx.waker()) { borrower.clone() } else { wake_both(cx.waker(), borrower) })
     }
 
-    /// For the owner: whether somebody borrows the value. Who decides by this must also be woken when it changes, and
-    /// registers with [`wake_both`](Self::wake_both) before the guard is dropped.
+    /// For the owner: whether the value is borrowed. An owner that acts on the answer must call
+    /// [`wake_both`](Self::wake_both) before it drops the guard, so that it is woken when the answer changes.
     pub(crate) fn is_borrowed(&self) -> bool {
         self.0.borrowers > 0
     }
 
-    /// For the borrower: it no longer waits. The owner is woken, to watch by itself again.
+    /// For the borrower: it no longer waits. The owner is woken, so that it registers its own waker again.
     pub(crate) fn forget(&mut self) {
         self.0.borrower = None;
         if let Some(owner) = &self.0.owner {
@@ -195,7 +200,7 @@ impl<T> RevocableGuard<'_, T> {
         }
     }
 
-    /// Wakes the borrower, if it waits.
+    /// Wakes the borrower if it waits.
     pub(crate) fn wake(&mut self) {
         if let Some(borrower) = self.0.borrower.take() {
             borrower.wake();
@@ -203,7 +208,7 @@ impl<T> RevocableGuard<'_, T> {
     }
 }
 
-/// Wakes two tasks.
+/// A waker of two tasks.
 struct WakeBoth(Waker, Waker);
 
 fn wake_both(one: &Waker, other: &Waker) -> Waker {

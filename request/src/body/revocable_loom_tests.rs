@@ -1,12 +1,12 @@
-//! Every order in which an owner and its borrowers can come and go, by loom.
+//! Loom models of an owner and its borrowers: every order of their steps.
 
 use super::*;
 use loom::{future::block_on, sync::Arc, thread};
 use std::future::poll_fn;
 
-/// The borrower reads until the value is taken; whatever the order, it ends, and nobody else ever has the value.
+/// The borrower polls until the value is taken back. In every order it ends, and only the owner then has the value.
 #[test]
-fn lend_poll_take_back_and_drop_in_any_order() {
+fn poll_take_and_drop_end_in_any_order() {
     loom::model(|| {
         let revocable = Arc::new(Revocable::new(0_u32));
         let borrowed = Arc::clone(&revocable);
@@ -57,7 +57,7 @@ impl Borrowable for Revocable<u32> {
     }
 }
 
-/// What the owner does while it sends a reply: it waits until nobody borrows the value any more.
+/// As the owner does while it sends a reply: it waits until the value is no longer borrowed.
 fn wait_until_given_back(revocable: &Revocable<u32>) -> u32 {
     block_on(poll_fn(|cx| {
         let mut guard = revocable.get().expect("only the owner takes");
@@ -68,7 +68,7 @@ fn wait_until_given_back(revocable: &Revocable<u32>) -> u32 {
 
 /// Loom finds a deadlock if the owner is not woken in some order.
 #[test]
-fn the_last_borrower_to_go_wakes_an_owner_that_waits_in_any_order() {
+fn drop_of_the_last_borrower_wakes_a_waiting_owner() {
     loom::model(|| {
         let revocable = std::sync::Arc::new(Revocable::new(0));
         let bodies = [(); 2].map(|()| Borrowed::new(std::sync::Arc::clone(&revocable)));
@@ -80,13 +80,13 @@ fn the_last_borrower_to_go_wakes_an_owner_that_waits_in_any_order() {
 }
 
 #[test]
-fn a_borrower_that_polled_and_goes_wakes_an_owner_that_waits_in_any_order() {
+fn drop_of_a_borrower_that_polled_wakes_a_waiting_owner() {
     loom::model(|| {
         let revocable = std::sync::Arc::new(Revocable::new(0));
         let body = Borrowed::new(std::sync::Arc::clone(&revocable));
         let other = thread::spawn(move || {
             let waker = futures_noop();
-            // It does not say that it has given up: it is dropped while it waits.
+            // It is dropped while it waits, without `forget`.
             let _ = body.poll(&mut Context::from_waker(&waker), |_, _| Poll::<()>::Pending);
         });
         assert_eq!(wait_until_given_back(&revocable), 1);
@@ -95,7 +95,7 @@ fn a_borrower_that_polled_and_goes_wakes_an_owner_that_waits_in_any_order() {
 }
 
 #[test]
-fn a_borrower_that_goes_while_the_thing_is_taken_back_leaves_nothing_behind() {
+fn drop_of_a_borrower_during_take_leaves_nothing_behind() {
     loom::model(|| {
         let revocable = std::sync::Arc::new(Revocable::new(0));
         let body = Borrowed::new(std::sync::Arc::clone(&revocable));

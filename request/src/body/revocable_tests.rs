@@ -1,4 +1,4 @@
-//! What wakes whom when a value is shared with borrowers.
+//! Tests of which task is woken when a value is shared with borrowers.
 
 use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ impl Wake for Count {
 }
 
 #[test]
-fn a_borrower_that_waits_is_woken_to_find_nothing() {
+fn take_wakes_a_waiting_borrower_which_finds_none() {
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
     let mut cx = Context::from_waker(&waker);
@@ -30,7 +30,7 @@ fn counted() -> (Arc<Count>, Waker) {
 }
 
 #[test]
-fn two_tasks_are_woken_together() {
+fn owner_and_borrower_are_woken_together() {
     let ((owners, owner), (borrowers, borrower)) = (counted(), counted());
     let counts = || (owners.0.load(Ordering::SeqCst), borrowers.0.load(Ordering::SeqCst));
     let revocable = Revocable::new(None::<Waker>);
@@ -38,16 +38,16 @@ fn two_tasks_are_woken_together() {
         *value = Some(cx.waker().clone());
         Poll::<()>::Pending
     };
-    // The borrower came first: the owner, who comes next, polls in both names.
+    // The borrower polls first. The owner, which polls next, passes a waker of both.
     assert!(revocable.poll(&mut Context::from_waker(&borrower), remember).is_pending());
     let waker = revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).expect("somebody waits");
     waker.wake();
     assert_eq!(counts(), (1, 1));
-    // From now on the borrower does, too.
+    // From now on the borrower passes a waker of both, too.
     assert!(revocable.poll(&mut Context::from_waker(&borrower), remember).is_pending());
     revocable.get().unwrap().take().expect("remembered").wake();
     assert_eq!(counts(), (2, 2));
-    // And when it has what it waited for, the owner is told that nobody waits any more.
+    // When the borrower's poll is ready, the owner is woken, as no borrower waits any more.
     assert!(revocable.poll(&mut Context::from_waker(&borrower), |_, _| Poll::Ready(())).is_ready());
     assert_eq!(counts(), (3, 2));
     assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none());
@@ -69,7 +69,7 @@ fn the_drop_of_the_last_borrower_wakes_the_owner() {
     let bodies = [Borrowed::new(Arc::clone(&revocable)), Borrowed::new(Arc::clone(&revocable))];
     assert!(revocable.get().unwrap().is_borrowed());
     assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none());
-    // One waits and does not say that it has given up.
+    // One borrower waits and does not call `forget`.
     assert!(bodies[0].poll(&mut Context::from_waker(&borrower), |_, _| Poll::<()>::Pending).is_pending());
     let [first, last] = bodies;
     drop(first);
@@ -85,7 +85,7 @@ fn the_drop_of_the_last_borrower_wakes_the_owner() {
 }
 
 #[test]
-fn a_borrower_that_goes_after_the_owner_wakes_nobody() {
+fn drop_of_a_borrower_after_take_wakes_no_task() {
     let (owners, owner) = counted();
     let revocable = Arc::new(Revocable::new(0));
     let body = Borrowed::new(Arc::clone(&revocable));
@@ -96,9 +96,9 @@ fn a_borrower_that_goes_after_the_owner_wakes_nobody() {
     assert_eq!(Arc::strong_count(&owners), 2, "the owner's task is not kept once the value was taken back");
 }
 
-/// A count of references wakes nobody when it changes, and no model checker sees it.
+/// A reference count wakes no task when it changes, and loom does not see it.
 #[test]
-fn nothing_is_decided_by_a_count_of_references() {
+fn no_code_decides_by_a_reference_count() {
     fn sources(dir: &std::path::Path, seen: &mut usize) {
         for entry in std::fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! A body written as it is sent.
+//! A body that a handler writes while it is sent.
 
 use std::{
     future::{Future, poll_fn},
@@ -14,13 +14,12 @@ use http_body::{Body as HttpBody, Frame};
 
 use super::body_error::BodyError;
 
-/// How much is gathered before a writer must wait for the client, in bytes.
+/// The bytes that are buffered before a writer must wait for the client.
 const MAX_UNREAD_BYTES: usize = 32 * 1024;
 
-/// Writes a body while it is being sent. Go: `http.ResponseWriter` with `http.Flusher`.
+/// The writing end of a body that is made while it is sent. Go: `http.ResponseWriter` with `http.Flusher`.
 ///
-/// It may be moved to another task; the body ends when the future given to
-/// [`Body::writer`](super::Body::writer) does.
+/// It may be moved to another task. The body ends when the future given to [`Body::writer`](super::Body::writer) ends.
 #[doc(alias = "ResponseWriter")]
 #[doc(alias = "server-sent events")]
 #[doc(alias = "streaming")]
@@ -29,14 +28,14 @@ pub struct Writer(Arc<Shared>);
 
 type Shared = Mutex<WriterState>;
 
-/// What lies between the writer and the body.
+/// The buffer and the wakers that the writer and the body share.
 #[derive(Debug, Default)]
 struct WriterState {
     written: BytesMut,
     flush: bool,
     trailers: Option<HeaderMap>,
     closed: bool,
-    /// Something was written that will never be sent.
+    /// Whether written bytes were thrown away, as the body was dropped before it sent them.
     lost: bool,
     writer: Option<Waker>,
     body: Option<Waker>,
@@ -47,13 +46,13 @@ fn lock(shared: &Shared) -> MutexGuard<'_, WriterState> {
 }
 
 impl Writer {
-    /// Writes some bytes: they are copied, and sent at the next flush or when 32 KiB have gathered.
+    /// Writes bytes: they are copied, and sent at the next flush or when 32 KiB are buffered.
     ///
     /// # Errors
-    /// [`io::ErrorKind::BrokenPipe`] when nobody reads any more: the client is gone.
+    /// [`io::ErrorKind::BrokenPipe`] when the body was dropped, as it is when the client is gone.
     ///
     /// # Cancel safety
-    /// Either all of it was written or, if this is dropped while it waits for room, nothing.
+    /// Cancel safe: a call that is dropped while it waits for room has written nothing.
     pub async fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         poll_fn(|cx| {
             let mut state = lock(&self.0);
@@ -73,13 +72,13 @@ impl Writer {
         .await
     }
 
-    /// Sends what was written, and waits until the connection has taken it.
+    /// Sends the buffered bytes and waits until the connection has taken them.
     ///
     /// # Errors
     /// As [`write`](Self::write).
     ///
     /// # Cancel safety
-    /// What was written will be sent.
+    /// Cancel safe: the buffered bytes will be sent.
     pub async fn flush(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
             let mut state = lock(&self.0);
@@ -97,7 +96,7 @@ impl Writer {
         .await
     }
 
-    /// Fields to send after the body, if it is sent in chunks.
+    /// Sets the trailers: fields that are sent after the body, if it is sent in chunks.
     pub fn trailers(&mut self, trailers: HeaderMap) {
         lock(&self.0).trailers = Some(trailers);
     }
@@ -116,7 +115,7 @@ impl WriterState {
         }
     }
 
-    /// Nothing that is or will be written is sent; whoever waits to write is told.
+    /// Closes the writer's side: buffered and later bytes are not sent, and a waiting write fails.
     fn close(&mut self) {
         self.closed = true;
         self.lost |= !self.written.is_empty();
@@ -136,7 +135,7 @@ impl WriterState {
     }
 }
 
-/// The other end of a [`Writer`]: runs what writes and yields what was written.
+/// The reading end of a [`Writer`]: it runs the future that writes, and yields the written bytes.
 pub(super) struct Written {
     write: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
     state: Arc<Shared>,
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_is_gathered_until_it_is_flushed() {
+    async fn writes_are_buffered_until_a_flush() {
         let body = Body::writer(|mut w| async move {
             w.write("a").await?;
             w.write("b").await?;
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn trailers_come_last() {
+    async fn writer_trailers_come_after_the_data() {
         let body = Body::writer(|mut w| async move {
             w.trailers(HeaderMap::from_iter([(http::header::ETAG, http::HeaderValue::from_static("x"))]));
             w.write("a").await
@@ -270,8 +269,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flush_whose_bytes_are_thrown_away_fails() {
-        // Waiting for its bytes to be taken, or not yet begun, when the reader goes.
+    async fn flush_fails_when_its_bytes_are_dropped() {
+        // The flush waits, or has not begun, when the reader is dropped.
         for begun in [true, false] {
             let (tell, told) = tokio::sync::oneshot::channel();
             let (go, gone) = tokio::sync::oneshot::channel::<()>();
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_writer_without_a_reader_is_told() {
+    async fn write_fails_when_the_reader_is_dropped() {
         let (tell, told) = tokio::sync::oneshot::channel();
         let body = Body::writer(|mut w| async move {
             tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! A connection seen as a sequence of requests.
+//! Connections as a sequence of requests.
 
 mod requests;
 mod requests_error;

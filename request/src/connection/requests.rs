@@ -21,7 +21,8 @@ use crate::{
     },
 };
 
-/// A connection seen as a sequence of requests: hands out one at a time and says when the next may be asked for.
+/// A connection as a sequence of requests. It returns one request at a time, and the next one after the last was
+/// [settled](Self::settle).
 ///
 /// ```text
 ///            ┌───────────── try_next / next ◀──────────────┐
@@ -31,7 +32,7 @@ use crate::{
 ///            ╰─▶ Exchange::new            finish ◀─────────╯
 /// ```
 ///
-/// What becomes of the request's body is reported to the [`Exchange`], which says whether there is a next request.
+/// The state of the request's body is reported to the [`Exchange`], which decides whether there is a next request.
 ///
 /// ```
 /// use http::StatusCode;
@@ -64,16 +65,16 @@ use crate::{
 /// # Ok(()) }
 /// ```
 ///
-/// A body that is all here goes with its request. Otherwise the wire is shared with the [`Body`] until
-/// [`settle`](Self::settle) takes it back; [`wire`](Self::wire) reaches it in either case.
+/// A body that has arrived completely is given to its request as bytes. Otherwise the wire is shared with the [`Body`]
+/// until [`settle`](Self::settle) takes it back; [`wire`](Self::wire) gives access in both cases.
 #[derive(Debug)]
 pub struct Requests<S: Stream> {
     slot: Option<WireSlot<S>>,
     limits: Arc<Limits>,
     scan: Scan,
-    /// Why there was no next request; see [`close_reason`](Self::close_reason).
+    /// The reason why there was no next request; see [`close_reason`](Self::close_reason).
     ended: Option<CloseReason>,
-    /// Whether the client was waited for; see [`take_waited`](Self::take_waited).
+    /// Whether this task waited for the client; see [`take_waited`](Self::take_waited).
     waited: bool,
 }
 
@@ -85,12 +86,12 @@ enum WireSlot<S: Stream> {
 }
 
 impl<S: Stream> Requests<S> {
-    /// The requests that arrive on this wire.
+    /// Makes the sequence of requests that arrive on this wire.
     pub fn new(wire: Wire<S>, limits: Arc<Limits>) -> Self {
         Requests { slot: Some(WireSlot::Owned(wire)), scan: Scan::new(&limits), limits, ended: None, waited: false }
     }
 
-    /// The wire, whoever has it: to append a reply and to flush it.
+    /// Access to the wire, also while a body shares it: to append a reply and to flush it.
     #[inline]
     pub fn wire(&mut self) -> WireGuard<'_, S> {
         match self.slot.as_mut().expect(HAS_WIRE) {
@@ -99,12 +100,12 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// The wire, for good: for an upgrade. A body that is still held fails from now on.
+    /// Takes the wire, for a change of the protocol. A body that still shares it fails from now on.
     pub fn into_wire(mut self) -> Wire<S> {
         self.leave()
     }
 
-    /// The wire, to close it. A body that is still held fails from now on.
+    /// Takes the wire back, to close it. A body that still shares it fails from now on.
     pub fn reclaim(&mut self) -> &mut Wire<S> {
         if !matches!(self.slot, Some(WireSlot::Owned(_))) {
             self.slot = Some(WireSlot::Owned(self.leave()));
@@ -122,10 +123,10 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// The next request among the bytes that are here, or `None` if there is no whole head yet. Never waits.
+    /// The next request in the bytes that have arrived; `None` if its head is incomplete. Never waits.
     ///
     /// # Errors
-    /// [`HeadError`]: close the connection after the answer.
+    /// [`HeadError`]: reply with its status and close the connection.
     ///
     /// # Panics
     /// If the last request was not [settled](Self::settle).
@@ -151,7 +152,7 @@ impl<S: Stream> Requests<S> {
         Ok(Some(request))
     }
 
-    /// Gives the request its body: the bytes themselves if they are all here, else the shared wire.
+    /// Gives the request its body: the bytes, if all have arrived, else the shared wire.
     fn attach(&mut self, request: &mut Request, framing: Framing) {
         let Some(WireSlot::Owned(wire)) = self.slot.as_mut() else { return };
         if let Framing::Length(length) = framing {
@@ -173,20 +174,20 @@ impl<S: Stream> Requests<S> {
         self.slot = Some(WireSlot::Shared(RevokeOnDrop(revocable)));
     }
 
-    /// Whether bytes are here that belong to no request yet: the client sends ahead.
+    /// Whether bytes after the last request have arrived: the client pipelines.
     #[inline]
     pub fn is_ahead(&self) -> bool {
         matches!(&self.slot, Some(WireSlot::Owned(wire)) if !is_silent(wire))
     }
 
-    /// The next request: from the bytes that are here, else from the client, after everything was sent to it.
-    /// `None` if the client is done, or was idle for too long; [`close_reason`](Self::close_reason) says which.
+    /// The next request. If it has not arrived, all unsent bytes are flushed before the wait. `None` if the client
+    /// closed the connection or was idle for too long; [`close_reason`](Self::close_reason) says which.
     ///
     /// # Errors
-    /// [`RequestsError`]; close the connection after the answer that [`RequestsError::status`] suggests, if any.
+    /// [`RequestsError`]: reply with [`RequestsError::status`], if it has one, and close the connection.
     ///
     /// # Cancel safety
-    /// Nothing is lost: what was read stays in the wire's buffer.
+    /// Cancel safe: unread bytes stay in the wire's buffer.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Request>, RequestsError> {
         loop {
@@ -199,27 +200,27 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// Waits until more of the next head has arrived, after everything was sent. `false` if the client is done, or
-    /// was idle for too long.
+    /// Flushes all unsent bytes, then waits until more of the next head has arrived. `false` if the client closed the
+    /// connection or was idle for too long.
     ///
     /// # Errors
     /// [`RequestsError`].
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Cancel safe: unread bytes stay in the wire's buffer.
     #[inline]
     pub async fn readable(&mut self) -> Result<bool, RequestsError> {
         poll_fn(|cx| self.poll_readable(cx)).await
     }
 
-    /// Why [`next`](Self::next) gave `None`, or [`readable`](Self::readable) was `false`: the client closed the
-    /// connection, was idle for too long, has to make room for others, or the server stops.
+    /// The reason why [`next`](Self::next) returned `None` or [`readable`](Self::readable) `false`: the client closed
+    /// the connection or was idle for too long, the server closes it to make room for others, or the server stops.
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.ended
     }
 
-    /// Whether the client was waited for since this was last asked. If not, nothing else of this thread ran meanwhile,
-    /// and a client that sends ahead may have to be made to wait for the others.
+    /// Whether this task has waited for the client since the last call. If not, no other task of this thread ran
+    /// meanwhile, and the server may have to yield so that a client that pipelines does not starve others.
     #[inline]
     pub fn take_waited(&mut self) -> bool {
         std::mem::take(&mut self.waited)
@@ -257,15 +258,15 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// There is no next request, for this reason.
+    /// Ends the sequence for this reason.
     #[cold]
     fn end(&mut self, reason: CloseReason) -> Poll<Result<bool, RequestsError>> {
         self.ended = Some(reason);
         Poll::Ready(Ok(false))
     }
 
-    /// Nothing more of this head will come. What is wrong in it is said as if it had come at once; if nothing is, the
-    /// head is `unfinished`.
+    /// Judges a head of which no more bytes will come. A malformed one has the same error as if it had arrived at once;
+    /// otherwise the error is `unfinished`.
     #[cold]
     fn judge_last(&mut self, unfinished: RequestsError) -> Result<bool, RequestsError> {
         let Some(WireSlot::Owned(wire)) = &self.slot else { return Err(unfinished) };
@@ -275,7 +276,8 @@ impl<S: Stream> Requests<S> {
         }
         match Index::default().parse(bytes, &self.limits)? {
             None => Err(unfinished),
-            // A caller that waited twice and did not ask in between: the request is there to be had.
+            // A caller can wait twice without a `try_next` in between; the head is then complete, and there is a
+            // request.
             Some(_) => {
                 self.scan.reset();
                 Ok(true)
@@ -283,8 +285,8 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// While a handler is at work: sends what is to be sent, and looks whether the client is still there. Ready only
-    /// if the connection failed or was aborted.
+    /// Watches the client while a handler runs, and sends unsent bytes. Ready only if the connection failed or was
+    /// aborted.
     pub fn poll_watch(&mut self, cx: &mut Context<'_>) -> Poll<WireError> {
         match self.slot.as_mut().expect(HAS_WIRE) {
             WireSlot::Owned(wire) => match wire.poll_watch(cx, MAX_READ_AHEAD_BYTES) {
@@ -295,8 +297,8 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// Sends everything. A body that nobody holds any more is thrown away meanwhile, up to `limit` bytes: a client that
-    /// sends all of it before it reads would otherwise wait for us while we wait for it.
+    /// Sends all unsent bytes. A body that no task holds is discarded meanwhile, up to `limit` bytes: a client that
+    /// sends all of it before it reads would otherwise wait for the server while the server waits for it.
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
@@ -305,8 +307,8 @@ impl<S: Stream> Requests<S> {
             WireSlot::Owned(wire) => wire.poll_flush(cx),
             WireSlot::Shared(owner) => {
                 let mut incoming = owner.0.get().expect(OWNED);
-                // A stream remembers one task that writes: a borrower that waits flushes, too. The last borrower to go
-                // wakes this task, which then has a body to throw away.
+                // A stream holds one waker for writes, and a borrower that waits flushes too, so the waker passed wakes
+                // both. The drop of the last borrower wakes this task, which then discards the body.
                 match incoming.wake_both(cx) {
                     _ if !incoming.is_borrowed() => incoming.poll_flush(cx, limit),
                     None => incoming.wire.poll_flush(cx),
@@ -316,11 +318,12 @@ impl<S: Stream> Requests<S> {
         }
     }
 
-    /// Tells the exchange what is left of the request's body, as the reply begins. At most `limit` bytes are worth
-    /// throwing away.
+    /// Reports to the exchange, when the reply begins, what is left of the request's body. More than `limit` bytes left
+    /// are not discarded; the connection then ends.
     ///
-    /// If the client still waits for `100 Continue` and a handler still holds the body, it is sent now: it cannot come
-    /// after the reply's head. If none does, it is not sent, and the connection ends, as the body may come or not.
+    /// If the client waits for `100 Continue` and a handler holds the body, the 100 is sent now, as it cannot follow
+    /// the reply's head. If no handler holds the body, the 100 is not sent and the connection ends, because the client
+    /// may send the body or not.
     ///
     /// # Spec
     /// RFC 9110 §10.1.1. Go: `(*chunkWriter).writeHeader`, which drains before the reply and without a deadline.
@@ -332,15 +335,15 @@ impl<S: Stream> Requests<S> {
         });
     }
 
-    /// After the reply: takes the wire back, and throws away what is left of the body if that is at most `limit`
-    /// bytes and comes in the time of [`Phase::Linger`]. The exchange is told what came of it. A task that still holds the
-    /// body finds [`BodyError::AfterReply`](crate::BodyError::AfterReply).
+    /// Ends a request after its reply: takes the wire back, and discards the rest of the body if it has at most `limit`
+    /// bytes and arrives within the timeout of [`Phase::Linger`]. The result is reported to the exchange. A task that
+    /// still reads the body gets [`BodyError::AfterReply`](crate::BodyError::AfterReply).
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
     ///
     /// # Cancel safety
-    /// Not cancel safe: dropped midway, the connection is closed, and no further request can be asked for.
+    /// Not cancel safe: the connection is closed, and no further request can be read.
     pub async fn settle(&mut self, exchange: &mut Exchange, limit: u64) -> Result<(), WireError> {
         if self.try_settle(exchange) {
             return Ok(());
@@ -348,10 +351,10 @@ impl<S: Stream> Requests<S> {
         Box::pin(self.settle_shared(exchange, limit)).await
     }
 
-    /// Reads past what is left of the request's body, so that the next byte on the wire is the first behind the
-    /// request: before a reply after which another protocol follows. A client that waits for `100 Continue` is sent it
-    /// first. Otherwise as [`settle`](Self::settle), but before the reply; [`RequestBody::Lost`] is reported if the body
-    /// has no end within `limit` bytes and the time of [`Phase::Linger`].
+    /// Discards the rest of the request's body before a reply that changes the protocol, so that the next byte on the
+    /// wire is the first one of the new protocol. A client that waits for `100 Continue` gets it first.
+    /// [`RequestBody::Lost`] is reported if the body does not end within `limit` bytes and the timeout of
+    /// [`Phase::Linger`]. Otherwise as [`settle`](Self::settle).
     ///
     /// # Errors
     /// [`WireError`] if the connection failed.
@@ -369,7 +372,7 @@ impl<S: Stream> Requests<S> {
         self.settle(exchange, limit).await
     }
 
-    /// [`settle`](Self::settle) where it needs no waiting: nothing is left of the body. `false` if something is.
+    /// Ends a request as [`settle`](Self::settle) does, without waiting. `false` if a part of the body is left.
     #[inline]
     pub fn try_settle(&mut self, exchange: &mut Exchange) -> bool {
         if let Some(WireSlot::Shared(_)) = &self.slot {
@@ -381,7 +384,7 @@ impl<S: Stream> Requests<S> {
         true
     }
 
-    /// Takes the wire back if its body was read to the end; whether that was so.
+    /// Takes the wire back if the body was read to its end, and returns whether it was.
     fn take_back(&mut self) -> bool {
         let Some(WireSlot::Shared(owner)) = &self.slot else { return false };
         if !owner.0.get().expect(OWNED).is_end() {
@@ -414,7 +417,7 @@ impl<S: Stream> Requests<S> {
     }
 }
 
-/// What is left of a shared body.
+/// The rest of a shared body, for the exchange.
 #[cold]
 fn left_of<S: Stream>(incoming: &mut RevocableGuard<'_, IncomingBody<S>>, limit: u64) -> RequestBody {
     if incoming.failed.is_none() && !incoming.is_end() && incoming.is_borrowed() {
@@ -424,7 +427,7 @@ fn left_of<S: Stream>(incoming: &mut RevocableGuard<'_, IncomingBody<S>>, limit:
     left_of_settled(incoming, limit)
 }
 
-/// What is left of a body that nobody will read any more.
+/// The rest of a body that no task will read any more.
 fn left_of_settled<S: Stream>(incoming: &IncomingBody<S>, limit: u64) -> RequestBody {
     if let Some(error) = &incoming.failed {
         return error.lost();
@@ -440,8 +443,8 @@ fn left_of_settled<S: Stream>(incoming: &IncomingBody<S>, limit: u64) -> Request
 const HAS_WIRE: &str = "the wire leaves only with the requests, or for the time of a settlement";
 const OWNED: &str = "only the owner takes the wire back, and then it is not shared";
 
-/// The next head is awaited: its whole from its first byte on, or from the beginning of the connection; until then a
-/// connection that was used before is idle.
+/// Sets the phase of the wait for the next head. The head timeout starts with its first byte, or on a new connection
+/// with the accept; a connection that was used before is idle until then.
 #[inline]
 fn await_head<S: Stream>(wire: &mut Wire<S>, silent: bool) {
     let phase = match wire.connection() {
@@ -461,7 +464,7 @@ fn await_head<S: Stream>(wire: &mut Wire<S>, silent: bool) {
     wire.enter(phase);
 }
 
-/// Whether nothing of a head is here: an empty line before it (RFC 9112 §2.2) is nothing yet.
+/// Whether no byte of a head has arrived. An empty line before the head (RFC 9112 §2.2) does not count.
 #[inline]
 fn is_silent<S>(wire: &Wire<S>) -> bool {
     matches!(wire.input.filled(), b"" | b"\r" | b"\r\n")

@@ -1,4 +1,4 @@
-//! A wire that is shared with a body, from both sides.
+//! Tests of a wire that is shared with a body.
 
 use std::{
     future::poll_fn,
@@ -22,9 +22,9 @@ enum End {
     Fin,
     Reset,
     WriteError,
-    /// Of the body.
+    /// The client sends the body slowly.
     Slow,
-    /// Of the replies to earlier requests.
+    /// The client does not read the replies to earlier requests.
     Deaf,
     Malformed,
     Aborted,
@@ -36,7 +36,7 @@ fn held(requests: &mut Requests<ScriptedStream>) -> usize {
     input.capacity() + output.capacity() + output.len() + incoming.scratch.capacity()
 }
 
-/// As the server does while a handler is at work: it watches until something ends the connection.
+/// As the server does while a handler runs: it watches the client until the connection ends.
 fn watch(requests: &mut Requests<ScriptedStream>, gone: &mut bool) {
     let cx = &mut Context::from_waker(Waker::noop());
     if !*gone {
@@ -45,7 +45,7 @@ fn watch(requests: &mut Requests<ScriptedStream>, gone: &mut bool) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase() {
+async fn a_failed_shared_body_holds_at_most_4_kib_in_every_phase() {
     let heads = [
         ("large", "Content-Length: 1000000"),
         ("small", "Content-Length: 8000"),
@@ -68,7 +68,7 @@ async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase()
             let piece = if kind == "chunked" { b"5\r\nhello\r\n".to_vec() } else { vec![b'x'; 2000] };
             let mut gone = false;
 
-            // The body is read for a while, then the handler does something else and its client sends ahead.
+            // The handler reads a part of the body, then does other work while the client sends ahead.
             for _ in 0..reads {
                 peer.sends(piece.clone());
                 poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
@@ -101,7 +101,7 @@ async fn a_shared_body_that_failed_holds_at_most_four_kibibytes_in_every_phase()
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             if end == End::Malformed || end == End::Fin {
-                // The handler learns of it when it reads on: what came before the end is still there for it.
+                // The handler gets the error when it reads on, after the bytes that arrived before it.
                 let mut read = 0;
                 let error = loop {
                     let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.expect("it did not end");

@@ -1,4 +1,4 @@
-//! The wire of a connection, whoever has it.
+//! Access to the wire of a connection, shared or not.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,7 +7,7 @@ use quintet_listener::Stream;
 
 use crate::body::{incoming_body::IncomingBody, revocable::RevocableGuard};
 
-/// The wire, for as long as nobody waits.
+/// Access to the wire of a connection. It cannot be held across an await in a future that is `Send`.
 #[derive(Debug)]
 pub struct WireGuard<'a, S: Stream>(pub(super) Guard<'a, S>);
 

@@ -1,4 +1,4 @@
-//! Who is meant: `host [":" port]`, as in a `Host` field, an absolute target or a `CONNECT`.
+//! An authority: `host [":" port]`, as in a `Host` field, an absolute target or a `CONNECT`.
 
 use std::net::Ipv6Addr;
 
@@ -14,10 +14,10 @@ pub(crate) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Reads `bytes` as a whole.
+    /// Reads all of `bytes` as one authority; `None` if it is malformed.
     ///
-    /// Stricter than RFC 3986 §3.2: no userinfo (RFC 9110 §4.2.4), no percent escape (`%2e` and `.` are one host to
-    /// some and two to others), no zone, no `IPvFuture`, at most five digits up to 65535.
+    /// Stricter than RFC 3986 §3.2: no userinfo (RFC 9110 §4.2.4), no percent escape (some readers take `%2e` and `.`
+    /// for one host, others for two), no zone, no `IPvFuture`, at most five digits up to 65535.
     #[inline]
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Self> {
         let (host, port) = split_port(bytes);
@@ -33,7 +33,7 @@ impl<'a> Authority<'a> {
             [b'[', address @ .., b']'] => {
                 std::str::from_utf8(address).ok()?.parse::<Ipv6Addr>().ok()?;
             }
-            // A port without a host says nothing.
+            // A port without a host names no server.
             [] if !bytes.is_empty() => return None,
             name if !byte::all(name, byte::HOST) => return None,
             _ => {}
@@ -41,13 +41,13 @@ impl<'a> Authority<'a> {
         Some(Self { host, port })
     }
 
-    /// Whether both name the same host and, with `default` for a port left out, the same port.
+    /// Whether both name the same host and the same port; a missing port is `default`.
     pub(crate) fn same(&self, other: &Self, default: Option<u16>) -> bool {
         self.host.eq_ignore_ascii_case(other.host) && self.port.or(default) == other.port.or(default)
     }
 }
 
-/// What stands before a colon and at most five digits at the end, and these digits.
+/// Splits `host:port` at the last colon, if at most five digits follow it; else all of it is the host.
 #[inline]
 fn split_port(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     let digits = bytes.iter().rev().take(5).take_while(|byte| byte.is_ascii_digit()).count();
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_and_ports_by_the_grammar() {
+    fn authorities_by_the_grammar_are_accepted() {
         for (input, host, port) in [
             ("", "", None),
             ("h", "h", None),

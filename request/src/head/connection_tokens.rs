@@ -1,8 +1,8 @@
-//! What `Connection` fields name, of requests and replies alike. RFC 9110 §7.6.1.
+//! The options of `Connection` fields, in requests and in replies. RFC 9110 §7.6.1.
 
 use crate::byte;
 
-/// What `Connection` fields name, as far as it decides anything.
+/// Which of the three options that matter here the `Connection` fields have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ConnectionTokens {
     pub(crate) close: bool,
@@ -11,9 +11,9 @@ pub(crate) struct ConnectionTokens {
 }
 
 impl ConnectionTokens {
-    /// Takes note of one field's value, which has no controls but tabs.
+    /// Adds the options of one field's value, which has no controls but tabs.
     pub(crate) fn note(&mut self, value: &[u8]) {
-        // The usual value is one word.
+        // The usual value is one word, which needs no splitting.
         if byte::find(b',', value).is_none() {
             return self.note_token(byte::trim(value));
         }
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connection_names_close_keep_alive_and_upgrade_in_any_case_and_place() {
+    fn connection_options_are_found_in_any_case_and_place() {
         for (value, close, keep_alive, upgrade) in [
             ("close", true, false, false),
             ("Keep-Alive", false, true, false),

@@ -1,14 +1,14 @@
-//! Why a head is refused.
+//! The reasons for refusing a head.
 
 use http::StatusCode;
 
 use crate::{FramingError, TargetError};
 
-/// Why bytes are not the head of a request we serve, and never will be, whatever follows. The connection must be
-/// closed after the answer: nobody can tell where the next request starts.
+/// The reason for refusing a head. More bytes never change it. The connection must be closed after the reply, because
+/// it is unknown where the next request starts.
 ///
-/// Offsets are in bytes from the start of what was given to [`parse`](crate::parse). Nothing of the client's
-/// bytes is kept, so an error can be logged as it is.
+/// Offsets are in bytes from the start of what was given to [`parse`](crate::parse). An error holds none of the
+/// client's bytes, so it can be logged as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "`at` is always the offset of the byte that is wrong")]
@@ -19,7 +19,7 @@ pub enum HeadError {
     /// The method is empty or not a token (RFC 9110 §9.1).
     #[error("method is not a token at byte {at}")]
     Method { at: u32 },
-    /// The method is longer than any we know (RFC 9112 §3: 501).
+    /// The method is longer than its limit (RFC 9112 §3: 501).
     #[error("method is too long at byte {at}")]
     MethodTooLong { at: u32 },
     /// The target is malformed.
@@ -28,8 +28,8 @@ pub enum HeadError {
     /// The target is longer than its limit (RFC 9112 §3: 414).
     #[error("target is too long at byte {at}")]
     TargetTooLong { at: u32 },
-    /// Nothing is wrong so far, and there is no more: the empty line that ends a head is missing. Said only where all
-    /// there is was given, as to `Request::parse`; [`parse`](crate::parse) says `Ok(None)`.
+    /// The empty line that ends a head is missing, and nothing else is wrong. Only functions that are given the whole
+    /// input return it, such as `Request::parse`; [`parse`](crate::parse) returns `Ok(None)`.
     #[error("head is incomplete after {at} bytes")]
     Incomplete { at: u32 },
     /// No `HTTP/` digit `.` digit and line end after the target; HTTP/0.9 has none at all.
@@ -38,7 +38,8 @@ pub enum HeadError {
     /// A version with a major number other than 1 (505).
     #[error("version is not http/1 at byte {at}")]
     VersionUnsupported { at: u32 },
-    /// A line ends with LF alone (RFC 9112 §2.2 lets a server take it; proxies disagree, so we do not).
+    /// A line ends with LF alone. RFC 9112 §2.2 lets a server accept it; it is refused here because proxies disagree
+    /// about it.
     #[error("line ends without carriage return at byte {at}")]
     BareLf { at: u32 },
     /// A CR that is not followed by LF (RFC 9112 §2.2).

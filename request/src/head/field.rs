@@ -1,17 +1,17 @@
-//! One field line, byte by byte: `name ":" OWS value OWS CRLF`, in a head or in a trailer section.
+//! The reader of one field line, `name ":" OWS value OWS CRLF`, in a head or in a trailer section.
 
 use std::ops::Range;
 
 use crate::byte;
 
-/// A field line at the start of some bytes; offsets are from there.
+/// A field line at the start of some bytes: where its name ends, where its value is, and its length with CRLF.
 pub(crate) struct Line {
     pub(crate) name: usize,
     pub(crate) value: Range<usize>,
     pub(crate) len: usize,
 }
 
-/// What is wrong with a field line.
+/// The reason for refusing a field line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Fold,
@@ -25,7 +25,8 @@ pub(crate) enum Fault {
 
 /// Reads one field line at the start of `bytes`, which must not be the empty line that ends a section.
 ///
-/// `Ok(None)` is not yet. The fault found is the first in order of bytes, so that a longer input has the same one.
+/// `Ok(None)`: more bytes are needed. The fault returned is the first one in the order of bytes, so a longer input has
+/// the same fault.
 ///
 /// # Spec
 /// RFC 9112 §5, RFC 9110 §5.1 and §5.5.
@@ -55,7 +56,7 @@ pub(crate) fn read(bytes: &[u8], limit: usize) -> Result<Option<Line>, (Fault, u
     Ok(None)
 }
 
-/// `bytes[start..end]` without the whitespace at both ends. An empty value is where its line ends.
+/// The range `start..end` without the whitespace at both ends. An empty value is the empty range at `end`.
 fn trimmed(bytes: &[u8], start: usize, end: usize) -> Range<usize> {
     let blank = |at: &usize| matches!(bytes[*at], b' ' | b'\t');
     let start = (start..end).find(|at| !blank(at)).unwrap_or(end);

@@ -1,4 +1,4 @@
-//! How long the body of a request is: the one decision that smuggling attacks.
+//! The length of a request's body, which is what request smuggling attacks.
 //!
 //! | declared | RFC 9112 | Go 1.27 | Quintet |
 //! |---|---|---|---|
@@ -24,7 +24,7 @@ use http::StatusCode;
 
 use crate::{Version, byte};
 
-/// How long the body of a request is.
+/// The length of a request's body, as its head declares it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
     /// Nothing follows the head.
@@ -32,26 +32,26 @@ pub enum Framing {
     None,
     /// This many bytes follow; at most 2⁶³ − 1.
     Length(u64),
-    /// Chunks follow, and perhaps trailers: read them with [`Chunked`](crate::Chunked).
+    /// Chunks follow, and then perhaps trailers. [`Chunked`](crate::Chunked) reads them.
     Chunked,
 }
 
 impl Framing {
-    /// Whether nothing follows the head: no body is declared, or one of zero bytes.
+    /// Whether nothing follows the head: the body is not declared, or has zero bytes.
     pub const fn is_empty(self) -> bool {
         matches!(self, Self::None | Self::Length(0))
     }
 }
 
-/// How often a head has a field that may be there once, and its value.
+/// A field that may occur once in a head: how often it occurs, and its value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Declared<'a> {
     /// The field is absent.
     #[default]
     Never,
-    /// It is there once; the value without whitespace around it.
+    /// The field occurs once; the value is without whitespace around it.
     Once(&'a [u8]),
-    /// It is there twice or more often, with equal values or not; the last of them.
+    /// The field occurs twice or more often, with equal values or not; the value is the last one.
     Repeated(&'a [u8]),
 }
 
@@ -62,7 +62,7 @@ impl<'a> FromIterator<&'a [u8]> for Declared<'a> {
 }
 
 impl<'a> Declared<'a> {
-    /// The same after one more value.
+    /// The declaration after one more occurrence, with this value.
     #[must_use]
     #[inline]
     pub const fn and(self, value: &'a [u8]) -> Self {
@@ -73,7 +73,7 @@ impl<'a> Declared<'a> {
     }
 }
 
-/// Why the length of a body cannot be known. The connection must be closed: nobody can tell where the next
+/// The reason why the length of a body is unknown. The connection must be closed, because it is unknown where the next
 /// request starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -81,28 +81,28 @@ pub enum FramingError {
     /// `Content-Length` is not a number of decimal digits up to 2⁶³ − 1.
     #[error("content-length is not a number")]
     Length,
-    /// `Content-Length` is there more than once.
+    /// `Content-Length` occurs more than once.
     #[error("content-length is repeated")]
     DuplicateLength,
-    /// `Transfer-Encoding` ends with `chunked`, after a coding that we do not decode (501).
+    /// `Transfer-Encoding` ends with `chunked` after another coding, which is not decoded here (501).
     #[error("transfer-encoding is not chunked alone")]
     Coding,
-    /// `Transfer-Encoding` does not end with `chunked`: nobody can know where the body ends (400).
+    /// `Transfer-Encoding` does not end with `chunked`, so the end of the body is unknown (400).
     #[error("transfer-encoding does not end with chunked")]
     CodingLast,
-    /// `Transfer-Encoding` is there more than once, and ends with `chunked` (501).
+    /// `Transfer-Encoding` occurs more than once, and ends with `chunked` (501).
     #[error("transfer-encoding is repeated")]
     DuplicateCoding,
-    /// Both `Content-Length` and `Transfer-Encoding` are there: the classic smuggling request.
+    /// The head has both `Content-Length` and `Transfer-Encoding`, as the usual smuggling request has.
     #[error("content-length and transfer-encoding together")]
     LengthAndCoding,
-    /// `Transfer-Encoding` in HTTP/1.0, which has none.
+    /// `Transfer-Encoding` in HTTP/1.0, which does not define it.
     #[error("transfer-encoding in an http/1.0 request")]
     CodingInHttp10,
 }
 
 impl FramingError {
-    /// The status to answer: 501 for a coding we do not know and `chunked` after it, else 400.
+    /// The status of the reply: 501 for another coding before `chunked`, else 400.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Coding | Self::DuplicateCoding => StatusCode::NOT_IMPLEMENTED,
@@ -113,11 +113,11 @@ impl FramingError {
     }
 }
 
-/// Decides how long the body of a request is, from everything that may say so. The method does not matter:
-/// a body that a GET declares is read, so that it can never be taken for the next request.
+/// Decides the length of a request's body from the version and the two fields that declare it. The method does not
+/// matter: the body of a GET is read too, so that it cannot be taken for the next request.
 ///
 /// # Errors
-/// [`FramingError`] if two readers could disagree.
+/// [`FramingError`] if two readers could disagree about the length.
 ///
 /// # Spec
 /// RFC 9112 §6.3, whose steps 1, 2 and 8 are about responses. Go: `readTransfer` and `fixLength` (transfer.go:639-747).
@@ -127,8 +127,9 @@ pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> 
     if !matches!((length, coding), (Declared::Never, _) | (_, Declared::Never)) {
         return Err(FramingError::LengthAndCoding);
     }
-    // Step 4: a final coding other than chunked cannot be framed; chunked after another coding could be, but we
-    // decode none. HTTP/1.0 knows no codings: whoever forwarded this one may have framed it by other means (§6.1).
+    // Step 4: a final coding other than chunked cannot be framed. Chunked after another coding could be, but no other
+    // coding is decoded here. HTTP/1.0 has no codings: a proxy that forwarded this request may have framed it by other
+    // means (§6.1).
     match coding {
         Declared::Never => {}
         _ if version == Version::Http10 => return Err(FramingError::CodingInHttp10),
@@ -140,7 +141,7 @@ pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> 
         Declared::Repeated(_) => return Err(FramingError::DuplicateCoding),
     }
     match length {
-        // Step 5: an invalid length is unrecoverable; a repeated one may be merged if equal, or refused: refused.
+        // Step 5: an invalid length is unrecoverable. Equal lengths may be merged or refused; they are refused.
         Declared::Once(value) => match number(value) {
             // Step 6: a valid length is the length.
             Some(length) => Ok(Framing::Length(length)),
@@ -152,15 +153,16 @@ pub fn framing(version: Version, length: Declared<'_>, coding: Declared<'_>) -> 
     }
 }
 
-/// Whether the last of a list of codings is `chunked` and nothing else. A comma in a quoted parameter is not mistaken:
-/// what follows it has a quote at least. An empty element must not be sent (RFC 9110 §5.6.1), so it is not skipped.
+/// Whether the last coding of a list is `chunked` alone. Splitting at a comma inside a quoted parameter does no harm:
+/// the rest has a quote, so it is not `chunked`. An empty element must not be sent (RFC 9110 §5.6.1), so it is not
+/// skipped.
 #[cold]
 fn ends_chunked(codings: &[u8]) -> bool {
     let last = codings.rsplit(|&byte| byte == b',').next().unwrap_or_default();
     byte::trim(last).eq_ignore_ascii_case(b"chunked")
 }
 
-/// A decimal number without sign, up to 2⁶³ − 1: what Go takes, and what fits every signed offset downstream.
+/// Reads a decimal number without sign, up to 2⁶³ − 1, as Go does. Every signed file offset can hold it.
 fn number(digits: &[u8]) -> Option<u64> {
     const MAX_LENGTH: u64 = i64::MAX as u64;
     if digits.is_empty() {
@@ -187,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_declared_is_no_body() {
+    fn a_request_that_declares_nothing_has_no_body() {
         for version in [Version::Http10, Version::Http11] {
             assert_eq!(framing(version, Declared::Never, Declared::Never), Ok(Framing::None));
         }
     }
 
     #[test]
-    fn a_length_is_decimal_digits_up_to_the_signed_range() {
+    fn content_length_is_decimal_digits_below_2_to_the_63() {
         for (value, expected) in [
             ("0", 0),
             ("3", 3),
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_twice_is_refused_equal_or_not() {
+    fn content_length_twice_is_refused_equal_or_not() {
         for values in [[&b"3"[..], b"3"], [b"3", b"4"], [b"3", b""]] {
             let declared = values.into_iter().collect();
             assert_eq!(framing(Version::Http11, declared, Declared::Never), Err(FramingError::DuplicateLength));
@@ -223,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_coding_is_chunked() {
+    fn chunked_is_the_only_transfer_encoding() {
         for value in ["chunked", "Chunked", "CHUNKED"] {
             assert_eq!(coding(value), Ok(Framing::Chunked));
         }
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_coding_that_is_not_chunked_is_400_and_not_501() {
+    fn a_last_coding_other_than_chunked_is_400_and_not_501() {
         for value in [
             "",
             "identity",
@@ -275,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn length_and_coding_together_are_refused_whatever_they_say() {
+    fn content_length_with_transfer_encoding_is_refused() {
         for (length, coding) in [
             (Declared::Once(b"3"), CHUNKED),
             (Declared::Once(b"x"), CHUNKED),
@@ -291,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn http_1_0_has_no_codings() {
+    fn http_1_0_with_transfer_encoding_is_refused() {
         for coding in [CHUNKED, Declared::Once(b"gzip"), Declared::Repeated(b"chunked")] {
             let error = framing(Version::Http10, Declared::Never, coding).unwrap_err();
             assert_eq!((error, error.status().as_u16()), (FramingError::CodingInHttp10, 400));

@@ -1,12 +1,12 @@
-//! A head with memory of its own.
+//! A head that owns its bytes.
 
 use std::fmt;
 
 use super::{headers::Headers, hit_tracker::HitTracker, index::Field};
 use crate::{HeadError, HeadRef, Index, Limits};
 
-/// A head with its own memory, which [`parse`](Head::parse) uses again: what is equal in the next head is not read
-/// again.
+/// A request head that owns its bytes and its index. [`parse`](Head::parse) reuses the memory for the next head, and
+/// does not read again what is equal in both.
 #[derive(Clone, Default)]
 pub struct Head {
     pub(crate) bytes: Vec<u8>,
@@ -16,8 +16,8 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads one head at the start of `bytes` and copies it here: `Ok(Some(len))` if it was `bytes[..len]`. On
-    /// `Ok(None)` and on an error this head is empty.
+    /// Reads one head at the start of `bytes` and copies it: `Ok(Some(len))` if the head is `bytes[..len]`. After
+    /// `Ok(None)` (more bytes are needed) and after an error this head is empty.
     ///
     /// # Errors
     /// As [`Index::parse`].
@@ -39,34 +39,34 @@ impl Head {
         parsed
     }
 
-    /// This head, borrowed: all accessors are there.
+    /// This head as a [`HeadRef`], which has the accessors.
     #[inline]
     pub fn as_ref(&self) -> HeadRef<'_> {
         HeadRef::with_target(&self.bytes, &self.index, &self.target)
     }
 
-    /// Forgets the head and keeps the memory.
+    /// Removes the head and keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.index.clear();
         self.target.clear();
     }
 
-    /// Bytes of memory held, used or not: whoever keeps heads to use them again may want to let big ones go.
+    /// Bytes of memory held, used or not. A pool of heads can drop the large ones by it.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity() + self.target.capacity() + self.index.fields.capacity() * size_of::<Field>()
     }
 }
 
 impl HeadRef<'_> {
-    /// A copy with memory of its own.
+    /// A copy that owns its bytes.
     pub fn to_owned(self) -> Head {
         let target = self.target().raw().to_owned();
         Head { bytes: self.as_bytes().to_vec(), index: self.index().clone(), target, hits: HitTracker::default() }
     }
 }
 
-/// The fields, as [`HeadRef::headers`].
+/// Iterates over the fields, as [`HeadRef::headers`] does.
 impl<'a> IntoIterator for &'a Head {
     type Item = (&'a str, &'a [u8]);
     type IntoIter = Headers<'a>;
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_said_is_at_hand() {
+    fn a_head_gives_access_to_all_its_parts() {
         let head = post();
         let head = head.as_ref();
         assert_eq!((head.method(), head.path(), head.target().query()), ("POST", "/a", Some("b=c")));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn its_memory_is_used_again() {
+    fn a_head_reuses_its_memory() {
         let mut head = post();
         let (capacity, fields) = (head.capacity(), head.index.fields.as_ptr());
         for _ in 0..3 {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_empty_after_not_yet_and_after_an_error() {
+    fn a_head_is_empty_after_none_and_after_an_error() {
         for bytes in [&b"GET / HTTP/1.1\r\nHost: a\r\n"[..], b"GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n"] {
             let mut head = post();
             assert!(!matches!(head.parse(bytes, &Limits::default()), Ok(Some(_))));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn other_bytes_than_its_own_give_nonsense_but_no_panic() {
+    fn an_index_of_other_bytes_does_not_panic() {
         let head = post();
         for bytes in [&b""[..], b"GET", &[0xff; 500], POST] {
             let head = HeadRef::new(bytes, &head.index);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_for_people_has_no_values() {
+    fn debug_of_a_head_has_no_field_values() {
         let text = format!("{:?}", post());
         assert!(text.contains("POST") && text.contains("Authorization") && !text.contains("QWxh"), "{text}");
     }

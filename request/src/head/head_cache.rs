@@ -1,7 +1,8 @@
-//! The head cache: a head much like the one before it is read by comparing.
+//! The head cache: a head that resembles the one before it is read by comparing the two.
 //!
-//! Most clients say the same fields with every request: a poller and a health check say the same head, an API client
-//! the same fields under another target. Bytes that are equal mean what they meant, so only what differs is read.
+//! Most clients send the same fields with every request. A poller and a health check send the same head each time; an
+//! API client sends the same fields with another target. Equal bytes have an equal meaning, so only the target has to
+//! be read.
 
 use super::{
     index::{Field, Index},
@@ -10,44 +11,45 @@ use super::{
 use crate::{Head, Limits, Span, TargetForm, byte};
 
 impl Head {
-    /// The length of the head at the start of `bytes`, if it differs from the one held here in its target at most; this
-    /// is then that head. `None`: undecided, and this head is as it was.
+    /// Reads the head at the start of `bytes` if it differs from this one at most in its target, and returns its
+    /// length. `None`: undecided, this head is unchanged, and the head has to be parsed.
     #[inline]
     pub(crate) fn parse_cached(&mut self, bytes: &[u8], limits: &Limits) -> Option<usize> {
         let len = self.index.len();
         if len == 0 || !self.fits(limits) {
             return None;
         }
-        // A head ends at its first empty line, so bytes that start with a whole head are that head and no longer one.
+        // A head ends at its first empty line, so bytes that start with these bytes start with this head, not with a
+        // longer one.
         if bytes.starts_with(&self.bytes) {
             return Some(len);
         }
         self.parse_target(bytes, limits)
     }
 
-    /// The same for a head with another target.
+    /// The same for a head whose target differs.
     fn parse_target(&mut self, bytes: &[u8], limits: &Limits) -> Option<usize> {
         let old = self.index.target;
         let (start, end) = (old.start as usize, (old.start + old.len) as usize);
-        // An absolute target is compared with Host, an asterisk with the method: those are read in full.
+        // Other forms are parsed in full: an absolute target is compared with `Host`, an asterisk with the method.
         if self.index.layout.form != TargetForm::Origin || !bytes.starts_with(&self.bytes[..start]) {
             return None;
         }
         let rest = &bytes[start..];
         let target = &rest[..rest.iter().position(|&byte| !byte::is(byte, byte::TARGET))?];
-        // From the blank after the target to the empty line: version and fields. They were read with another target of
-        // the same form, and nothing of them depends on its text (an absolute one would be compared with `Host`).
+        // From the space after the target to the empty line: version and fields. They were checked with another target
+        // of the same form, and none of those checks depends on the text of an origin-form target.
         let behind = &self.bytes[end..];
         if target.len() > limits.target || !rest[target.len()..].starts_with(behind) {
             return None;
         }
         let len = start + target.len() + behind.len();
         let layout = Layout::read(self.method(), target).ok()?;
-        // A head that is no longer than one field may be has no field that is too long.
+        // A head within the limit of one field has no field beyond that limit, so the fields need not be measured.
         if layout.form != TargetForm::Origin || len > limits.head.min(limits.field) {
             return None;
         }
-        // Only from here on is anything written: a `None` above leaves the head as it was, for the next one.
+        // Nothing was written before this line, so each `None` above leaves this head whole, for the next comparison.
         self.index.retarget(Span::offset(target.len()), layout);
         self.target.clear();
         self.target.push_str(std::str::from_utf8(target).ok()?);
@@ -56,7 +58,8 @@ impl Head {
         Some(len)
     }
 
-    /// Whether the head held here would be taken under these limits, which may be another server's.
+    /// Whether this head is within these limits. They can differ from those it was parsed with: the pool is shared by
+    /// all servers of a thread.
     fn fits(&self, limits: &Limits) -> bool {
         let index = &self.index;
         index.len() <= limits.head.min(limits.field)
@@ -71,9 +74,10 @@ impl Head {
 }
 
 impl Index {
-    /// Gives this head a target of another length; everything behind it moves.
+    /// Replaces the length and the layout of the target, and moves the offsets of everything after it.
     fn retarget(&mut self, len: u32, layout: Layout) {
-        // Both directions in one addition: a shorter target moves everything by a difference that wraps around.
+        // One wrapping addition moves offsets in both directions: a shorter target gives a difference of 2³² minus the
+        // shift.
         let by = len.wrapping_sub(self.target.len);
         self.target.len = len;
         self.layout = layout;
@@ -103,7 +107,7 @@ mod tests {
     const TARGETS: [&str; 12] =
         ["/", "/a", "/a?b", "/ab", "/%61", "/%6", "*", "http://a/", "http://a/x", "/a#", "/\u{e4}", ""];
 
-    /// A head that was used before says what a new one says.
+    /// Asserts that a reused head and a new one read the same.
     fn reads_alike(heads: &[String], limits: &Limits) {
         let mut used = Head::default();
         for bytes in heads {
@@ -121,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_read_before_changes_nothing(
+        fn a_cached_head_reads_like_a_new_one(
             heads in proptest::collection::vec(
                 ("GET|POST|OPTIONS", 0..TARGETS.len(), "HTTP/1\\.[012]|HTTP/2.0", 0..FIELDS.len(), "(\\r\\n)?", "(x|\\r\\n)?"),
                 1..12,
@@ -141,7 +145,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn another_target_is_all_that_changes(
+        fn a_cached_head_with_another_target_reads_like_a_new_one(
             fields in 0..FIELDS.len(),
             targets in proptest::collection::vec(0..TARGETS.len(), 1..12),
         ) {
@@ -151,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_was_taken_under_other_limits_is_read_again() {
+    fn a_cached_head_is_parsed_again_under_other_limits() {
         let bytes = b"GET /abc HTTP/1.1\r\nHost: a\r\nX-B: c\r\n\r\n";
         let mut head = Head::default();
         assert_eq!(head.parse(bytes, &Limits::default()), Ok(Some(bytes.len())));

@@ -1,14 +1,14 @@
-//! A head, borrowed: its bytes and where everything is in them.
+//! A borrowed head: its bytes and its index.
 
 use std::fmt;
 
 use super::headers::{Headers, HeadersNamed};
 use crate::{BasicAuth, Framing, Index, Span, Target, Version};
 
-/// A head, borrowed: a few references, so it is copied like one.
+/// A borrowed request head: its bytes and its index. It is [`Copy`], as it holds only references.
 ///
-/// Values are looked up in the order of arrival by comparing names, which for the few fields of a request is faster
-/// than making a map; [`http::HeaderMap`] is made on demand by `TryFrom`.
+/// A value is found by comparing names in the order of arrival. For the few fields of a request this is faster than
+/// building a map. `TryFrom` makes a [`http::HeaderMap`] on demand.
 #[derive(Clone, Copy)]
 pub struct HeadRef<'a> {
     bytes: &'a [u8],
@@ -18,14 +18,14 @@ pub struct HeadRef<'a> {
 }
 
 impl<'a> HeadRef<'a> {
-    /// Puts an index and the bytes it was made from together. With other bytes the accessors return nonsense, but
-    /// stay within them.
+    /// Joins an index and the bytes it was made from. With other bytes the accessors return wrong values, but never
+    /// panic.
     #[inline]
     pub fn new(bytes: &'a [u8], index: &'a Index) -> Self {
         Self { bytes, index, target: None }
     }
 
-    /// The same, with a copy of its target that is known to be text.
+    /// The same with a copy of the target as text, which saves checking it for UTF-8.
     #[inline]
     pub(super) fn with_target(bytes: &'a [u8], index: &'a Index, target: &'a str) -> Self {
         Self { bytes, index, target: Some(target) }
@@ -36,15 +36,15 @@ impl<'a> HeadRef<'a> {
         self.bytes.get(..self.index.len()).unwrap_or(self.bytes)
     }
 
-    /// Where everything is.
+    /// The offsets of everything in the head.
     pub fn index(self) -> &'a Index {
         self.index
     }
 
-    /// The method, as it was sent: methods are case-sensitive (RFC 9110 §9.1).
+    /// The method as it was sent. Methods are case-sensitive (RFC 9110 §9.1).
     #[inline]
     pub fn method(self) -> &'a str {
-        // The usual ones are known to be text.
+        // Returning a literal for a usual method saves checking it for UTF-8.
         match self.index.method.of(self.bytes) {
             b"GET" => "GET",
             b"POST" => "POST",
@@ -61,13 +61,13 @@ impl<'a> HeadRef<'a> {
         self.index.method.of(self.bytes)
     }
 
-    /// Whether the target is `*`: the request is about the server (RFC 9112 §3.2.4).
+    /// Whether the target is `*`, the server as a whole (RFC 9112 §3.2.4).
     #[inline]
     pub fn is_asterisk(self) -> bool {
         self.index.layout.form == crate::TargetForm::Asterisk
     }
 
-    /// What is asked for.
+    /// The request target. Go: `Request.RequestURI`.
     #[inline]
     pub fn target(self) -> Target<'a> {
         match self.target {
@@ -76,8 +76,8 @@ impl<'a> HeadRef<'a> {
         }
     }
 
-    /// The path of the target, with its escapes. The same as `target().path()`, but does not look at the rest. The
-    /// query is `target().query()`.
+    /// The path of the target with its escapes. It equals `target().path()` and costs less. The query is
+    /// `target().query()`.
     #[inline]
     pub fn path(self) -> &'a str {
         let path = self.index.layout.path;
@@ -99,20 +99,20 @@ impl<'a> HeadRef<'a> {
         self.index.version
     }
 
-    /// The `host[:port]` that the request is for: the authority of an absolute or CONNECT target, with which `Host`
-    /// agrees if it is there, else the value of `Host`. Empty if the client sent an empty one; None in HTTP/1.0
-    /// without any. Go: `Request.Host`.
+    /// The `host[:port]` of the request: the authority of an absolute or CONNECT target, else the value of `Host`. A
+    /// `Host` that contradicts the target is refused by the parser. Empty if the client sent an empty one; `None` only
+    /// in HTTP/1.0 without any. Go: `Request.Host`.
     pub fn host(self) -> Option<&'a str> {
         self.str(self.index.host?)
     }
 
-    /// The first value of a field, by name in any case. `None` if it is absent or not UTF-8: a value may have bytes past
-    /// ASCII (RFC 9110 §5.5), which are text only if the client meant them so. Go: `Header.Get`.
+    /// The first value of a field, by name in any case. `None` if the field is absent or its value is not UTF-8: a
+    /// value may have bytes past ASCII in any encoding (RFC 9110 §5.5). Go: `Header.Get`.
     pub fn header(self, name: &str) -> Option<&'a str> {
         std::str::from_utf8(self.header_bytes(name)?).ok()
     }
 
-    /// The first value of a field, as the bytes it was sent in.
+    /// The first value of a field as bytes, by name in any case.
     pub fn header_bytes(self, name: &str) -> Option<&'a [u8]> {
         let field = self.index.fields.iter().find(|field| field.is_named(self.bytes, name))?;
         Some(field.value.of(self.bytes))
@@ -123,18 +123,18 @@ impl<'a> HeadRef<'a> {
         HeadersNamed::new(self.bytes, &self.index.fields, name)
     }
 
-    /// Every field in order of arrival, the names as they were written.
+    /// Every field in order of arrival, with the names as they were sent.
     pub fn headers(self) -> Headers<'a> {
         Headers::new(self.bytes, &self.index.fields)
     }
 
-    /// How long the body is.
+    /// The length of the body.
     #[inline]
     pub fn framing(self) -> Framing {
         self.index.framing
     }
 
-    /// Whether the client wants to send another request. See [`Index::keep_alive`].
+    /// Whether the client wants to use the connection again. See [`Index::keep_alive`].
     #[inline]
     pub fn keep_alive(self) -> bool {
         self.index.keep_alive()
@@ -156,17 +156,17 @@ impl<'a> HeadRef<'a> {
         self.header("content-type")
     }
 
-    /// What the client calls itself. Go: `Request.UserAgent`.
+    /// The `User-Agent` field: the client's name for itself. Go: `Request.UserAgent`.
     pub fn user_agent(self) -> Option<&'a str> {
         self.header("user-agent")
     }
 
-    /// Where the client comes from. Go: `Request.Referer`.
+    /// The `Referer` field: the page that led to this request. Go: `Request.Referer`.
     pub fn referer(self) -> Option<&'a str> {
         self.header("referer")
     }
 
-    /// User and password of `Authorization: Basic`. Go: `Request.BasicAuth`.
+    /// The user and the password of `Authorization: Basic`. Go: `Request.BasicAuth`.
     pub fn basic_auth(self) -> Option<BasicAuth> {
         BasicAuth::parse(self.header_bytes("authorization")?)
     }
@@ -177,7 +177,7 @@ impl<'a> HeadRef<'a> {
     }
 }
 
-/// The fields, as [`headers`](HeadRef::headers).
+/// Iterates over the fields, as [`headers`](HeadRef::headers) does.
 impl<'a> IntoIterator for HeadRef<'a> {
     type Item = (&'a str, &'a [u8]);
     type IntoIter = Headers<'a>;
@@ -187,7 +187,7 @@ impl<'a> IntoIterator for HeadRef<'a> {
     }
 }
 
-/// Method, target and names: values may be secret.
+/// Shows method, target, version and field names, but no values: they may be secret.
 impl fmt::Debug for HeadRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers().map(|(name, _)| name).collect();

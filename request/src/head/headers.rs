@@ -1,10 +1,10 @@
-//! The fields of a head, one after the other.
+//! Iterators over the fields of a head.
 
 use std::{iter::FusedIterator, slice};
 
 use super::index::Field;
 
-/// Every field of a head in order of arrival: its name as it was written and its value. Made by
+/// An iterator over the fields of a head in order of arrival: each name as it was sent, and its value. Made by
 /// [`HeadRef::headers`](crate::HeadRef::headers).
 #[derive(Clone, Debug)]
 pub struct Headers<'a> {
@@ -43,7 +43,7 @@ impl DoubleEndedIterator for Headers<'_> {
 impl ExactSizeIterator for Headers<'_> {}
 impl FusedIterator for Headers<'_> {}
 
-/// The values of the fields of one name, in order of arrival. Made by
+/// An iterator over the values of the fields with one name, in order of arrival. Made by
 /// [`HeadRef::headers_named`](crate::HeadRef::headers_named).
 #[derive(Clone, Debug)]
 pub struct HeadersNamed<'a, 'n> {

@@ -1,16 +1,16 @@
-//! Whether the head cache is worth asking.
+//! The hit tracker of the head cache: it skips comparisons that would rarely succeed.
 
-/// Whether comparing is worth it. A client that says something else with every request is not asked each time: after
-/// each miss in a row half as often, down to one head in sixteen.
+/// Decides for each head whether it is compared with the one before. After each miss in a row heads are compared half
+/// as often, down to one in sixteen, so a client that never repeats a head pays little for the cache.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HitTracker {
-    /// How many heads are read in full before the next try.
+    /// How many heads are parsed in full between two comparisons.
     wait: u8,
     left: u8,
 }
 
 impl HitTracker {
-    /// Whether to try with this head.
+    /// Whether to compare this head.
     #[inline]
     pub(crate) fn is_tried(&mut self) -> bool {
         let due = self.left == 0;
@@ -18,7 +18,7 @@ impl HitTracker {
         due
     }
 
-    /// What came of a try.
+    /// Records the result of a comparison.
     #[inline]
     pub(crate) fn note(&mut self, hit: bool) {
         self.wait = if hit { 0 } else { (2 * self.wait + 1).min(15) };
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_never_repeats_itself_is_rarely_compared() {
+    fn heads_that_never_repeat_are_rarely_compared() {
         let mut hits = HitTracker::default();
         let tries = |hits: &mut HitTracker, hit: bool| {
             (0..100)

@@ -1,4 +1,4 @@
-//! One request head: reading it, what it decides, and the views of it.
+//! Request heads: the parsers, the index, and the views of a head.
 
 pub(crate) mod authority;
 pub(crate) mod connection_tokens;

@@ -1,9 +1,9 @@
-//! One request head at the start of some bytes, or not yet, or never.
+//! The parser of request heads, on httparse, with the table of what is accepted and refused.
 //!
-//! Where RFC 9112 and Go agree, so do we; where RFC 9112 lets a server refuse, we refuse. How long a body is has a
-//! table of its own in `framing.rs`, and chunks in `chunked.rs`. Each row has a test in `tests/head.rs`, and what it
-//! says of Go is compared with what a Go server answered, where that was recorded (`go_tables.rs` in the server's
-//! tests).
+//! Where RFC 9112 and Go agree, Quintet does the same. Where RFC 9112 lets a server refuse, Quintet refuses. The length
+//! of a body has a table of its own in `framing.rs`, chunks have one in `chunked.rs`. Each row has a test in
+//! `tests/head.rs`. The column about Go is compared with recorded replies of a Go server (`go_tables.rs` in the
+//! server's tests).
 //!
 //! | input | RFC | Go 1.27 | Quintet |
 //! |---|---|---|---|
@@ -74,11 +74,12 @@ use super::{
 };
 use crate::{HeadError, Limits, Span, Version};
 
-/// Heads with more fields than this, if the limit allows them, are read without httparse.
+/// The most fields that the parser on httparse reads. The reference parser reads heads with more, if the limit allows
+/// them.
 const MOST_FIELDS: usize = 100;
 
-/// Parses one request head at the start of `bytes`: `Ok(Some(index))` is a head of [`Index::len`] bytes, `Ok(None)`
-/// is not yet, `Err` is never.
+/// Parses one request head at the start of `bytes`. `Ok(Some(index))`: a head of [`Index::len`] bytes. `Ok(None)`: more
+/// bytes are needed. `Err`: the bytes are refused, and more bytes do not change that.
 ///
 /// ```
 /// use quintet_request::{HeadRef, Limits, parse};
@@ -91,7 +92,7 @@ const MOST_FIELDS: usize = 100;
 /// ```
 ///
 /// # Errors
-/// [`HeadError`], with the status to answer.
+/// [`HeadError`], which has the status of the reply.
 ///
 /// # Spec
 /// See [`Index::parse`].
@@ -101,12 +102,11 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, HeadError> 
 }
 
 impl Index {
-    /// Parses one request head at the start of `bytes` into this index, whose memory is used again: `Ok(Some(len))`
-    /// if the head is `bytes[..len]`, `Ok(None)` if it is not all there yet.
+    /// Parses one request head at the start of `bytes` into this index and reuses its memory. `Ok(Some(len))`: the head
+    /// is `bytes[..len]`. `Ok(None)`: more bytes are needed.
     ///
     /// # Errors
-    /// [`HeadError`]: these bytes are not the start of a head that we serve. More bytes change neither that nor the
-    /// error.
+    /// [`HeadError`]: no head that is served starts with these bytes. More bytes change neither that nor the error.
     ///
     /// # Spec
     /// RFC 9112 §2–5, RFC 9110 §5. Go: `readRequest` (request.go:1068, server.go:1030).
@@ -114,7 +114,7 @@ impl Index {
         self.parse_with(bytes, limits, |_| {})
     }
 
-    /// The same; `keep` is given the target, which is known to be text then and need not be looked at again.
+    /// The same; `keep` is called with the target as text, so that the caller need not check it for UTF-8 again.
     #[inline]
     pub(crate) fn parse_with(
         &mut self,
@@ -133,9 +133,8 @@ impl Index {
         parsed
     }
 
-    /// The same without httparse: every byte is looked at by itself, in order. Ten times slower, and what
-    /// [`parse`](Self::parse) falls back on for everything that is not certainly fine. It is here for those who
-    /// want to compare the two.
+    /// Parses with the reference parser: without httparse, byte by byte. It is ten times slower; [`parse`](Self::parse)
+    /// uses it for every head that the fast parser does not accept. It is public so that the two can be compared.
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
@@ -147,20 +146,20 @@ impl Index {
         }
     }
 
-    /// The length and the target of a head that is certainly fine. `None`: undecided; the reference parser decides.
+    /// The length and the target of a head that is certainly valid. `None`: undecided; the reference parser decides.
     ///
-    /// httparse finds the words of the request line and of each field and knows their bytes. It is content with bare
-    /// LF, any number of empty lines, any target, no Host or two; all that is looked at here, in steps per field
-    /// rather than per byte.
+    /// httparse finds the words of the request line and of each field, and checks their bytes. It accepts bare LF, any
+    /// number of empty lines, any target, no `Host` and two of them. Those are checked here, with a cost per field and
+    /// not per byte.
     fn parse_fast<'a>(&mut self, bytes: &'a [u8], limits: &Limits) -> Option<(usize, &'a str)> {
-        // httparse skips any number of empty lines; one is allowed. The reference parser refuses what begins with
-        // another control.
+        // httparse skips any number of empty lines, but only one is allowed. Any other control at the start goes to the
+        // reference parser, which refuses it.
         let start = match bytes {
             [first, ..] if *first > b'\r' => 0,
             [b'\r', b'\n', first, ..] if *first > b'\r' => 2,
             _ => return None,
         };
-        // Not initialised: 100 fields of 32 bytes would be zeroed for each head, of which a browser's uses twelve.
+        // Not initialised: it would cost zeroing 100 fields of 32 bytes for each head, and a browser's head has twelve.
         let mut fields = [const { MaybeUninit::uninit() }; MOST_FIELDS];
         let mut request = httparse::Request::new(&mut []);
         let fields = &mut fields[..limits.fields.min(MOST_FIELDS)];
@@ -177,7 +176,7 @@ impl Index {
         self.version = if request.version? == 0 { Version::Http10 } else { Version::Http11 };
         self.layout = Layout::read(method.as_bytes(), target.as_bytes()).ok()?;
 
-        // httparse gives slices of `bytes`; where they are is the distance of their addresses, without a search.
+        // httparse returns slices of `bytes`, so the offset of a slice is the difference of the addresses.
         let base = head.as_ptr() as usize;
         self.fields.clear();
         self.fields.extend(request.headers.iter().map(|field| Field {
@@ -185,8 +184,9 @@ impl Index {
             value: Span::new(field.value.as_ptr() as usize - base, field.value.len()),
         }));
 
-        // A line that ends with CRLF: no value has a CR in it, so the byte before the LF before a name tells. The
-        // same for the empty line, which the last line's end precedes.
+        // Every line must end with CRLF. httparse accepts no CR inside a value, so a line has CRLF exactly if a CR is
+        // two bytes before the name of the next field. For the last field and the empty line, all four bytes are
+        // compared.
         let mut fine = head.ends_with(b"\r\n\r\n");
         let mut semantics = Semantics::default();
         for field in &self.fields {
@@ -202,7 +202,7 @@ impl Index {
         semantics.decide(head, self).ok().map(|()| (head.len(), target))
     }
 
-    /// Whether a field line, with the whitespace at its end, is longer than `limit` bytes.
+    /// Whether a field line is longer than `limit` bytes, with the whitespace at its end and without CRLF.
     #[cold]
     fn has_long_field(&self, len: usize, limit: usize) -> bool {
         let starts = self.fields.iter().map(|field| field.name.start as usize);
@@ -211,13 +211,13 @@ impl Index {
     }
 }
 
-/// What of `bytes` may be looked at.
+/// The part of `bytes` that a head may take up under these limits.
 #[inline]
 fn window<'a>(bytes: &'a [u8], limits: &Limits) -> &'a [u8] {
     bytes.get(..most(limits)).unwrap_or(bytes)
 }
 
-/// The longest head: offsets have 32 bits.
+/// The limit of a head in bytes, at most `u32::MAX`, as offsets have 32 bits.
 #[inline]
 fn most(limits: &Limits) -> usize {
     limits.head.min(u32::MAX as usize)

@@ -1,19 +1,19 @@
-//! The edge to the ecosystem: `http::request::Parts`, both ways.
+//! Conversions between a head and `http::request::Parts`.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST, request::Parts};
 
 use crate::{Head, HeadError, HeadRef, Version};
 
-/// The host of a request that a caller in the same process made without one.
+/// The host of a request that was made in this process without one.
 const HERE: &str = "localhost";
 
 impl TryFrom<HeadRef<'_>> for HeaderMap {
     type Error = http::Error;
 
-    /// Every field, names in lower case, values of a name in order of arrival.
+    /// Makes a map of every field: names in lower case, the values of a name in order of arrival.
     ///
     /// # Errors
-    /// Only what limits far above the defaults let through: a name of 64 KiB or 32,768 names.
+    /// A name of 64 KiB or more than 32,768 names, which only limits far above the defaults let through.
     fn try_from(head: HeadRef<'_>) -> Result<Self, http::Error> {
         let mut map = Self::try_with_capacity(head.headers().len())?;
         for (name, value) in head.headers() {
@@ -26,10 +26,10 @@ impl TryFrom<HeadRef<'_>> for HeaderMap {
 impl TryFrom<HeadRef<'_>> for Parts {
     type Error = http::Error;
 
-    /// Method, target, version and fields.
+    /// Makes parts with the method, the target, the version and the fields.
     ///
     /// # Errors
-    /// As for [`HeaderMap`], and a target past 64 KiB.
+    /// As for [`HeaderMap`], and for a target longer than 64 KiB.
     fn try_from(head: HeadRef<'_>) -> Result<Self, http::Error> {
         let (mut parts, ()) = http::Request::new(()).into_parts();
         parts.method = Method::from_bytes(head.method().as_bytes())?;
@@ -43,23 +43,22 @@ impl TryFrom<HeadRef<'_>> for Parts {
 impl TryFrom<&Parts> for Head {
     type Error = HeadError;
 
-    /// Writes the parts as a client would send them and reads that, so that a head made here obeys the same rules as
-    /// one from the wire. Without `Host` the authority of the target is it, and without that `localhost`: a caller in
-    /// the same process, a test for one, leaves out what only a client on the wire must say. HTTP/2 and /3 are written
-    /// as 1.1.
+    /// Writes the parts as a client would send them and parses that, so that the same rules hold as on the wire. If
+    /// `Host` is missing, the authority of the target is used, and without one `localhost`: a caller in the same
+    /// process, such as a test, need not name a host. HTTP/2 and HTTP/3 are written as HTTP/1.1.
     ///
-    /// No limit applies: what is in memory was let in by whoever read it, perhaps by limits above the defaults, and a
-    /// layer may have added fields.
+    /// No size limit applies: the parts are in memory already. They may have been read with limits above the defaults,
+    /// and a layer may have added fields.
     ///
     /// # Errors
-    /// [`HeadError`], if this is not a request we would take; offsets are in the written form.
+    /// [`HeadError`] if the parser refuses the written form; offsets are in that form.
     fn try_from(parts: &Parts) -> Result<Self, HeadError> {
         Self::of_parts(parts, &parts.uri.to_string())
     }
 }
 
 impl Head {
-    /// The head of these parts with another spelling of their target.
+    /// The head of these parts with `target` in place of their URI.
     pub(crate) fn of_parts(parts: &Parts, target: &str) -> Result<Self, HeadError> {
         let version = if parts.version <= http::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
         let host = match (parts.headers.get(HOST), parts.uri.authority()) {
@@ -124,10 +123,10 @@ mod tests {
         assert!(matches!(bad(two.body(()).unwrap()), HeadError::Framing { .. }));
     }
 
-    /// A server whose limits are above the defaults, or a layer that adds a field to a head that has as many as
-    /// allowed.
+    /// As with a server whose limits are above the defaults, or a layer that adds a field to a head with the most
+    /// fields.
     #[test]
-    fn parts_that_were_let_in_are_not_refused_for_their_size() {
+    fn parts_become_a_head_without_size_limits() {
         let mut request = http::Request::get(format!("/{}", "a".repeat(20_000)));
         for n in 0..1_000 {
             request = request.header(format!("x-{n}"), "v".repeat(100));
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_a_caller_in_the_process_left_out_is_supplied() {
+    fn parts_without_a_host_become_a_head_of_localhost() {
         let host = |request: http::request::Builder| {
             let head = Head::try_from(&request.body(()).unwrap().into_parts().0).unwrap();
             (head.as_ref().host().map(ToString::to_string), head.as_ref().headers_named("host").count())
@@ -154,7 +153,7 @@ mod tests {
         assert_eq!(host(http::Request::post("/x").version(http::Version::HTTP_2)), said("localhost", 1));
         assert_eq!(host(http::Request::get("http://a.example/x")), said("a.example", 1));
         assert_eq!(host(http::Request::connect("a.example:443")), said("a.example:443", 1));
-        // One that is said is kept, also the empty one, and HTTP/1.0 need not say any.
+        // A `Host` that is there is kept, also an empty one; HTTP/1.0 needs none.
         assert_eq!(host(http::Request::get("/x").header("host", "a.example")), said("a.example", 1));
         assert_eq!(host(http::Request::get("/x").header("host", "")), said("", 1));
         assert_eq!(host(http::Request::get("/x").version(http::Version::HTTP_10)), (None, 0));

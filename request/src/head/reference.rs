@@ -1,8 +1,8 @@
-//! The reference parser of heads: byte by byte, every rule in the order of the bytes.
+//! The reference parser of heads: it reads byte by byte and applies each rule at the first byte that can break it.
 //!
-//! This reader is the law. The fast one in [`parse`](crate::parse) may only say "certainly fine"; whatever it is
-//! not certain of comes here. Because each rule is applied at the first byte that can break it, a longer input
-//! never has an earlier or a different error: a refused prefix stays refused, with the same words.
+//! This parser decides what is accepted and which error is returned. The fast parser in [`parse`](crate::parse) only
+//! accepts, and leaves every other head to this one. A longer input never has an earlier or a different error, because
+//! each rule is applied at the first byte that can break it.
 
 use super::{
     field::{self, Fault},
@@ -42,8 +42,8 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits, index: &mut Index) -> Result<O
     Ok(Some(at + 2))
 }
 
-/// Where the request line starts: one empty line before it is skipped, for old clients that send one after a body
-/// (RFC 9112 §2.2).
+/// The offset of the request line. One empty line before it is skipped, because old clients send one after a body (RFC
+/// 9112 §2.2).
 fn first_line(bytes: &[u8]) -> Result<Option<usize>, HeadError> {
     match bytes {
         [] | [b'\r'] | [b'\r', b'\n'] => Ok(None),
@@ -55,7 +55,7 @@ fn first_line(bytes: &[u8]) -> Result<Option<usize>, HeadError> {
     }
 }
 
-/// `method SP target SP version CRLF` (RFC 9112 §3): single spaces, nothing else. Where the fields start.
+/// Reads `method SP target SP version CRLF` (RFC 9112 §3) with single spaces; returns the offset of the fields.
 fn request_line(bytes: &[u8], start: usize, limits: &Limits, index: &mut Index) -> Result<Option<usize>, HeadError> {
     let Some(method) = method(bytes, start, limits.method)? else { return Ok(None) };
     let Some(target) = target(bytes, start + method + 1, limits.target)? else { return Ok(None) };
@@ -96,7 +96,7 @@ fn target(bytes: &[u8], start: usize, limit: usize) -> Result<Option<usize>, Hea
     Ok(None)
 }
 
-/// `HTTP/d.d CRLF`. The digits decide once both are there.
+/// Reads `HTTP/d.d CRLF`. The two digits are judged when both have arrived.
 fn version(bytes: &[u8], at: usize) -> Result<Option<Version>, HeadError> {
     let wrong = |i: usize| HeadError::Version { at: Span::offset(at + i) };
     for (i, &byte) in bytes.iter().take(8).enumerate() {

@@ -1,21 +1,23 @@
-//! When it is worth parsing a head again: so that one that drips in byte by byte costs no more than its length.
+//! The decision when to parse a growing head again, which keeps the cost of a head in single bytes linear.
 
 use crate::Limits;
 
-/// How far a growing buffer was searched, and when it was parsed last.
+/// Decides when a head that is still arriving is parsed again: how far the buffer was searched, and how much of it was
+/// parsed last.
 ///
-/// A parser that starts over at every read needs time in the square of the head: 64 KiB in single bytes are two
-/// billion steps, the cheapest way to keep a server busy. This searches each byte once, and says "parse" only if the
-/// answer can be another one than last time:
+/// A parser that starts over at every read takes time quadratic in the length of the head: a client that sends 64 KiB
+/// in single bytes would cost two billion steps. A `Scan` searches each byte once, and asks for a parse only if its
+/// result can differ from the last one:
 ///
-/// * at the first look: the usual head is all there, and searching it beforehand would be wasted;
-/// * when the request line ended: most of what is no head at all is refused there;
-/// * when an empty line came, which ends a head;
-/// * when a LF without CR came, which is refused at once;
-/// * when the buffer doubled since it was parsed: rubbish is refused early, and the sum of all parses stays linear;
-/// * when the limit of a head is reached;
-/// * when nothing more will come ([`look_last`](Self::look_last)): a head that is wrong is refused with the same error
-///   in however many pieces it came, and is not merely called unfinished.
+/// * at the first look: the usual head arrives whole, and a search before the parse would be wasted;
+/// * at the end of the request line: most bytes that are not HTTP are refused there;
+/// * at an empty line, which ends a head;
+/// * at a LF without CR, which is refused at once;
+/// * when the buffer has doubled since the last parse: malformed bytes are refused early, and the sum of all parses is
+///   linear in the length;
+/// * at the limit of a head;
+/// * when no more bytes will come ([`look_last`](Self::look_last)): a malformed head is refused with the same error in
+///   however many pieces it arrived.
 ///
 /// ```
 /// use quintet_request::{Limits, Scan, parse};
@@ -28,7 +30,7 @@ use crate::Limits;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Scan {
-    // In four bytes each, as there is one for each connection. A head is no longer than 4 GiB.
+    // Four bytes each, as every idle connection holds one `Scan`. A head is at most 4 GiB long.
     limit: u32,
     searched: u32,
     parsed: u32,
@@ -37,13 +39,13 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// Nothing searched yet.
+    /// A scan that has searched nothing.
     pub fn new(limits: &Limits) -> Self {
         Self { limit: length(limits.head), searched: 0, parsed: 0, line: false }
     }
 
-    /// Whether to parse `bytes` now, which start as they did at the last look and may have grown. If so, and the
-    /// parser says "not yet", look again when more came; after a head, [`reset`](Self::reset).
+    /// Whether to parse `bytes` now. They must start with the bytes of the last look. If the parser then needs more
+    /// bytes, look again when more have arrived; after a whole head, call [`reset`](Self::reset).
     #[inline]
     pub fn look(&mut self, bytes: &[u8]) -> bool {
         let due = self.parsed == 0 || self.is_due(bytes);
@@ -54,14 +56,15 @@ impl Scan {
         due && !bytes.is_empty()
     }
 
-    /// Whether to parse `bytes` once more when none will follow: the client sent FIN, or is out of time. It is if some
-    /// came after the last parse. Only if the parser says "not yet" again, the head is unfinished and nothing worse.
+    /// Whether to parse `bytes` once more when no more will follow, because the client sent FIN or a timeout expired:
+    /// true if some of them arrived after the last parse. If the parser still needs more bytes, the head is incomplete
+    /// and nothing else is wrong with it.
     #[inline]
     pub fn look_last(&self, bytes: &[u8]) -> bool {
         bytes.len() > self.parsed as usize
     }
 
-    /// Starts over for the next head.
+    /// Resets the scan for the next head.
     #[inline]
     pub fn reset(&mut self) {
         self.searched = 0;
@@ -78,8 +81,8 @@ impl Scan {
         if bytes.len() >= 2 * self.parsed as usize || bytes.len() >= self.limit as usize {
             return true;
         }
-        // A line feed among the new bytes needs a CR before it, must not end an empty line, and is worth a look if it
-        // is the first one, but for that of the empty line that may come before a request.
+        // A LF among the new bytes asks for a parse if no CR precedes it, if it ends an empty line, or if it is the
+        // first one. The LF of an empty line before the request line does not count.
         let mut ends =
             bytes[new..].iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(i, _)| &bytes[..new + i]);
         ends.any(|before| {
@@ -89,7 +92,7 @@ impl Scan {
     }
 }
 
-/// A number of bytes; more than 4 GiB are as many.
+/// A number of bytes in 32 bits, at most `u32::MAX`.
 #[inline]
 fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
@@ -106,7 +109,7 @@ mod tests {
     use super::*;
     use crate::{HeadError, Index};
 
-    /// Feeds `bytes` one by one: the bytes that were parsed in sum, and what came of it.
+    /// Feeds `bytes` one by one; returns the sum of the bytes parsed, and the result.
     fn dribble(bytes: &[u8], limits: &Limits) -> (usize, Result<Option<usize>, HeadError>) {
         let (mut scan, mut index) = (Scan::new(limits), Index::default());
         let mut parsed = 0;
@@ -133,13 +136,14 @@ mod tests {
             let head = head(fields);
             let (parsed, outcome) = dribble(&head, &limits);
             assert_eq!(outcome, Ok(Some(head.len())));
-            // Doubling looks sum to twice the last of them, which is shorter than the head; then the head itself.
+            // The parses at doublings sum to twice the last of them, which is shorter than the head; then comes the
+            // head itself.
             assert!(parsed <= 4 * head.len(), "{parsed} bytes parsed of {}", head.len());
         }
     }
 
     #[test]
-    fn a_head_that_never_ends_costs_as_little_and_is_refused_at_its_limit() {
+    fn an_endless_head_costs_linear_time_and_is_refused() {
         let limits = Limits { fields: 1_000_000, ..Limits::default() };
         let (parsed, outcome) = dribble(&head(10_000), &limits);
         assert_eq!(outcome, Err(HeadError::TooLong { at: 65_536 }));
@@ -147,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_worth_a_look_when_something_can_be_decided() {
+    fn scan_asks_for_a_parse_only_when_it_can_decide() {
         let mut scan = Scan::default();
         assert!(!scan.look(b""), "nothing to look at");
         let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\nY: 1\n";

@@ -1,4 +1,4 @@
-//! What the fields of a head decide, gathered while they are read.
+//! The semantics of a head: what its fields decide, collected while they are read.
 
 use super::{
     authority::Authority,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Declared, FramingError, HeadError, Span, Version, byte, framing};
 
-/// What has been said so far.
+/// The deciding fields that were read so far.
 #[derive(Default)]
 pub(crate) struct Semantics<'a> {
     host: Option<(Authority<'a>, Span)>,
@@ -21,10 +21,12 @@ pub(crate) struct Semantics<'a> {
     trailer_framing: Option<u32>,
 }
 
-/// What makes a letter small, and `t` and `u` one: both start a name of seven letters.
+/// The bits set before two first letters are compared. 0x20 makes letters lower-case. 0x01 makes `t` and `u` equal,
+/// because `trailer` and `upgrade` both have seven letters and the table has one entry for each length. It also makes
+/// other pairs equal, which does no harm: `note` compares the whole name.
 const CASE: u8 = 0x21;
 
-/// By the length of a name, the first letter of those that decide something.
+/// For each length of a name, the first letter of the field that decides something. Zero matches no letter.
 static FIRST: [u8; 18] = {
     let mut first = [0; 18];
     first[b"host".len()] = b'h' | CASE;
@@ -38,13 +40,14 @@ static FIRST: [u8; 18] = {
 };
 
 impl<'a> Semantics<'a> {
-    /// Whether a field may decide anything, by the length of its name and its first byte: most cannot.
+    /// Whether a field may decide anything, by the length and the first byte of its name. Most fields end here, with
+    /// one load and one comparison.
     #[inline]
     pub(crate) fn may_decide(len: u32, first: u8) -> bool {
         FIRST.get(len as usize).is_some_and(|known| first | CASE == *known)
     }
 
-    /// Takes note of a field of `head`.
+    /// Records a field of `head` if it decides anything.
     #[inline(never)]
     pub(crate) fn note(&mut self, head: &'a [u8], Field { name, value }: Field) -> Result<(), HeadError> {
         let (name_at, value_at) = (name.start, value.start);
@@ -78,7 +81,7 @@ impl<'a> Semantics<'a> {
         Ok(())
     }
 
-    /// A list of expectations of which only one is known; an empty one expects nothing.
+    /// Records `Expect`. Only `100-continue` is known; an empty value expects nothing.
     fn note_expect(&mut self, value: &[u8], at: u32) -> Result<(), HeadError> {
         if value.is_empty() {
             return Ok(());
@@ -96,7 +99,7 @@ impl<'a> Semantics<'a> {
         }
     }
 
-    /// Decides at the end of the head, whose request line is already in `index`, and writes the rest into it.
+    /// Decides at the end of the head and writes the result into `index`, which has the request line already.
     #[inline]
     pub(crate) fn decide(self, head: &[u8], index: &mut Index) -> Result<(), HeadError> {
         let end = Span::offset(head.len());
@@ -122,7 +125,7 @@ impl<'a> Semantics<'a> {
         Ok(())
     }
 
-    /// The authority of the target, if `Host` does not contradict it.
+    /// The span of the target's authority, if `Host` does not contradict it.
     #[cold]
     fn agreed_host(&self, head: &[u8], index: &Index) -> Result<Span, HeadError> {
         let target = index.target.of(head);
@@ -130,7 +133,7 @@ impl<'a> Semantics<'a> {
         let Some((host, at)) = self.host else { return Ok(span) };
         let named = Authority::read(span.of(head)).ok_or(HeadError::Host { at: span.start })?;
         let agree = match index.layout.form {
-            // CONNECT names its port; a Host that names none does not contradict it.
+            // The target of CONNECT has a port. A `Host` without a port does not contradict it.
             TargetForm::Authority => host.same(&named, named.port),
             _ => {
                 let scheme = target.split(|&byte| byte == b':').next().unwrap_or_default();

@@ -1,18 +1,19 @@
-//! A stretch of bytes in a head.
+//! A range of bytes in a head, in 32-bit offsets.
 
-/// A stretch of bytes, counted from the start of the head.
+/// A range of bytes, counted from the start of the head.
 ///
-/// Thirty-two bits, since a limit may be set past 64 KiB: a field's two spans are then 16 bytes, written at once.
+/// Offsets have 32 bits, because the limit of a head may be above 64 KiB. The two spans of a field are 16 bytes, which
+/// one store writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// The offset of the first byte.
+    /// The offset of the first byte, in bytes.
     pub start: u32,
-    /// How many bytes.
+    /// The length in bytes.
     pub len: u32,
 }
 
 impl Span {
-    /// Heads are cut to `u32::MAX` bytes before they are read, so no offset in one is lost.
+    /// Makes a span. Parsers look at most at `u32::MAX` bytes, so no offset is cut off.
     #[inline]
     pub(crate) const fn new(start: usize, len: usize) -> Self {
         Self { start: Self::offset(start), len: Self::offset(len) }
@@ -24,13 +25,13 @@ impl Span {
         at as u32
     }
 
-    /// Whether it holds no byte.
+    /// Whether the range is empty.
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.len == 0
     }
 
-    /// These bytes of `head`: empty if it is not the head that this span was made for and is too short.
+    /// The bytes of this range in `head`. Empty if `head` is too short, as it can be if the span is of another head.
     #[inline]
     pub fn of(self, head: &[u8]) -> &[u8] {
         let start = self.start as usize;

@@ -1,4 +1,4 @@
-//! What is asked for: the second word of a request line, in one of four forms.
+//! Request targets: the second word of a request line, in one of four forms.
 
 use std::{
     borrow::Cow,
@@ -14,22 +14,22 @@ use crate::{Span, byte, percent::decode_str};
 /// The form of a request target (RFC 9112 §3.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TargetForm {
-    /// `/path?query`: what an ordinary request has.
+    /// `/path?query`: the form of an ordinary request.
     #[default]
     Origin,
-    /// `http://host/path?query`: what a client sends to a proxy, and every server must take.
+    /// `http://host/path?query`: the form of a request to a proxy, which every server must accept.
     Absolute,
-    /// `host:port`: for `CONNECT` alone.
+    /// `host:port`: only with `CONNECT`.
     Authority,
-    /// `*`: for `OPTIONS` alone, the server as a whole.
+    /// `*`: only with `OPTIONS`; the server as a whole.
     Asterisk,
 }
 
-/// Why something is not a request target. All are answered 400.
+/// The reason for refusing a request target. The status of each is 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TargetError {
-    /// A byte that cannot stand there: a control, a blank, `#`, `"`, `<`, `>`, or anything that is not ASCII.
+    /// A byte that the target may not have: a control, a space, `#`, `"`, `<`, `>`, or a byte past ASCII.
     #[error("target has a byte that is not allowed at byte {at}")]
     Byte {
         /// Where it is.
@@ -41,7 +41,8 @@ pub enum TargetError {
         /// Where the `%` is.
         at: u32,
     },
-    /// Not a form that goes with the method: `foo`, `*` for GET, a path for CONNECT, a scheme other than http(s).
+    /// The target has no form that the method allows: `foo`, `*` for GET, a path for CONNECT, a scheme other than
+    /// http(s).
     #[error("target has no form for this method at byte {at}")]
     Form {
         /// Where the target starts.
@@ -68,7 +69,7 @@ impl TargetError {
         StatusCode::BAD_REQUEST
     }
 
-    /// The same, counted from `start` bytes earlier.
+    /// The same error with its offset counted from `start` bytes earlier.
     pub(crate) const fn after(mut self, start: u32) -> Self {
         match &mut self {
             Self::Byte { at } | Self::Escape { at } | Self::Form { at } | Self::Authority { at } => *at += start,
@@ -77,7 +78,7 @@ impl TargetError {
     }
 }
 
-/// A request target and its parts, as they were sent: nothing is decoded.
+/// A request target and its parts as they were sent, without decoding.
 ///
 /// ```
 /// use quintet_request::{Target, TargetForm};
@@ -95,17 +96,18 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Reads a whole target of a request with `method`.
+    /// Reads all of `raw` as the target of a request with `method`.
     ///
-    /// Shape: `/path?query`, `http://host/path?query`, `host:port` for CONNECT, `*` for OPTIONS. Escapes in the path
-    /// are two hexadecimal digits; those in the query are not looked at; bytes that RFC 3986 wants escaped but browsers
-    /// send bare are taken where they cannot be mistaken: ``[ ] | ^`` anywhere, ``{ } \ ` `` in the query.
+    /// Shape: `/path?query`, `http://host/path?query`, `host:port` for CONNECT, `*` for OPTIONS. An escape in the path
+    /// must be `%` and two hexadecimal digits; escapes in the query are not checked. Bytes that RFC 3986 wants escaped
+    /// but browsers send bare are accepted where they have one reading: ``[ ] | ^`` anywhere, ``{ } \ ` `` in the
+    /// query.
     ///
     /// # Errors
     /// [`TargetError`] (400).
     ///
     /// # Spec
-    /// RFC 9112 §3.2, RFC 3986 §3.3–3.4. Go: `url.ParseRequestURI`, which takes `#`, bytes past ASCII and any scheme.
+    /// RFC 9112 §3.2, RFC 3986 §3.3–3.4. Go: `url.ParseRequestURI`, which accepts `#`, bytes past ASCII and any scheme.
     pub fn parse(method: &str, raw: &'a [u8]) -> Result<Self, TargetError> {
         if let Some(at) = raw.iter().position(|&byte| !byte::is(byte, byte::TARGET)) {
             return Err(TargetError::Byte { at: Span::offset(at) });
@@ -127,12 +129,13 @@ impl<'a> Target<'a> {
         self.raw
     }
 
-    /// Which of the four forms it has.
+    /// The form of the target.
     pub fn form(&self) -> TargetForm {
         self.layout.form
     }
 
-    /// The path, with its escapes: `/` for an absolute form without one, `*` for the asterisk, empty for CONNECT.
+    /// The path with its escapes: `/` for an absolute form without a path, `*` for the asterisk form, empty for
+    /// CONNECT.
     pub fn path(&self) -> &'a str {
         match self.layout.form {
             TargetForm::Absolute if self.layout.path.is_empty() => "/",
@@ -140,8 +143,8 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What follows the first `?`, as it was sent: `Some("")` for a lone `?`. Its escapes were not checked; read it
-    /// with [`Form`](crate::Form), which does.
+    /// The query as it was sent: what follows the first `?`. `Some("")` for a `?` at the end. Its escapes were not
+    /// checked; [`Form`](crate::Form) reads and checks them.
     pub fn query(&self) -> Option<&'a str> {
         self.layout.query.map(|query| query.str(self.raw))
     }
@@ -152,14 +155,14 @@ impl<'a> Target<'a> {
             .then(|| self.layout.authority.str(self.raw))
     }
 
-    /// The decoded path: `/a%20b` is `/a b`. None if it is not UTF-8 then. Mind that `%2F` has become a `/`: split
-    /// [`path`](Self::path) first, or use [`segments`](Self::segments). Go: `URL.Path`.
+    /// The decoded path: `/a%20b` becomes `/a b`. `None` if the result is not UTF-8. A `%2F` becomes a `/`; to split
+    /// the path, split [`path`](Self::path) first or use [`segments`](Self::segments). Go: `URL.Path`.
     pub fn decoded_path(&self) -> Option<Cow<'a, str>> {
         decode_str(self.path())
     }
 
-    /// The segments of the path, each decoded by itself, so that `%2F` is data: `/a%2Fb/c` is `a/b`, `c`.
-    /// A segment that is not UTF-8 is None.
+    /// The segments of the path, each decoded by itself, so that `%2F` is data: `/a%2Fb/c` has the segments `a/b` and
+    /// `c`. A segment that is not UTF-8 is `None`.
     ///
     /// ```
     /// let target = quintet_request::Target::parse("GET", b"/a%2Fb/c").unwrap();
@@ -170,7 +173,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// The decoded segments of a path. Made by [`Target::segments`].
+/// An iterator over the decoded segments of a path. Made by [`Target::segments`].
 #[derive(Clone, Debug)]
 pub struct Segments<'a>(Skip<Split<'a, char>>);
 
@@ -184,7 +187,7 @@ impl<'a> Iterator for Segments<'a> {
 
 impl FusedIterator for Segments<'_> {}
 
-/// Where the parts of a target are, counted from its first byte.
+/// The form and the spans of a target's parts, counted from its first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) form: TargetForm,
@@ -194,7 +197,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// The meaning of `target`. A byte that is not of [`byte::TARGET`] is an error, though not always at that byte.
+    /// Reads a target. A byte outside [`byte::TARGET`] is an error, but the error is not always at that byte.
     #[inline]
     pub(crate) fn read(method: &[u8], target: &[u8]) -> Result<Self, TargetError> {
         let connect = method == b"CONNECT";
@@ -243,7 +246,7 @@ impl Layout {
     }
 }
 
-/// The port that a scheme means if none is written. None for a scheme that is not ours.
+/// The default port of a scheme. `None` for a scheme other than `http` and `https`.
 pub(crate) fn default_port(scheme: &[u8]) -> Option<u16> {
     match scheme {
         scheme if scheme.eq_ignore_ascii_case(b"http") => Some(80),
@@ -252,10 +255,10 @@ pub(crate) fn default_port(scheme: &[u8]) -> Option<u16> {
     }
 }
 
-/// The path from `start` on, and the query after it.
+/// The spans of the path from `start` on and of the query after it.
 #[inline(always)]
 fn path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), TargetError> {
-    // The usual target has no escape and nothing odd; whether it has a query can be seen in the same pass.
+    // One pass finds out both whether every byte stands for itself, as in the usual target, and whether a `?` is there.
     let common = byte::common(&target[start..]);
     if common & byte::PATH != 0 {
         return Ok((Span::new(start, target.len() - start), None));
@@ -268,15 +271,15 @@ fn path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), T
     escaped_path_and_query(target, start)
 }
 
-/// The same, one byte after the other.
+/// The same byte by byte, for a path with escapes.
 #[inline(never)]
 fn escaped_path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<Span>), TargetError> {
     let end = run(target, start, byte::PATH)?;
     let path = Span::new(start, end - start);
     match target.get(end) {
         None => Ok((path, None)),
-        // A query decides neither where the request ends nor who answers it, so a stray `%` in it is left to whoever
-        // reads it: every byte of a target may stand there.
+        // A query decides neither the length of the request nor its route. So a stray `%` in it is left to the form
+        // reader, and every byte of a target is accepted.
         Some(b'?') => match target[end..].iter().position(|&byte| !byte::is(byte, byte::TARGET)) {
             None => Ok((path, Some(Span::new(end + 1, target.len() - end - 1)))),
             Some(wrong) => Err(TargetError::Byte { at: Span::offset(end + wrong) }),
@@ -285,7 +288,7 @@ fn escaped_path_and_query(target: &[u8], start: usize) -> Result<(Span, Option<S
     }
 }
 
-/// Where the bytes of `class` and the escapes from `at` on end.
+/// The end of the run of bytes of `class` and escapes that starts at `at`.
 fn run(target: &[u8], mut at: usize, class: u8) -> Result<usize, TargetError> {
     loop {
         match target.get(at) {
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_place() {
+    fn target_errors_have_the_offset_of_the_wrong_byte() {
         for (method, target, error) in [
             ("GET", "", TargetError::Form { at: 0 }),
             ("GET", "/a b", TargetError::Byte { at: 2 }),

@@ -1,8 +1,8 @@
-//! A head that is made here: written as a client would send it, and read like any other.
+//! Making a head from its words: they are written as a client would send them, and parsed.
 
 use crate::{Head, HeadError, Limits, Version};
 
-/// For heads that are in memory already. Those of a body do not matter here.
+/// No limits, for heads that are in memory already. The limits of bodies are not used here.
 const UNLIMITED: Limits = Limits {
     head: usize::MAX,
     fields: usize::MAX,
@@ -16,10 +16,9 @@ const UNLIMITED: Limits = Limits {
 };
 
 impl Head {
-    /// The head that these words make. It obeys the same rules as one from the wire, for it is read by the same parser;
-    /// but for its size, as what it is made of was let in before.
+    /// Makes a head of these words. The parser reads it, so the same rules hold as on the wire, except for the limits.
     ///
-    /// No word may have a line end, which would end its line: a method and a name are tokens, values have no controls.
+    /// The caller has checked that no word has a line end: a method and a name are tokens, a value has no controls.
     pub(crate) fn written<'f>(
         method: &str,
         target: &str,
@@ -40,7 +39,8 @@ impl Head {
         let mut head = Self::default();
         match head.parse(&bytes, &UNLIMITED)? {
             Some(len) if len == bytes.len() => Ok(head),
-            // A word cannot hold a line end, so the head cannot end early, nor fail to end.
+            // Without a line end in a word, the head ends exactly at its empty line; this is for a caller that did not
+            // check.
             _ => Err(HeadError::BareLf { at: 0 }),
         }
     }

@@ -1,24 +1,25 @@
-//! What a request takes along over a bridge to another kind of request.
+//! The part of a request that crosses into an [`http::Request`] beside head and body.
 
 use http::Extensions;
 
 use super::{form_state::FormState, matched::Matched, request::Request};
 use crate::body::received_trailers::ReceivedTrailers;
 
-/// What a request knows besides its head and its body, while it is an [`http::Request`]: one of its extensions.
+/// The state of a request beside its head and its body. While the request is an [`http::Request`], it is one of the
+/// extensions.
 #[derive(Clone)]
 pub(crate) struct Carried {
     pub(crate) matched: Matched,
     /// The target in the head.
     pub(crate) target: Box<str>,
-    /// The target that the client sent, if it is another.
+    /// The target that the client sent, if it differs.
     sent_target: Option<Box<str>>,
     form: FormState,
     trailers: Option<ReceivedTrailers>,
 }
 
 impl Request {
-    /// What a bridge to another kind of request takes along besides head and body.
+    /// Takes the extensions and the carried state out of the request.
     pub(crate) fn take_carried(&mut self) -> (Extensions, Carried) {
         let matched = self.inner().values.snapshot(self.path());
         let target = self.head().target().raw().into();
@@ -29,7 +30,7 @@ impl Request {
         (std::mem::take(&mut rare.extensions), carried)
     }
 
-    /// The other way. The target is whoever's who made the head.
+    /// Puts both back. The target is not among them: the head that the caller made has it.
     pub(crate) fn set_carried(&mut self, extensions: Extensions, carried: Option<Carried>) {
         if let Some(Carried { matched, form, sent_target, trailers, .. }) = carried {
             self.set_trailers(trailers);

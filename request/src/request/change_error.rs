@@ -1,10 +1,10 @@
-//! Why a change of a head is refused.
+//! The reasons for refusing a change of a head.
 
 use http::StatusCode;
 
 use crate::HeadError;
 
-/// Why the head of a request cannot be changed in this way. The request is then as it was.
+/// The reason for refusing a change of a request's head. The request stays as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChangeError {
@@ -20,19 +20,18 @@ pub enum ChangeError {
     /// The field value has a control character (RFC 9110 §5.5).
     #[error("field value has a control character")]
     FieldValue,
-    /// The field decided where the body ends or how the connection goes on when the head arrived: `Connection`,
-    /// `Content-Length`, `Expect`, `Trailer`, `Transfer-Encoding` and `Upgrade`; or it is `Host`, for which there is
-    /// [`set_host`](crate::Request::set_host).
+    /// The field steers the connection or the length of the body: `Connection`, `Content-Length`, `Expect`, `Trailer`,
+    /// `Transfer-Encoding` or `Upgrade`. Or it is `Host`, which [`set_host`](crate::Request::set_host) changes.
     #[error("field steers the connection")]
     Framing,
-    /// The head as a whole would be refused on the wire: the method and the target have no form together (`CONNECT /`),
-    /// or the host and the target of a `CONNECT` disagree. Offsets are in the head with the change.
+    /// The parser would refuse the changed head: the target has no form that the method allows (`CONNECT /`), or the
+    /// host and the target of a `CONNECT` disagree. Offsets are in the changed head.
     #[error(transparent)]
     Head(#[from] HeadError),
 }
 
 impl ChangeError {
-    /// The status to answer: 500, as no client asks for a change.
+    /// The status of the reply: 500, because the handler asked for the change and not the client.
     pub const fn status(self) -> StatusCode {
         StatusCode::INTERNAL_SERVER_ERROR
     }

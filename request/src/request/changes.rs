@@ -1,19 +1,20 @@
-//! What a handler changes of a head before it gives the request to an inner handler.
+//! Changes of a request's head, which a handler makes for an inner handler.
 //!
-//! A change writes the head again and has the parser read it. So everything that looks at a head sees the change (the
-//! mux, the accessors, a bridge to tower), the rules are the parser's, and a request that is not changed costs nothing.
+//! A change writes the whole head again, and the parser reads it. So the parser's rules hold, every reader of a head
+//! sees the change (the mux, the accessors, a bridge to tower), and a request that is not changed costs nothing.
 
 use super::{change_error::ChangeError, request::Request};
 use crate::{Head, HeadRef, TargetForm, byte, head::authority::Authority};
 
-/// What the parser decided the framing and the connection by, and `Host`, in lower case.
+/// The fields that decide the framing and the connection, and `Host`, in lower case.
 const FRAMING_FIELDS: [&str; 7] =
     ["connection", "content-length", "expect", "host", "trailer", "transfer-encoding", "upgrade"];
 
-/// Each change costs about as much as reading the head did. [`target`](Self::target) stays what the client sent, and
-/// the reply is framed by what the client asked: a `HEAD` that became a `GET` is still answered without a body.
+/// Changes of the head for an inner handler. Each costs about as much as parsing the head. [`target`](Self::target)
+/// stays what the client sent. The reply is framed for the request that the client sent: a `HEAD` changed into a `GET`
+/// still has a reply without a body.
 impl Request {
-    /// Replaces the method that handlers and routers see from now on. Go: `r2.Method = …` on a copy.
+    /// Replaces the method for the handlers and routers that follow. Go: `r2.Method = …` on a copy.
     ///
     /// ```
     /// use quintet_request::{ChangeError, Request};
@@ -40,7 +41,7 @@ impl Request {
         Ok(())
     }
 
-    /// Replaces the host that handlers and routers see from now on, and with it the `Host` field. Go: `r2.Host = …`.
+    /// Replaces the host for the handlers and routers that follow, and the `Host` field with it. Go: `r2.Host = …`.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -53,7 +54,7 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`ChangeError::Host`]; [`ChangeError::Head`] for a `CONNECT`, whose target is its host, and another host.
+    /// [`ChangeError::Host`]; [`ChangeError::Head`] if the target of a `CONNECT` names another host.
     pub fn set_host(&mut self, host: &str) -> Result<(), ChangeError> {
         if Authority::read(host.as_bytes()).is_none() {
             return Err(ChangeError::Host);
@@ -65,8 +66,8 @@ impl Request {
             *self.head_mut() = self.with_fields(fields)?;
             return Ok(());
         }
-        // An absolute target names its host: the head gets the other form of the same target, and the request keeps
-        // what the client sent.
+        // An absolute target names its host. The head gets the origin form of the target, and the request keeps the
+        // target that the client sent.
         let origin = match target.query() {
             Some(query) => format!("{}?{query}", target.path()),
             None => target.path().to_owned(),
@@ -78,8 +79,8 @@ impl Request {
         Ok(())
     }
 
-    /// Replaces every field of this name by one with this value, at the place of the first; at the end if there is none.
-    /// Go: `Header.Set`.
+    /// Replaces every field of this name by one with this value, at the place of the first one; without any, the field
+    /// is added at the end. Go: `Header.Set`.
     ///
     /// ```
     /// use quintet_request::{ChangeError, Request};
@@ -111,7 +112,7 @@ impl Request {
         Ok(())
     }
 
-    /// Removes every field of this name; whether there was one. Go: `Header.Del`.
+    /// Removes every field of this name; returns whether there was one. Go: `Header.Del`.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -123,7 +124,8 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`ChangeError::FieldName`]; [`ChangeError::Framing`] for a field that steers the connection, there or not.
+    /// [`ChangeError::FieldName`]; [`ChangeError::Framing`] for a field that steers the connection, even if the head
+    /// does not have it.
     pub fn remove_header(&mut self, name: &str) -> Result<bool, ChangeError> {
         check_field(name, b"")?;
         if self.header_bytes(name).is_none() {
@@ -133,7 +135,7 @@ impl Request {
         Ok(true)
     }
 
-    /// The head again, with these fields.
+    /// The head with these fields in place of its own.
     fn with_fields<'f>(&'f self, fields: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Result<Head, ChangeError> {
         let head = self.head();
         Ok(Head::written(head.method(), head.target().raw(), head.version(), fields)?)
@@ -154,7 +156,7 @@ fn replaced<'f>(head: HeadRef<'f>, name: &'f str, value: Option<&'f [u8]>) -> Ve
     fields
 }
 
-/// Each word by itself, before it is written among others: none may end its line, or become two.
+/// Checks name and value before they are written into a head, so that neither can end its line or begin another field.
 fn check_field(name: &str, value: &[u8]) -> Result<(), ChangeError> {
     if !byte::is_token(name.as_bytes()) {
         return Err(ChangeError::FieldName);

@@ -1,4 +1,4 @@
-//! What can be changed of a head, what cannot, and who sees it.
+//! Tests of changes of a head: what can be changed, what is refused, and what sees the change.
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -41,7 +41,7 @@ fn a_field_is_set_appended_and_removed_in_its_place() {
 }
 
 #[test]
-fn a_change_that_is_no_field_or_steers_the_connection_is_refused() {
+fn a_change_of_a_malformed_or_framing_field_is_refused() {
     let mut request = request(POST);
     for (name, value, error) in [
         ("", "", ChangeError::FieldName),
@@ -133,7 +133,7 @@ fn a_host_is_changed_in_every_form_of_target_but_connect() {
 }
 
 #[test]
-fn a_path_that_was_set_stays_beside_a_change() {
+fn set_path_survives_a_change_of_the_head() {
     let mut request = request("GET http://a/api/x?q HTTP/1.1\r\nHost: a\r\n\r\n");
     request.set_path("/x");
     request.set_host("b").unwrap();
@@ -154,9 +154,9 @@ fn a_change_is_not_seen_by_the_next_request_of_the_connection() {
 }
 
 proptest! {
-    /// Words of which some are proper, some would split the head, and some would steer the connection.
+    /// Texts of which some are valid, some would split the head, and some would steer the connection.
     #[test]
-    fn no_text_moves_the_end_of_the_body_or_adds_a_line(
+    fn no_changed_text_moves_the_framing_or_adds_a_line(
         name in "X-A|[A-Z-]{1,3}|Content-Length|host|.{0,6}",
         value in prop_oneof![vec(any::<u8>(), 0..8), "[ -~\\r\\n:]{0,8}".prop_map(String::into_bytes)],
         method in "GET|CONNECT|OPTIONS|.{0,4}",

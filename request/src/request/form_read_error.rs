@@ -1,26 +1,26 @@
-//! Why a form could not be had.
+//! The reasons why a form could not be read.
 
 use http::StatusCode;
 
 use crate::{BodyError, FormError};
 
-/// Why a form could not be had.
+/// The reason why a form could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FormReadError {
     /// The body could not be read.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// The query or the body is no form.
+    /// The query or the body is not a form.
     #[error(transparent)]
     Form(#[from] FormError),
-    /// It was asked for before and could not be had, or was not waited for; the body is gone. Answered 400.
+    /// An earlier call failed, or was dropped before it ended, and the body is lost (400).
     #[error("the form was begun and not read")]
     Begun,
 }
 
 impl FormReadError {
-    /// The status to answer.
+    /// The status of the reply: that of the cause, else 400.
     pub fn status(&self) -> StatusCode {
         match self {
             FormReadError::Body(error) => error.status(),

@@ -1,16 +1,16 @@
-//! What is known of the form of a request.
+//! The state of a request's form: how far it was read.
 
 use crate::{Form, FormError};
 
-/// How much of a body is read for a form unless another limit was set, in bytes: 10 MiB, as in Go.
+/// The default limit of a form's body in bytes: 10 MiB, as in Go.
 const MAX_FORM_BYTES: u64 = 10 << 20;
 
-/// How far the form of a request was read, and within which limit.
+/// The form of a request as far as it was read, and the limit of its body.
 #[derive(Clone)]
 pub(super) struct FormState {
-    /// How much of a body is read, in bytes.
+    /// The most bytes of a body that are read.
     pub(super) limit: u64,
-    /// Whether the body was begun: it can be read once.
+    /// Whether reading the body has begun; it can be read once.
     pub(super) begun: bool,
     pub(super) read: Option<ReadForm>,
 }
@@ -21,21 +21,21 @@ impl Default for FormState {
     }
 }
 
-/// The pairs of body and query, and what was wrong with the first of each that could not be read.
+/// The pairs of body and query, and for each the error of the first malformed pair.
 #[derive(Clone, Default)]
 pub(super) struct ReadForm {
-    /// Those of the body come first.
+    /// All pairs; those of the body come first.
     pub(super) pairs: Form,
     pub(super) body: Option<FormError>,
     pub(super) query: Option<FormError>,
-    /// How many pairs are of the body.
+    /// The number of pairs from the body.
     posted_len: usize,
-    /// The pairs of the body alone, if they were asked for and are not all there are.
+    /// The pairs of the body alone, made when they are first asked for, unless all pairs are from the body.
     posted: Option<Form>,
 }
 
 impl ReadForm {
-    /// The form of a body, if there is one, and of a query.
+    /// Reads the form of a body, if there is one, and of a query.
     pub(super) fn new(body: Option<&[u8]>, query: &[u8]) -> Self {
         let (mut pairs, body) = body.map(Form::parse_lossy).unwrap_or_default();
         let posted_len = pairs.len();

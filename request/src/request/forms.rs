@@ -1,11 +1,12 @@
-//! The form of a request: its pairs are in the query and in the body.
+//! The form methods of a request: pairs from the query and from the body.
 
 use super::{form_read_error::FormReadError, form_state::ReadForm, request::Request};
 use crate::{Form, FormError};
 
 impl Request {
-    /// The pairs of the query and of an urlencoded body (of POST, PUT and PATCH, up to
-    /// [10 MiB](Self::set_form_limit)); those of the body come first, so they win. The body is read at the first call. Go: `Request.ParseForm` and `Request.Form`.
+    /// The pairs of an urlencoded body (of POST, PUT and PATCH, up to [10 MiB](Self::set_form_limit)) and then those of
+    /// the query, so that [`Form::get`] prefers the body. The first call reads the body. Go: `Request.ParseForm` and
+    /// `Request.Form`.
     ///
     /// # Example
     /// ```
@@ -36,11 +37,11 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`FormReadError`]: the body could not be read, or one of the two has a pair that cannot be read. The pairs that
-    /// can are in [`form_lossy`](Self::form_lossy), also afterwards.
+    /// [`FormReadError`]: the body could not be read, or body or query has a malformed pair.
+    /// [`form_lossy`](Self::form_lossy) has the other pairs, also afterwards.
     ///
     /// # Cancel safety
-    /// None: if it is dropped while the body is read, the body is lost, and the next call says so.
+    /// Not cancel safe: the body is lost, and the next call returns [`FormReadError::Begun`].
     #[doc(alias = "extractor")]
     #[doc(alias = "ParseForm")]
     pub async fn form(&mut self) -> Result<&Form, FormReadError> {
@@ -51,11 +52,11 @@ impl Request {
         }
     }
 
-    /// The pairs of [`form`](Self::form) that can be read, and what is wrong with the first that cannot. Go:
-    /// `Request.ParseForm`, which fills `Request.Form` and returns the error as well.
+    /// The well-formed pairs of [`form`](Self::form), and the error of the first malformed one. Go:
+    /// `Request.ParseForm`, which also fills `Request.Form` and returns an error.
     ///
-    /// Mind that a pair which is left out does not hide one of the same name: where a name in the query must not stand
-    /// in for one in the body, refuse the form if there is an error.
+    /// A malformed pair is left out, so a pair of the same name in the query can take its place. If that must not
+    /// happen, refuse a form that has an error.
     ///
     /// # Errors
     /// [`FormReadError`] if the body could not be read.
@@ -67,9 +68,9 @@ impl Request {
         Ok((&form.pairs, form.body.or(form.query)))
     }
 
-    /// The first value of this name in the form, or nothing if there is none. A pair of the query that cannot be read
-    /// is as if it were not there; if the body could not be read, or one of its pairs, there is no form, so that the
-    /// query never stands in for it. Go: `Request.FormValue`, which lets it.
+    /// The first value of this name in the form. A malformed pair of the query is skipped. If the body could not be
+    /// read or has a malformed pair, the result is `None`, so that the query never takes the place of the body. Go:
+    /// `Request.FormValue`, where it does.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -90,7 +91,7 @@ impl Request {
         form.pairs.get(name).map(str::to_owned)
     }
 
-    /// The pairs of an urlencoded body alone, without those of the query; no pairs if the request has no such body. Go:
+    /// The pairs of an urlencoded body, without those of the query; no pairs if the request has no such body. Go:
     /// `Request.PostForm`.
     ///
     /// ```
@@ -109,7 +110,7 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`FormReadError`]: the body could not be read, or has a pair that cannot be read.
+    /// [`FormReadError`]: the body could not be read, or has a malformed pair.
     ///
     /// # Cancel safety
     /// As [`form`](Self::form).
@@ -122,8 +123,8 @@ impl Request {
         }
     }
 
-    /// The first value of this name in the body, or nothing if there is none, or if the body is not a form that can be
-    /// read. Go: `Request.PostFormValue`.
+    /// The first value of this name in an urlencoded body. `None` if there is none, or if the body could not be read or
+    /// has a malformed pair. Go: `Request.PostFormValue`.
     ///
     /// # Cancel safety
     /// As [`form`](Self::form).
@@ -132,8 +133,8 @@ impl Request {
         self.post_form().await.ok()?.get(name).map(str::to_owned)
     }
 
-    /// The pairs of the query alone; the body is left as it is. Go: `Request.URL.Query`, which loses what cannot be
-    /// read.
+    /// The pairs of the query; the body is not read. Go: `Request.URL.Query`, which drops malformed pairs without an
+    /// error.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -145,17 +146,16 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`FormError`] (400) for the first pair that cannot be read. The others are given by
-    /// [`Form::parse_lossy`] of the [`query`](Self::query).
+    /// [`FormError`] (400) for the first malformed pair. [`Form::parse_lossy`] of the [`query`](Self::query) has the
+    /// others.
     #[doc(alias = "query string")]
     #[doc(alias = "URL.Query")]
     pub fn query_form(&self) -> Result<Form, FormError> {
         Form::parse(self.query().unwrap_or("").as_bytes())
     }
 
-    /// The first value of this name in the query, or nothing if there is none; a pair that cannot be read is as if it
-    /// were not there. For more than one or two values, [`query_form`](Self::query_form) reads the query once. Go:
-    /// `Request.URL.Query().Get`.
+    /// The first value of this name in the query; a malformed pair is skipped. Each call reads the query; for more than
+    /// two values, [`query_form`](Self::query_form) reads it once. Go: `Request.URL.Query().Get`.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -171,8 +171,8 @@ impl Request {
         form.get(name).map(str::to_owned)
     }
 
-    /// How much of a body is read for a form from now on, in bytes: 10 MiB if nothing else is said, as in Go. More is
-    /// [`BodyError::TooLarge`](crate::BodyError::TooLarge) (413). It has no effect on a form that was read.
+    /// Sets the limit of a form's body in bytes; the default is 10 MiB, as in Go. A longer body is
+    /// [`BodyError::TooLarge`](crate::BodyError::TooLarge) (413). It has no effect on a form that was read already.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -197,7 +197,7 @@ impl Request {
             if self.has_form() {
                 let state = &mut self.rare_mut().form;
                 let limit = state.limit;
-                // Read once: what was begun and given up is not a form without the body's pairs.
+                // The body can be read once. If an earlier call lost it, the query alone must not pass for the form.
                 if std::mem::replace(&mut state.begun, true) {
                     return Err(FormReadError::Begun);
                 }

@@ -1,4 +1,4 @@
-//! Forms of requests: which pairs they have, and when there are none.
+//! Tests of the forms of requests: which pairs they have, and when reading fails.
 
 use super::*;
 use crate::Body;
@@ -8,7 +8,7 @@ fn request(target: &str) -> Request {
 }
 
 #[tokio::test]
-async fn a_form_whose_body_is_malformed_is_not_a_form_without_it() {
+async fn form_with_a_malformed_body_is_not_the_query_alone() {
     let head = "POST /?role=admin HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
     let mut request = Request::parse(format!("{head}Content-Length: 3\r\n\r\n%zz").as_bytes()).unwrap();
     assert!(matches!(request.form().await, Err(FormReadError::Form(_))));
@@ -19,7 +19,7 @@ async fn a_form_whose_body_is_malformed_is_not_a_form_without_it() {
 }
 
 #[tokio::test]
-async fn a_form_whose_body_cannot_be_read_is_not_a_form_without_it() {
+async fn form_with_an_unreadable_body_is_not_the_query_alone() {
     let head = "POST /?role=admin HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
     let mut request = Request::parse(format!("{head}\r\na=1").as_bytes()).unwrap();
     *request.body_mut() = Body::from(vec![b'x'; (10 << 20) + 1]);
@@ -30,7 +30,7 @@ async fn a_form_whose_body_cannot_be_read_is_not_a_form_without_it() {
 }
 
 #[tokio::test]
-async fn a_malformed_escape_in_the_query_loses_its_pair_only_and_the_form_says_so() {
+async fn form_skips_a_malformed_query_pair_and_reports_it() {
     for target in ["/?q=100%&page=2", "/?page=2&q=%zz", "/?a=1;b=2&page=2", "/?%ff&page=2"] {
         let mut request = request(target);
         assert_eq!(request.form().await.unwrap_err().status(), 400, "{target}");
@@ -43,7 +43,7 @@ async fn a_malformed_escape_in_the_query_loses_its_pair_only_and_the_form_says_s
 }
 
 #[tokio::test]
-async fn a_form_is_of_the_body_and_of_the_query_and_the_body_goes_first() {
+async fn form_has_the_pairs_of_the_body_before_the_query() {
     let urlencoded = "application/x-www-form-urlencoded";
     for (method, content_type, expected) in [
         ("POST", urlencoded, &[("a", "body"), ("b", "é"), ("a", "query")][..]),
@@ -77,7 +77,7 @@ async fn post_form_has_the_pairs_of_the_body_alone() {
         ("q=%zz", "a=1", &[("a", "1")]),
     ] {
         let mut request = posted(query, body);
-        // In either order, and as often as one asks.
+        // In either order, and repeatedly.
         for all_first in [true, false] {
             if all_first {
                 let _ = request.form().await;

@@ -1,4 +1,4 @@
-//! The edge to the ecosystem: `http::Request<Body>`, both ways.
+//! Conversions between a request and `http::Request<Body>`.
 
 use std::sync::Arc;
 
@@ -13,17 +13,19 @@ use super::{carried::Carried, matched::Matched, request::Request};
 use crate::{Body, Head, HeadError};
 
 impl Request {
-    /// The same request for the ecosystem: everything about it is built now, the header map included. Its extensions
-    /// are those that were [set](Self::set_extension), and besides them the connection, an `Arc<Connection>`, this request on it, an [`ActiveRequest`], and what
-    /// the routers found, a [`Matched`].
+    /// Converts to an [`http::Request`], for tower and other crates. The header map is built by this call. The
+    /// extensions are those that were [set](Self::set_extension), the connection as `Arc<Connection>`, this request on
+    /// it as [`ActiveRequest`], and the route as [`Matched`].
     ///
-    /// `Request::try_from` is the way back. Nothing that was attached is lost on it, nor is a form that was read, the
-    /// client's target where the path is another by now, or what was attached in between.
+    /// `Request::try_from` converts back. It keeps the extensions, also those added in between, a form that was read,
+    /// and the target that the client sent.
     ///
-    /// The scheme and the authority of the URI are those of the target, also if a handler has replaced path or query.
+    /// The scheme and the authority of the URI are those of the target, also if a handler replaced the path or the
+    /// query.
     ///
     /// # Errors
-    /// [`http::Error`] for what limits far above the defaults let through; see `TryFrom<HeadRef>` for `Parts`.
+    /// [`http::Error`] for heads that only limits far above the defaults let through; see `TryFrom<HeadRef>` for
+    /// `Parts`.
     pub fn into_http(mut self) -> Result<http::Request<Body>, http::Error> {
         let mut parts = Parts::try_from(self.head())?;
         if self.path() != self.head().path() || self.query() != self.head().target().query() {
@@ -41,7 +43,7 @@ impl Request {
     }
 }
 
-/// `uri` with another path and query. Its authority is what the client sent: nothing of a path becomes one.
+/// `uri` with another path and query. Its authority stays that of the client's target; no part of a path becomes one.
 fn with_path(uri: Uri, path: &str, query: Option<&str>) -> Result<Uri, http::Error> {
     let mut parts = uri.into_parts();
     match parts {
@@ -61,15 +63,15 @@ fn with_path(uri: Uri, path: &str, query: Option<&str>) -> Result<Uri, http::Err
 impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
     type Error = HeadError;
 
-    /// Writes the head as a client would send it and reads that, so that it obeys the same rules as one from the wire;
-    /// only the host may be missing, which is `localhost` then. The extensions come along.
+    /// Converts from an [`http::Request`]. The head is written as a client would send it and parsed, so that the same
+    /// rules hold as on the wire; only the host may be missing, which is then `localhost`. The extensions are kept.
     ///
-    /// A request that was one of ours before ([`into_http`](Request::into_http)) has its connection, its pattern, its
-    /// values of wildcards, its form and its target again. If the URI was changed meanwhile, it has the new path and
-    /// query, as after [`set_path`](Request::set_path).
+    /// A request that [`into_http`](Request::into_http) made gets its connection, pattern, wildcard values, form and
+    /// target back. If the URI was changed meanwhile, the request has the new path and query, as after
+    /// [`set_path`](Request::set_path).
     ///
     /// # Errors
-    /// [`HeadError`] if this is not a request we would take.
+    /// [`HeadError`] if the parser refuses the written head.
     fn try_from(request: http::Request<B>) -> Result<Self, HeadError> {
         let (mut parts, body) = request.into_parts();
         let mut converted = Request::blank(0);
@@ -93,8 +95,8 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
     }
 }
 
-/// The head of a request whose client wrote another target than its URI says now. `None` if the URI has another
-/// authority, so that both could not be for the same host.
+/// The head of a request whose URI differs from the target that its client sent. `None` if the URI has another
+/// authority, as the two cannot be for one host then.
 fn with_target(parts: &Parts, target: &str) -> Option<Head> {
     let sent = Uri::try_from(target).ok()?;
     if sent.authority() != parts.uri.authority() || sent.scheme() != parts.uri.scheme() {
@@ -109,7 +111,7 @@ mod tests {
     use crate::route::{self, MatchedPattern};
 
     #[test]
-    fn a_request_goes_out_and_comes_back() {
+    fn a_request_becomes_an_http_request_and_back() {
         let request =
             Request::parse(b"POST /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nContent-Length: 3\r\n\r\nabc").unwrap();
         let http = request.into_http().unwrap();
@@ -121,14 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_a_handler_changed_is_the_path_that_goes_out() {
+    fn set_path_is_the_path_of_the_http_request() {
         let mut request = Request::parse(b"GET /api/x?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         request.set_path("/x");
         assert_eq!(request.into_http().unwrap().uri(), "/x?q");
     }
 
-    /// Of a path that was set, nothing is read as an authority: `app.js` alone would be one, and so would
-    /// `localhost:6379`.
+    /// No part of a path that was set is read as an authority, as `app.js` alone would be, and `localhost:6379`.
     #[test]
     fn no_part_of_a_path_becomes_an_authority() {
         for (target, path, uri) in [
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_a_handler_set_is_the_query_that_goes_out() {
+    fn set_query_is_the_query_of_the_http_request() {
         let mut request = Request::parse(b"GET /x?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         request.set_query(Some("a b#c&d=100%"));
         assert_eq!(request.into_http().unwrap().uri(), "/x?a%20b%23c&d=100%");
@@ -173,7 +174,7 @@ mod tests {
     struct User(&'static str);
 
     #[test]
-    fn what_was_attached_goes_out_and_comes_back() {
+    fn extensions_cross_to_an_http_request_and_back() {
         let mut request = Request::parse(b"GET /users/7%2Fx/a?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         let names = ["id".into(), "rest".into()];
         let pattern = Arc::new(MatchedPattern { pattern: "/users/{id}/{rest...}".into(), names: names.into() });
@@ -195,14 +196,14 @@ mod tests {
         assert_eq!(values, [Some("7/x".into()), Some("a".into()), Some("1".into()), None]);
         assert_eq!((back.extension::<User>(), back.extension::<u8>()), (Some(&User("ann")), Some(&7)));
 
-        // And once more, with nothing left behind of the crossing itself.
+        // A second round trip leaves no extension of the first one.
         let http = back.into_http().unwrap();
         assert_eq!(http.extensions().len(), 4);
         assert_eq!(http.extensions().get::<Matched>().unwrap().path_value("rest"), Some("a"));
     }
 
     #[test]
-    fn a_target_comes_back_beside_the_path_that_replaced_it() {
+    fn an_http_request_keeps_the_target_beside_a_new_path() {
         let mut request = Request::parse(b"GET /api/x?q HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
         request.set_path("/x");
         request.set_query(Some("r"));
@@ -233,21 +234,21 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_was_replaced_by_one_we_would_refuse_is_refused() {
+    fn an_http_request_with_a_malformed_path_is_refused() {
         let mut http = Request::parse(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap().into_http().unwrap();
         *http.uri_mut() = "/%zz".parse().unwrap();
         assert!(matches!(Request::try_from(http), Err(HeadError::Target(_))));
     }
 
     #[test]
-    fn a_request_without_a_host_is_one_of_this_process() {
+    fn an_http_request_without_a_host_is_for_localhost() {
         let request = Request::try_from(http::Request::post("/x").body(Body::from("abc")).unwrap()).unwrap();
         assert_eq!((request.host(), request.header("host")), (Some("localhost"), Some("localhost")));
         assert!(Request::parse(b"POST /x HTTP/1.1\r\n\r\n").is_err(), "never on the wire");
     }
 
     #[tokio::test]
-    async fn a_form_that_was_read_comes_back() {
+    async fn a_form_that_was_read_crosses_to_http_and_back() {
         let head = "POST /?a=2 HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\n";
         let mut request = Request::parse(format!("{head}Content-Length: 3\r\n\r\na=1").as_bytes()).unwrap();
         assert_eq!(request.form_value("a").await.as_deref(), Some("1"));

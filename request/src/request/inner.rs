@@ -1,4 +1,4 @@
-//! The box of a request: what a [`Request`](crate::Request) points to.
+//! The content of a [`Request`](crate::Request), which is a pointer to it.
 
 use http::Extensions;
 use quintet_conn::ActiveRequest;
@@ -6,24 +6,24 @@ use quintet_conn::ActiveRequest;
 use super::{form_state::FormState, path_values::PathValues};
 use crate::{Body, Head, body::received_trailers::ReceivedTrailers};
 
-/// All of a request; the pool keeps it for the next one.
+/// The content of a request. The pool reuses it for the next one.
 #[derive(Default)]
 pub(super) struct Inner {
-    /// Where in the pool it belongs.
+    /// Its place in the pool.
     pub(super) place: usize,
     pub(super) head: Head,
     pub(super) body: Body,
-    /// Those of a chunked body, which may have been taken out of the request.
+    /// The trailers of a chunked body, which may have been taken out of the request.
     pub(super) trailers: Option<ReceivedTrailers>,
     pub(super) active: Option<ActiveRequest>,
     pub(super) values: PathValues,
     pub(super) rare: Option<Box<Rare>>,
 }
 
-/// What few requests have.
+/// The parts that few requests have, in a box of their own.
 #[derive(Default)]
 pub(super) struct Rare {
-    /// What the client sent as target, if the head has another one by now.
+    /// The target that the client sent, if the head has another one now.
     pub(super) sent_target: Option<Box<str>>,
     pub(super) path: Option<Box<str>>,
     pub(super) query: Option<Option<Box<str>>>,

@@ -1,12 +1,12 @@
-//! What the routers said of a request, for handlers of the ecosystem.
+//! The matched route of a request, for handlers of an [`http::Request`].
 
 use std::sync::Arc;
 
 use super::matched_pattern::MatchedPattern;
 
-/// What the routers said of a request: the pattern that matched last, and the values of wildcards. It is among the
-/// extensions of the [`http::Request`] that [`Request::into_http`](super::Request::into_http) makes, for handlers on
-/// the other side, and comes back with it.
+/// The matched route of a request: the last pattern that matched, and the values of wildcards.
+/// [`Request::into_http`](super::Request::into_http) puts it into the extensions of the [`http::Request`], and the
+/// conversion back reads it.
 ///
 /// ```
 /// use quintet_request::{Request, route::Matched};

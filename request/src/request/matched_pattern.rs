@@ -1,6 +1,7 @@
-//! A pattern as a request remembers it.
+//! A pattern that requests are matched with.
 
-/// A pattern that requests are matched with, as a request remembers it: the text and the names of its wildcards.
+/// A pattern that requests are matched with: its text and the names of its wildcards. A router makes one for each
+/// pattern, and its requests share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchedPattern {
     /// The pattern as it was written.

@@ -1,4 +1,4 @@
-//! A request: its head, its body, and what the route added.
+//! Requests: head, body, form, route and extensions.
 
 mod carried;
 mod change_error;

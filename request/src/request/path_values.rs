@@ -1,24 +1,24 @@
-//! The values of a pattern's wildcards in the path of a request.
+//! The values of a route's wildcards in the path of a request.
 
 use std::{borrow::Cow, sync::Arc};
 
 use super::{matched::Matched, matched_pattern::MatchedPattern};
 use crate::percent::decode_lossy;
 
-/// The values of a pattern's wildcards in one path.
+/// The values of the wildcards in one path, and those that were set.
 #[derive(Debug, Default)]
 pub(super) struct PathValues {
-    /// The route of this request, or of the last one in this box.
+    /// The route of this request, or of the last one that used this memory.
     route: Option<Arc<MatchedPattern>>,
-    /// Whether it is this request's.
+    /// Whether `route` is the route of this request.
     routed: bool,
-    /// Where each value is in the path: offset and length, in bytes.
+    /// The place of each value in the path: offset and length in bytes.
     pub(super) spans: Vec<(u32, u32)>,
     set: Vec<(Box<str>, Box<str>)>,
 }
 
 impl PathValues {
-    /// The request's route, if a router found one.
+    /// The route of this request, if a router found one.
     pub(super) fn route(&self) -> Option<&MatchedPattern> {
         self.route.as_deref().filter(|_| self.routed)
     }
@@ -36,7 +36,7 @@ impl PathValues {
         }
     }
 
-    /// The value of this name, decoded: one that was set, or the wildcard's part of the path.
+    /// The decoded value of this name: one that was set, else the part of the path that the wildcard matched.
     pub(super) fn get<'a>(&'a self, name: &str, path: &'a str) -> Option<Cow<'a, str>> {
         if let Some((_, value)) = self.set.iter().find(|(set, _)| **set == *name) {
             return Some(Cow::Borrowed(value));
@@ -59,19 +59,20 @@ impl PathValues {
         self.set.push((name.into(), value.into()));
     }
 
-    /// Forgets the values of wildcards, as they are parts of a path that changed. Those that were set are none.
+    /// Removes the values of wildcards, as the path changed. Values that were set stay.
     pub(super) fn clear(&mut self) {
         self.spans.clear();
     }
 
-    /// Forgets the request; the route stays, for the next one that finds the same.
+    /// Removes the values of the request. The route stays, so that the next request with the same one need not touch
+    /// its reference count.
     pub(super) fn end(&mut self) {
         self.spans.clear();
         self.set.clear();
         self.routed = false;
     }
 
-    /// The route and every value there is, decoded.
+    /// The route and every value, decoded.
     pub(super) fn snapshot(&self, path: &str) -> Matched {
         let names = self.route().map_or(&[][..], |route| &*route.names);
         let wild = names.iter().filter(|name| self.set.iter().all(|(set, _)| set != *name));
@@ -79,7 +80,7 @@ impl PathValues {
         Matched { route: self.route.clone().filter(|_| self.routed), values: values.chain(self.set.clone()).collect() }
     }
 
-    /// The same route and the same values again; they are not parts of a path any more.
+    /// Puts a snapshot back. Its values count as set: they are no longer parts of the path.
     pub(super) fn restore(&mut self, matched: &Matched) {
         self.spans.clear();
         self.set_route(matched.route.as_ref());

@@ -1,21 +1,23 @@
-//! The memory of requests, kept for the next ones.
+//! The pool of a thread: the memory of finished requests, reused for new ones.
 
 use std::cell::RefCell;
 
 use super::inner::Inner;
 
-/// How many boxes a thread keeps: a power of two.
+/// The most boxes that a thread keeps. A power of two, so that `%` is a mask.
 const MAX_POOLED_REQUESTS: usize = 256;
 /// A box whose head grew larger than this, in bytes, is not kept.
 const MAX_POOLED_HEAD_BYTES: usize = 16 * 1024;
 
 thread_local! {
-    /// The boxes by the connection that used them last. A connection finds the box of its last request again, and with
-    /// it that request's head, which the next one is likely to resemble; see `Head::parse`.
+    /// One place for each connection number modulo the size. A connection so finds the box of its own last request,
+    /// whose head the next one probably resembles, which the head cache makes use of (`Head::parse`). A thread-local
+    /// needs no lock; a request that is dropped on another thread goes into that thread's pool.
     static POOL: RefCell<Vec<Option<Box<Inner>>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A box for the connection of this number. Its head is whatever it was last, and its route; everything else is blank.
+/// Takes a box for the connection with this number. It still has the head and the route of its last request; everything
+/// else is empty.
 #[inline]
 pub(super) fn take(number: usize) -> Box<Inner> {
     let place = number % MAX_POOLED_REQUESTS;
@@ -31,7 +33,7 @@ pub(super) fn give(inner: Box<Inner>) {
     if inner.head.capacity() > MAX_POOLED_HEAD_BYTES {
         return;
     }
-    // A thread that is being torn down has no pool any more.
+    // While a thread exits its pool may be gone already; the box is then freed.
     let _ = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         if pool.len() <= inner.place {

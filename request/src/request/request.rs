@@ -1,4 +1,4 @@
-//! A head, its body, and what the route added.
+//! A request: its head, its body, and its route.
 
 use std::{borrow::Cow, fmt, future::pending, sync::Arc, time::Duration};
 
@@ -17,10 +17,10 @@ use crate::{
     percent::{decode_lossy, path_of, query_of},
 };
 
-/// One request: what the client said, the body that follows, and what the route added. Go: `http.Request`.
+/// One request: its head, its body, its route and its connection. Go: `http.Request`.
 ///
-/// It is one pointer wide, so that handing it on costs nothing; what it points to comes from the thread's pool and goes
-/// back there when the request is dropped.
+/// It is one pointer wide, so that moving it is cheap. Its memory comes from the thread's pool and goes back there when
+/// it is dropped.
 ///
 /// # Example
 /// ```
@@ -33,7 +33,7 @@ use crate::{
 pub struct Request(Option<Box<Inner>>);
 
 impl Request {
-    /// A request without a connection, from the bytes of its head; what follows the head is its body, as it stands there.
+    /// Makes a request without a connection from the bytes of its head. All bytes after the head are its body.
     ///
     /// ```
     /// use quintet_request::{HeadError, Request};
@@ -45,7 +45,7 @@ impl Request {
     /// ```
     ///
     /// # Errors
-    /// [`HeadError`] if this is not a head; [`HeadError::Incomplete`] (400) if it is not all of one.
+    /// [`HeadError`] if the parser refuses the head; [`HeadError::Incomplete`] (400) if its end is missing.
     pub fn parse(bytes: &[u8]) -> Result<Request, HeadError> {
         let mut request = Request::blank(0);
         match request.inner_mut().head.parse(bytes, &Limits::default())? {
@@ -57,7 +57,7 @@ impl Request {
         }
     }
 
-    /// A request to be filled, for the connection of this number. Its head is whatever it was last.
+    /// A request to be filled, for the connection with this number. Its head is that of the last request in its memory.
     pub(crate) fn blank(number: usize) -> Request {
         Request(Some(pool::take(number)))
     }
@@ -88,27 +88,28 @@ impl Request {
         self.inner_mut().rare.get_or_insert_default()
     }
 
-    /// The head: as it arrived, but for what was [changed](Self::set_header) of it.
+    /// The head as it arrived, with the [changes](Self::set_header) that were made.
     #[inline]
     pub fn head(&self) -> HeadRef<'_> {
         self.inner().head.as_ref()
     }
 
-    /// The method: a token such as `GET`, in its case. Go: `Request.Method`.
+    /// The method: a case-sensitive token such as `GET`. Go: `Request.Method`.
     #[inline]
     pub fn method(&self) -> &str {
         self.head().method()
     }
 
-    /// What is asked for, as the client sent it, whatever was changed since. Go: `Request.RequestURI`.
+    /// The target as the client sent it; changes of the path, the query or the host do not affect it. Go:
+    /// `Request.RequestURI`.
     pub fn target(&self) -> Target<'_> {
         let sent = self.inner().rare.as_ref().and_then(|rare| rare.sent_target.as_deref());
-        // It was absolute, a form that every method but CONNECT has.
+        // Only an absolute target is stored in this way, and every method but CONNECT allows that form.
         sent.and_then(|sent| Target::parse("GET", sent.as_bytes()).ok()).unwrap_or_else(|| self.head().target())
     }
 
-    /// The path, with its percent escapes: `/` if an absolute target has none, empty for `CONNECT`, `*` for
-    /// `OPTIONS *`. Go: `Request.URL.EscapedPath()`.
+    /// The path with its percent escapes: `/` if an absolute target has no path, empty for `CONNECT`, `*` for `OPTIONS
+    /// *`. Go: `Request.URL.EscapedPath()`.
     #[inline]
     pub fn path(&self) -> &str {
         match self.inner().rare.as_ref().and_then(|rare| rare.path.as_deref()) {
@@ -117,12 +118,12 @@ impl Request {
         }
     }
 
-    /// The path without percent escapes; bytes that are no UTF-8 are replaced. Go: `Request.URL.Path`.
+    /// The path without percent escapes; bytes that are not UTF-8 become U+FFFD. Go: `Request.URL.Path`.
     pub fn decoded_path(&self) -> Cow<'_, str> {
         decode_lossy(self.path())
     }
 
-    /// What stands after the `?`, with its escapes. Go: `Request.URL.RawQuery`.
+    /// The query, which follows the `?`, with its escapes. Go: `Request.URL.RawQuery`.
     pub fn query(&self) -> Option<&str> {
         match self.inner().rare.as_ref().and_then(|rare| rare.query.as_ref()) {
             Some(query) => query.as_deref(),
@@ -130,12 +131,12 @@ impl Request {
         }
     }
 
-    /// Replaces the path that handlers see from now on; the values of wildcards are forgotten, as they are parts of the
-    /// old path, but not those that [were set](Self::set_path_value). [`target`](Self::target) stays what the client
-    /// said. Go: what `StripPrefix` does to its copy.
+    /// Replaces the path for the handlers that follow. The values of wildcards are removed, as they are parts of the
+    /// old path; values that [were set](Self::set_path_value) stay. [`target`](Self::target) stays what the client
+    /// sent. Go: `StripPrefix` does so to its copy.
     ///
-    /// A path begins with a slash or is `*`: another one gets a slash, so that nothing of it is taken for a host. What
-    /// has no place in the path of a target is escaped; escapes that are there stay.
+    /// A path that neither begins with a slash nor is `*` gets a slash, so that no part of it is taken for a host.
+    /// Bytes that a path may not have are escaped; escapes stay as they are.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -149,7 +150,7 @@ impl Request {
         self.rare_mut().path = Some(path_of(path.into()));
     }
 
-    /// Replaces the query that handlers see from now on. What has no place in the query of a target is escaped.
+    /// Replaces the query for the handlers that follow; `None` removes it. Bytes that a query may not have are escaped.
     pub fn set_query(&mut self, query: Option<&str>) {
         self.rare_mut().query = Some(query.map(query_of));
     }
@@ -159,15 +160,14 @@ impl Request {
         self.head().version()
     }
 
-    /// The host that is asked, with its port if one was given: of an absolute target, else of `Host`. Go:
-    /// `Request.Host`.
+    /// The host, with its port if one was sent: that of an absolute target, else that of `Host`. Go: `Request.Host`.
     pub fn host(&self) -> Option<&str> {
         self.head().host()
     }
 
-    /// The first value of this field as text; names are compared without case. `None` if the field is absent, and also
-    /// if its value is not UTF-8: a value may have bytes past ASCII (RFC 9110 §5.5), in whatever encoding the client
-    /// has. [`header_bytes`](Self::header_bytes) gives them. Go: `Request.Header.Get`, whose strings are any bytes.
+    /// The first value of this field as text, by name in any case. `None` if the field is absent or its value is not
+    /// UTF-8: a value may have bytes past ASCII in any encoding (RFC 9110 §5.5), which
+    /// [`header_bytes`](Self::header_bytes) returns. Go: `Request.Header.Get`, whose strings are any bytes.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -181,12 +181,13 @@ impl Request {
         self.head().header(name)
     }
 
-    /// The first value of this field, as the bytes it was sent in.
+    /// The first value of this field as bytes, by name in any case.
     pub fn header_bytes(&self, name: &str) -> Option<&[u8]> {
         self.head().header_bytes(name)
     }
 
-    /// Every value of this field, in order of arrival; one value may be a list itself. Go: `Request.Header.Values`.
+    /// The values of every field with this name, in order of arrival. A value may itself be a list. Go:
+    /// `Request.Header.Values`.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -198,7 +199,7 @@ impl Request {
         self.head().headers_named(name)
     }
 
-    /// Every field in order of arrival. Go: `Request.Header`, which forgets the order.
+    /// Every field in order of arrival. Go: `Request.Header`, which has no order.
     ///
     /// ```
     /// use quintet_request::Request;
@@ -238,17 +239,17 @@ impl Request {
         &self.inner().body
     }
 
-    /// The body, to be read or replaced.
+    /// The body, to read or to replace it.
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.inner_mut().body
     }
 
-    /// The body, to be kept; the request then has none.
+    /// Takes the body out; the request then has an empty one.
     pub fn take_body(&mut self) -> Body {
         std::mem::take(self.body_mut())
     }
 
-    /// The body; the rest of the request is dropped.
+    /// Takes the body out and drops the rest of the request.
     pub fn into_body(mut self) -> Body {
         self.take_body()
     }
@@ -259,7 +260,7 @@ impl Request {
     /// [`BodyError`]; [`BodyError::TooLarge`] is 413.
     ///
     /// # Cancel safety
-    /// None: what was read is lost with the future, and the body with it.
+    /// Not cancel safe: the body is lost.
     #[doc(alias = "json")]
     #[doc(alias = "extractor")]
     #[doc(alias = "ReadAll")]
@@ -267,13 +268,13 @@ impl Request {
         self.take_body().to_bytes(limit).await
     }
 
-    /// The fields after the last chunk of the body, once the body was read to its end, in whichever way: through this
-    /// request, by whoever took the body, or as a form. `None` before, and if there are none. Fields that could change
-    /// what the head decided are not among them; see [`is_forbidden_trailer`](crate::is_forbidden_trailer). Go:
-    /// `Request.Trailer`.
+    /// The trailers: the fields after the last chunk of the body. They are there when the body was read to its end:
+    /// through this request, by another owner of the body, or as a form. `None` before, and if there are none. Fields
+    /// that could change what the head decided are dropped; see [`is_forbidden_trailer`](crate::is_forbidden_trailer).
+    /// Go: `Request.Trailer`.
     ///
-    /// Only a body that came from the client with this request has them here; those of another one are frames of the
-    /// body ([`http_body::Body::poll_frame`]).
+    /// Only the body that the client sent with this request has its trailers here. Those of a body that replaced it are
+    /// frames of that body ([`http_body::Body::poll_frame`]).
     ///
     /// ```
     /// use quintet_request::{BodyError, Request};
@@ -294,20 +295,20 @@ impl Request {
         self.inner().trailers.as_ref()?.get()
     }
 
-    /// The connection this request came by, if it came by one: to look at. Nothing of it leads to another connection or
-    /// to the server's end.
+    /// The connection that this request came by, if any: addresses, TLS, state. It gives no access to other connections
+    /// or to the server.
     pub fn connection(&self) -> Option<&Arc<Connection>> {
         self.active().map(ActiveRequest::connection)
     }
 
-    /// This request as one in progress on a connection, if it came by one: a handle that can be kept while the request is
-    /// given away, and that does nothing any more once the request is over.
+    /// A handle of this request on its connection, if it came by one. It can be kept while the request is moved away,
+    /// and has no effect after the request has ended.
     pub fn active(&self) -> Option<&ActiveRequest> {
         self.inner().active.as_ref()
     }
 
-    /// Moves the read deadline of this request: instead of the server's rules for a slow body, reading fails `after` this
-    /// long from now; [`Duration::MAX`] is never. Without a connection nothing is late. Go:
+    /// Sets the read deadline of this request: reading the body fails `after` this time from now. It replaces the
+    /// server's timeouts for a slow body; [`Duration::MAX`] is no deadline. Without a connection it has no effect. Go:
     /// `ResponseController.SetReadDeadline`.
     pub fn set_read_deadline(&self, after: Duration) {
         if let Some(active) = self.active() {
@@ -315,26 +316,26 @@ impl Request {
         }
     }
 
-    /// Moves the write deadline of this request's reply, as [`set_read_deadline`](Self::set_read_deadline) does for
-    /// reading. Go: `ResponseController.SetWriteDeadline`.
+    /// Sets the write deadline of this request's reply: sending fails `after` this time from now. Otherwise as
+    /// [`set_read_deadline`](Self::set_read_deadline). Go: `ResponseController.SetWriteDeadline`.
     pub fn set_write_deadline(&self, after: Duration) {
         if let Some(active) = self.active() {
             active.set_write_deadline(after);
         }
     }
 
-    /// Where the client is. Go: `Request.RemoteAddr`.
+    /// The address of the client, if the request came by a connection. Go: `Request.RemoteAddr`.
     #[doc(alias = "RemoteAddr")]
     #[doc(alias = "ConnectInfo")]
     pub fn peer_addr(&self) -> Option<&Addr> {
         self.connection().map(|connection| connection.peer_addr())
     }
 
-    /// Resolves when the client has gone away, so that a handler may stop working for nobody. Nothing else stops it.
-    /// Go: `Request.Context().Done()`.
+    /// Waits until the client has closed the connection, so that a handler can stop work that no client will read.
+    /// Without this, the handler runs on. Go: `Request.Context().Done()`.
     ///
-    /// A client that closed only its half (FIN) counts as gone, as in Go: the two look alike until something is sent.
-    /// Such a client may still read, and what the handler replies is sent.
+    /// A half-closed client counts as closed, as in Go: it sent FIN and may still read, and the two look alike until
+    /// bytes are sent. The handler's reply is sent to it.
     ///
     /// # Example
     /// ```
@@ -355,7 +356,7 @@ impl Request {
     /// ```
     ///
     /// # Cancel safety
-    /// Nothing is lost: a client that is gone stays gone.
+    /// Cancel safe: a later call returns at once if the client has closed.
     #[doc(alias = "cancelled")]
     #[doc(alias = "context")]
     pub async fn disconnected(&self) {
@@ -365,10 +366,11 @@ impl Request {
         }
     }
 
-    /// Resolves when the server is shutting down, for handlers that would otherwise never finish.
+    /// Waits until the server shuts down, for handlers that otherwise run without end. Without a connection it never
+    /// returns.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Cancel safe.
     pub async fn stopping(&self) {
         match self.connection() {
             Some(connection) => connection.stopping().await,
@@ -376,19 +378,19 @@ impl Request {
         }
     }
 
-    /// The pattern that matched, as it was written; empty if none did. Go: `Request.Pattern`.
+    /// The text of the pattern that matched; empty if no router matched. Go: `Request.Pattern`.
     pub fn pattern(&self) -> &str {
         self.inner().values.route().map_or("", |route| &route.pattern)
     }
 
-    /// The value of a wildcard, without percent escapes; bytes that are no UTF-8 are replaced. Go:
-    /// `Request.PathValue`, which is empty where this is `None`.
+    /// The value of a wildcard, without percent escapes; bytes that are not UTF-8 become U+FFFD. `None` if there is no
+    /// such wildcard; Go: `Request.PathValue`, which is empty then.
     ///
-    /// **It is not a safe file name.** A path is cleaned before it is routed, but by its segments as they were sent,
-    /// and a value is decoded afterwards: `%2F` is a slash in it, and `%2e%2e` is `..`. With the pattern
+    /// **It is not a safe file name.** A path is cleaned before it is routed, but by its escaped segments, and a value
+    /// is decoded afterwards: `%2F` in it becomes a slash, and `%2e%2e` becomes `..`. With the pattern
     /// `/files/{path...}`, the request `/files/%2e%2e/%2e%2e/etc/passwd` has the value `../../etc/passwd`; a single
-    /// `{name}` can be `..` or `../x`. Who opens files by it must refuse every `..` and every root, or open beneath a
-    /// directory that the system does not let it leave.
+    /// `{name}` can be `..` or `../x`. A handler that opens files by it must refuse every `..` and every root, or open
+    /// beneath a directory that the system confines it to.
     #[doc(alias = "path parameter")]
     #[doc(alias = "PathValue")]
     pub fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
@@ -396,24 +398,24 @@ impl Request {
     }
 
     /// The names and values of the wildcards in the order of the pattern, then those that [were
-    /// set](Self::set_path_value) under other names; each as [`path_value`](Self::path_value) gives it.
+    /// set](Self::set_path_value) under other names. Each value is as [`path_value`](Self::path_value) returns it.
     pub fn path_values(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         self.inner().values.iter(self.path())
     }
 
-    /// Sets the value of a wildcard, or of a name that no wildcard has. Go: `Request.SetPathValue`.
+    /// Sets the value of this name, which may be that of a wildcard. Go: `Request.SetPathValue`.
     pub fn set_path_value(&mut self, name: &str, value: &str) {
         self.inner_mut().values.set(name, value);
     }
 
-    /// A value that something before the handler attached, by its type.
+    /// The value of this type that an outer handler or a layer attached.
     pub fn extension<T: Clone + Send + Sync + 'static>(&self) -> Option<&T> {
         self.inner().rare.as_ref()?.extensions.get()
     }
 
-    /// Attaches a value for whoever handles this request next, also beyond a bridge to tower: its layers and handlers
-    /// find it among the extensions of their [`http::Request`], and we find theirs. What cannot be cloned goes into an
-    /// [`Arc`].
+    /// Attaches a value for the handlers that follow. It crosses a bridge to tower: layers find it among the extensions
+    /// of their [`http::Request`], and values that they attach are found here. Put a value that cannot be cloned into
+    /// an [`Arc`].
     ///
     /// ```
     /// use quintet_request::Request;
@@ -435,7 +437,7 @@ impl Request {
 impl Drop for Request {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // For the report of the panic: what catches it has no request any more.
+            // For the report of a panic, which is caught after the request was dropped.
             if let Some(active) = self.active() {
                 active.note(&format!("{} {}", self.method(), self.target().raw()));
             }

@@ -1,4 +1,4 @@
-//! Requests: routes and credentials.
+//! Tests of requests: routes, credentials, incomplete heads.
 
 use super::*;
 use crate::route::{self, MatchedPattern};
@@ -22,7 +22,7 @@ fn a_request_does_not_see_the_pattern_of_the_one_before_it() {
 }
 
 #[test]
-fn the_wildcard_of_an_inner_route_goes_before_a_value_set_outside() {
+fn wildcard_of_an_inner_route_replaces_a_value_set_before() {
     let mut request = request("/files/x");
     request.set_path_value("rest", "files/x");
     request.set_path_value("other", "kept");
@@ -37,7 +37,7 @@ fn the_wildcard_of_an_inner_route_goes_before_a_value_set_outside() {
 }
 
 #[test]
-fn an_incomplete_head_is_said_to_be_incomplete() {
+fn parse_of_an_incomplete_head_is_head_error_incomplete() {
     let whole = b"POST /a HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n";
     for at in 0..whole.len() {
         let error = Request::parse(&whole[..at]).unwrap_err();
@@ -46,7 +46,7 @@ fn an_incomplete_head_is_said_to_be_incomplete() {
         assert_eq!(error.to_string(), format!("head is incomplete after {at} bytes"));
     }
     assert!(Request::parse(whole).is_ok());
-    // What is wrong already is told as such.
+    // A malformed head is refused for its error, not as incomplete.
     for bytes in [&b"GET / HTTP/2.0"[..], b"GET / HTTP/1.1\r\nX : 1"] {
         assert!(!matches!(Request::parse(bytes).unwrap_err(), HeadError::Incomplete { .. }));
     }

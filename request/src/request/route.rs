@@ -1,5 +1,5 @@
-//! For routers: what they write into a request once they know its route. Handlers need none of this; what they read is
-//! [`Request::pattern`] and [`Request::path_value`].
+//! The interface for routers, which write the route into a request. Handlers read it with [`Request::pattern`] and
+//! [`Request::path_value`], and need nothing here.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::HeadRef;
 
 pub use super::{matched::Matched, matched_pattern::MatchedPattern};
 
-/// Gives `find` the head of a request, its path, and the vector to write to where the value of each wildcard is in that
-/// path: offset and length, in bytes, in the order of [`MatchedPattern::names`].
+/// Calls `find` with the head of a request, its path, and a vector for the places of the wildcards' values in that
+/// path: offset and length in bytes, in the order of [`MatchedPattern::names`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -32,11 +32,11 @@ pub fn find<R>(request: &mut Request, find: impl FnOnce(HeadRef<'_>, &str, &mut 
     find(head, path, &mut values.spans)
 }
 
-/// Remembers the route that was found, or that none was. Values that an outer router set under the names of this one's
-/// wildcards are forgotten.
+/// Stores the route that was found; `None` if there is none. Values that an outer router set under the names of this
+/// route's wildcards are removed.
 #[inline]
 pub fn set(request: &mut Request, route: Option<&Arc<MatchedPattern>>) {
-    // The box of a request keeps its last route, so that the next request for the same one does not touch a count that
-    // other threads share.
+    // The memory of a request keeps its last route. The next request with the same route so need not change a reference
+    // count that other threads share.
     request.inner_mut().values.set_route(route);
 }

@@ -1,12 +1,12 @@
-//! Readers of heads and bodies, run in every way that bytes can come.
+//! Helpers that parse heads and bodies in every split.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use http::HeaderMap;
 use quintet_request::{ChunkError, Chunked, HeadError, HeadRef, Index, Limits, Scan, parse};
 
-/// Parses `bytes` as a whole, byte by byte, with bytes left over, by the reference parser and in the pieces that
-/// [`Scan`] finds worth it; all must agree. `Ok(None)` if the head is not all there.
+/// Parses `bytes` as a whole, byte by byte, with bytes left over, by the reference parser, and when [`Scan`] asks for
+/// it; all must agree. `Ok(None)` if the head is incomplete.
 pub(crate) fn every_way(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, HeadError> {
     let whole = parse(bytes, limits);
     let mut reference = Index::default();
@@ -16,7 +16,7 @@ pub(crate) fn every_way(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, 
         "the reference parser"
     );
 
-    // Split at every byte: nothing before the end, the same error from the first byte that is wrong.
+    // Split at every byte: no head before the end, and the same error from the first malformed byte on.
     let mut scan = Scan::new(limits);
     let mut dribbled = Ok(None);
     let stride = bytes.len() / 4_096 * 64 + 1; // Long ones at every 65th: the test itself is quadratic.
@@ -32,13 +32,13 @@ pub(crate) fn every_way(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, 
             dribbled = prefix;
         }
     }
-    // When nothing more will come, the verdict is that of the whole.
+    // After the last byte the result is that of the whole.
     if dribbled == Ok(None) && scan.look_last(bytes) {
         dribbled = parse(bytes, limits);
     }
     assert_eq!(dribbled, whole, "dribbled");
 
-    // A wrong byte is refused when it comes, not when its line or the head is over.
+    // A malformed byte is refused when it arrives, not at the end of its line or of the head.
     if let Err(error) = &whole {
         let wait = match error {
             HeadError::BareCr { .. } => 2,
@@ -60,7 +60,7 @@ pub(crate) fn every_way(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, 
         assert_eq!(parse(&bytes[..end], limits), Err(*error), "as soon as it came");
     }
 
-    // What follows changes nothing that is decided.
+    // Bytes that follow do not change the result.
     if whole != Ok(None) {
         for rest in [&b"x"[..], b"\r\n\r\n", b"\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"\0\xff: "] {
             assert_eq!(parse(&[bytes, rest].concat(), limits), whole, "followed by {}", rest.escape_ascii());
@@ -69,7 +69,7 @@ pub(crate) fn every_way(bytes: &[u8], limits: &Limits) -> Result<Option<Index>, 
     whole
 }
 
-/// The error of a head that must be refused, whichever way it comes.
+/// The error of a head that must be refused in every split.
 #[track_caller]
 pub(crate) fn refused(bytes: impl AsRef<[u8]>) -> HeadError {
     match every_way(bytes.as_ref(), &Limits::default()) {
@@ -78,7 +78,7 @@ pub(crate) fn refused(bytes: impl AsRef<[u8]>) -> HeadError {
     }
 }
 
-/// Looks at a head that must be taken, whichever way it comes.
+/// Calls `look` with a head that must be accepted in every split.
 #[track_caller]
 pub(crate) fn taken<T>(bytes: impl AsRef<[u8]>, look: impl FnOnce(HeadRef<'_>) -> T) -> T {
     match every_way(bytes.as_ref(), &Limits::default()) {
@@ -87,17 +87,17 @@ pub(crate) fn taken<T>(bytes: impl AsRef<[u8]>, look: impl FnOnce(HeadRef<'_>) -
     }
 }
 
-/// A chunked body as it was understood.
+/// A decoded chunked body.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Body {
     pub(crate) data: Vec<u8>,
     pub(crate) trailers: HeaderMap,
-    /// How many bytes it has on the wire.
+    /// Its length on the wire in bytes.
     pub(crate) len: usize,
 }
 
 /// Decodes `bytes` as a whole, in single bytes, in two pieces split at every byte, and with bytes left over; all must
-/// agree. `Ok(None)` if the body is not all there.
+/// agree. `Ok(None)` if the body is incomplete.
 pub(crate) fn every_chunk(bytes: &[u8], limits: &Limits) -> Result<Option<Body>, ChunkError> {
     let whole = decode(bytes, &[], limits);
     assert_eq!(decode(bytes, &(1..bytes.len()).collect::<Vec<_>>(), limits), whole, "in single bytes");
@@ -135,7 +135,7 @@ fn decode(bytes: &[u8], splits: &[usize], limits: &Limits) -> Result<Option<Body
     Ok(None)
 }
 
-/// A connection of its own for some bytes.
+/// Helpers with a connection in memory.
 #[cfg(feature = "io")]
 pub(crate) mod io {
     use std::sync::Arc;
@@ -145,8 +145,7 @@ pub(crate) mod io {
     use quintet_request::{Exchange, Limits, Next, Requests, RequestsError, reply::Head};
     use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 
-    /// What is next when an empty reply was written and what is left of the request's body, at most `limit` bytes, was
-    /// thrown away.
+    /// Writes an empty reply and discards the rest of the request's body, at most `limit` bytes; returns what is next.
     pub(crate) async fn settle(requests: &mut Requests<DuplexStream>, exchange: &mut Exchange, limit: u64) -> Next {
         let head = Head { length: Some(0), ..Head::new(StatusCode::OK) };
         let plan = exchange.begin_reply(&head);
@@ -155,11 +154,12 @@ pub(crate) mod io {
         exchange.finish()
     }
 
-    /// What comes of the first head of a client that sends `bytes` in pieces, which end at `splits`, and then FIN: its
-    /// target, nothing, or a status and what is wrong where.
+    /// The result of the first head of a client that sends `bytes` in pieces that end at `splits`, and then FIN: its
+    /// target, `None`, or a status and the text of the error.
     pub(crate) fn verdict(bytes: &[u8], splits: &[usize]) -> Result<Option<String>, (Option<u16>, String)> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        // Unconstrained: else tokio answers "pending" to a task that has done much, whatever there is to read.
+        // Unconstrained: else tokio returns pending to a task that has used up its budget, although there are bytes to
+        // read.
         runtime.block_on(tokio::task::unconstrained(async {
             let (mut client, server) = duplex(bytes.len().max(1));
             let mut requests = Requests::new(Wire::new(server), Arc::new(Limits::default()));
@@ -170,7 +170,7 @@ pub(crate) mod io {
                     client.shutdown().await.expect("the pipe is open");
                 }
                 at = end;
-                // The server reads what is here and asks for more.
+                // The server reads the bytes that have arrived and waits for more.
                 loop {
                     match requests.try_next() {
                         Ok(Some(request)) => return Ok(Some(request.target().raw().to_owned())),
