@@ -138,6 +138,39 @@ async fn body_dropped_while_polled_keeps_the_disconnect_watch() {
     watching.abort();
 }
 
+/// A reader that drops its wait takes the stall timeout with it. The other reader shows that the timeout is set.
+#[tokio::test(start_paused = true)]
+async fn dropped_read_of_a_limited_body_stops_its_timeout() {
+    for (limited, drops) in [(false, true), (true, true), (true, false)] {
+        let (mut client, server) = duplex(1000);
+        let timeouts = Timeouts { stall: Duration::from_secs(5), ..Timeouts::none() };
+        let (connections, sweeper) = Connections::new(timeouts, None, None);
+        tokio::spawn(sweeper);
+        let (_connection, wire) = connections.admit(server, "192.0.2.1:1".parse().unwrap());
+        let mut requests = Requests::new(wire, Arc::new(Limits::default()));
+        client.write_all(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na").await.unwrap();
+        let mut body = requests.next().await.unwrap().unwrap().take_body();
+        if limited {
+            body = body.limited(1);
+        }
+        let watching = tokio::spawn(async move { poll_fn(|cx| requests.poll_watch(cx)).await });
+        assert_eq!(body.chunk().await.unwrap().unwrap(), "a");
+        if drops {
+            assert!(timeout(Duration::from_secs(1), body.chunk()).await.is_err(), "nothing to read");
+            sleep(Duration::from_secs(60)).await;
+            client.write_all(b"b").await.unwrap();
+            match body.chunk().await {
+                Ok(Some(piece)) => assert!(!limited && piece == "b"),
+                Err(BodyError::TooLarge { limit: 1 }) => assert!(limited),
+                other => panic!("limited: {limited}, {other:?}"),
+            }
+        } else {
+            assert!(matches!(body.chunk().await, Err(BodyError::TimedOut)));
+        }
+        watching.abort();
+    }
+}
+
 /// Every order of a handler that replies, a task that reads the body and a client that sends it, without timeouts.
 #[tokio::test(start_paused = true)]
 async fn body_read_by_another_task_never_hangs_in_any_order() {
