@@ -44,7 +44,7 @@ pub use trailers::is_forbidden_trailer;
 pub use {
     body::{Body, BodyError, Writer},
     connection::{Requests, RequestsError, WireGuard},
-    request::{ChangeError, FormReadError, Request, route},
+    request::{ChangeError, FormReadError, PathValuesIter, Request, route},
 };
 
 #[cfg(feature = "io")]

@@ -6,6 +6,22 @@ use quintet_conn::WireError;
 use crate::{CloseReason, HeadError};
 
 /// The reason why reading the next request failed.
+///
+/// ```
+/// use quintet_request::{CloseReason, Requests, RequestsError, quintet_conn::Wire};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// # use tokio::io::AsyncWriteExt;
+/// # let (stream, mut client) = tokio::io::duplex(1024);
+/// # client.write_all(b"GET / HTTP/2.0\r\n\r\n").await.unwrap();
+/// let mut requests = Requests::new(Wire::new(stream), Default::default());
+/// let error = requests.next().await.unwrap_err(); // the client sent `GET / HTTP/2.0`
+/// assert!(matches!(error, RequestsError::Head(_)));
+/// assert_eq!(error.status().unwrap(), 505);
+/// assert_eq!(error.close_reason(), CloseReason::HeadRefused);
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestsError {

@@ -104,6 +104,15 @@ impl Request {
 
     /// Adds a field at the end. Go: `Header.Add`.
     ///
+    /// ```
+    /// use quintet_request::{ChangeError, Request};
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nVia: 1.1 b\r\n\r\n").unwrap();
+    /// request.append_header("Via", "1.1 c")?;
+    /// assert_eq!(request.headers_named("via").collect::<Vec<_>>(), [b"1.1 b", b"1.1 c"]);
+    /// # Ok::<(), ChangeError>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`set_header`](Self::set_header).
     pub fn append_header(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), ChangeError> {

@@ -126,6 +126,20 @@ impl Request {
     /// The first value of this name in an urlencoded body. `None` if there is none, or if the body could not be read or
     /// has a malformed pair. Go: `Request.PostFormValue`.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use quintet_request::{Body, Request};
+    ///
+    /// let posted = http::Request::post("/?user=query")
+    ///     .header("content-type", "application/x-www-form-urlencoded")
+    ///     .body(Body::from("password=secret"))?;
+    /// let mut request = Request::try_from(posted)?;
+    /// assert_eq!(request.post_form_value("password").await.as_deref(), Some("secret"));
+    /// assert_eq!(request.post_form_value("user").await, None); // it is in the query only
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     /// As [`form`](Self::form).
     #[doc(alias = "PostFormValue")]

@@ -18,4 +18,5 @@ pub mod route;
 
 pub use change_error::ChangeError;
 pub use form_read_error::FormReadError;
+pub use path_values::PathValuesIter;
 pub use request::Request;

@@ -1,6 +1,6 @@
 //! The values of a route's wildcards in the path of a request.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, iter::FusedIterator, slice, sync::Arc};
 
 use super::{matched::Matched, matched_pattern::MatchedPattern};
 use crate::percent::decode_lossy;
@@ -46,12 +46,10 @@ impl PathValues {
         path.get(start as usize..start as usize + len as usize).map(decode_lossy)
     }
 
-    /// Every name with its value: the wildcards in order, then what was set besides.
-    pub(super) fn iter<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
+    /// Every name with its value: the wildcards in order, then the other names that were set.
+    pub(super) fn iter<'a>(&'a self, path: &'a str) -> PathValuesIter<'a> {
         let names = self.route().map_or(&[][..], |route| &*route.names);
-        let others = self.set.iter().filter(|(set, _)| !names.contains(set));
-        let others = others.map(|(name, value)| (&**name, Cow::Borrowed(&**value)));
-        names.iter().filter_map(move |name| Some((&**name, self.get(name, path)?))).chain(others)
+        PathValuesIter { values: self, path, names, wild: names.iter(), set: self.set.iter() }
     }
 
     pub(super) fn set(&mut self, name: &str, value: &str) {
@@ -85,5 +83,45 @@ impl PathValues {
         self.spans.clear();
         self.set_route(matched.route.as_ref());
         self.set.clone_from(&matched.values);
+    }
+}
+
+/// An iterator over the names and values of a request's wildcards. Made by
+/// [`Request::path_values`](super::Request::path_values).
+#[derive(Clone)]
+pub struct PathValuesIter<'a> {
+    values: &'a PathValues,
+    path: &'a str,
+    /// The names of all wildcards.
+    names: &'a [Box<str>],
+    /// The wildcards that are left.
+    wild: slice::Iter<'a, Box<str>>,
+    /// The set values that are left, also those of wildcards, which are skipped.
+    set: slice::Iter<'a, (Box<str>, Box<str>)>,
+}
+
+impl<'a> Iterator for PathValuesIter<'a> {
+    type Item = (&'a str, Cow<'a, str>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { values, path, names, .. } = *self;
+        if let Some(wild) = self.wild.find_map(|name| Some((&**name, values.get(name, path)?))) {
+            return Some(wild);
+        }
+        let (name, value) = self.set.find(|(name, _)| !names.contains(name))?;
+        Some((name, Cow::Borrowed(value)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.wild.len() + self.set.len()))
+    }
+}
+
+impl FusedIterator for PathValuesIter<'_> {}
+
+/// Shows the names that are left, but no values: they may be secret.
+impl fmt::Debug for PathValuesIter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.clone().map(|(name, _)| name)).finish()
     }
 }

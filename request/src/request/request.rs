@@ -9,6 +9,7 @@ use quintet_listener::Addr;
 
 use super::{
     inner::{Inner, Rare},
+    path_values::PathValuesIter,
     pool,
 };
 use crate::{
@@ -151,11 +152,29 @@ impl Request {
     }
 
     /// Replaces the query for the handlers that follow; `None` removes it. Bytes that a query may not have are escaped.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let mut request = Request::parse(b"GET /?page=2&token=secret HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// request.set_query(Some("page=2"));
+    /// assert_eq!((request.query(), request.target().query()), (Some("page=2"), Some("page=2&token=secret")));
+    /// request.set_query(None);
+    /// assert_eq!(request.query(), None);
+    /// ```
     pub fn set_query(&mut self, query: Option<&str>) {
         self.rare_mut().query = Some(query.map(query_of));
     }
 
-    /// HTTP/1.0 or HTTP/1.1. Go: `Request.ProtoMinor`.
+    /// The version: HTTP/1.0 or HTTP/1.1. Go: `Request.ProtoMinor`.
+    ///
+    /// ```
+    /// use quintet_request::{Request, Version};
+    ///
+    /// let request = Request::parse(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    /// assert_eq!(request.version(), Version::Http10);
+    /// assert!(request.version() < Version::Http11);
+    /// ```
     pub fn version(&self) -> Version {
         self.head().version()
     }
@@ -235,6 +254,14 @@ impl Request {
     }
 
     /// The body. Go: `Request.Body`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"POST / HTTP/1.1\r\nHost: a\r\n\r\nhello").unwrap();
+    /// assert_eq!(request.body().len(), Some(5));
+    /// assert_eq!(request.body().as_bytes(), Some(&b"hello"[..]));
+    /// ```
     pub fn body(&self) -> &Body {
         &self.inner().body
     }
@@ -245,6 +272,21 @@ impl Request {
     }
 
     /// Takes the body out; the request then has an empty one.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut request = Request::parse(b"POST / HTTP/1.1\r\nHost: a\r\n\r\nhello").unwrap();
+    /// let mut body = request.take_body();
+    /// while let Some(piece) = body.chunk().await.unwrap() {
+    ///     // The request can be used while its body is read.
+    ///     println!("{} {}: {} bytes", request.method(), request.path(), piece.len());
+    /// }
+    /// assert!(request.body().is_empty());
+    /// # }
+    /// ```
     pub fn take_body(&mut self) -> Body {
         std::mem::take(self.body_mut())
     }
@@ -325,6 +367,19 @@ impl Request {
     }
 
     /// The address of the client, if the request came by a connection. Go: `Request.RemoteAddr`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// fn log_line(request: &Request) -> String {
+    ///     let peer = request.peer_addr().map_or_else(|| "-".into(), ToString::to_string);
+    ///     format!("{peer} {} {}", request.method(), request.path())
+    /// }
+    ///
+    /// // A request that did not come by a connection has no address.
+    /// let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// assert_eq!(log_line(&request), "- GET /");
+    /// ```
     #[doc(alias = "RemoteAddr")]
     #[doc(alias = "ConnectInfo")]
     pub fn peer_addr(&self) -> Option<&Addr> {
@@ -369,6 +424,29 @@ impl Request {
     /// Waits until the server shuts down, for handlers that otherwise run without end. Without a connection it never
     /// returns.
     ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// # async fn next_event() -> Option<String> { None }
+    /// async fn events(request: &Request) -> Vec<String> {
+    ///     let mut sent = Vec::new();
+    ///     loop {
+    ///         tokio::select! {
+    ///             event = next_event() => match event {
+    ///                 Some(event) => sent.push(event),
+    ///                 None => return sent,
+    ///             },
+    ///             () = request.stopping() => return sent, // else the shutdown would wait for this handler
+    ///         }
+    ///     }
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// # assert!(events(&request).await.is_empty());
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     /// Cancel safe.
     pub async fn stopping(&self) {
@@ -399,7 +477,18 @@ impl Request {
 
     /// The names and values of the wildcards in the order of the pattern, then those that [were
     /// set](Self::set_path_value) under other names. Each value is as [`path_value`](Self::path_value) returns it.
-    pub fn path_values(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// request.set_path_value("id", "7");
+    /// for (name, value) in request.path_values() {
+    ///     println!("{name} is {value}");
+    /// }
+    /// assert_eq!(request.path_values().count(), 1);
+    /// ```
+    pub fn path_values(&self) -> PathValuesIter<'_> {
         self.inner().values.iter(self.path())
     }
 
