@@ -130,6 +130,12 @@ impl WaitState {
         }
     }
 
+    /// Whether a wait for room is under way: only then [`taken`](Self::taken) counts time.
+    #[inline]
+    pub fn is_waiting_for_room(&self) -> bool {
+        self.write_meter.is_waiting()
+    }
+
     /// Moves the deadlines of the present request: from now on reading and writing fail then and not by the rules for a
     /// slow body and a slow reply, which `None` lets count again. They count for a wait that is under way, too.
     #[inline]
@@ -229,7 +235,7 @@ impl WaitState {
     ///
     /// # Errors
     /// The phase whose time is over. It is told once; what follows (the answer that says so) has a time of its own.
-    #[inline]
+    #[inline(always)]
     pub fn poll(&mut self, now: Tick, stopping: Stopping, limits: &WaitLimits) -> Result<Option<Tick>, Phase> {
         if stopping != Stopping::No && self.silent {
             self.stop(now, stopping, limits);

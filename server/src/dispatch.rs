@@ -20,7 +20,7 @@ use crate::{config::Panicked, observe::discard, shared::Shared};
 const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
 /// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
-/// the connection was aborted or is to end without a reply ([`Response::abort`]), which is reported to the exchange.
+/// the connection was aborted, which is reported to the exchange.
 ///
 /// While the handler waits, what is to be sent is sent and the client is watched. If it goes away
 /// [`Request::disconnected`](quintet_request::Request::disconnected) resolves, and the handler goes on.
@@ -47,7 +47,8 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
-    let response = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        // As it is: each look at the response here is a move of it more, of thirty instructions.
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| {
             exchange.fail(CloseReason::Aborted);
@@ -58,17 +59,7 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
             Poll::Ready(Some(panicked(server, connection, payload)))
         }
     })
-    .await?;
-    if response.is_abort() {
-        // Go: http.ErrAbortHandler; finalFlush sends what was answered before
-        let _ = Box::pin(requests.reclaim().flush()).await;
-        exchange.fail(CloseReason::HandlerAsked);
-        return None;
-    }
-    if let Some(interim) = connection.begin_reply() {
-        requests.wire().output.extend(&interim);
-    }
-    Some(response)
+    .await
 }
 
 /// Whether there is somebody to watch.

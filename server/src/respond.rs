@@ -21,6 +21,9 @@ const MIN_PASSED_BODY_BYTES: u64 = 256 * 1024;
 
 /// What is left to do of a reply.
 pub(crate) enum Rest {
+    /// The end of the connection without a reply, once what was answered before is sent. Go: http.ErrAbortHandler,
+    /// finalFlush.
+    Abort,
     /// Its head waits in the wire's output, and another protocol follows.
     Upgrade(Upgrade),
     /// All is written, and it is much, or something of the request is left on the wire.
@@ -41,16 +44,13 @@ pub(crate) fn write<H, S: Stream>(
     exchange: &mut Exchange,
     mut response: Response,
 ) -> Option<Box<Rest>> {
-    if let Some(error) = response.field_error() {
-        server.observer.field_error(connection, error);
-    }
-    let upgrade = response.take_upgrade();
-    if upgrade.is_some() || response.status() < StatusCode::OK {
-        match take_over(connection, requests, exchange, response, upgrade) {
+    if response.is_unusual() || response.status() < StatusCode::OK {
+        match unusual(server, connection, requests, exchange, response) {
             Ok(rest) => return Some(Box::new(rest)),
-            Err(refusal) => response = refusal,
+            Err(reply) => response = reply,
         }
     }
+    send_interim(connection, requests);
     requests.report_body(exchange, server.config.max_drain_bytes);
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
@@ -108,6 +108,10 @@ async fn send<H, S: Stream>(
     while let Some(one) = rest {
         rest = match *one {
             Rest::Upgrade(upgrade) => return Ok(Some(upgrade)),
+            Rest::Abort => {
+                requests.reclaim().flush().await?;
+                None
+            }
             Rest::Flush => {
                 poll_fn(|cx| requests.poll_flush(cx, server.config.max_drain_bytes)).await?;
                 if exchange.close_reason().is_none() {
@@ -139,6 +143,41 @@ async fn send<H, S: Stream>(
     Ok(None)
 }
 
+/// Appends the interim replies that wait to be sent; none comes after them, as the final reply begins.
+#[inline(always)]
+fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
+    if let Some(interim) = connection.begin_reply() {
+        requests.wire().output.extend(&interim);
+    }
+}
+
+/// What few responses have: a field that cannot be sent is reported, and another protocol or the end of the connection
+/// ([`Response::abort`]) may follow.
+///
+/// # Errors
+/// What is answered.
+#[cold]
+fn unusual<H, S: Stream>(
+    server: &Shared<H>,
+    connection: &ConnGuard,
+    requests: &mut Requests<S>,
+    exchange: &mut Exchange,
+    mut response: Response,
+) -> Result<Rest, Response> {
+    if let Some(error) = response.field_error() {
+        server.observer.field_error(connection, error);
+    }
+    if response.is_abort() {
+        exchange.fail(CloseReason::HandlerAsked);
+        return Ok(Rest::Abort);
+    }
+    let upgrade = response.take_upgrade();
+    if upgrade.is_none() && response.status() >= StatusCode::OK {
+        return Err(response);
+    }
+    take_over(connection, requests, exchange, response, upgrade)
+}
+
 /// Lets another protocol follow this response, if one may.
 ///
 /// # Errors
@@ -152,6 +191,7 @@ fn take_over<S: Stream>(
     response: Response,
     upgrade: Option<Upgrade>,
 ) -> Result<Rest, Response> {
+    send_interim(connection, requests);
     let Some(upgrade) = upgrade else {
         exchange.close(CloseReason::ReplyBroken);
         let status = StatusCode::INTERNAL_SERVER_ERROR;

@@ -84,7 +84,7 @@ impl ConnGuard {
 
     /// The final reply to the request in progress begins: what is returned goes before it, and no interim reply comes
     /// after it. A client that knows none (HTTP/1.0) has its final reply begun at once.
-    #[inline]
+    #[inline(always)]
     pub fn begin_reply(&self) -> Option<Vec<u8>> {
         self.0.current.begin_reply()
     }

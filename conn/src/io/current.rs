@@ -87,10 +87,10 @@ impl Current {
     }
 
     /// The final reply begins: no interim reply comes after what is returned.
-    #[inline]
+    #[inline(always)]
     pub(super) fn begin_reply(&self) -> Option<Vec<u8>> {
         self.number.store(self.number.load(Relaxed) | 1, Relaxed);
-        self.take_interim()
+        if self.rare.get().is_none() { None } else { self.take_interim() }
     }
 
     /// The client has gone away.
@@ -128,13 +128,12 @@ impl Current {
         .is_some()
     }
 
-    /// When reading and when writing end, if the handler moved it for the request in progress.
+    /// When reading and when writing end, if the handler moved it for the request in progress. `None` if no handler of
+    /// this connection ever did.
     #[inline]
-    pub(super) fn moved(&self) -> (Option<Tick>, Option<Tick>) {
-        match self.rare.get() {
-            None => (None, None),
-            Some(rare) => self.kept(rare).map_or((None, None), |kept| (kept.read_by, kept.write_by)),
-        }
+    pub(super) fn moved(&self) -> Option<(Option<Tick>, Option<Tick>)> {
+        let rare = self.rare.get()?;
+        Some(self.kept(rare).map_or((None, None), |kept| (kept.read_by, kept.write_by)))
     }
 
     /// Leaves a note of at most [`MAX_NOTE_BYTES`].
@@ -167,7 +166,7 @@ impl Current {
     }
 
     /// Takes what is to be sent before the final reply of the request in progress; `None` if that is nothing.
-    #[inline]
+    #[inline(never)]
     pub(super) fn take_interim(&self) -> Option<Vec<u8>> {
         let bytes = std::mem::take(&mut self.kept(self.rare.get()?)?.outbox);
         (!bytes.is_empty()).then_some(bytes)

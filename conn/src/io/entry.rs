@@ -59,7 +59,7 @@ impl Entry {
     }
 
     /// Stores until when these waits may last; the phase if that is over already.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wait(&self, waits: &mut WaitState, stopping: Stopping, limits: &WaitLimits) -> Result<(), Phase> {
         let now = if waits.begins_to_drain(stopping) { self.begin() } else { self.now() };
         let end = waits.poll(now, stopping, limits);

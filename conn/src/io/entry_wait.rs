@@ -77,12 +77,16 @@ impl EntryWait {
 
     #[inline]
     pub(super) fn arrived(&mut self, n: usize) {
-        self.state.arrived(n, self.now());
+        // The time counts for a body alone, and asking for it costs as much as the rest.
+        let now = if self.state.phase() == Some(Phase::Body) { self.now() } else { Tick::START };
+        self.state.arrived(n, now);
     }
 
     #[inline]
     pub(super) fn taken(&mut self, n: usize) {
-        self.state.taken(n, self.now());
+        // The same: it counts at the end of a wait.
+        let now = if self.state.is_waiting_for_room() { self.now() } else { Tick::START };
+        self.state.taken(n, now);
     }
 
     /// Begins, or goes on, to wait for bytes. `silent` says that nothing is here that was not understood.
@@ -122,13 +126,15 @@ impl EntryWait {
     #[inline]
     pub(super) fn adopt_moved(&mut self) {
         if let Some(connection) = &self.connection {
-            let (read, write) = connection.current.moved();
-            self.state.set_moved(read, write);
+            if let Some((read, write)) = connection.current.moved() {
+                self.state.set_moved(read, write);
+            }
         }
     }
 
     /// Stores until when this wait may last; an error if that is over already, or the connection was aborted.
-    #[inline]
+    // Always, and what it calls: it is asked once for each request, from one place.
+    #[inline(always)]
     pub(super) fn wait(&mut self) -> Result<(), WireError> {
         let Some(connection) = &self.connection else { return Ok(()) };
         let waits = connection.entry.wait(&mut self.state, connection.stops(), connection.limits());
@@ -138,6 +144,7 @@ impl EntryWait {
         waits.map_err(WireError::TimedOut)
     }
 
+    #[inline]
     fn now(&self) -> Tick {
         self.connection.as_ref().map_or(Tick::START, |connection| connection.entry.now())
     }

@@ -60,8 +60,9 @@ impl RequestGuard {
     /// # Errors
     /// [`WireError::TimedOut`] if they are over, [`WireError::Aborted`].
     pub fn wait(&self, waits: &mut WaitState) -> Result<(), WireError> {
-        let (read, write) = self.child.current.moved();
-        waits.set_moved(read, write);
+        if let Some((read, write)) = self.child.current.moved() {
+            waits.set_moved(read, write);
+        }
         self.child.entry.wait(waits, self.connection.stops(), self.limits()).map_err(WireError::TimedOut)?;
         if self.connection.shared.is_aborted() { Err(WireError::Aborted) } else { Ok(()) }
     }

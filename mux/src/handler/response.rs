@@ -149,6 +149,14 @@ impl Response {
         response
     }
 
+    /// Whether this is more than a status, fields and a body: an [`abort`](Self::abort), an [`upgrade`](Self::upgrade), or
+    /// a [field](Self::field_error) that cannot be sent. For servers, which look at each of them only then.
+    #[inline]
+    #[must_use]
+    pub fn is_unusual(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.abort || rare.upgrade.is_some() || rare.error.is_some())
+    }
+
     /// Whether this is an [`abort`](Self::abort).
     #[inline]
     #[must_use]

@@ -24,7 +24,7 @@ impl PathValues {
     }
 
     /// See [`route::set`](super::route::set).
-    #[inline]
+    #[inline(always)]
     pub(super) fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
         self.routed = route.is_some();
         let Some(route) = route else { return };
