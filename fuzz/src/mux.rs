@@ -127,8 +127,8 @@ fn any_request(bytes: &mut Unstructured<'_>) -> Result<(&'static str, &'static s
     Ok((method, host, path))
 }
 
-/// A method, a host and a path, each in a line, for a fixed mux: nothing panics, values lie in the path, `explain` agrees,
-/// and the path of a redirect matches the pattern that it names.
+/// A method, a host and a path, each in a line, for a fixed mux: nothing panics, values lie in the path, `explain`
+/// agrees, and the path of a redirect matches the pattern that it names.
 pub fn mux_find(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(3, '\n');
@@ -171,8 +171,9 @@ pub fn mux_find(data: &[u8]) {
     assert!(strip_path_prefix(path, host).is_none_or(|rest| path.ends_with(rest)));
 }
 
-/// A method, a host, a path, `Sec-Fetch-Site` and `Origin`, each in a line. A request that changes something passes only
-/// if the browser says that it comes from the same origin, or if it is exempt; a text that can be trusted is an origin.
+/// A method, a host, a path, `Sec-Fetch-Site` and `Origin`, each in a line. A request that changes something passes
+/// only if the browser says that it comes from the same origin, or if it is exempt; a text that can be trusted is an
+/// origin.
 pub fn cross_origin(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut lines = text.splitn(5, '\n');
@@ -211,8 +212,8 @@ pub fn cross_origin(data: &[u8]) {
     }
 }
 
-/// Any text: the result has no tag, no end of an attribute and no reference but the five entities, and read as HTML it is
-/// the given text.
+/// Any text: the result has no tag, no end of an attribute and no reference but the five entities, and read as HTML it
+/// is the given text.
 pub fn escape_html(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let escaped = quintet_mux::escape_html(&text);

@@ -68,8 +68,8 @@ impl Response {
     ///
     /// Once the head is sent, `then` is called with the stream and with the bytes that were received after the request.
     ///
-    /// - 101 needs an `Upgrade` field that names the protocol; `Connection: upgrade` is added. A client that did not ask
-    ///   for an upgrade, or speaks HTTP/1.0, is answered 426 with that field instead.
+    /// - 101 needs an `Upgrade` field that names the protocol; `Connection: upgrade` is added. A client that did not
+    ///   ask for an upgrade, or speaks HTTP/1.0, is answered 426 with that field instead.
     /// - 2xx to `CONNECT` opens a tunnel: the head has neither a length nor `Connection: close`.
     /// - With any other status the head has `Connection: close`, as only the close ends the body. A 1xx, 204, 205, 304
     ///   or reply to HEAD has no body that could be handed over, and is answered 500.
