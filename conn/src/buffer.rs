@@ -1,8 +1,8 @@
-//! Bytes received and not yet understood.
+//! The buffer of a connection: bytes received and not yet consumed.
 //!
-//! A buffer owns memory only while there is something in it or something is being read: it borrows a block from the
-//! thread to read into ([`Buffer::spare`]) and gives it back when nothing is left ([`Buffer::release_memory`]). A
-//! leftover (the first half of a head) moves into memory of its own that is at most 4 KiB larger than what it holds.
+//! A buffer has memory only while it holds bytes or a read is in progress. It borrows a block from the thread's pool to
+//! read into ([`Buffer::spare`]), and gives the block back when no byte is left ([`Buffer::release_memory`]). A
+//! leftover (the first half of a head) moves into memory of its own that is at most 4 KiB larger than its bytes.
 //!
 //! ```text
 //!        ┌───────────┬──────────────────┬───────────────┐
@@ -15,12 +15,13 @@ use bytes::Bytes;
 
 use crate::pool::{self, BLOCK};
 
-/// How much a buffer's own memory grows at a time, in bytes.
+/// By how much a buffer's own memory grows at a time, in bytes.
 const STEP: usize = 4 * 1024;
-/// From this size on, in bytes, what is [taken out](Buffer::split_to) is not copied.
+/// The size from which bytes that are [taken out](Buffer::split_to) are not copied. A third of a block: the bytes keep
+/// their whole block, so that they hold at most three times their size.
 const MIN_SHARED_BLOCK_BYTES: usize = 24 * 1024;
 
-/// Bytes received and not yet understood: filled at one end, consumed at the other.
+/// The bytes received and not yet consumed: filled at one end, consumed at the other.
 ///
 /// # Example
 /// ```
@@ -45,7 +46,7 @@ impl Buffer {
         Self::default()
     }
 
-    /// What was received and not yet consumed.
+    /// The bytes received and not yet consumed.
     #[inline]
     pub fn filled(&self) -> &[u8] {
         &self.mem[self.start..self.end]
@@ -57,7 +58,7 @@ impl Buffer {
         self.end - self.start
     }
 
-    /// Whether nothing is waiting to be understood.
+    /// Whether [`filled`](Self::filled) has no byte.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.start == self.end
@@ -68,10 +69,10 @@ impl Buffer {
         self.mem.len()
     }
 
-    /// Room to read into: at least one byte, unless `limit` bytes are waiting already; then none.
+    /// Room to read into: at least one byte, or none if the buffer already holds `limit` bytes.
     ///
-    /// An empty buffer borrows the thread's block. A buffer with a leftover grows by steps of 4 KiB, so that a head
-    /// that arrives byte by byte is neither copied for each byte nor given more memory than it needs.
+    /// An empty buffer borrows a block from the thread's pool. A buffer with a leftover grows by steps of 4 KiB: a head
+    /// that arrives byte by byte is not copied for each byte, and has at most 4 KiB more memory than it needs.
     pub fn spare(&mut self, limit: usize) -> &mut [u8] {
         let most = limit.saturating_sub(self.len());
         if most == 0 {
@@ -93,7 +94,7 @@ impl Buffer {
         &mut self.mem[self.end..self.end + room]
     }
 
-    /// The first `n` bytes of [`spare`](Self::spare) now hold data.
+    /// Adds the first `n` bytes of [`spare`](Self::spare), which a read has filled.
     ///
     /// # Panics
     /// If there is less room than that.
@@ -103,21 +104,21 @@ impl Buffer {
         self.end += n;
     }
 
-    /// The first `n` bytes are understood and go away.
+    /// Removes the first `n` bytes.
     ///
     /// # Panics
-    /// If there are fewer.
+    /// If the buffer holds fewer.
     #[inline]
     pub fn consume(&mut self, n: usize) {
         assert!(n <= self.len(), "consumed more than there was");
         self.start += n;
     }
 
-    /// Takes the next `n` bytes out, to be kept. Many are not copied: their block goes with them, and comes back when
-    /// the last of them is dropped. What is kept so holds at most three times its size.
+    /// Removes the first `n` bytes and returns them. 24 KiB and more are not copied: their block goes with them, and
+    /// back to a pool when the last of them is dropped. The returned bytes hold at most three times their size.
     ///
     /// # Panics
-    /// If there are fewer.
+    /// If the buffer holds fewer.
     pub fn split_to(&mut self, n: usize) -> Bytes {
         assert!(n <= self.len(), "took out more than there was");
         if n < MIN_SHARED_BLOCK_BYTES || 2 * n < self.mem.len() && self.mem.len() > BLOCK {
@@ -133,7 +134,7 @@ impl Buffer {
         block.slice(start..start + n)
     }
 
-    /// Appends bytes, growing as needed. For tests and for putting bytes back; reading goes through
+    /// Appends a copy of these bytes, growing as needed. For tests and for returning bytes; a read uses
     /// [`spare`](Self::spare).
     pub fn extend(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -145,9 +146,8 @@ impl Buffer {
         }
     }
 
-    /// Before a wait: gives back the memory that the wait does not need.
-    ///
-    /// An empty buffer holds nothing afterwards; a leftover holds its bytes and at most 4 KiB more.
+    /// Gives back memory before a wait. Afterwards an empty buffer holds none, and a leftover holds its bytes and at
+    /// most 4 KiB more.
     pub fn release_memory(&mut self) {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
@@ -160,7 +160,7 @@ impl Buffer {
         }
     }
 
-    /// Everything that is waiting, as a vector; the buffer is empty afterwards.
+    /// Removes all bytes and returns them as a vector.
     pub fn take(&mut self) -> Vec<u8> {
         let bytes = self.filled().to_vec();
         self.consume(bytes.len());
@@ -174,7 +174,8 @@ impl Buffer {
     }
 
     fn grow(&mut self) {
-        // A block that is full is a flood and may double; a leftover of its own is a dribble and grows by steps.
+        // A full block means a fast client, and doubling saves copies. Memory of its own means a slow one: it grows by
+        // steps, so that it never holds more than 4 KiB that it does not need.
         let size = if self.mem.len() >= BLOCK { self.mem.len() * 2 } else { self.mem.len() + STEP };
         let mut larger = vec![0; size].into_boxed_slice();
         larger[..self.end].copy_from_slice(&self.mem[..self.end]);

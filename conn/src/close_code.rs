@@ -1,11 +1,11 @@
-//! Why a connection ended, as a number of the layer that decided it.
+//! The reason why a connection ended, as a number of the layer that decided it.
 //!
-//! This crate keeps the number and tells it; it does not know what it means. A layer above has an enum of reasons, says
-//! how each becomes a number ([`From`]), and how a number becomes a reason again ([`TryFrom`]).
+//! This crate stores the number and does not interpret it. A layer above has an enum of reasons, and converts a reason
+//! into a number ([`From`]) and a number into a reason ([`TryFrom`]).
 
 use std::num::NonZeroU8;
 
-/// Why a connection ended, as a number of the layer that decided it: 1 to 255.
+/// The reason why a connection ended, as a number of the layer that decided it: 1 to 255.
 ///
 /// # Example
 /// ```
@@ -33,7 +33,7 @@ use std::num::NonZeroU8;
 pub struct CloseCode(NonZeroU8);
 
 impl CloseCode {
-    /// This number; `None` for zero, which stands for "no reason yet".
+    /// The close code of this number. `None` for zero, which stands for "no reason yet".
     pub const fn new(code: u8) -> Option<CloseCode> {
         match NonZeroU8::new(code) {
             Some(code) => Some(CloseCode(code)),
@@ -41,8 +41,8 @@ impl CloseCode {
         }
     }
 
-    /// The number of the variant of an enum that counts from zero, which is one more. Of 255, which has none, the same
-    /// as of 254.
+    /// The close code of an enum variant whose number counts from zero: one more than the index. 255 has no code of its
+    /// own and gets that of 254.
     pub const fn from_index(index: u8) -> CloseCode {
         CloseCode(NonZeroU8::MIN.saturating_add(index))
     }
@@ -52,7 +52,7 @@ impl CloseCode {
         self.0.get()
     }
 
-    /// What [`from_index`](Self::from_index) was told: one less than the number.
+    /// The index given to [`from_index`](Self::from_index): one less than the number.
     pub const fn index(self) -> u8 {
         self.0.get() - 1
     }

@@ -1,21 +1,25 @@
-//! How fast a body or a reply moves.
+//! The meter of a minimum rate: how fast a body or a reply moves.
 
 use crate::{Phase, Tick, Timeouts, tick::millis};
 
-/// How a body or a reply moves: how much so far, and how long the other side was waited for.
+/// The meter of a minimum rate: how many bytes of a body or a reply moved, and how long the client was waited for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MinRate {
+    /// Bytes.
     moved: u64,
+    /// Milliseconds, without those of a wait in progress.
     waited: u64,
+    /// When the wait in progress began.
     since: Option<Tick>,
 }
 
 impl MinRate {
-    /// Begins, or goes on, to wait for the client, which sends a body or takes a reply.
+    /// Begins or continues a wait for the client to send a body or to read a reply, and returns the deadline of the
+    /// wait. `None` is never; at the deadline itself the client is late.
     ///
-    /// Returns the deadline of this wait: the earlier of standing still for [`Timeouts::stall`]
-    /// (for [`Phase::Reply`], [`Timeouts::reply_stall`]) and falling behind
-    /// [`Timeouts::min_rate`]. At the deadline itself it is late; `None` is never.
+    /// The deadline is the earlier of two: no byte for [`Timeouts::stall`] (for [`Phase::Reply`]
+    /// [`Timeouts::reply_stall`]), and fewer bytes than [`Timeouts::min_rate`] demands after
+    /// [`Timeouts::min_rate_grace`].
     pub fn wait(&mut self, now: Tick, phase: Phase, limits: &Timeouts) -> Option<Tick> {
         let since = *self.since.get_or_insert(now);
         let still = limits.end(phase, since);
@@ -27,26 +31,26 @@ impl MinRate {
         Tick::earlier(still, since.after_millis(allowed.saturating_sub(self.waited)))
     }
 
-    /// `n` bytes moved: a wait, if there was one, is over.
+    /// Counts `n` bytes and ends the wait, if one is in progress.
     #[inline]
     pub fn moved(&mut self, n: usize, now: Tick) {
         self.count(n);
         self.pause(now);
     }
 
-    /// `n` bytes moved at once, while nobody [waited](Self::is_waiting).
+    /// Counts `n` bytes that moved while no wait was [in progress](Self::is_waiting).
     #[inline]
     pub fn count(&mut self, n: usize) {
         self.moved = self.moved.saturating_add(n as u64);
     }
 
-    /// Whether the client is being waited for.
+    /// Whether a wait is in progress.
     #[inline]
     pub fn is_waiting(&self) -> bool {
         self.since.is_some()
     }
 
-    /// The client is not waited for any longer, though nothing moved.
+    /// Ends the wait in progress although no byte moved.
     #[inline]
     pub fn pause(&mut self, now: Tick) {
         if let Some(since) = self.since.take() {

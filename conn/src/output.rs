@@ -1,8 +1,7 @@
-//! Bytes to be sent: many small pieces gathered into one write, large ones passed on without copying.
+//! The bytes to be sent on a connection: small pieces are copied together, large pieces are sent without copying.
 //!
 //! Heads and small bodies are copied one behind the other, so that sixteen pipelined replies leave in one system call.
-//! A large piece is not copied: it is remembered together with the place where it belongs, and the write gathers both
-//! (`writev`).
+//! A large piece is kept as it is, with its position among the copied bytes. One gathered write (`writev`) sends both.
 //!
 //! ```text
 //!  small   │ head 1 │ body 1 │ head 2 ▲│ CRLF … │
@@ -15,14 +14,14 @@ use bytes::Bytes;
 
 use crate::pool;
 
-/// From this size on, in bytes, a piece is passed on instead of copied.
+/// The size from which a piece is not copied, in bytes: copying less costs less than an entry of its own in the write.
 const MIN_SHARED_BYTES: usize = 8 * 1024;
-/// How many pieces one gathered write names at most.
+/// The most pieces in one gathered write. They are an array on the stack.
 const SLICES: usize = 16;
-/// From this many bytes on, what was sent is removed from before what was not.
+/// How many sent bytes may lie before the unsent bytes, at least.
 const DEAD: usize = 4 * 1024;
 
-/// Bytes to be sent, in order.
+/// The bytes to be sent on a connection, in order.
 ///
 /// # Example
 /// ```
@@ -36,21 +35,21 @@ const DEAD: usize = 4 * 1024;
 #[derive(Debug, Default)]
 pub struct Output {
     small: Vec<u8>,
-    /// How much of `small` was sent.
+    /// How many bytes of `small` were sent.
     sent: usize,
-    /// Large pieces, each with its place: the length of `small` when it was pushed.
+    /// Large pieces, each with its position: the length of `small` when it was pushed.
     large: VecDeque<(usize, Bytes)>,
-    /// Bytes in `large`.
+    /// How many bytes `large` has.
     uncopied: usize,
 }
 
 impl Output {
-    /// Nothing to send, and no memory.
+    /// An empty output without memory.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many bytes are yet to be sent.
+    /// How many bytes are unsent.
     #[inline]
     pub fn len(&self) -> usize {
         self.small.len() - self.sent + self.uncopied
@@ -67,7 +66,7 @@ impl Output {
         self.small.capacity()
     }
 
-    /// The vector to append small pieces to. Taking from it or clearing it would lose bytes of others: only append.
+    /// The vector to append small pieces to. Only append: it also holds bytes of earlier replies, sent and unsent.
     #[inline]
     pub fn tail(&mut self) -> &mut Vec<u8> {
         if self.small.capacity() == 0 {
@@ -82,7 +81,7 @@ impl Output {
         self.tail().extend_from_slice(bytes);
     }
 
-    /// Appends these bytes: a copy if they are few, else the bytes themselves.
+    /// Appends these bytes: a copy of less than 8 KiB, else the bytes themselves.
     pub fn push(&mut self, bytes: Bytes) {
         if bytes.len() < MIN_SHARED_BYTES {
             self.extend(&bytes);
@@ -92,13 +91,13 @@ impl Output {
         }
     }
 
-    /// Whether a plain write of [`first`](Self::first) is everything.
+    /// Whether one plain write of [`first`](Self::first) sends everything: there is no large piece.
     #[inline]
     pub fn is_plain(&self) -> bool {
         self.large.is_empty()
     }
 
-    /// The bytes that go first and lie together.
+    /// The first unsent bytes that are contiguous.
     pub fn first(&self) -> &[u8] {
         match self.large.front() {
             Some((at, bytes)) if *at == self.sent => bytes,
@@ -107,11 +106,12 @@ impl Output {
         }
     }
 
-    /// Calls `write` with the pieces in order, at most sixteen.
+    /// Calls `write` with the first unsent pieces in order, at most sixteen.
     pub fn gather<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let (mut count, mut from, mut named) = (0, self.sent, 0);
         for (at, bytes) in &self.large {
+            // Room for the small bytes before this piece, the piece, and the small bytes behind the last piece.
             if count + 3 > SLICES {
                 break;
             }
@@ -131,10 +131,10 @@ impl Output {
         write(&slices[..count])
     }
 
-    /// The first `n` bytes were sent.
+    /// Removes the first `n` bytes: they were sent.
     ///
     /// # Panics
-    /// If there are fewer.
+    /// If fewer bytes are unsent.
     pub fn advance(&mut self, mut n: usize) {
         assert!(n <= self.len(), "sent more than there was");
         while let Some((at, bytes)) = self.large.front_mut() {
@@ -161,8 +161,8 @@ impl Output {
         }
     }
 
-    /// Takes back what was appended last and not sent yet, until `len` bytes are left to be sent. If there are no more
-    /// than that, nothing changes.
+    /// Removes the bytes that were appended last, until `len` bytes are unsent. Sent bytes are not touched; if `len` or
+    /// fewer bytes are unsent, nothing changes.
     pub fn truncate(&mut self, len: usize) {
         let mut extra = self.len().saturating_sub(len);
         while extra > 0 {
@@ -181,8 +181,11 @@ impl Output {
         }
     }
 
-    /// A client that is always a little behind would make the vector grow for ever: there is never a moment when all
-    /// of it was sent. Moving the rest to the front once it is the smaller part costs less than appending it did.
+    /// Removes the sent bytes before the unsent ones, if they are the larger part.
+    ///
+    /// With a client that is always a little behind there is no moment at which everything was sent, and the vector
+    /// would grow for ever. Moving at most as many bytes as were sent since the last move costs less than appending
+    /// them did, so the cost per byte is constant.
     fn compact(&mut self) {
         if self.sent >= DEAD && self.sent >= self.small.len() / 2 {
             self.small.drain(..self.sent);
@@ -191,8 +194,8 @@ impl Output {
         }
     }
 
-    /// Before a wait: gives back the memory of what was sent. A client that does not read holds at most twice what it
-    /// has not read, and 4 KiB.
+    /// Gives back the memory of sent bytes, before a wait. Afterwards the capacity is at most twice the unsent small
+    /// bytes and 4 KiB, and none if everything was sent.
     pub fn release_memory(&mut self) {
         let left = self.small.len() - self.sent;
         if self.is_empty() && self.small.capacity() > 0 {

@@ -1,19 +1,19 @@
-//! What a connection is waiting for.
+//! The phase of a connection: what the server waits for its client to do.
 
-/// What a connection is waiting for.
+/// The phase of a connection: what the server waits for its client to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// The first byte of the next request, on a connection that was used before.
+    /// Send the first byte of the next request, after an earlier one was answered.
     Idle,
-    /// A whole head: from the connection's beginning or from the head's first byte.
+    /// Send a whole head, from its first byte. On a new connection also that first byte.
     Head,
-    /// The next bytes of a body.
+    /// Send the next bytes of a body.
     Body,
-    /// The client reading its reply.
+    /// Read its reply.
     Reply,
-    /// The rest of what a client sends although its answer is final.
+    /// Close the connection after its final reply. What it still sends is read and discarded.
     Linger,
-    /// A request that may be on its way although the server is shutting down: idle connections are drained.
+    /// Send a request that may be on its way while the server shuts down.
     Drain,
 }
 

@@ -1,15 +1,17 @@
-//! The thread's spare memory: blocks to read into and vectors to write from.
+//! A thread's pool of memory: blocks to read into and vectors to write from.
 //!
-//! A connection that waits holds no memory of its own; whichever connection of this thread is running borrows from
-//! here. The same block is used again and again, so it is in the cache when it is needed.
+//! A connection that waits holds no buffer, and a connection that runs borrows one from here. The pool is of the thread
+//! and not of the process: it needs no lock, and the last block given back is the next one taken, so that it is still
+//! in the CPU's cache. A connection that moves to another thread gives its memory back there, which is why each pool
+//! is bounded: a thread that only receives memory would otherwise keep all of it.
 
 use std::cell::RefCell;
 
-/// The size of a block to read into, in bytes: a body of 64 KiB and its head arrive in one read.
+/// The size of a block to read into, in bytes: 72 KiB, so that a body of 64 KiB and its head fit into one read.
 pub const BLOCK: usize = 72 * 1024;
-/// A vector that grew larger than this, in bytes, is not kept.
+/// The capacity up to which a vector is pooled, in bytes.
 const MAX_POOLED_VECTOR_BYTES: usize = 128 * 1024;
-/// How many blocks and vectors a thread keeps; more than that goes back to the allocator.
+/// How many blocks, and how many vectors, a thread keeps. More than that goes back to the allocator.
 const MAX_POOLED_PER_THREAD: usize = 8;
 
 thread_local! {
@@ -17,18 +19,19 @@ thread_local! {
     static VECTORS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A block of [`BLOCK`] initialised bytes.
+/// Takes a block of [`BLOCK`] initialised bytes. A pooled block holds bytes of an earlier read: it is zeroed once, when it
+/// is allocated, and not for each read.
 pub(crate) fn take_block() -> Box<[u8]> {
     let kept = BLOCKS.try_with(|blocks| blocks.borrow_mut().pop()).ok().flatten();
     kept.unwrap_or_else(|| vec![0; BLOCK].into_boxed_slice())
 }
 
-/// Gives a block back. Any other size is simply freed.
+/// Gives a block back to the pool. A block of any other size is freed.
 pub(crate) fn give_block(block: Box<[u8]>) {
     if block.len() != BLOCK {
         return;
     }
-    // A thread that is being torn down has no pool any more: the block is then freed like any other.
+    // `try_with` fails while the thread ends and its pool is gone. The block is then freed.
     let _ = BLOCKS.try_with(|blocks| {
         let mut blocks = blocks.borrow_mut();
         if blocks.len() < MAX_POOLED_PER_THREAD {
@@ -37,7 +40,7 @@ pub(crate) fn give_block(block: Box<[u8]>) {
     });
 }
 
-/// A block that somebody reads from; it goes back to a pool when nobody does.
+/// A block shared by `Bytes`. It goes back to the pool of the thread that drops the last of them.
 pub(crate) struct PooledBlock(pub(crate) Box<[u8]>);
 
 impl AsRef<[u8]> for PooledBlock {
@@ -52,13 +55,13 @@ impl Drop for PooledBlock {
     }
 }
 
-/// An empty vector, with capacity if the thread has one to spare.
+/// Takes an empty vector of some capacity: a pooled one, else a new one of 4 KiB.
 pub(crate) fn take_vector() -> Vec<u8> {
     let kept = VECTORS.try_with(|vectors| vectors.borrow_mut().pop()).ok().flatten();
     kept.unwrap_or_else(|| Vec::with_capacity(4 * 1024))
 }
 
-/// Gives a vector back; one that grew past [`MAX_POOLED_VECTOR_BYTES`] is freed instead.
+/// Gives a vector back to the pool. A vector with more capacity than [`MAX_POOLED_VECTOR_BYTES`] is freed.
 pub(crate) fn give_vector(mut vector: Vec<u8>) {
     if vector.capacity() == 0 || vector.capacity() > MAX_POOLED_VECTOR_BYTES {
         return;

@@ -1,4 +1,4 @@
-//! Where a connection stands in its life, and which moves are legal.
+//! The state of a connection, and which changes of state are legal.
 //!
 //! ```text
 //!            ┌──────────────────────────┐
@@ -11,38 +11,38 @@
 
 use std::fmt;
 
-/// A state of a connection. Go: `http.ConnState`, whose names these are.
+/// The state of a connection. Go: `http.ConnState`, with the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum State {
-    /// Accepted; nothing was received yet.
+    /// Accepted; no byte was received yet.
     New = 0,
-    /// At least one byte of a request was received, and its reply is not finished. (Go says so only once the whole
-    /// head was read, and may then close a connection in the middle of a head.)
+    /// At least one byte of a request was received, and its reply is not finished. (In Go a connection is active only
+    /// after a whole head, and a shutdown may close it in the middle of a head.)
     Active = 1,
     /// Every request was answered; the connection waits for the next.
     Idle = 2,
-    /// A handler took the connection over. Final: nobody here knows when it closes.
+    /// A handler took the stream over. Final: this crate does not see when the stream closes.
     Hijacked = 3,
     /// Closed. Final.
     Closed = 4,
 }
 
-/// A move that the table does not allow.
+/// The error of a change of state that is not legal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a connection cannot go from {from} to {to}")]
 pub struct IllegalMove {
-    /// Where it stood.
+    /// The state before.
     pub from: State,
-    /// Where it was told to go.
+    /// The state that was asked for.
     pub to: State,
 }
 
 impl State {
-    /// Every state, in the order of a life.
+    /// Every state, from accept to close.
     pub const ALL: [State; 5] = [State::New, State::Active, State::Idle, State::Hijacked, State::Closed];
 
-    /// Where a connection may go from here.
+    /// The states that may follow this one.
     pub const fn moves(self) -> &'static [State] {
         match self {
             State::New => &[State::Active, State::Closed],
@@ -52,16 +52,16 @@ impl State {
         }
     }
 
-    /// The state after a move.
+    /// Changes the state to `to`.
     ///
     /// # Errors
-    /// [`IllegalMove`] if the table has no such move; staying is not a move either.
+    /// [`IllegalMove`] if `to` is not one of [`moves`](Self::moves). The same state again is not legal either.
     #[inline]
     pub const fn go(self, to: State) -> Result<State, IllegalMove> {
         if LEGAL[self as usize] & 1 << to as u8 != 0 { Ok(to) } else { Err(IllegalMove { from: self, to }) }
     }
 
-    /// Whether nothing comes after this state.
+    /// Whether no state follows this one.
     pub const fn is_final(self) -> bool {
         self.moves().is_empty()
     }
@@ -78,7 +78,8 @@ impl State {
     }
 }
 
-/// The same table for the machine: a bit for each state that may follow.
+/// The table of [`State::moves`] in bits, one for each state that may follow: a request changes the state twice, and a
+/// test of a bit is cheaper than a search.
 const LEGAL: [u8; 5] = {
     let mut legal = [0; 5];
     let mut from = 0;

@@ -1,10 +1,11 @@
-//! A time of the connections' clock: milliseconds since it began.
+//! A time of the connections' clock: whole milliseconds since the clock began.
 
 use std::{num::NonZeroU64, time::Duration};
 
-/// A time of a clock that only goes forward, in whole milliseconds since the clock began.
+/// A time of the connections' clock: whole milliseconds since the clock began. The clock only goes forward.
 ///
-/// Nothing here asks what time it is: the time is told. An end that never comes is `None`, which takes no memory.
+/// No function of this type reads a clock: the time is an argument. A deadline that never comes is `None`;
+/// `Option<Tick>` is no larger than `Tick`.
 ///
 /// # Example
 /// ```
@@ -17,16 +18,16 @@ use std::{num::NonZeroU64, time::Duration};
 /// assert_eq!(size_of::<Option<Tick>>(), 8);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-// One more than the milliseconds, so that `None` is the zero.
+// One more than the milliseconds: zero is then free to stand for `None`, and an `Option<Tick>` has eight bytes.
 pub struct Tick(NonZeroU64);
 
 impl Tick {
-    /// When the clock began.
+    /// The time at which the clock began.
     pub const START: Tick = Tick(NonZeroU64::MIN);
-    /// The last time there is, in 584 million years.
+    /// The last time, 584 million years after the clock began.
     pub const MAX: Tick = Tick(NonZeroU64::MAX);
 
-    /// So many milliseconds after the clock began; [`MAX`](Self::MAX) for the last two numbers.
+    /// The time `millis` milliseconds after the clock began. [`MAX`](Self::MAX) for the two largest numbers.
     #[inline]
     pub const fn from_millis(millis: u64) -> Tick {
         Tick(NonZeroU64::MIN.saturating_add(millis))
@@ -38,32 +39,32 @@ impl Tick {
         self.0.get() - 1
     }
 
-    /// When `wait` from now is over, rounded up to a whole millisecond so that nothing is early; `None`, which is never,
-    /// if no clock comes that far.
+    /// The time `wait` after this one, rounded up to a whole millisecond so that no deadline is early. `None`, which is
+    /// never, if that is past [`MAX`](Self::MAX).
     #[inline]
     pub fn after(self, wait: Duration) -> Option<Tick> {
         self.after_millis(millis(wait))
     }
 
-    /// The same in milliseconds.
+    /// As [`after`](Self::after), in milliseconds.
     #[inline]
     pub fn after_millis(self, millis: u64) -> Option<Tick> {
         self.0.checked_add(millis).map(Tick)
     }
 
-    /// The same; [`MAX`](Self::MAX) if no clock comes that far.
+    /// As [`after_millis`](Self::after_millis), and [`MAX`](Self::MAX) at the most.
     #[inline]
     pub(crate) fn saturating_after_millis(self, millis: u64) -> Tick {
         Tick(self.0.saturating_add(millis))
     }
 
-    /// Milliseconds from `earlier` until now; none if that is later.
+    /// Milliseconds from `earlier` until this time; zero if `earlier` is later.
     #[inline]
     pub const fn millis_since(self, earlier: Tick) -> u64 {
         self.0.get().saturating_sub(earlier.0.get())
     }
 
-    /// The earlier of two ends, of which `None` never comes.
+    /// The earlier of two deadlines. `None` is never.
     #[inline]
     pub fn earlier(one: Option<Tick>, other: Option<Tick>) -> Option<Tick> {
         match (one, other) {
@@ -73,8 +74,9 @@ impl Tick {
     }
 }
 
-/// Rounded up; the largest number, to which nothing can be added, if there are too many. (In 64 bits: a division of 128 is
-/// a hundred instructions.)
+/// A duration in milliseconds, rounded up; [`u64::MAX`] if it has more, which no clock reaches.
+///
+/// In 64 bits: [`Duration::as_millis`] has 128, and a division of 128 bits costs a hundred instructions.
 #[inline]
 pub(crate) fn millis(d: Duration) -> u64 {
     d.as_secs().saturating_mul(1000).saturating_add(u64::from(d.subsec_nanos().div_ceil(1_000_000)))

@@ -1,17 +1,17 @@
-//! The time limits of a connection, and its least data rate.
+//! The timeouts of a connection, and its minimum data rate.
 //!
-//! A client that sends nothing, sends too slowly or does not read what it is sent would hold a connection for ever.
-//! Each way of being slow has a [`Phase`] with its own limit. A head or an idle wait must *end* within a time; a body
-//! or a reply may be as long as it likes but must *move*: after a grace, at no less than a rate, and never stand
-//! still for long. Only the time spent waiting for the client counts: what a handler takes is the handler's.
+//! A client that sends nothing, sends too slowly or does not read its reply would hold a connection for ever. Each way
+//! of being slow has a [`Phase`] with its own limit. A head or an idle wait must *end* within a time. A body or a reply
+//! may have any length but must *move*: after a grace period at no less than a minimum rate, and never without any byte
+//! for long. Only the time spent waiting for the client counts, and not the time that a handler takes.
 //!
-//! All times here are [`Tick`]s of a clock that only goes forward; nothing here asks what time it is.
+//! All times are [`Tick`]s of a clock that only goes forward, and they are arguments.
 
 use std::time::Duration;
 
 use crate::{Phase, Tick};
 
-/// The time limits of a connection. [`Duration::MAX`] turns one off.
+/// The timeouts of a connection, and its minimum data rate. [`Duration::MAX`] turns a timeout off.
 ///
 /// # Example
 /// ```
@@ -27,31 +27,31 @@ use crate::{Phase, Tick};
 #[doc(alias = "IdleTimeout")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A head must have arrived within this time of its first byte (of the connection's beginning for the first):
-    /// 10 s. Go: `Server.ReadHeaderTimeout`, by default none.
+    /// How long a head may take, from its first byte, or on a new connection from the accept: 10 s. Go:
+    /// `Server.ReadHeaderTimeout`, by default none.
     pub read_header: Duration,
     /// How long a connection may wait between requests: 75 s. Go: `Server.IdleTimeout`, by default none.
     pub idle: Duration,
-    /// The least rate at which a body arrives and a reply is taken, in bytes per second: 240. Zero turns it off.
+    /// The minimum rate of a body that arrives and of a reply that is read, in bytes per second: 240. Zero turns it off.
     #[doc(alias = "rate limit")]
     #[doc(alias = "MinDataRate")]
     pub min_rate: u32,
-    /// How long a body or a reply may be slower than [`min_rate`](Self::min_rate) at its beginning: 5 s.
+    /// The grace period: how long a body or a reply may be slower than [`min_rate`](Self::min_rate) at first: 5 s.
     pub min_rate_grace: Duration,
-    /// How long a body may stand still altogether, and how long a client that sends nothing more (FIN) is assumed to
-    /// wait for a reply of which there is nothing to send: 30 s.
+    /// How long a body may arrive without any byte, and how long a handler may send nothing to a half-closed client (it
+    /// sent FIN and may still read): 30 s.
     pub stall: Duration,
-    /// How long a reply may stand still altogether: 60 s. nginx: `send_timeout`.
+    /// How long a client may take no byte of its reply: 60 s. nginx: `send_timeout`.
     ///
-    /// That a client takes a reply is seen in steps: the kernel says that there is room again when half of what it may
-    /// hold unsent has gone (32 KiB with the listener's default of `TCP_NOTSENT_LOWAT`, a third of up
-    /// to 4 MiB where a system has none). A client slower than such a step in this time (550 B/s) may be cut off.
+    /// The kernel reports in steps that a client takes its reply: it reports room again when half of the unsent bytes
+    /// that it may hold are gone (32 KiB with the listener's default of `TCP_NOTSENT_LOWAT`; a third of up to 4 MiB on
+    /// a system without that option). A client slower than one step in this time (550 B/s) may be cut off.
     pub reply_stall: Duration,
-    /// How long a client that is still sending is read and ignored after a final answer, so that the answer is not
-    /// lost with the connection: 2 s. Go sleeps 500 ms without reading.
+    /// How long a connection lingers: after the final reply the server reads and discards what the client still sends,
+    /// so that a reset does not destroy the reply: 2 s. Go sleeps 500 ms without reading.
     pub linger: Duration,
     /// How long an idle connection is still read when the server shuts down, for a request that may be on its way:
-    /// 500 ms. Go closes at once and loses it.
+    /// 500 ms. Go closes at once and loses that request.
     pub drain: Duration,
 }
 
@@ -71,7 +71,8 @@ impl Default for Timeouts {
 }
 
 impl Timeouts {
-    /// No limits while the server runs, as Go's zero `Server`.
+    /// No timeouts and no minimum rate, as Go's zero `Server`. [`linger`](Self::linger) and [`drain`](Self::drain) keep
+    /// their defaults, so that every close and every shutdown ends.
     pub fn none() -> Self {
         let never = Duration::MAX;
         Timeouts {
@@ -85,7 +86,7 @@ impl Timeouts {
         }
     }
 
-    /// The same limits, each so much longer (rates stay): for a clock that may be so much behind.
+    /// The same timeouts, each longer by `by`. Rates are unchanged.
     pub(crate) fn longer(&self, by: Duration) -> Self {
         Timeouts {
             read_header: self.read_header.saturating_add(by),
@@ -99,13 +100,13 @@ impl Timeouts {
         }
     }
 
-    /// When a phase that began at `now` ends at the latest, if it is one that must end: for a phase that must move
-    /// ([`Phase::Body`], [`Phase::Reply`]) see [`MinRate`](crate::MinRate). `None` is never.
+    /// The deadline of a phase that begins at `now`; `None` is never. For [`Phase::Body`] and [`Phase::Reply`] this is
+    /// the time without any byte; for their minimum rate see [`MinRate`](crate::MinRate).
     pub fn end(&self, phase: Phase, now: Tick) -> Option<Tick> {
         now.after(self.limit(phase))
     }
 
-    /// How long a phase may last.
+    /// The time limit of a phase; of a body or a reply, the time without any byte.
     pub(crate) fn limit(&self, phase: Phase) -> Duration {
         match phase {
             Phase::Idle => self.idle,

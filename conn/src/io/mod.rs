@@ -1,4 +1,4 @@
-//! What waits: the wire, and the connections under one clock.
+//! The part of the crate that needs tokio: the wire of a connection, and the connections of an accept loop.
 
 mod active_request;
 mod child;

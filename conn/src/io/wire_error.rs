@@ -8,11 +8,10 @@ use crate::Phase;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
-    /// The client took longer than it may in this phase. For [`Phase::Idle`] and [`Phase::Drain`] that is the usual
-    /// end of a connection.
+    /// The timeout of this phase passed. For [`Phase::Idle`] and [`Phase::Drain`] that is the usual end of a connection.
     #[error("{}", late(*.0))]
     TimedOut(Phase),
-    /// The server closes every connection.
+    /// The server aborted all its connections ([`Connections::abort`](super::Connections::abort)).
     #[error("the connection was aborted")]
     Aborted,
     /// The stream failed.
@@ -22,11 +21,11 @@ pub enum WireError {
 
 fn late(phase: Phase) -> &'static str {
     match phase {
-        Phase::Idle => "the connection was idle for as long as it may",
-        Phase::Drain => "the server is stopping, and the client sent nothing more",
-        Phase::Head => "the client was too slow to finish a head",
+        Phase::Idle => "the idle timeout passed without a request",
+        Phase::Drain => "the server is stopping, and the client sent no request",
+        Phase::Head => "the client was too slow to send a head",
         Phase::Body => "the client was too slow to send its body",
-        Phase::Reply => "the client was too slow to take its reply",
-        Phase::Linger => "the client went on sending after its final answer",
+        Phase::Reply => "the client was too slow to read its reply",
+        Phase::Linger => "the client did not close the connection after its final reply",
     }
 }
