@@ -1,5 +1,4 @@
-//! One request in progress on a connection: whether its client is still there, its deadlines, a note for logs and panics,
-//! and interim replies that wait to be sent.
+//! The handle of one request in progress: whether its client disconnected, its deadlines, its note and its interim replies.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -12,17 +11,18 @@ use super::{
 };
 use crate::tick::millis;
 
-/// One request in progress on a connection: whether its client is still there, its deadlines, a note for logs and panics,
-/// and interim replies that wait to be sent. Cheap to clone.
+/// The handle of one request in progress: whether its client disconnected, its deadlines, a note for logs and panics, and
+/// interim replies (1xx) to be sent. Cheap to clone.
 ///
-/// A handle whose request is over does nothing: it moves no deadline, least of all one of the connection's next request,
-/// and its client counts as gone.
+/// After the end of its request a handle does nothing: it moves no deadline of a later request, and it says that the
+/// client disconnected.
 #[doc(alias = "ResponseController")]
 #[derive(Clone)]
 pub struct ActiveRequest {
     connection: Arc<Connection>,
-    /// Where there are many requests at once; else it is the connection's only one.
+    /// The child of the connection, where many requests are in progress at once. `None`: the connection's only request.
     child: Option<Arc<Child>>,
+    /// The number of the request: a handle of an earlier request has another one.
     number: u32,
 }
 
@@ -33,12 +33,12 @@ impl ActiveRequest {
         ActiveRequest { number: connection.current.number(), connection, child: None }
     }
 
-    /// One of many.
+    /// One of many requests in progress at once.
     pub(super) fn of_child(connection: Arc<Connection>, child: Arc<Child>) -> Self {
         ActiveRequest { number: child.current.number(), connection, child: Some(child) }
     }
 
-    /// The connection that the request came by.
+    /// The connection of the request.
     #[inline]
     pub fn connection(&self) -> &Arc<Connection> {
         &self.connection
@@ -52,29 +52,30 @@ impl ActiveRequest {
         self.child.as_ref().map_or(&self.connection.entry, |child| &child.entry)
     }
 
-    /// Whether the client has gone away, or the request is over.
+    /// Whether the client disconnected, or the request has ended.
     pub fn is_disconnected(&self) -> bool {
         self.current().is_disconnected(self.number)
     }
 
-    /// Resolves when the client has gone away: it closed the connection or its half of it (FIN), reset it or this request,
-    /// was aborted, or is late; or when the request is over. A client that closed only its half may still read.
+    /// Resolves when the client disconnected or the request has ended. A client is disconnected when it closed or
+    /// half-closed the connection (FIN), reset the connection or this request, timed out, or when the server aborted the
+    /// connection. A half-closed client may still read.
     ///
     /// # Cancel safety
-    /// Nothing is lost: a client that is gone stays gone.
+    /// Cancel safe: it can be called again, and resolves at once if the client has disconnected meanwhile.
     pub async fn disconnected(&self) {
         self.current().disconnected(self.number).await;
     }
 
-    /// Moves the read deadline of this request: instead of the server's rules for a slow body, reading fails
-    /// `after` this long from now; [`Duration::MAX`] is never. It counts for a read that is already waiting, too. Go:
-    /// `ResponseController.SetReadDeadline`.
+    /// Moves the read deadline of this request to `after` from now. It replaces the minimum rate and the stall timeout of
+    /// a body, also for a read in progress. [`Duration::MAX`] is never. Go: `ResponseController.SetReadDeadline`.
     pub fn set_read_deadline(&self, after: Duration) {
         self.move_deadline(Deadline::Read, after);
     }
 
-    /// Moves the write deadline of this request's reply, as [`set_read_deadline`](Self::set_read_deadline) does for
-    /// reading. Go: `ResponseController.SetWriteDeadline`.
+    /// Moves the write deadline of this request's reply to `after` from now. It replaces the minimum rate and the stall
+    /// timeout of a reply, also for a write in progress. [`Duration::MAX`] is never. Go:
+    /// `ResponseController.SetWriteDeadline`.
     pub fn set_write_deadline(&self, after: Duration) {
         self.move_deadline(Deadline::Write, after);
     }
@@ -82,30 +83,31 @@ impl ActiveRequest {
     fn move_deadline(&self, which: Deadline, after: Duration) {
         let end = self.entry().begin().saturating_after_millis(millis(after.saturating_add(SLACK)));
         if self.current().move_deadline(self.number, which, end) {
-            // A wait that is under way has stored an older one.
+            // The task of a wait in progress wakes and stores the new deadline in place of the old one.
             self.entry().wake();
         }
     }
 
-    /// Leaves a note for logs and panics: at most 1 KiB of it, the last one counts. A request that is dropped by a panic
-    /// leaves its method and target.
+    /// Sets the note of this request, for logs and reports of panics. At most 1 KiB is kept; a later note replaces an
+    /// earlier one. A request that a panic drops sets its method and target.
     pub fn note(&self, text: &str) {
         self.current().note(self.number, text);
     }
 
-    /// Takes the note, if there is one and the request is not over.
+    /// Takes the note. `None` if there is no note, or the request has ended.
     pub fn take_note(&self) -> Option<String> {
         self.current().take_note(self.number)
     }
 
-    /// Hands over an interim reply (1xx), whole heads in the form of the wire: it is sent as soon as the client takes it,
-    /// if the final reply does not begin at the same moment, and always before that.
+    /// Sends an interim reply (1xx) before the final reply. `bytes` are one or more whole heads as they go on the wire.
     ///
-    /// Units: bytes; at most 16 KiB may wait to be sent.
+    /// The serving task is woken to send them. If the final reply begins first, they leave with it, before it.
+    ///
+    /// Units: bytes; at most 16 KiB may be unsent.
     ///
     /// # Errors
-    /// [`InterimError::Full`] if more would wait, [`InterimError::Over`] if it is too late, or the client knows no interim
-    /// replies.
+    /// [`InterimError::Full`] if more would be unsent. [`InterimError::Over`] if the final reply has begun, the request
+    /// has ended, or the client does not know interim replies (HTTP/1.0).
     ///
     /// # Spec
     /// RFC 9110 §15.2. Go: `ResponseWriter.WriteHeader` of 1xx.

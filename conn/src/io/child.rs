@@ -1,17 +1,17 @@
-//! One of many requests in progress on a connection, with a clock and a deadline of its own.
+//! A child of a connection: one of many requests in progress, with a clock and a deadline of its own.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{current::Current, entry::Entry, slots::Slots};
 
-/// One of many requests in progress on a connection: the sweeper looks at it as at a connection.
+/// A child of a connection: one of many requests in progress. The sweeper checks it as it checks a connection.
 pub(super) struct Child {
     pub(super) slot: u32,
     pub(super) entry: Entry,
     pub(super) current: Current,
 }
 
-/// The children of one connection that live.
+/// The children of one connection.
 #[derive(Default)]
 pub(super) struct Children(Mutex<Slots<Child>>);
 

@@ -1,5 +1,5 @@
-//! The clock of the connections of one accept loop, and the time of day: each as old as the sweeper's last look, so that
-//! asking is one load.
+//! The clock of the connections of one accept loop, and the time of day: both as of the last sweep, so that reading
+//! either is one load.
 
 use std::{
     cell::Cell,
@@ -11,22 +11,25 @@ use tokio::time::Instant;
 
 use crate::Tick;
 
-/// How many times the time of day is asked for between two looks before an answer may be older than the question.
+/// How often the time of day is exact between two sweeps. After that many reads only every 64th of a thread is exact.
 const EXACT: u32 = 64;
 
 thread_local! {
-    /// How often this thread asked for the time of day.
+    /// How often this thread read the time of day. A count per thread, because one counter of all threads would be a
+    /// contended write for each reply.
     static ASKED: Cell<u32> = const { Cell::new(0) };
 }
 
 /// The clock of the connections of one accept loop, and the time of day.
 pub(super) struct Clock {
+    /// When the clock began.
     epoch: Instant,
-    /// Milliseconds since the beginning, at the last look or admission.
+    /// Milliseconds since the clock began, as of the last sweep or admission. All loads and stores of the atomics here are
+    /// relaxed: each is a value by itself and publishes nothing else.
     now: AtomicU64,
-    /// The wall clock when it was last read, in seconds of Unix time.
+    /// Seconds of Unix time when the system's clock was last read.
     unix: AtomicU64,
-    /// How many have asked for it since the sweeper did, up to [`EXACT`].
+    /// How often the time of day was read since the last sweep, up to about [`EXACT`].
     asked: AtomicU32,
 }
 
@@ -35,7 +38,7 @@ impl Clock {
         Clock { epoch: Instant::now(), now: AtomicU64::new(0), unix: AtomicU64::new(0), asked: AtomicU32::new(0) }
     }
 
-    /// The time of the last look or admission.
+    /// The time of the last sweep or admission.
     #[inline]
     pub(super) fn now(&self) -> Tick {
         Tick::from_millis(self.now.load(Relaxed))
@@ -44,6 +47,8 @@ impl Clock {
     /// See [`Connections::unix`](crate::Connections::unix).
     #[inline]
     pub(super) fn unix(&self) -> u64 {
+        // A thread may be blocked between two sweeps and the cached time grow old. So each thread still reads the system's
+        // clock at every 64th call, however late the sweeper is.
         let nth = ASKED.get().wrapping_add(1);
         ASKED.set(nth);
         if self.asked.load(Relaxed) < EXACT || nth % EXACT == 0 { self.exact_unix() } else { self.unix.load(Relaxed) }
@@ -51,21 +56,21 @@ impl Clock {
 
     #[cold]
     fn exact_unix(&self) -> u64 {
-        // Nobody needs to know exactly how many have asked.
+        // A load and a store instead of an exchange: two threads may count as one, which only makes a few more times exact.
         self.asked.store(self.asked.load(Relaxed).saturating_add(1), Relaxed);
         self.read_wall_clock()
     }
 
-    /// Asks the system for both times; the milliseconds since the beginning.
+    /// Reads both clocks of the system, and returns the milliseconds since the clock began.
     pub(super) fn read(&self) -> u64 {
-        // No clock comes near the end of the numbers, not even doubled.
+        // A quarter of the range (146 million years), so that an entry can double the number.
         let elapsed = u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX).min(u64::MAX / 4);
         self.now.store(elapsed, Relaxed);
         self.read_wall_clock();
         elapsed
     }
 
-    /// The same for a look of the sweeper: the time of day is exact again for a while.
+    /// As [`read`](Self::read), for a sweep: the next [`EXACT`] reads of the time of day are exact.
     pub(super) fn look(&self) -> u64 {
         self.asked.store(0, Relaxed);
         self.read()

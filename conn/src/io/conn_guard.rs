@@ -1,4 +1,4 @@
-//! What the task that serves a connection owns of it.
+//! The guard of a connection, owned by the task that serves it.
 
 use std::{
     any::Any,
@@ -12,11 +12,12 @@ use std::{
 use super::{active_request::ActiveRequest, connection::Connection, request_guard::RequestGuard};
 use crate::{CloseCode, State};
 
-/// What the task that serves a connection owns of it: it looks as the [`Connection`] does, and it alone changes where the
-/// connection stands.
+/// The guard of a connection, owned by the task that serves it. It derefs to the [`Connection`], and it also changes the
+/// connection's state.
 ///
-/// It keeps the connection counted, together with its [`Wire`](super::Wire): dropping the last of the two is the connection's end.
-/// The state becomes [`State::Closed`] and whoever waits for the client is told. Go: the deferred block of `conn.serve`.
+/// The guard and the [`Wire`](super::Wire) keep the connection counted. The connection ends when the later of the two is
+/// dropped: the state becomes [`State::Closed`], and [`ActiveRequest::disconnected`] resolves. Go: the deferred block of
+/// `conn.serve`.
 #[derive(Debug)]
 pub struct ConnGuard(Arc<Connection>);
 
@@ -26,46 +27,46 @@ impl ConnGuard {
         ConnGuard(connection)
     }
 
-    /// Moves the state; a move that the table does not allow is not made. Tells the hook.
-    // Always: two moves for each request, and each caller knows where to.
+    /// Changes the state and calls the state hook. A change that is not legal ([`State::moves`]) does nothing.
+    // Always inlined: a request changes its state twice, and each caller passes a constant.
     #[inline(always)]
     pub fn set_state(&self, to: State) {
         self.0.set_state(to);
     }
 
-    /// The client has gone away; whoever waits in [`ActiveRequest::disconnected`] is told.
+    /// Says that the client disconnected: [`ActiveRequest::disconnected`] resolves for every request of the connection.
     pub fn cancel(&self) {
         self.0.cancel();
     }
 
-    /// Says why the connection ends, before it does: a reason of the layer that decides it. The first one stays.
-    /// See [`Connection::close_reason`].
+    /// Sets the reason why the connection ends, before it ends. The reason is one of the layer that decides it. The first
+    /// reason stays. See [`Connection::close_reason`].
     pub fn set_close_reason(&self, reason: impl Into<CloseCode>) {
         self.0.set_close_reason(reason.into());
     }
 
-    /// Gives the connection a value of its own, to be set once, before it is served: what a handler finds by
-    /// [`Connection::value`]. Go: `Server.ConnContext`.
+    /// Sets a value of this connection, which a handler reads by [`Connection::value`]. Set it once, before the connection
+    /// is served. Go: `Server.ConnContext`.
     ///
     /// # Errors
-    /// Gives the value back if there is one already.
+    /// Returns the value if one is set already.
     pub fn set_value(&self, value: Arc<dyn Any + Send + Sync>) -> Result<(), Arc<dyn Any + Send + Sync>> {
         self.0.set_value(value)
     }
 
-    /// The request in progress, where there is one at a time.
+    /// The handle of the request in progress, where there is one at a time.
     #[inline]
     pub fn active(&self) -> ActiveRequest {
         ActiveRequest::of_connection(Arc::clone(&self.0))
     }
 
-    /// Another request in progress, where there are many at once: a child of this connection. How many there are is for
-    /// the one who asks to limit; each is an entry of some hundred bytes.
+    /// Adds a child to this connection: a request in progress, where there are many at once. A child has some hundred
+    /// bytes; the caller limits how many there are.
     pub fn child(&self) -> RequestGuard {
         RequestGuard::new(Arc::clone(&self.0))
     }
 
-    /// The request in progress is over: its handles do nothing from now on, and the next one has no moved deadlines.
+    /// Ends the request in progress: its handles do nothing from now on, and the next request has no moved deadlines.
     #[inline]
     pub fn end_request(&self) {
         self.0.current.end();
@@ -76,26 +77,26 @@ impl ConnGuard {
         self.0.current.take_note(self.0.current.number())
     }
 
-    /// Takes the [interim replies](ActiveRequest::push_interim) that wait to be sent; `None` if there are none.
+    /// Takes the [interim replies](ActiveRequest::push_interim) to be sent; `None` if there are none.
     #[inline]
     pub fn take_interim(&self) -> Option<Vec<u8>> {
         self.0.current.take_interim()
     }
 
-    /// The final reply to the request in progress begins: what is returned goes before it, and no interim reply comes
-    /// after it. A client that knows none (HTTP/1.0) has its final reply begun at once.
+    /// Begins the final reply to the request in progress. Returns the interim replies to be sent before it; from now on
+    /// none is accepted. For a client that does not know interim replies (HTTP/1.0) it is called when the request begins.
     #[inline(always)]
     pub fn begin_reply(&self) -> Option<Vec<u8>> {
         self.0.current.begin_reply()
     }
 
-    /// The task to wake when the deadline passed, when stopping or when aborted: the one that serves the connection. A
-    /// wire does so by itself ([`Wire::register_waker`](super::Wire::register_waker)).
+    /// Registers the task to wake when the deadline passed, the server stops, or it aborts: the task that serves the
+    /// connection. A wire registers its task itself ([`Wire::register_waker`](super::Wire::register_waker)).
     pub fn register_waker(&self, task: &Waker) {
         self.0.entry.register_waker(task);
     }
 
-    /// Whether every connection was cut off ([`Connections::abort`](super::Connections::abort)).
+    /// Whether the server aborted all connections ([`Connections::abort`](super::Connections::abort)).
     #[inline]
     pub fn is_aborted(&self) -> bool {
         self.0.shared.is_aborted()
@@ -118,14 +119,14 @@ impl std::ops::Deref for ConnGuard {
 
 impl Drop for ConnGuard {
     fn drop(&mut self) {
-        // The guard and the wire may be dropped by two threads at once, and exactly one of them is the last. As in `Arc`,
-        // what the other one did (a state it set, the reason it gave) happened before the end that the last one tells:
-        // its release pairs with this acquire.
+        // Two threads may drop the guard and the wire at once, and exactly one of them is the last. As in `Arc`, the
+        // release of the first pairs with the acquire of the last: what the first wrote (a state, a close reason) is
+        // visible before the end below.
         if self.0.holders.fetch_sub(1, AcqRel) > 1 {
             return;
         }
-        // In this order: the hook hears of the end while the connection is still counted, those who wait for the client
-        // learn of it next, and whoever waits for the last connection finds nothing of it left.
+        // In this order: the hook sees `Closed` while the connection is still counted; then the handlers are told; the
+        // connection leaves last, so that a task in `drained` resumes only when nothing of it is left.
         self.0.set_state(State::Closed);
         self.0.cancel();
         self.0.entry.dismiss();

@@ -1,4 +1,4 @@
-//! What everyone may know of one connection while it lives: who it is, where it stands, and how it ended.
+//! The handle of one connection, for handlers and hooks: addresses, state, age, close reason and values.
 
 use std::{
     any::Any,
@@ -23,50 +23,51 @@ use super::{
 };
 use crate::{CloseCode, State, Stopping, Tick, WaitLimits};
 
-/// Called at every move of a connection's state with where it stood and where it stands now; for a new connection
+/// Called at every change of a connection's state, with the state before and the state after. For a new connection
 /// both are [`State::New`]. A panic in the hook is caught and ignored; the connection goes on. Go: `Server.ConnState`.
 pub type StateHook = Hook<Connection>;
 
-/// A connection that goes on.
-const STAYS: u8 = 0;
-/// The reply under way or the next one is the connection's last.
-const RETIRES: u8 = 1;
-/// And it ends at once if no request has begun.
-const LEAVES: u8 = 2;
-/// It has come to its end, and only the client's is waited for.
-const LINGERS: u8 = 3;
+/// The connection is kept alive.
+const KEPT_ALIVE: u8 = 0;
+/// The reply in progress, or else the next one, is the connection's last.
+const RETIRING: u8 = 1;
+/// As [`RETIRING`], and the connection ends at once if no request has begun.
+const CLOSING_IF_IDLE: u8 = 2;
+/// The final reply and FIN were sent. The connection only waits for the client to close.
+const LINGERING: u8 = 3;
 
-/// The handle of one connection, for handlers and hooks: addresses, state, age, whether it is to end and why it did, and
-/// a value that was given to it. Shared by the tasks that serve the connection, its requests and the sweeper.
+/// The handle of one connection, for handlers and hooks: addresses, state, age, whether and why the connection ends, and
+/// its values. Shared by the tasks that serve the connection, its requests and the sweeper.
 ///
-/// It looks and waits. What belongs to one request (whether its client is still there, its deadlines) is in
-/// [`ActiveRequest`](super::ActiveRequest). What changes more is not for handlers: the state and the task to wake are
-/// the serving task's ([`ConnGuard`](super::ConnGuard), [`Wire`](super::Wire)), and how long a connection may stay is
-/// decided by who holds its [`Connections`](super::Connections). Neither can be had from here.
+/// It reads and waits, and changes nothing. [`ActiveRequest`](super::ActiveRequest) has what belongs to one request
+/// (whether its client disconnected, its deadlines). The state and the task to wake belong to the serving task
+/// ([`ConnGuard`](super::ConnGuard), [`Wire`](super::Wire)). The server's [`Connections`](super::Connections) retire and
+/// end connections. A `Connection` gives access to none of these owners.
 pub struct Connection {
     ends: Ends,
     pub(super) shared: Arc<Shared<Connection>>,
-    /// In four bytes, as all that is not asked for with every wait: an idle connection holds little else than this.
+    /// The number in the register. Four bytes, as every field that a wait does not read: this struct is most of the
+    /// memory of an idle connection.
     pub(super) slot: u32,
-    /// In [`QUARTERS`], rounded up.
+    /// When the connection was accepted, in [`QUARTERS`], rounded up.
     accepted: u32,
     pub(super) entry: Entry,
-    /// How many [`ConnGuard`](super::ConnGuard) there are.
+    /// How many [`ConnGuard`](super::ConnGuard)s exist: the serving task's, and the wire's.
     pub(super) holders: AtomicU8,
     state: AtomicU8,
-    /// [`STAYS`], [`RETIRES`], [`LEAVES`] or [`LINGERS`]; it only grows.
-    retires: AtomicU8,
-    /// Why it ends, as a [`CloseCode`]; zero if that was not said.
+    /// [`KEPT_ALIVE`], [`RETIRING`], [`CLOSING_IF_IDLE`] or [`LINGERING`]; it only grows.
+    ending: AtomicU8,
+    /// Why the connection ends, as a [`CloseCode`]; zero if no reason was set.
     close_code: AtomicU8,
     /// When the state last became [`State::Idle`], in [`QUARTERS`] of the connections' clock, rounded down.
     idle_since: AtomicU32,
     /// The request in progress, where there is one at a time.
     pub(super) current: Current,
-    /// Made when it is first needed: an idle connection holds little else than this struct.
+    /// Allocated at the first use, so that most connections do not pay for it.
     rare: OnceLock<Box<Rare>>,
 }
 
-/// What few connections have.
+/// The fields that few connections use.
 #[derive(Default)]
 struct Rare {
     /// See [`ConnGuard::set_value`](super::ConnGuard::set_value).
@@ -75,18 +76,19 @@ struct Rare {
     children: Children,
 }
 
-/// Where the two ends of a connection are: no larger than one address where the listener's is ours as well.
+/// The two addresses of a connection. It is no larger than one address.
 enum Ends {
-    /// The client's. Ours is where all were accepted.
+    /// The peer's address. The local address is the listener's.
     Peer(Addr),
-    /// The client's and ours, accepted at a wildcard address: apart, as the two would be too much for everybody.
+    /// The peer's and the local address, of a connection accepted on a wildcard address. Boxed, so that other connections
+    /// do not pay for the second address.
     Both(Box<(Addr, Addr)>),
 }
 
-/// A quarter of a second (256 ms) is so many bits of milliseconds.
+/// The number of bits by which milliseconds are shifted to get quarters of a second (256 ms).
 const QUARTERS: u32 = 8;
 
-/// A time of the connections' clock in quarters of a second; it goes round after 34 years.
+/// A time of the connections' clock in quarters of a second. It wraps after 34 years.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "34 years")]
 fn quarters(at: Tick) -> u32 {
@@ -99,7 +101,7 @@ fn from_quarters(quarters: u32) -> Tick {
 }
 
 impl Connection {
-    /// `own` is our address if it is another than that of all.
+    /// `own` is the local address if it is not the listener's.
     pub(super) fn new(peer: Addr, own: Option<Addr>, shared: Arc<Shared<Connection>>, slot: u32) -> Self {
         Connection {
             ends: match own {
@@ -112,7 +114,7 @@ impl Connection {
             entry: Entry::new(),
             holders: AtomicU8::new(0),
             state: AtomicU8::new(State::New as u8),
-            retires: AtomicU8::new(STAYS),
+            ending: AtomicU8::new(KEPT_ALIVE),
             idle_since: AtomicU32::new(0),
             close_code: AtomicU8::new(0),
             current: Current::new(),
@@ -120,7 +122,7 @@ impl Connection {
         }
     }
 
-    /// Where the client is. Go: `Request.RemoteAddr`.
+    /// The address of the client. Go: `Request.RemoteAddr`.
     pub fn peer_addr(&self) -> &Addr {
         match &self.ends {
             Ends::Peer(peer) => peer,
@@ -128,14 +130,14 @@ impl Connection {
         }
     }
 
-    /// Its number among the connections of its loop: small, and used again once it is closed.
+    /// The number of this connection among those of its accept loop: small, and reused after the connection ended.
     #[inline]
     pub fn slot(&self) -> usize {
         self.slot as usize
     }
 
-    /// Our end: the address the client connected to, also where a wildcard (`0.0.0.0`, `[::]`) is listened on; of a Unix
-    /// socket the listener's. `None` if neither was told. Go: `LocalAddrContextKey`.
+    /// The local address: the one that the client connected to, also on a wildcard listener (`0.0.0.0`, `[::]`). On a Unix
+    /// socket it is the listener's. `None` if no address is known. Go: `LocalAddrContextKey`.
     pub fn local_addr(&self) -> Option<&Addr> {
         match &self.ends {
             Ends::Peer(_) => self.shared.local.as_ref(),
@@ -143,7 +145,7 @@ impl Connection {
         }
     }
 
-    /// Where the connection stands.
+    /// The state of the connection.
     pub fn state(&self) -> State {
         State::from_u8(self.state.load(Relaxed))
     }
@@ -153,8 +155,9 @@ impl Connection {
         Duration::from_millis(self.shared.clock.now().millis_since(from_quarters(self.accepted)))
     }
 
-    /// Why the connection ended or is about to, if the task that serves it said so ([`ConnGuard::set_close_reason`]), and
-    /// if the number is one of `R`'s. The state hook has it when it is told of [`State::Closed`].
+    /// The reason why the connection ended or is about to end. `None` if the serving task set no reason
+    /// ([`ConnGuard::set_close_reason`]), or if `R` has no reason of that number. It is set before the state hook sees
+    /// [`State::Closed`].
     ///
     /// [`ConnGuard::set_close_reason`]: super::ConnGuard::set_close_reason
     pub fn close_reason<R: TryFrom<CloseCode>>(&self) -> Option<R> {
@@ -163,13 +166,13 @@ impl Connection {
 
     /// See [`ConnGuard::set_close_reason`](super::ConnGuard::set_close_reason).
     pub(super) fn set_close_reason(&self, code: CloseCode) {
-        // That there was one already is no failure: the first one is the reason, what follows are its consequences.
+        // The first reason stays: an error that follows it (a failed write after an abort) is a consequence.
         let _ = self.close_code.compare_exchange(0, code.get(), Relaxed, Relaxed);
     }
 
-    /// The value of this connection ([`ConnGuard::set_value`](super::ConnGuard::set_value)), if it has this type; else the
-    /// value of all its loop's connections ([`Connections::set_value`](super::Connections::set_value)), if that has. Go: `Request.Context().Value`, of
-    /// what `Server.ConnContext` and `Server.BaseContext` put there.
+    /// The value of type `T` of this connection ([`ConnGuard::set_value`](super::ConnGuard::set_value)), else that of all
+    /// connections of its accept loop ([`Connections::set_value`](super::Connections::set_value)). `None` if neither has
+    /// this type. Go: `Request.Context().Value`, with what `Server.ConnContext` and `Server.BaseContext` set.
     pub fn value<T: Any>(&self) -> Option<&T> {
         let own = self.rare.get().and_then(|rare| rare.value.get()).and_then(|value| value.downcast_ref());
         own.or_else(|| self.shared.value.get()?.downcast_ref())
@@ -192,7 +195,7 @@ impl Connection {
         }
     }
 
-    /// Wakes the tasks that serve it.
+    /// Wakes the task that serves the connection and those that serve its children.
     pub(super) fn wake(&self) {
         self.entry.wake();
         if let Some(rare) = self.rare.get() {
@@ -200,7 +203,8 @@ impl Connection {
         }
     }
 
-    /// The sweeper looks, `gap` milliseconds after it did the last time, and wakes what is late.
+    /// Sweeps this connection and its children, `gap` milliseconds after the last sweep: wakes the tasks past their
+    /// deadline.
     pub(super) fn advance(&self, gap: u64) {
         if self.entry.advance(gap) {
             self.entry.wake();
@@ -217,46 +221,48 @@ impl Connection {
 
     pub(super) fn remove_child(&self, slot: u32) {
         let removed = self.rare().children.lock().remove(slot);
-        drop(removed); // not under the lock
+        drop(removed); // not under the lock: its waker may be the last reference to a task
     }
 
-    /// Whether the connections of this one's accept loop are to come to an end.
+    /// Whether the server stops the connections of this accept loop ([`Connections::stop`](super::Connections::stop)).
     #[inline]
     pub fn is_stopping(&self) -> bool {
         self.shared.is_stopping()
     }
 
-    /// Resolves when the connections of this one's accept loop are to come to an end, for handlers that would
+    /// Resolves when the server [stops](Self::is_stopping) the connections of this accept loop. For handlers that would
     /// otherwise never finish.
     ///
     /// # Cancel safety
-    /// Nothing is lost: what stops does not go on again.
+    /// Cancel safe: it can be called again.
     pub async fn stopping(&self) {
         self.shared.stopping().await;
     }
 
     /// See [`Connections::retire`](super::Connections::retire).
     pub(super) fn retire(&self) {
-        self.retires.fetch_max(RETIRES, SeqCst);
+        self.ending.fetch_max(RETIRING, SeqCst);
     }
 
-    /// Whether the reply under way, or else the next one, is to be the connection's last ([`Connections::retire`](super::Connections::retire)).
+    /// Whether the reply in progress, or else the next one, is the connection's last
+    /// ([`Connections::retire`](super::Connections::retire)).
     #[inline]
     pub fn is_retiring(&self) -> bool {
-        self.retires.load(Relaxed) != STAYS
+        self.ending.load(Relaxed) != KEPT_ALIVE
     }
 
     /// See [`Connections::close_if_idle`](super::Connections::close_if_idle).
     pub(super) fn close_if_idle(&self) {
-        if self.retires.fetch_max(LEAVES, SeqCst) < LEAVES {
+        // Woken once: the wait that follows asks `stops`, which says so from now on.
+        if self.ending.fetch_max(CLOSING_IF_IDLE, SeqCst) < CLOSING_IF_IDLE {
             self.wake();
         }
     }
 
-    /// Whether it is to end where no request has begun.
+    /// Whether a wait for the first byte of a request is to end.
     #[inline]
     pub(super) fn stops(&self) -> Stopping {
-        if self.retires.load(Relaxed) == LEAVES {
+        if self.ending.load(Relaxed) == CLOSING_IF_IDLE {
             Stopping::Now
         } else if self.shared.is_stopping() {
             Stopping::Drain
@@ -270,14 +276,14 @@ impl Connection {
         &self.shared.limits
     }
 
-    /// Whether all was said, the end of it too, and only the client's end is waited for
+    /// Whether the connection lingers: the final reply and FIN were sent, and it only waits for the client to close
     /// ([`Wire::linger`](super::Wire::linger)).
     pub fn is_lingering(&self) -> bool {
-        self.retires.load(Relaxed) == LINGERS
+        self.ending.load(Relaxed) == LINGERING
     }
 
     pub(super) fn set_lingering(&self) {
-        self.retires.store(LINGERS, SeqCst);
+        self.ending.store(LINGERING, SeqCst);
     }
 
     /// When the state last became [`State::Idle`], by the connections' clock.
@@ -285,9 +291,9 @@ impl Connection {
         from_quarters(self.idle_since.load(Relaxed))
     }
 
-    /// See [`ConnGuard::set_state`](super::ConnGuard::set_state). For the task that serves the connection
-    /// alone: two at once could both be told that theirs was the move.
-    // Always: two moves for each request, and each caller knows where to.
+    /// See [`ConnGuard::set_state`](super::ConnGuard::set_state). Only the task that serves the connection calls it, so a
+    /// load and a store are enough: of two callers at once both could change the state from the same one.
+    // Always inlined: a request changes its state twice, and each caller passes a constant.
     #[inline(always)]
     pub(super) fn set_state(&self, to: State) {
         let from = self.state();

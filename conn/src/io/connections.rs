@@ -1,4 +1,4 @@
-//! The connections of one accept loop: admitted, counted, retired, and brought to their end.
+//! The connections of one accept loop: the server admits, counts, retires and stops them here.
 
 use std::{any::Any, collections::BinaryHeap, fmt, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{State, Timeouts};
 
 /// The connections of one accept loop.
 ///
-/// Their limits hold only while their [`Sweeper`] runs: spawn it.
+/// Their timeouts end only while their [`Sweeper`] runs: spawn it.
 ///
 /// ```
 /// use quintet_conn::{Connections, State, Timeouts};
@@ -34,16 +34,16 @@ use crate::{State, Timeouts};
 /// ```
 pub struct Connections {
     shared: Arc<Shared<Connection>>,
-    /// Whether the address is no address of a connection: each has one of its own.
+    /// Whether the address listened on is a wildcard: then each connection has a local address of its own.
     wildcard: bool,
 }
 
 impl Connections {
-    /// No connections yet, and the task to spawn for all that will be. `local` is where they will be accepted, `hook`
-    /// sees every move of a state.
+    /// An empty set of connections, and the task to spawn for them. `local` is the address listened on; `hook` is called
+    /// at every change of a connection's state.
     ///
-    /// If `local` is a wildcard address (`0.0.0.0`, `[::]`), each connection's stream is asked for its own
-    /// ([`Stream::local_addr`]), which is a system call; otherwise none is.
+    /// Only if `local` is a wildcard address (`0.0.0.0`, `[::]`), each admission asks the stream for the connection's own
+    /// address ([`Stream::local_addr`]), which is a system call.
     pub fn new(timeouts: Timeouts, local: Option<Addr>, hook: Option<StateHook>) -> (Arc<Self>, Sweeper) {
         let wildcard = local.as_ref().is_some_and(is_wildcard);
         let shared = Arc::new(Shared::new(timeouts, local, hook));
@@ -51,9 +51,9 @@ impl Connections {
         (Arc::new(Connections { shared, wildcard }), sweeper)
     }
 
-    /// Takes in a connection just accepted: it stands at [`State::New`] and its first head is awaited from now on.
+    /// Admits an accepted connection: its state is [`State::New`], and it waits for its first head.
     pub fn admit<S: Stream>(self: &Arc<Self>, stream: S, peer: Addr) -> (ConnGuard, Wire<S>) {
-        // Not under the lock: it asks the system.
+        // Not under the lock: this is a system call.
         let own = if self.wildcard { stream.local_addr() } else { None };
         let connection = {
             let mut register = self.shared.register();
@@ -70,13 +70,14 @@ impl Connections {
         (connection, wire)
     }
 
-    /// Tells every connection that this is the end: idle ones close, the others finish what they are doing.
+    /// Stops all connections: one that waits for a request ends after [`Timeouts::drain`], and a request that has begun is
+    /// answered.
     pub fn stop(&self) {
         self.shared.set_stopping();
         self.wake_all();
     }
 
-    /// Cuts every connection off at once.
+    /// Aborts all connections: every wait fails at once with [`WireError::Aborted`](super::WireError::Aborted).
     pub fn abort(&self) {
         self.shared.set_aborted();
         self.stop();
@@ -97,7 +98,7 @@ impl Connections {
     /// Resolves when [`stop`](Self::stop) is called.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Cancel safe: it can be called again.
     pub async fn stopping(&self) {
         self.shared.stopping().await;
     }
@@ -105,31 +106,31 @@ impl Connections {
     /// Resolves when no connection is left.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Cancel safe: it can be called again.
     pub async fn drained(&self) {
         self.shared.drained().await;
     }
 
-    /// How many connections stand where, now.
+    /// The number of connections in each state.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         self.shared.register().connections.iter().for_each(|connection| counts.count(connection.state()));
         counts
     }
 
-    /// How many connections [linger](Connection::is_lingering), of all that are counted.
+    /// The number of connections that [linger](Connection::is_lingering).
     pub fn lingering(&self) -> usize {
         self.shared.register().connections.iter().filter(|connection| connection.is_lingering()).count()
     }
 
-    /// At most `n` connections in [`State::Idle`] that are not [retiring](Self::retire), the longest idle first,
-    /// each with how long it has been idle, to about a quarter of a second.
+    /// The `n` connections that have been idle for the longest, the longest first, each with its time in [`State::Idle`]
+    /// to about a quarter of a second. A [retiring](Self::retire) connection is left out.
     pub fn idlest(&self, n: usize) -> Vec<(Duration, Arc<Connection>)> {
         if n == 0 {
             return Vec::new();
         }
         let register = self.shared.register();
-        // The n that are longest idle so far, the shortest of them on top: nothing is collected that is not returned.
+        // A heap of the n longest so far, with the shortest of them on top: memory for n and not for all connections.
         let mut longest = BinaryHeap::new();
         for connection in register.connections.iter() {
             if connection.state() != State::Idle || connection.is_retiring() {
@@ -152,55 +153,55 @@ impl Connections {
         idle.collect()
     }
 
-    /// Retires a connection: the reply under way, or else the next one, is to be its last. Whoever replies must ask
-    /// [`Connection::is_retiring`]. Retiring twice is retiring once; a connection that was admitted by others than these
-    /// is left alone.
+    /// Retires a connection: the reply in progress, or else the next one, is its last. The layer that writes replies must
+    /// ask [`Connection::is_retiring`]. A second call does nothing, and so does a call for a connection that other
+    /// [`Connections`] admitted.
     pub fn retire(&self, connection: &Connection) {
         if self.admitted(connection) {
             connection.retire();
         }
     }
 
-    /// [Retires](Self::retire) a connection, and ends it now if it is still waiting for the first byte of a request:
-    /// that wait fails with [`WireError::TimedOut`](super::WireError::TimedOut) of
-    /// [`Phase::Drain`](crate::Phase::Drain). A request whose first byte was received is answered. Go:
-    /// `closeIdleConns`, without its race.
+    /// [Retires](Self::retire) a connection, and ends it now if it waits for the first byte of a request: that wait fails
+    /// with [`WireError::TimedOut`](super::WireError::TimedOut) of [`Phase::Drain`](crate::Phase::Drain). A request whose
+    /// first byte was received is answered. Go: `closeIdleConns`, which may lose such a request.
     pub fn close_if_idle(&self, connection: &Connection) {
         if self.admitted(connection) {
             connection.close_if_idle();
         }
     }
 
-    /// Whether a connection is one of these. Anybody can make [`Connections`], but not those of a server.
+    /// Whether these connections admitted it. A handler can make [`Connections`] of its own, and they must not retire the
+    /// server's.
     fn admitted(&self, connection: &Connection) -> bool {
         Arc::ptr_eq(&connection.shared, &self.shared)
     }
 
-    /// Where these connections were accepted: what was told to [`new`](Self::new), perhaps a wildcard address.
+    /// The address listened on, as given to [`new`](Self::new). It may be a wildcard address.
     pub fn local_addr(&self) -> Option<&Addr> {
         self.shared.local.as_ref()
     }
 
-    /// A value for all of these connections: [`Connection::value`] has it for each that has none of its type itself. To
-    /// be set before the first is admitted. Go: `Server.BaseContext`.
+    /// Sets a value of all these connections: [`Connection::value`] returns it where the connection's own value has
+    /// another type. Set it before the first admission. Go: `Server.BaseContext`.
     ///
     /// # Errors
-    /// Gives the value back if there is one already.
+    /// Returns the value if one is set already.
     pub fn set_value(&self, value: Arc<dyn Any + Send + Sync>) -> Result<(), Arc<dyn Any + Send + Sync>> {
         self.shared.value.set(value)
     }
 
-    /// The limits of these connections.
+    /// The timeouts of these connections.
     #[inline]
     pub fn timeouts(&self) -> &Timeouts {
         &self.shared.timeouts
     }
 
-    /// The wall clock, in seconds of Unix time: what a `Date` field says.
+    /// The time of day for a `Date` field, in seconds of Unix time.
     ///
-    /// It is exact while it is asked for fewer than 320 times a second. Above that it is as old as the sweeper's last
-    /// look, usually a fifth of a second, and however long nobody looked a thread is told the exact time again at the
-    /// latest when it asks for the 64th time. So no reply waits for the system's clock when there are many.
+    /// It is exact below 320 calls a second. Above that it is the time of the last sweep, usually at most 200 ms ago, and
+    /// every 64th call of a thread is exact, however late the sweeper is. So a busy server does not read the system's
+    /// clock for each reply.
     #[inline]
     pub fn unix(&self) -> u64 {
         self.shared.clock.unix()

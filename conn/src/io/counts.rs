@@ -1,8 +1,8 @@
-//! How many connections stand in each state.
+//! The number of connections in each state.
 
 use crate::State;
 
-/// How many connections stand in each state.
+/// The number of connections in each state. Go has no such count; `Server.Shutdown` walks its list instead.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// In [`State::New`].
@@ -11,19 +11,19 @@ pub struct Counts {
     pub active: usize,
     /// In [`State::Idle`].
     pub idle: usize,
-    /// In [`State::Hijacked`], and still open as far as is known.
+    /// In [`State::Hijacked`], until the guard and the wire are dropped.
     pub hijacked: usize,
 }
 
 impl Counts {
-    /// All of them.
+    /// The number of connections in any state.
     pub fn total(&self) -> usize {
         self.new + self.active + self.idle + self.hijacked
     }
 }
 
 impl Counts {
-    /// One more in this state; those that are closed are not counted.
+    /// Adds one connection in this state. A closed connection is not counted.
     pub(super) fn count(&mut self, state: State) {
         match state {
             State::New => self.new += 1,

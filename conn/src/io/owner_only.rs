@@ -1,5 +1,5 @@
-//! What only the owner of a connection may do, as doc tests: each pair of programs differs in one line, and the one in
-//! which an observer does it does not compile.
+//! Doc tests of what only the owner of a connection may do. Each pair of programs differs in one line: the program in
+//! which the owner does it compiles, and the one in which an observer does it does not.
 
 macro_rules! owner_only {
     ($($name:ident: $code:literal, $owner:literal, not $observer:literal;)+) => {$(
@@ -7,13 +7,13 @@ macro_rules! owner_only {
             "```no_run\n",
             "# use quintet_conn::{ConnGuard, Connection, Connections, Phase, State, Wire};\n",
             "# use std::{sync::Arc, task::Waker, time::Duration};\n",
-            "# fn door(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
+            "# fn program(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
             "connections: &Arc<Connections>) {\n",
             $owner,
             "\n# }\n```\n\n```compile_fail,", $code, "\n",
             "# use quintet_conn::{ConnGuard, Connection, Connections, Phase, State, Wire};\n",
             "# use std::{sync::Arc, task::Waker, time::Duration};\n",
-            "# fn door(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
+            "# fn program(connection: &Arc<Connection>, guard: ConnGuard, wire: &Wire<tokio::io::DuplexStream>, ",
             "connections: &Arc<Connections>) {\n",
             $observer,
             "\n# }\n```",

@@ -1,4 +1,4 @@
-//! What the connections of one accept loop share: their clock, their limits, who they are, and whether they are to end.
+//! The state that the connections of one accept loop share: clock, timeouts, register, and whether the server stops.
 
 use std::{
     any::Any,
@@ -19,38 +19,43 @@ use tokio::sync::Notify;
 use super::{clock::Clock, slots::Slots};
 use crate::{State, Timeouts, WaitLimits, wait_state::STEP};
 
-/// Added to every limit: a clock that was right a step ago must not make a deadline early.
+/// Added to every limit: the clock may be one step behind, and no deadline may be early.
 ///
-/// It is then late by at most this and a tick, less than half a second, if the sweeper looks in time.
+/// A timeout is then late by at most this and the 200 ms between two sweeps, less than half a second.
 pub(super) const SLACK: Duration = Duration::from_millis(STEP + 1);
 
-/// Called at every move of a state, with where the connection stood and where it stands.
+/// Called at every change of state, with the state before and the state after.
 pub(super) type Hook<C> = Box<dyn Fn(&C, State, State) + Send + Sync>;
 
-/// What the connections `C` of one accept loop share. Each holds it, and it holds those that live: what a connection
-/// needs of its kin is here, below it, and what is done to all of them is in [`Connections`](super::Connections), above.
+/// The state that the connections `C` of one accept loop share.
+///
+/// Each connection holds it, and its register holds each connection until it [leaves](Self::leave). It is generic so that
+/// this file need not use `connection.rs`, which uses this file.
 pub(super) struct Shared<C> {
     pub(super) clock: Clock,
     pub(super) timeouts: Timeouts,
-    /// The timeouts by the clocks of the connections.
+    /// The timeouts as the waits use them: longer by [`SLACK`].
     pub(super) limits: WaitLimits,
+    /// The address of the listener.
     pub(super) local: Option<Addr>,
     pub(super) hook: Option<Hook<C>>,
+    /// See [`Connections::set_value`](super::Connections::set_value).
     pub(super) value: OnceLock<Arc<dyn Any + Send + Sync>>,
     register: Mutex<Register<C>>,
     stopping: AtomicBool,
     aborted: AtomicBool,
     stop_notify: Notify,
-    /// Notified at every departure, for those who wait for the last one.
+    /// Notified whenever a connection leaves, for tasks that wait in [`drained`](Self::drained).
     departure_notify: Notify,
-    /// Wakes the sweeper when there is something to sweep again, or never will be.
+    /// Wakes the sweeper at the first connection, and when this is dropped. In an `Arc` of its own: the sweeper waits for
+    /// it without holding this.
     pub(super) sweeper_notify: Arc<Notify>,
 }
 
-/// The connections that live.
+/// The connections that have not ended.
 pub(super) struct Register<C> {
     pub(super) connections: Slots<C>,
-    /// When the sweeper looked last, in milliseconds since the beginning.
+    /// The time of the last sweep, in milliseconds since the clock began.
     pub(super) swept: u64,
 }
 
@@ -76,10 +81,12 @@ impl<C> Shared<C> {
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The last of a connection.
+    /// Removes a connection that has ended.
     pub(super) fn leave(&self, slot: u32) {
         let left = self.register().connections.remove(slot);
+        // Not under the lock: this may be the last reference, and a value of the connection may run any code when dropped.
         drop(left);
+        // After the removal: a task in `drained` that this wakes counts the register again.
         self.departure_notify.notify_waiters();
     }
 
@@ -103,6 +110,8 @@ impl<C> Shared<C> {
     }
 
     pub(super) async fn stopping(&self) {
+        // Created before the flag is read: `notify_waiters` wakes every `Notified` that exists, also one that was not
+        // polled yet. So a `stop` between the read and the wait is not missed.
         let notified = self.stop_notify.notified();
         if !self.stopping.load(SeqCst) {
             notified.await;
@@ -111,6 +120,7 @@ impl<C> Shared<C> {
 
     pub(super) async fn drained(&self) {
         loop {
+            // Before counting, for the same reason as in `stopping`.
             let notified = self.departure_notify.notified();
             if self.register().connections.len() == 0 {
                 return;
@@ -119,12 +129,12 @@ impl<C> Shared<C> {
         }
     }
 
-    /// Tells the hook. It only looks on: if it panics, neither the connection nor the accept loop ends with it.
+    /// Calls the state hook. A panic in the hook is caught: it ends neither the connection nor the accept loop.
     #[inline]
     pub(super) fn tell(&self, connection: &C, from: State, to: State) {
         if let Some(hook) = &self.hook {
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| hook(connection, from, to))) {
-                // What was thrown may panic as well when it is dropped.
+                // The payload of a panic may itself panic when it is dropped. The payload of that panic is leaked.
                 if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                     std::mem::forget(another);
                 }

@@ -1,8 +1,11 @@
-//! A set of shared things that have small numbers; a number is used again.
+//! A set of shared values, each with a small number that is reused after its removal.
 
 use std::sync::Arc;
 
-/// Things by their number. Without any it holds no memory.
+/// A set of shared values by their number. An empty set holds no memory.
+///
+/// The sweeper walks all values five times a second: a vector is walked in the order of memory, and adding or removing is
+/// a push or a pop on the list of free numbers.
 pub(super) struct Slots<T> {
     things: Vec<Option<Arc<T>>>,
     free: Vec<u32>,
@@ -10,7 +13,7 @@ pub(super) struct Slots<T> {
 }
 
 impl<T> Slots<T> {
-    /// Adds what `make` makes of its number.
+    /// Adds the value that `make` returns for its number.
     pub(super) fn add(&mut self, make: impl FnOnce(u32) -> T) -> Arc<T> {
         let number = self
             .free
@@ -25,10 +28,12 @@ impl<T> Slots<T> {
         thing
     }
 
-    /// Removes one, which must be there, and gives it back: it is not dropped under a lock.
+    /// Removes a value and returns it, so that the caller drops it outside of its lock. The number is one that
+    /// [`add`](Self::add) gave, and is removed once.
     pub(super) fn remove(&mut self, number: u32) -> Option<Arc<T>> {
         let thing = self.things[number as usize].take();
         self.taken -= 1;
+        // After a burst of connections the memory of the set goes with the last of them.
         if self.taken == 0 {
             *self = Slots::default();
         } else {

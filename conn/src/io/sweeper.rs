@@ -1,19 +1,19 @@
-//! The task that moves the clocks of all connections of one accept loop and wakes those that are late.
+//! The sweeper: the task that moves the clocks of all connections of one accept loop and wakes those past their deadline.
 //!
-//! Nobody sets a timer for a request. A connection that waits stores when its wait ends, which is one store to
-//! memory; one task, the sweeper, looks at all of them five times a second and wakes those that are late. The same
-//! task moves the clocks, so that asking for the time is one load.
+//! No request sets a timer. A connection that waits stores its deadline, which is one store to memory. The sweeper
+//! compares all deadlines with the clock five times a second and wakes the tasks that are past theirs. It also moves the
+//! clocks, so that reading the time is one load.
 //!
-//! The sweeper may be late itself: a handler blocks its thread, or there is more to do than time. A wait that was under
-//! way at the last look has lasted the whole gap, and is charged with it. A wait that began in the gap did so nobody
-//! knows when, perhaps just now, with a clock as old as the gap; it is charged with no more than a usual one. So no
-//! deadline is ever early, and who keeps a thread busy lengthens other clients' time by one gap and not by all of them.
-//! As both kinds of wait exist at the same time, each connection has a clock of its own ([`Entry::now`]).
+//! The sweeper may itself be late: a handler blocks its thread, or the thread has too much to do. A wait that was in
+//! progress at the last sweep has lasted the whole gap, and is charged with it. When a wait began in the gap is not known:
+//! perhaps just now, with a clock as old as the gap. It is charged with at most 250 ms of the gap. So no deadline is
+//! early, and a handler that blocks a thread lengthens the waits of other clients by one gap and not by all gaps.
+//! Both kinds of wait exist at the same time, so each connection has a clock of its own ([`Entry::now`]).
 //!
 //! ```text
-//!  looks       │    │    │                         │    │    │     every 200 ms, unless the thread is busy
-//!  this waits  ├────┼────┼─────────────────────────┼────┼────┤     charged with all of it
-//!  this begins                           ├─ ─ ─────┼────┼────┤     charged with at most 250 ms of the gap
+//!  sweeps            │    │    │                         │    │    │   every 200 ms, unless the thread is busy
+//!  a wait in progress├────┼────┼─────────────────────────┼────┼────┤   charged with all of it
+//!  a wait that begins                          ├─ ─ ─────┼────┼────┤   charged with at most 250 ms of the gap
 //! ```
 //!
 //! [`Entry::now`]: super::entry::Entry::now
@@ -31,14 +31,14 @@ use tokio::sync::Notify;
 
 use super::{connection::Connection, shared::Shared};
 
-/// How often the sweeper looks.
+/// The time between two sweeps.
 const TICK: Duration = Duration::from_millis(200);
 
-/// The task of all connections of one accept loop: it moves their clocks and wakes those that are late. Spawn it; it
-/// ends when their [`Connections`](super::Connections) and the connections themselves are gone.
+/// The task that moves the clocks of all connections of one accept loop and wakes those past their deadline. Spawn it. It
+/// ends when the [`Connections`](super::Connections) and every connection of theirs were dropped.
 ///
 /// # Cancel safety
-/// Dropping it stops the clocks: nobody is late from then on.
+/// Not cancel safe: dropping it stops the clocks, and no timeout ends from then on.
 #[must_use = "without its sweeper no connection has timeouts: spawn it"]
 pub struct Sweeper(Pin<Box<dyn Future<Output = ()> + Send>>);
 
@@ -61,11 +61,14 @@ impl fmt::Debug for Sweeper {
     }
 }
 
+/// Sweeps every [`TICK`] while there are connections. It holds `shared` weakly, so that it does not keep it alive.
 async fn sweep(shared: Weak<Shared<Connection>>, sweeper_notify: Arc<Notify>) {
     loop {
         let Some(alive) = shared.upgrade() else { return };
         let empty = sweep_once(&alive);
         drop(alive);
+        // Without connections it sets no timer. A connection admitted since the sweep has stored its notification, which
+        // ends this wait at once.
         if empty {
             sweeper_notify.notified().await;
         } else {
@@ -74,7 +77,7 @@ async fn sweep(shared: Weak<Shared<Connection>>, sweeper_notify: Arc<Notify>) {
     }
 }
 
-/// Moves the clocks and wakes the late; whether there is nothing to look at.
+/// Sweeps once. Returns whether there is no connection.
 fn sweep_once(shared: &Shared<Connection>) -> bool {
     let mut register = shared.register();
     let elapsed = shared.clock.look();
