@@ -12,7 +12,7 @@ const CRATES: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
 
 /// The words of other crates' and the language's types in signatures.
 const OTHERS: &str = "Any Arc AsRef AsyncRead AsyncWrite Box Context Duration Error ErrorKind Fn Future HeaderMap HeaderName Instant \
-    Into IpAddr Location NonZeroUsize Option Path PathBuf Result Self Send SocketAddr String Sync \
+    Into IpAddr Location NonZeroUsize Option Path PathBuf Poll Result Self Send SocketAddr String Sync \
     TcpStream TryInto UnixStream Unpin Vec";
 
 fn root() -> &'static Path {
