@@ -41,7 +41,7 @@ impl<'a> HeadRef<'a> {
         self.index
     }
 
-/// The method as it was sent. Methods are case-sensitive (RFC 9110 §9.1).
+    /// The method as it was sent. Methods are case-sensitive (RFC 9110 §9.1).
     // Always: a router asks once for each request.
     #[inline(always)]
     pub fn method(self) -> &'a str {
