@@ -1,11 +1,12 @@
-//! Why a connection ends.
+//! The reason why a connection ends.
 
 use std::fmt;
 
-/// Why a connection ends: one word for logs and metrics. Its name ([`as_str`](Self::as_str)) and its number do not change.
+/// The reason why a connection ends, for logs and metrics. The name ([`as_str`](Self::as_str)) and the number of a
+/// reason do not change.
 ///
-/// An [`Exchange`](crate::Exchange) decides it for the connection of a request; before and between requests
-/// `Requests::close_reason` and `RequestsError::close_reason` say it.
+/// During a request the [`Exchange`](crate::Exchange) decides it. Before and between requests it is that of
+/// `Requests::close_reason` or `RequestsError::close_reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -16,21 +17,22 @@ pub enum CloseReason {
     ClientClosed = 2,
     /// No request began within the time that a connection may be idle.
     IdleTimeout = 3,
-    /// A head was not whole in time, or the client sent nothing after it had connected.
+    /// A head was incomplete at its timeout, or the client sent nothing after it had connected.
     HeadTimeout = 4,
-    /// What the client sent is no request: 400, 414, 417, 431, 501, 505.
+    /// The parser refused the head: 400, 414, 417, 431, 501, 505.
     HeadRefused = 5,
     /// The client closed the connection in the middle of a head.
     UnexpectedEof = 6,
-    /// More of a request's body is unread than is worth reading, or the client may not send it at all (100-continue).
+    /// More of a request's body was left unread than is discarded, or the client may not send it at all, as it waits
+    /// for `100 Continue`.
     RequestBodyUnread = 7,
     /// A request's body is malformed, or the client closed the connection in the middle of it.
     RequestBodyBroken = 8,
     /// A request's body arrived too slowly.
     RequestBodyTimeout = 9,
-    /// The client did not read its reply.
+    /// The client did not read its reply in time.
     ReplyTimeout = 10,
-    /// The reply could not be made: its body failed, or was not as long as announced, or its status promises another.
+    /// The reply broke: its body failed or was not as long as announced, or its status promises another reply.
     ReplyBroken = 11,
     /// The end of the connection is the end of the reply's body.
     CloseDelimited = 12,
@@ -38,21 +40,21 @@ pub enum CloseReason {
     HandlerAsked = 13,
     /// The handler, or the body of its reply, panicked.
     Panic = 14,
-    /// A tunnel or another protocol was asked for, and a reply was given instead.
+    /// The client asked for a tunnel or another protocol, and got another reply.
     TakeoverRefused = 15,
-    /// The connection has served as many requests as it may.
+    /// The connection has reached its limit of requests.
     MaxRequests = 16,
-    /// The connection is as old as it may be.
+    /// The connection has reached its maximum age.
     MaxAge = 17,
-    /// The connection makes room for others.
+    /// The server closed the idle connection to make room for others.
     Retired = 18,
     /// The server shuts down.
     Stopping = 19,
-    /// The server cut the connection off.
+    /// The server aborted the connection.
     Aborted = 20,
     /// Reading or writing failed: mostly a client that reset the connection.
     Io = 21,
-    /// Another protocol has the connection: an upgrade or a tunnel.
+    /// The connection was handed over to another protocol: an upgrade or a tunnel.
     Takeover = 22,
 }
 
@@ -83,7 +85,7 @@ impl CloseReason {
         Self::Takeover,
     ];
 
-    /// Its name: small letters and `_`.
+    /// The name: small letters and `_`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientAsked => "client_asked",
@@ -120,7 +122,7 @@ impl fmt::Display for CloseReason {
 
 #[cfg(feature = "io")]
 impl From<&quintet_conn::WireError> for CloseReason {
-    /// What a failure of the connection means while a request is read or answered.
+    /// The reason for a failure of the wire while a request is read or its reply sent.
     fn from(error: &quintet_conn::WireError) -> Self {
         use quintet_conn::{Phase, WireError};
         match error {
@@ -148,7 +150,7 @@ impl TryFrom<quintet_conn::CloseCode> for CloseReason {
     type Error = quintet_conn::CloseCode;
 
     /// # Errors
-    /// The code itself, if it is that of no reason.
+    /// The code itself, if no reason has it.
     fn try_from(code: quintet_conn::CloseCode) -> Result<Self, quintet_conn::CloseCode> {
         Self::ALL.get(usize::from(code.get()) - 1).copied().ok_or(code)
     }
@@ -159,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_reason_has_a_number_and_a_name_of_its_own() {
+    fn each_close_reason_has_its_own_number_and_name() {
         let mut names = Vec::new();
         for (i, reason) in CloseReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, i + 1);
@@ -176,7 +178,7 @@ mod tests {
 
     #[cfg(feature = "io")]
     #[test]
-    fn a_close_reason_survives_being_a_close_code() {
+    fn a_close_reason_becomes_a_close_code_and_back() {
         use quintet_conn::CloseCode;
         for reason in CloseReason::ALL {
             let code = CloseCode::from(reason);

@@ -1,12 +1,12 @@
-//! One request and its reply: how the reply is framed, whether the connection goes on, and if not, why.
+//! The exchange of one request and its reply, which decides whether the connection goes on.
 
 use crate::{
     CloseReason, HeadRef,
     reply::{Constraints, Head, Length, Plan, TakeoverError},
 };
 
-/// One request and its reply. Whoever reads the request and writes the reply reports what happened; it alone decides
-/// whether the connection is used again, and why not.
+/// The state of one request and its reply. The code that reads the request and writes the reply reports what happened;
+/// the exchange decides how the reply is framed, whether the connection is used again, and the reason if not.
 ///
 /// ```text
 ///                  ╭─────────── begin_reply again, if nothing was sent ───╮
@@ -19,55 +19,56 @@ use crate::{
 ///   ╰─▶ fail ◀────────────────────────╯ ──────────────▶ Next::End
 /// ```
 ///
-/// What happened to the request's body is told by [`set_request_body`](Self::set_request_body), before the reply and
-/// again after it. The reason is the first that was given: of those that are announced by the reply
-/// ([`close`](Self::close)) the first, unless something failed before the reply was whole.
+/// The state of the request's body is reported by [`set_request_body`](Self::set_request_body), before the reply and
+/// again after it. The close reason is the first one given to [`close`](Self::close), unless a failure came before the
+/// reply was complete.
 ///
-/// It is eight bytes: facts, and what the request asked for. A connection that serves many requests at once has one for
-/// each.
+/// It is eight bytes long. A connection that serves many requests at once has one for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exchange {
     constraints: Constraints,
     request: RequestBody,
     reply: Stage,
-    /// Why the reply is the connection's last.
+    /// The reason why the reply is the last one of the connection.
     last: Option<CloseReason>,
-    /// What failed.
+    /// The reason of a failure.
     failed: Option<CloseReason>,
 }
 
-/// What of a request's body is still to come.
+/// The unread part of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RequestBody {
-    /// Nothing: the next byte is the first behind the request.
+    /// The body was read to its end: the next byte belongs to the next request.
     Read,
-    /// A body that the handler still holds, and may read while the reply is sent.
+    /// The handler still holds the body, and may read it while the reply is sent.
     Held,
-    /// A body that nobody will read, little enough to be thrown away.
+    /// No task will read the body, and it is short enough to be discarded.
     Unread,
-    /// A body whose end will not be found: it is broken, too slow or too long. The connection ends with this reply.
+    /// The end of the body will not be read: the body is malformed, too slow or too long. The connection ends with this
+    /// reply.
     Lost(CloseReason),
 }
 
-/// What happens after a reply.
+/// What the server does after a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Next {
     /// The next byte on the connection is the first of the next request.
     Continue,
-    /// Close in order: flush, say that nothing more comes (FIN), and read until the client has closed, too, for a while.
-    /// What it still sends would otherwise make the kernel reset the connection, and take the reply away.
+    /// Close after lingering: flush, send FIN, and read until the client has closed too, for a limited time. Otherwise
+    /// bytes that the client still sends would make the kernel reset the connection, and the client could lose the
+    /// reply.
     Linger,
-    /// Reset: the client must not take the end of the connection for the end of the body.
+    /// Reset, so that the client does not take the end of the connection for the end of the body.
     Reset,
-    /// Close at once: there is no reply to be read, or the connection has failed.
+    /// Close at once: no reply was sent, or the connection has failed.
     End,
-    /// Another protocol has the connection.
+    /// Hand the connection over to another protocol.
     TakeOver,
 }
 
-/// How far the reply is.
+/// The progress of the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     None,
@@ -81,7 +82,7 @@ enum Stage {
 }
 
 impl Exchange {
-    /// Begins with a request's head.
+    /// Makes the exchange of a request with this head.
     #[inline]
     pub fn new(head: HeadRef<'_>) -> Self {
         Self {
@@ -93,8 +94,8 @@ impl Exchange {
         }
     }
 
-    /// For the answer to bytes that are no request, for this reason. A client that sent HEAD reads no body behind the
-    /// reply, whatever is wrong with the rest.
+    /// Makes the exchange of a refused head, with the reason for closing. If the bytes begin with HEAD, the reply has
+    /// no body, as the client does not read one.
     pub fn refused(input: &[u8], reason: CloseReason) -> Self {
         Self {
             constraints: Constraints::of_refused(input),
@@ -105,13 +106,13 @@ impl Exchange {
         }
     }
 
-    /// The reply will be the last on its connection, if none said so before.
+    /// Makes the reply the last one of its connection, for this reason, unless there is one already.
     #[inline]
     pub fn close(&mut self, reason: CloseReason) {
         self.last.get_or_insert(reason);
     }
 
-    /// Reports what is left of the request's body. What is lost stays lost, and what is read stays read.
+    /// Reports what is left of the request's body. `Lost` and `Read` are final.
     #[inline]
     pub fn set_request_body(&mut self, left: RequestBody) {
         // The usual one by itself: it is one comparison.
@@ -124,14 +125,14 @@ impl Exchange {
         }
     }
 
-    /// What is left of the request's body, as was last reported.
+    /// The last reported state of the request's body.
     #[inline]
     pub fn request_body(&self) -> RequestBody {
         self.request
     }
 
-    /// The plan of the reply with this head. Another reply may be begun as long as nothing of this one was sent; after a
-    /// reply that broke, a takeover or a failure nothing begins.
+    /// Begins a reply with this head and returns its plan. Another reply may be begun if no byte of this one was sent.
+    /// After a broken reply, a takeover or a failure no reply begins.
     #[inline]
     pub fn begin_reply(&mut self, head: &Head<'_>) -> Plan {
         let plan = Plan::new(&self.constraints, head, self.failed.or(self.last));
@@ -141,7 +142,7 @@ impl Exchange {
         plan
     }
 
-    /// The reply is whole: everything of it was written.
+    /// Reports that the reply was written completely.
     #[inline]
     pub fn end_reply(&mut self, plan: &Plan) {
         if self.is_over() {
@@ -153,7 +154,7 @@ impl Exchange {
         }
     }
 
-    /// The reply cannot be made whole, after a part of it was sent.
+    /// Reports that the rest of the reply cannot be sent, after a part of it was.
     #[cold]
     pub fn break_reply(&mut self, reason: CloseReason) {
         if self.is_over() {
@@ -166,29 +167,30 @@ impl Exchange {
         };
     }
 
-    /// The connection has failed, or was aborted: nothing more can be said.
+    /// Reports that the connection has failed or was aborted, so that nothing more can be sent.
     #[cold]
     pub fn fail(&mut self, reason: CloseReason) {
         self.failed.get_or_insert(reason);
         self.reply = Stage::Failed;
     }
 
-    /// Whether nothing that a reply does can change what is next.
+    /// Whether a further reply has no effect on what is next.
     #[inline]
     fn is_over(&self) -> bool {
         matches!(self.reply, Stage::Broken | Stage::BrokenUntilClose | Stage::Failed | Stage::TakenOver)
     }
 
-    /// Whether another protocol may follow this reply, as far as the head of the request says; see
+    /// Checks whether another protocol may follow this reply, by the head of the request; see
     /// [`Constraints::check_takeover`].
     ///
     /// # Errors
-    /// [`TakeoverError`], with the status to answer instead.
+    /// [`TakeoverError`], which has the status of the reply to send instead.
     pub fn check_takeover(&self, head: &Head<'_>) -> Result<(), TakeoverError> {
         self.constraints.check_takeover(head)
     }
 
-    /// The plan of a reply after whose head another protocol begins. The request's body must have been read.
+    /// Begins a reply after whose head another protocol follows, and returns its plan. The request's body must have
+    /// been read to its end.
     #[cold]
     pub fn begin_takeover(&mut self, head: &Head<'_>) -> Plan {
         if !self.is_over() {
@@ -198,8 +200,9 @@ impl Exchange {
         Plan::takeover(&self.constraints, head)
     }
 
-    /// What happens now. If the request's body was not read to its end, the connection is not used again, and
-    /// [`RequestBodyUnread`](CloseReason::RequestBodyUnread) is the reason unless there was one before.
+    /// Ends the exchange and returns what is next. If the request's body was not read to its end, the connection is not
+    /// used again; the reason is then [`RequestBodyUnread`](CloseReason::RequestBodyUnread), unless there is one
+    /// already.
     #[inline]
     pub fn finish(&mut self) -> Next {
         if self.reply == Stage::Done && self.last.is_none() && self.request == RequestBody::Read {
@@ -208,7 +211,7 @@ impl Exchange {
         self.end()
     }
 
-    /// What happens now if the connection does not go on.
+    /// What is next if the connection does not go on.
     #[inline(never)]
     fn end(&mut self) -> Next {
         match self.reply {
@@ -225,7 +228,7 @@ impl Exchange {
         }
     }
 
-    /// Why the connection ends, if it does.
+    /// The reason why the connection ends, if it does.
     #[inline]
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.failed.or(self.last)
@@ -251,7 +254,7 @@ mod tests {
     const OLD: &str = "GET / HTTP/1.0";
     const OLD_KEEP: &str = "GET / HTTP/1.0\r\nConnection: keep-alive";
 
-    /// What happens to an exchange.
+    /// An event of an exchange.
     enum Event {
         Close(CloseReason),
         Body(RequestBody),
@@ -289,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_to_an_exchange_decides_what_is_next_and_why() {
+    fn events_of_an_exchange_decide_next_and_close_reason() {
         use CloseReason::*;
         use Event::{Begin, BeginLast, Body, Break, Close, End, Fail, Stream};
         use RequestBody::{Held, Lost, Read, Unread};
@@ -302,7 +305,7 @@ mod tests {
             (OLD_KEEP, &[Stream, End], Next::Linger, Some(CloseDelimited)),
             (GET, &[BeginLast, End], Next::Linger, Some(HandlerAsked)),
             (GET, &[Close(Stopping), BeginLast, End], Next::Linger, Some(Stopping)),
-            // A body that was not read to its end.
+            // The request's body was not read to its end.
             (POST, &[Begin, End], Next::Linger, Some(RequestBodyUnread)),
             (POST, &[Body(Held), Begin, End, Body(Read)], Next::Continue, None),
             (POST, &[Body(Unread), Begin, End, Body(Read)], Next::Continue, None),
@@ -314,12 +317,12 @@ mod tests {
             // The first reason wins.
             (GET, &[Close(MaxAge), Close(Stopping), Begin, End], Next::Linger, Some(MaxAge)),
             (LAST, &[Close(Stopping), Begin, End], Next::Linger, Some(ClientAsked)),
-            // A reply that breaks.
+            // The reply breaks.
             (GET, &[Stream, Break(ReplyBroken)], Next::Linger, Some(ReplyBroken)),
             (OLD, &[Stream, Break(ReplyBroken)], Next::Reset, Some(ReplyBroken)),
             (LAST, &[Stream, Break(Panic)], Next::Linger, Some(Panic)),
             (GET, &[Break(ReplyBroken)], Next::Linger, Some(ReplyBroken)),
-            // One that is replaced before anything of it was sent.
+            // The reply is replaced before a byte of it was sent.
             (OLD_KEEP, &[Stream, Close(ReplyBroken), BeginLast, End], Next::Linger, Some(ReplyBroken)),
             (OLD_KEEP, &[Stream, Begin, End], Next::Continue, None),
             // The connection fails.
@@ -336,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_head_is_answered_and_lingered_for() {
+    fn a_refused_head_has_a_reply_and_a_linger() {
         for (input, bodied) in [(&b"HEAD / HTTP/9"[..], false), (b"\r\nHEAD /", false), (b"HEADER", true), (b"", true)]
         {
             let mut exchange = Exchange::refused(input, CloseReason::HeadRefused);

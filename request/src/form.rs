@@ -1,9 +1,11 @@
 //! Forms: pairs of names and values in a query or a body, `name=value&name=value`.
 
-use std::{borrow::Cow, fmt, iter::FusedIterator, slice, vec};
+use std::{borrow::Cow, fmt};
 
-use http::StatusCode;
-
+use super::{
+    form_error::FormError,
+    form_iter::{FormIntoIter, FormIter, FormValues},
+};
 use crate::percent;
 
 /// A form: decoded pairs of names and values, in the order in which they were written.
@@ -20,11 +22,11 @@ use crate::percent;
 /// }
 /// assert!(Form::parse(b"a=1;b=2").is_err());
 ///
-/// // And the other way round.
+/// // A form is also written.
 /// let form: Form = [("name", "Jürgen"), ("tag", "a&b")].into_iter().collect();
 /// assert_eq!(form.to_string(), "name=J%C3%BCrgen&tag=a%26b");
 ///
-/// // A pair that cannot be read does not lose the others to who wants them.
+/// // A malformed pair is reported, and the others can be read.
 /// let (form, error) = Form::parse_lossy(b"discount=100%&page=2");
 /// assert_eq!((form.get("discount"), form.get("page")), (None, Some("2")));
 /// assert!(error.is_some());
@@ -37,43 +39,6 @@ pub struct Form {
     text: String,
     /// For each pair, the offsets in `text` where its name and its value end.
     ends: Vec<(usize, usize)>,
-}
-
-/// The reason for refusing a form or one of its pairs. The status of each is 400.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FormError {
-    /// A `;` that is not escaped. Some readers take it for `&`, so they would see another pair after it.
-    #[error("form has a semicolon at byte {at}")]
-    Semicolon {
-        /// Where it is.
-        at: usize,
-    },
-    /// A `%` that is not followed by two hexadecimal digits.
-    #[error("form has a malformed percent escape at byte {at}")]
-    Escape {
-        /// Where it is.
-        at: usize,
-    },
-    /// A name or a value that is not UTF-8 once decoded.
-    #[error("form has text that is not utf-8 in the pair at byte {at}")]
-    Utf8 {
-        /// Where its pair starts.
-        at: usize,
-    },
-    /// More pairs than allowed.
-    #[error("form has more than {most} pairs")]
-    TooMany {
-        /// How many are allowed.
-        most: usize,
-    },
-}
-
-impl FormError {
-    /// The status to answer: 400.
-    pub const fn status(self) -> StatusCode {
-        StatusCode::BAD_REQUEST
-    }
 }
 
 impl Form {
@@ -145,12 +110,12 @@ impl Form {
 
     /// Every value with this name, in order. Go: `Values[name]`.
     pub fn all<'n>(&self, name: &'n str) -> FormValues<'_, 'n> {
-        FormValues { pairs: self.iter(), name }
+        FormValues::new(self.iter(), name)
     }
 
     /// Every pair, in order.
     pub fn iter(&self) -> FormIter<'_> {
-        FormIter { text: &self.text, ends: self.ends.iter(), start: 0 }
+        FormIter::new(&self.text, &self.ends)
     }
 
     /// How many pairs there are.
@@ -193,7 +158,7 @@ impl IntoIterator for Form {
     type IntoIter = FormIntoIter;
 
     fn into_iter(self) -> FormIntoIter {
-        FormIntoIter { text: self.text, ends: self.ends.into_iter(), start: 0 }
+        FormIntoIter::new(self.text, self.ends)
     }
 }
 
@@ -208,96 +173,6 @@ impl<N: AsRef<str>, V: AsRef<str>> FromIterator<(N, V)> for Form {
         let mut form = Self::default();
         form.extend(pairs);
         form
-    }
-}
-
-/// An iterator over the borrowed pairs of a form, in order. Made by [`Form::iter`].
-#[derive(Clone)]
-pub struct FormIter<'a> {
-    text: &'a str,
-    ends: slice::Iter<'a, (usize, usize)>,
-    start: usize,
-}
-
-impl<'a> Iterator for FormIter<'a> {
-    type Item = (&'a str, &'a str);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let &(name, value) = self.ends.next()?;
-        let start = std::mem::replace(&mut self.start, value);
-        Some((&self.text[start..name], &self.text[name..value]))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ends.size_hint()
-    }
-}
-
-impl ExactSizeIterator for FormIter<'_> {}
-impl FusedIterator for FormIter<'_> {}
-
-/// An iterator over the owned pairs of a form, in order. Made by its `into_iter`.
-#[derive(Clone)]
-pub struct FormIntoIter {
-    text: String,
-    ends: vec::IntoIter<(usize, usize)>,
-    start: usize,
-}
-
-impl Iterator for FormIntoIter {
-    type Item = (String, String);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) = self.ends.next()?;
-        let start = std::mem::replace(&mut self.start, value);
-        Some((self.text[start..name].to_owned(), self.text[name..value].to_owned()))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.ends.size_hint()
-    }
-}
-
-impl ExactSizeIterator for FormIntoIter {}
-impl FusedIterator for FormIntoIter {}
-
-/// An iterator over the values of one name in a form, in order. Made by [`Form::all`].
-#[derive(Clone)]
-pub struct FormValues<'a, 'n> {
-    pairs: FormIter<'a>,
-    name: &'n str,
-}
-
-impl<'a> Iterator for FormValues<'a, '_> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        self.pairs.find(|(name, _)| *name == self.name).map(|(_, value)| value)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.pairs.len()))
-    }
-}
-
-impl FusedIterator for FormValues<'_, '_> {}
-
-/// Shows how many pairs are left, but neither names nor values: they may be secret.
-impl fmt::Debug for FormIter<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FormIter").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for FormIntoIter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FormIntoIter").field("len", &self.len()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for FormValues<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FormValues").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -14,6 +14,8 @@ mod connection;
 mod cookies;
 mod exchange;
 mod form;
+mod form_error;
+mod form_iter;
 mod head;
 mod limits;
 mod percent;
@@ -29,7 +31,9 @@ pub use chunked::{Chunked, Step};
 pub use close_reason::CloseReason;
 pub use cookies::{Cookie, Cookies, CookiesIter, CookiesNamed};
 pub use exchange::{Exchange, Next, RequestBody};
-pub use form::{Form, FormError, FormIntoIter, FormIter, FormValues};
+pub use form::Form;
+pub use form_error::FormError;
+pub use form_iter::{FormIntoIter, FormIter, FormValues};
 pub use head::{
     Declared, Field, Framing, FramingError, Head, HeadError, HeadRef, Headers, HeadersNamed, Index, Scan, Segments,
     Span, Target, TargetError, TargetForm, Version, framing, parse,

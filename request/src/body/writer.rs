@@ -59,6 +59,8 @@ impl Writer {
             if state.closed {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
+            // Checked before the append and not after it: a write larger than the buffer is taken whole, and the next
+            // one waits. So the buffer holds at most the limit and one write.
             if state.written.len() >= MAX_UNREAD_BYTES {
                 state.wait(cx);
                 return Poll::Pending;
@@ -88,6 +90,7 @@ impl Writer {
             if state.written.is_empty() {
                 return Poll::Ready(Ok(()));
             }
+            // Pending until `take` empties the buffer and wakes this task; `lost` tells a drop of the body apart.
             state.flush = true;
             state.wake_body();
             state.wait(cx);
@@ -104,6 +107,7 @@ impl Writer {
 
 impl WriterState {
     fn wait(&mut self, cx: &Context<'_>) {
+        // A clone costs an atomic increment; a task that is polled again has the same waker.
         if !self.writer.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
             self.writer = Some(cx.waker().clone());
         }
@@ -157,6 +161,7 @@ impl HttpBody for Written {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        // The future runs inside this poll and locks the state itself, so the lock is taken after it.
         if let Some(write) = &mut self.write {
             match write.as_mut().poll(cx) {
                 Poll::Ready(Ok(())) => self.write = None,
@@ -173,6 +178,7 @@ impl HttpBody for Written {
         if !state.written.is_empty() && (ended || state.flush || state.written.len() >= MAX_UNREAD_BYTES) {
             return Poll::Ready(Some(Ok(Frame::data(state.take()))));
         }
+        // Under the same lock as the check above: a writer in another task that writes from now on finds this waker.
         if !ended {
             state.body = Some(cx.waker().clone());
             return Poll::Pending;

@@ -136,6 +136,7 @@ impl<S: Stream> Requests<S> {
             panic!("settle before the next request")
         };
         let bytes = wire.input.filled();
+        // Before the request is taken from the pool: an incomplete head costs neither a box nor a parse.
         if bytes.is_empty() || !self.scan.look(bytes) {
             return Ok(None);
         }
@@ -232,6 +233,7 @@ impl<S: Stream> Requests<S> {
     /// [`RequestsError`].
     #[inline]
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, RequestsError>> {
+        // One byte more than a head may have, so that the parser sees a head that is too long and refuses it with 431.
         let limit = self.limits.head.saturating_add(1).max(BLOCK);
         let WireSlot::Owned(wire) = self.slot.as_mut().expect(HAS_WIRE) else {
             panic!("settle before the next request")
@@ -247,6 +249,7 @@ impl<S: Stream> Requests<S> {
                 wire.set_state(State::Active);
                 Poll::Ready(Ok(true))
             }
+            // Without a byte of a head, a FIN or a timeout is an orderly end; with one, the head is judged.
             Ok(Filled::End | Filled::Full) if silent => self.end(CloseReason::ClientClosed),
             Ok(Filled::End | Filled::Full) => Poll::Ready(self.judge_last(RequestsError::UnexpectedEof)),
             Err(WireError::TimedOut(phase @ (Phase::Idle | Phase::Head | Phase::Drain))) if silent => {
@@ -397,6 +400,8 @@ impl<S: Stream> Requests<S> {
     }
 
     async fn settle_shared(&mut self, exchange: &mut Exchange, limit: u64) -> Result<(), WireError> {
+        // The slot stays empty during the wait. If this future is dropped, the wire is closed with it, and no later
+        // call can take the rest of the body for a request.
         let Some(WireSlot::Shared(owner)) = self.slot.take() else { return Ok(()) };
         let mut incoming = owner.0.take().expect(OWNED);
         let left = match left_of_settled(&incoming, limit) {
@@ -411,6 +416,7 @@ impl<S: Stream> Requests<S> {
             left => Ok(left),
         };
         incoming.wire.clear_phase();
+        // Before `left?`: after an error the caller still needs the wire, to close it.
         self.slot = Some(WireSlot::Owned(incoming.wire));
         exchange.set_request_body(left?);
         Ok(())

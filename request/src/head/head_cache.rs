@@ -6,7 +6,7 @@
 
 use super::{
     index::{Field, Index},
-    target::Layout,
+    layout::Layout,
 };
 use crate::{Head, Limits, Span, TargetForm, byte};
 

@@ -1,6 +1,6 @@
 //! The index of a head: where its parts are, and what they decide about the connection.
 
-use super::target::Layout;
+use super::layout::Layout;
 use crate::{Framing, Span, Version};
 
 /// One field line: the spans of its name and of its value, without whitespace around them.

@@ -12,6 +12,7 @@ mod head_ref;
 mod headers;
 mod hit_tracker;
 mod index;
+mod layout;
 mod parse;
 mod parts;
 mod reference;
@@ -19,6 +20,8 @@ mod scan;
 mod semantics;
 mod span;
 mod target;
+mod target_error;
+mod target_form;
 mod version;
 mod written;
 
@@ -33,5 +36,7 @@ pub use scan::Scan;
 #[cfg(all(test, feature = "io"))]
 pub(crate) use semantics::may_decide;
 pub use span::Span;
-pub use target::{Segments, Target, TargetError, TargetForm};
+pub use target::{Segments, Target};
+pub use target_error::TargetError;
+pub use target_form::TargetForm;
 pub use version::Version;

@@ -68,9 +68,9 @@ use std::mem::MaybeUninit;
 
 use super::{
     index::{Field, Index},
+    layout::Layout,
     reference,
     semantics::Semantics,
-    target::Layout,
 };
 use crate::{HeadError, Limits, Span, Version};
 

@@ -7,8 +7,8 @@
 use super::{
     field::{self, Fault},
     index::{Field, Index},
+    layout::Layout,
     semantics::Semantics,
-    target::Layout,
 };
 use crate::{HeadError, Limits, Span, TargetError, Version, byte};
 

@@ -4,7 +4,8 @@ use super::{
     authority::Authority,
     connection_tokens::ConnectionTokens,
     index::{ConnectionOptions, Field, Index},
-    target::{TargetForm, default_port},
+    layout::default_port,
+    target_form::TargetForm,
 };
 use crate::{Declared, FramingError, HeadError, Span, Version, byte, framing};
 

@@ -1,4 +1,4 @@
-//! The chunks of a reply's body. RFC 9112 §7.1.
+//! Writing the chunks of a reply's body. RFC 9112 §7.1.
 
 use http::HeaderMap;
 
@@ -9,8 +9,8 @@ use crate::is_forbidden_trailer;
 #[cfg(test)]
 const MAX_CHUNK_FRAMING_BYTES: usize = 16 + 2 + 2;
 
-/// Appends what stands before a chunk's data: `size-hex CRLF`. `len` is the size of the data in bytes. Where it is zero
-/// nothing is appended, as a chunk of no bytes would end the body; [`end_chunk`] must be left out, too.
+/// Appends the framing before a chunk's data: `size-hex CRLF`. `len` is the size of the data in bytes. If it is zero,
+/// nothing is appended, because an empty chunk would end the body; leave out [`end_chunk`] too.
 #[inline]
 pub fn begin_chunk(out: &mut Vec<u8>, len: usize) {
     let mut line = *b"................\r\n";
@@ -26,7 +26,7 @@ pub fn begin_chunk(out: &mut Vec<u8>, len: usize) {
     }
 }
 
-/// Appends what stands behind a chunk's data: CRLF.
+/// Appends the framing after a chunk's data: CRLF.
 #[inline]
 pub fn end_chunk(out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
@@ -50,7 +50,7 @@ mod tests {
     use http::{HeaderValue, header};
 
     #[test]
-    fn a_chunk_has_its_size_in_hexadecimal_before_and_a_line_end_behind() {
+    fn a_written_chunk_has_a_hexadecimal_size_and_a_crlf() {
         let mut out = Vec::new();
         for data in [&[b'x'; 26][..], b"", b"y"] {
             begin_chunk(&mut out, data.len());

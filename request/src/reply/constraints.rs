@@ -1,11 +1,12 @@
-//! What a request asks of its reply.
+//! The constraints that a request puts on its reply.
 
 use http::{StatusCode, header};
 
 use super::{head::Head, takeover_error::TakeoverError};
 use crate::{HeadRef, Version};
 
-/// What a request asks of its reply: its version, whether it is HEAD or CONNECT, and whether another protocol may follow.
+/// The constraints that a request puts on its reply: its version, whether its method is HEAD or CONNECT, and whether
+/// another protocol may follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Constraints {
     pub(super) version: Version,
@@ -13,7 +14,7 @@ pub struct Constraints {
     takeover: Takeover,
 }
 
-/// The methods that change what a reply looks like.
+/// The methods that affect the framing of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Method {
     Head,
@@ -21,19 +22,19 @@ pub(super) enum Method {
     Other,
 }
 
-/// What a takeover would meet.
+/// The request's part in a takeover (a change of the protocol).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Takeover {
-    /// A client that did not ask for another protocol.
+    /// The client did not ask for another protocol.
     Unasked,
-    /// One that asks for it: `Upgrade`, named by `Connection`, in HTTP/1.1.
+    /// The client asks for one: `Upgrade`, named by `Connection`, in HTTP/1.1.
     Asked,
-    /// CONNECT with content of its own: behind the head lies either that or the tunnel, and readers differ.
+    /// CONNECT with content: after its head some readers expect the content, others the tunnel.
     Ambiguous,
 }
 
 impl Constraints {
-    /// Those of a request.
+    /// The constraints of a request with this head.
     #[inline]
     pub fn of(head: HeadRef<'_>) -> Self {
         let method = match head.method_bytes() {
@@ -49,8 +50,8 @@ impl Constraints {
         Self { version: head.version(), method, takeover }
     }
 
-    /// Those of bytes that are no request. A client that sent HEAD reads no body behind the reply, whatever is wrong with
-    /// the rest.
+    /// The constraints of a refused head. If the bytes begin with HEAD, the reply has no body, as the client does not
+    /// read one.
     pub fn of_refused(mut input: &[u8]) -> Self {
         while let Some(rest) = input.strip_prefix(b"\r\n") {
             input = rest;
@@ -59,11 +60,11 @@ impl Constraints {
         Self { version: Version::Http11, method, takeover: Takeover::Unasked }
     }
 
-    /// Whether another protocol may follow this reply. Only what does not depend on how the request arrived is asked
-    /// here; the request's body must also have been read.
+    /// Checks whether another protocol may follow this reply, by the heads of request and reply. The request's body
+    /// must also have been read, which is not checked here.
     ///
     /// # Errors
-    /// [`TakeoverError`], with the status to answer instead:
+    /// [`TakeoverError`], which has the status of the reply to send instead:
     ///
     /// - 500 for a status after which nothing may follow (1xx other than 101, 204, 205, 304), for any but 101 to HEAD, and
     ///   for a 101 without `Upgrade`.
@@ -90,7 +91,7 @@ impl Constraints {
         Ok(())
     }
 
-    /// Whether it is HTTP/1.1 and neither HEAD nor CONNECT.
+    /// Whether the request is HTTP/1.1 and neither HEAD nor CONNECT.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
         self.version == Version::Http11 && self.method == Method::Other

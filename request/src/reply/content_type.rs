@@ -1,14 +1,14 @@
-//! What a reply says its content is.
+//! The content type of a reply.
 
-/// What a reply says its content is, unless its header map has a `Content-Type` of its own.
+/// The content type of a reply whose fields have no `Content-Type`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ContentType {
-    /// What the first 512 bytes look like ([`sniff`](super::sniff)). A streamed body is then announced with its first
+    /// Guessed from the first 512 bytes ([`sniff`](super::sniff)). The head of a streamed body then waits for the first
     /// bytes. Go: `DetectContentType`.
     #[default]
     Sniffed,
-    /// This.
+    /// This type.
     Known(&'static str),
-    /// Nothing.
+    /// No `Content-Type` field.
     Unsaid,
 }

@@ -1,4 +1,4 @@
-//! The `Date` field and the start of the usual reply, made once a second.
+//! The start of a reply with its `Date` field, which each thread formats once a second.
 
 use std::{
     cell::RefCell,
@@ -9,15 +9,15 @@ use http::StatusCode;
 
 use crate::Version;
 
-/// The last second that the four digits of a year can say: 9999-12-31T23:59:59Z. `httpdate` panics behind it.
+/// The last second of the year 9999: a year has four digits. `httpdate` panics after it.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Where the date field begins in [`Prefix::bytes`].
+/// The offset of the `Date` field in [`Prefix::bytes`].
 const DATE_AT: usize = b"HTTP/1.1 200 OK\r\n".len();
 
-/// The beginning of the usual reply, ready to be copied.
+/// The start of the usual reply, which is copied into each reply of its second.
 struct Prefix {
-    /// Its second, at most [`LAST_SECOND`]: none yet if it is more.
+    /// The second it was made for, at most [`LAST_SECOND`]. More: it was not made yet.
     second: u64,
     /// `HTTP/1.1 200 OK CRLF Date: … CRLF`
     bytes: Vec<u8>,
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_whose_first_reply_is_at_the_end_of_time_has_a_date_too() {
+    fn date_of_the_first_reply_of_a_thread_after_9999_is_written() {
         std::thread::spawn(|| {
             let mut out = Vec::new();
             write_start(&mut out, StatusCode::NOT_FOUND, Version::Http11, u64::MAX, true);

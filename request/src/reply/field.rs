@@ -1,4 +1,4 @@
-//! One field line of a reply.
+//! Writing a field line of a reply.
 
 use http::{HeaderName, HeaderValue};
 
@@ -12,8 +12,8 @@ pub(super) fn write(out: &mut Vec<u8>, name: &HeaderName, value: &HeaderValue) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Makes the first letter and each letter after a dash large: `HeaderName` keeps names in small letters, and Go
-/// (`textproto.CanonicalMIMEHeaderKey`) writes them so, as we write `Date` and `Content-Length`.
+/// Makes the first letter and each letter after a dash a capital, as Go does (`textproto.CanonicalMIMEHeaderKey`).
+/// `HeaderName` holds names in small letters, and `Date` and `Content-Length` are written in this style.
 fn capitalize(name: &mut [u8]) {
     let mut first = true;
     for byte in name {

@@ -1,14 +1,14 @@
-//! How the end of a reply's body is told.
+//! The framing of a reply's body.
 
-/// How the end of a reply's body is told. RFC 9112 §6.3.
+/// The framing of a reply's body: how the client finds its end. RFC 9112 §6.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Length {
-    /// There is no content, and no field says so: 1xx, 204, 304, and some replies to HEAD.
+    /// No content and no field about its length: 1xx, 204, 304, and some replies to HEAD.
     None,
     /// `Content-Length`, in bytes.
     Exact(u64),
     /// `Transfer-Encoding: chunked`.
     Chunked,
-    /// The end of the connection is the end of the body: unknown lengths to HTTP/1.0, tunnels.
+    /// The end of the connection is the end of the body: an unknown length in HTTP/1.0, and tunnels.
     UntilClose,
 }

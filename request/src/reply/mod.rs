@@ -1,4 +1,4 @@
-//! Replies: what a request asks of its reply, how the end of the body is told, and the bytes.
+//! Replies: the constraints of the request, the framing of the body, and the bytes on the wire.
 //!
 //! ```text
 //!  request head ─▶ Constraints ─╮
@@ -12,8 +12,8 @@
 //!                                       Length::None       nothing follows
 //! ```
 //!
-//! All functions append to a `Vec<u8>` and know nothing of connections. [`Exchange`](crate::Exchange) makes the plan and
-//! decides whether the connection is used again.
+//! All functions append to a `Vec<u8>` and do no IO. [`Exchange`](crate::Exchange) makes the plan and decides whether
+//! the connection is used again.
 //!
 //! What is written, by RFC 9112 and RFC 9110:
 //!
@@ -32,10 +32,10 @@
 //! | `Upgrade` | named by `Connection` | 9110 §7.8 |
 //! | trailers | those that may be trailers | 9110 §6.5.1 |
 //!
-//! What only a handler can know is left to it: `WWW-Authenticate` with 401, `Allow` with 405, `Proxy-Authenticate` with
-//! 407, `Content-Range` with 206 and 416, `Upgrade` with its own 426, `Location` with 201 and 3xx, `Retry-After` with
-//! 413, 429 and 503, and with 304 the fields that 200 would have had (`Cache-Control`, `Content-Location`, `ETag`,
-//! `Expires`, `Vary`; `Date` is there).
+//! Fields that only a handler can know are left to it: `WWW-Authenticate` with 401, `Allow` with 405,
+//! `Proxy-Authenticate` with 407, `Content-Range` with 206 and 416, `Upgrade` with its own 426, `Location` with 201 and
+//! 3xx, `Retry-After` with 413, 429 and 503, and with 304 the fields that 200 would have had (`Cache-Control`,
+//! `Content-Location`, `ETag`, `Expires`, `Vary`; `Date` is there).
 //!
 //! # Example
 //! ```

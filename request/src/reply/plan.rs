@@ -1,4 +1,4 @@
-//! What a reply looks like on the wire.
+//! The plan of a reply: its framing on the wire.
 
 use http::{HeaderMap, StatusCode, header};
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{CloseReason, Version, head::connection_tokens::ConnectionTokens};
 
-/// What a reply looks like on the wire: how its body ends, whether it has one, and what it says of the connection.
+/// The plan of a reply: how its body is framed, whether a body is sent, and the `Connection` field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     version: Version,
@@ -26,11 +26,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of a reply to such a request; `close` says why the connection ends after it, if it does. What the reply
-    /// itself has to say about that is in [`close`](Self::close).
+    /// Plans a reply. `close` is the reason why the connection ends after it, if there is one already;
+    /// [`close`](Self::close) returns that reason or the one that the reply adds.
     #[inline]
     pub fn new(to: &Constraints, head: &Head<'_>, close: Option<CloseReason>) -> Self {
-        // The usual reply by itself: what is asked below costs as much as the rest of it.
+        // The usual reply has a branch of its own: the questions below would cost as much as the rest of planning it.
         match head.length {
             Some(length) if head.is_plain() && to.is_plain() => Self {
                 version: Version::Http11,
@@ -60,11 +60,11 @@ impl Plan {
         }
     }
 
-    /// The plan of a reply after whose head another protocol begins.
+    /// Plans a reply after whose head another protocol follows.
     #[cold]
     pub fn takeover(to: &Constraints, head: &Head<'_>) -> Self {
         let said = Self::new(to, head, Some(CloseReason::Takeover));
-        // Nothing says where the other protocol ends, so that no length may be said either.
+        // The other protocol has no end that a length could announce, so no length is sent.
         let length = if said.length == Length::None { Length::None } else { Length::UntilClose };
         Self { length, has_body: false, ..said }
     }
@@ -75,19 +75,19 @@ impl Plan {
         self.length
     }
 
-    /// Whether the status allows content that is described by a type.
+    /// Whether the status allows content, and so a `Content-Type`.
     #[inline]
     pub fn has_content(&self) -> bool {
         self.has_content
     }
 
-    /// Whether the body follows the head. A reply to HEAD only says what would follow.
+    /// Whether the body follows the head. It does not follow in a reply to HEAD, whose head is that of a GET.
     #[inline]
     pub fn has_body(&self) -> bool {
         self.has_body
     }
 
-    /// Why the connection ends with this reply, if it does.
+    /// The reason why the connection ends with this reply, if it does.
     #[inline]
     pub fn close(&self) -> Option<CloseReason> {
         self.close
@@ -96,8 +96,8 @@ impl Plan {
     /// Appends the head: status line, `Date`, `Content-Type`, the fields of the handler, how the body ends, and
     /// `Connection`. Field names are written in title case (`X-Request-Id`), as Go does.
     ///
-    /// `head` is what the plan was made of. `unix` is the time in seconds of Unix time; after the year 9999 it stands
-    /// still. `first` is the beginning of the body, for a type that is sniffed.
+    /// `head` is the head that the plan was made for. `unix` is the Unix time in seconds; a time after the year 9999 is
+    /// written as its last second. `first` is the start of the body, for a content type that is guessed.
     ///
     /// # Spec
     /// RFC 9112 §4, §5. Go: `(*chunkWriter).writeHeader`.
@@ -150,12 +150,13 @@ fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
         return Length::UntilClose;
     }
     if bodiless {
-        // That of 205 must be said, since a client cannot know it from the status (RFC 9112 §6.3).
+        // 205 needs `Content-Length: 0`, as the status alone does not tell a client that there is no body (RFC 9112
+        // §6.3).
         return if head.status == StatusCode::RESET_CONTENT { Length::Exact(0) } else { Length::None };
     }
     let said = head.headers.and_then(content_length);
     match (head.length.or(said), to.version) {
-        // A handler that leaves out the body of a reply to HEAD does not mean that GET would be empty.
+        // A handler may leave out the body of a reply to HEAD; that does not mean that the reply to GET has none.
         (Some(0), _) if to.method == Method::Head => said.map_or(Length::None, Length::Exact),
         (Some(length), _) => Length::Exact(length),
         (None, Version::Http11) => Length::Chunked,
@@ -164,12 +165,12 @@ fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
     }
 }
 
-/// Why the connection ends with this reply, as far as the reply itself decides that.
+/// The reason that the reply itself gives for ending the connection.
 fn reason(to: &Constraints, head: &Head<'_>, length: Length) -> Option<CloseReason> {
     if length == Length::UntilClose {
         Some(CloseReason::CloseDelimited)
     } else if to.method == Method::Connect {
-        // The client may have sent the first bytes of the tunnel, which are no request.
+        // The client may have sent the first bytes of the tunnel already, which would be read as a request.
         Some(CloseReason::TakeoverRefused)
     } else if head.headers.is_some_and(asks_to_close) {
         Some(CloseReason::HandlerAsked)
@@ -178,8 +179,8 @@ fn reason(to: &Constraints, head: &Head<'_>, length: Length) -> Option<CloseReas
     }
 }
 
-/// The `Connection` field, where the version does not say it. It also names an `Upgrade` field, which only counts if it
-/// does (RFC 9110 §7.8).
+/// The value of the `Connection` field, if the default of the version does not hold. It also names an `Upgrade` field,
+/// which is valid only then (RFC 9110 §7.8).
 fn connection(to: &Constraints, head: &Head<'_>, length: Length, close: bool) -> Option<&'static str> {
     let upgrade = head.has(&header::UPGRADE);
     let tunnel = length == Length::UntilClose && to.method == Method::Connect;
@@ -193,7 +194,7 @@ fn connection(to: &Constraints, head: &Head<'_>, length: Length, close: bool) ->
     }
 }
 
-/// What a handler says about the length of a body that it streams, if it makes sense.
+/// The `Content-Length` of a handler that streams its body, if it is one valid number.
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
@@ -231,7 +232,7 @@ mod tests {
         Head { headers: Some(headers), length, ..Head::new(StatusCode::from_u16(status).unwrap()) }
     }
 
-    /// What is said of the length, whether a body follows, and the `Connection` field.
+    /// The framing of a plan, whether a body follows, and its `Connection` field.
     fn seen(plan: &Plan) -> (Length, bool, Option<&'static str>) {
         (plan.length, plan.has_body, plan.connection)
     }
@@ -248,7 +249,7 @@ mod tests {
         type Given = (&'static str, u16, &'static [(&'static str, &'static str)], Option<u64>);
         type Seen = (Length, bool, Option<&'static str>);
         let rows: [(Given, Seen); 27] = [
-            // A known length is said, an unknown one is chunked.
+            // A known length is announced, an unknown one is chunked.
             ((GET, 200, &[], Some(5)), (Exact(5), true, None)),
             ((GET, 200, &[], Some(0)), (Exact(0), true, None)),
             ((GET, 200, &[], None), (Chunked, true, None)),
@@ -256,19 +257,19 @@ mod tests {
             // HTTP/1.0 has no chunks.
             ((OLD, 200, &[], None), (UntilClose, true, None)),
             ((OLD, 200, &[], Some(5)), (Exact(5), true, Some("keep-alive"))),
-            // A reply to HEAD says what GET would, and has no body.
+            // A reply to HEAD has the head of a GET and no body.
             ((HEAD, 200, &[], Some(5)), (Exact(5), false, None)),
             ((HEAD, 200, &[], None), (Chunked, false, None)),
             ((HEAD, 200, &[], Some(0)), (Unsaid, false, None)),
             ((HEAD, 200, &[("content-length", "7")], Some(0)), (Exact(7), false, None)),
-            // Some statuses have no body and no length; that of 205 is said.
+            // Some statuses have neither body nor length; 205 has the length 0.
             ((GET, 204, &[], Some(5)), (Unsaid, false, None)),
             ((GET, 304, &[], Some(5)), (Unsaid, false, None)),
             ((GET, 304, &[("content-length", "5")], Some(0)), (Unsaid, false, None)),
             ((GET, 101, &[], Some(5)), (Unsaid, false, Some("upgrade"))),
             ((GET, 205, &[], Some(5)), (Exact(0), false, None)),
             ((GET, 205, &[], None), (Exact(0), false, None)),
-            // The handler may close, and may say a length it knows.
+            // The handler may close the connection, and may announce a length.
             ((GET, 200, &[("connection", "x, Close")], Some(5)), (Exact(5), true, Some("close"))),
             ((GET, 200, &[("connection", "keep-alive")], Some(5)), (Exact(5), true, None)),
             ((GET, 200, &[("content-length", "7")], None), (Exact(7), true, None)),
@@ -290,9 +291,9 @@ mod tests {
         }
     }
 
-    /// The usual reply has a way of its own, and is planned as any.
+    /// The branch of the usual reply gives the same plan as the general code.
     #[test]
-    fn the_plan_of_the_usual_reply_is_that_of_any() {
+    fn the_usual_reply_has_the_plan_of_the_general_code() {
         for (request, status, length) in [GET, HEAD, OLD, CONNECT]
             .into_iter()
             .flat_map(|request| [200, 204, 404].map(|status| (request, status)))
@@ -307,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_knows_why_it_is_the_last() {
+    fn a_plan_has_the_close_reason() {
         use CloseReason::{ClientAsked, CloseDelimited, HandlerAsked, TakeoverRefused};
         let (none, close) = (fields(&[]), fields(&[("connection", "close")]));
         for (request, head, given, expected) in [
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_takeover_has_no_length_and_announces_its_close_where_it_is_no_101() {
+    fn a_takeover_has_no_length_and_closes_unless_it_is_101() {
         let (upgrade, none) = (fields(&[("upgrade", "x")]), fields(&[]));
         for (request, head, connection, length) in [
             (GET, head(101, &upgrade, Some(0)), Some("upgrade"), Length::None),
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_of_bytes_is_what_they_look_like() {
+    fn content_type_is_sniffed_from_the_first_bytes() {
         let html = "Content-Type: text/html; charset=utf-8\r\n";
         for (said, first, found) in
             [(&[][..], "<html>", true), (&[], "", false), (&[("content-encoding", "gzip")], "<html>", false)]
@@ -367,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_the_handler_goes_before_ours_in_title_case() {
+    fn handler_fields_are_in_title_case_before_the_framing() {
         let headers = fields(&[("date", "today"), ("content-type", "a/b"), ("x-request-id", "7")]);
         let expected =
             "HTTP/1.1 200 OK\r\nDate: today\r\nContent-Type: a/b\r\nX-Request-Id: 7\r\nContent-Length: 1\r\n\r\n";
@@ -390,13 +391,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_status_and_http_1_0_are_served() {
+    fn an_unknown_status_and_http_1_0_are_written() {
         let headers = fields(&[]);
         let expected = format!("HTTP/1.0 599 \r\n{DATE}Content-Length: 1\r\nConnection: keep-alive\r\n\r\n");
         assert_eq!(written(OLD, &head(599, &headers, Some(1)), None, b""), expected);
     }
 
-    /// The types refuse what could split a reply, and what they let through does not.
+    /// The types of `http` refuse values with line ends, and values that they accept do not split a reply.
     #[test]
     fn a_field_value_cannot_split_a_reply() {
         for byte in 0..=u8::MAX {

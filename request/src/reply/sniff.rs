@@ -1,12 +1,12 @@
-//! What some bytes look like: the content type of a reply whose handler did not say it.
+//! Guessing a content type from the first bytes, for a reply whose handler set none.
 //!
-//! The first 512 bytes are held against the signatures of the WHATWG's MIME Sniffing standard, in its order. Nothing
-//! that would be run is ever guessed from text that is not marked as such at its very beginning.
+//! The first 512 bytes are compared with the signatures of the WHATWG's MIME Sniffing standard, in its order. A type
+//! that browsers run, such as HTML, is guessed only if the text starts with its mark.
 
-/// How many bytes are looked at.
+/// The most bytes that are compared.
 const LOOKED_AT: usize = 512;
 
-/// Tags that make a text HTML if it begins with one, after white space, and a blank or `>` follows.
+/// Tags that make a text HTML: one of them at its start, after whitespace, followed by a space or `>`.
 const HTML: [&[u8]; 17] = [
     b"<!DOCTYPE HTML",
     b"<HTML",
@@ -27,7 +27,7 @@ const HTML: [&[u8]; 17] = [
     b"<!--",
 ];
 
-/// A signature: where it begins, its bytes (`?` is any byte), and what it means.
+/// A signature: its offset, its bytes (`?` is any byte), and its type.
 type Signature = (usize, &'static [u8], &'static str);
 
 const SIGNATURES: [Signature; 31] = [
@@ -64,10 +64,11 @@ const SIGNATURES: [Signature; 31] = [
     (0, b"\x00\x61\x73\x6D", "application/wasm"),
 ];
 
-/// What these bytes look like: always a valid content type, `application/octet-stream` if nothing else.
+/// Guesses the content type of these bytes. It is always a valid one: `application/octet-stream` if no signature
+/// matches.
 ///
 /// # Spec
-/// WHATWG MIME Sniffing §7. Go: `http.DetectContentType`, which differs in two cases: it wants a blank or `>` after
+/// WHATWG MIME Sniffing §7. Go: `http.DetectContentType`, which differs in two cases: it requires a space or `>` after
 /// `<!--`, and takes text with `LP` at byte 34 for a font.
 #[doc(alias = "DetectContentType")]
 #[doc(alias = "mime")]
@@ -84,7 +85,7 @@ pub fn sniff(bytes: &[u8]) -> &'static str {
     match found {
         Some((0, _, content_type)) => return content_type,
         _ if is_mp4(bytes) => return "video/mp4",
-        // An Embedded OpenType font has "LP" at 34 and zeros before it in its header; text has neither.
+        // An Embedded OpenType font has "LP" at byte 34 and zeros before it, which text has not.
         Some((34, _, _)) if bytes.iter().take(34).all(|byte| !is_binary(*byte)) => {}
         Some((_, _, content_type)) => return content_type,
         None => {}
@@ -114,12 +115,12 @@ fn begins_with_tag(text: &[u8], tag: &[u8]) -> bool {
     begin.eq_ignore_ascii_case(tag) && (tag == b"<!--" || matches!(rest.first(), Some(b' ' | b'>')))
 }
 
-/// Whether `bytes` begin with the signature; its `?` match anything, and no signature has a `?` of its own.
+/// Whether `bytes` start with the signature. A `?` in it matches any byte; no signature needs a literal `?`.
 fn is(bytes: &[u8], signature: &[u8]) -> bool {
     bytes.len() >= signature.len() && signature.iter().zip(bytes).all(|(want, byte)| *want == b'?' || want == byte)
 }
 
-/// Bytes that no text has.
+/// Whether a byte is one that text does not have.
 const fn is_binary(byte: u8) -> bool {
     matches!(byte, 0x00..=0x08 | 0x0B | 0x0E..=0x1A | 0x1C..=0x1F)
 }
@@ -129,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_look_like_what_they_are() {
+    fn sniff_finds_the_type_of_each_signature() {
         let cases: [(&[u8], &str); 27] = [
             (b"", "text/plain; charset=utf-8"),
             (b"plain text\n", "text/plain; charset=utf-8"),
@@ -186,7 +187,7 @@ mod tests {
             (&["M4V ", "\0\0\0\0", "M4V ", "M4A "], false),
             (&["qt  ", "\0\0\0\0", "qt  "], false),
             (&["avif", "\0\0\0\0", "avif", "mif1"], false),
-            // The version is not a brand, nor is what spans two words, nor MP4 in capitals.
+            // The version is not a brand, nor are bytes across two words, nor `MP4` in capitals.
             (&["isom", "mp42", "isom"], false),
             (&["isom", "\0\0\0\0", "..mp", "42.."], false),
             (&["MP42"], false),
@@ -223,7 +224,8 @@ mod tests {
             let expected = if mp4 { "video/mp4" } else { "application/octet-stream" };
             assert_eq!(sniff(&bytes), expected, "size {size}");
         }
-        // The most that is looked at (a box of 256 or 512 bytes begins like an icon, which goes first), and more.
+        // A box of the most bytes that are compared, and a longer one. A box of 256 or 512 bytes starts like an icon,
+        // whose signature comes first.
         let mut brands = vec!["isom"; 508 / 4 - 2];
         *brands.last_mut().unwrap() = "mp42";
         assert_eq!(sniff(&ftyp(&brands)), "video/mp4");
@@ -235,7 +237,7 @@ mod tests {
 
     /// The signatures of Go's `sniffSignatures`, cut at every byte: none is found before it is whole.
     #[test]
-    fn no_signature_is_found_before_it_is_whole() {
+    fn sniff_finds_no_signature_that_is_cut_off() {
         for (at, signature, content_type) in SIGNATURES {
             let bytes = [vec![0; at], signature.to_vec()].concat();
             for len in 0..bytes.len() {
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_512_bytes_are_looked_at() {
+    fn sniff_looks_at_the_first_512_bytes_only() {
         let mut bytes = vec![b'a'; LOOKED_AT];
         bytes.push(0);
         assert_eq!(sniff(&bytes), "text/plain; charset=utf-8");
