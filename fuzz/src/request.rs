@@ -1,6 +1,7 @@
 //! Targets of `quintet-request`.
 
 mod auth;
+mod changes;
 mod exchange;
 mod hyper;
 mod naive;
@@ -8,6 +9,7 @@ mod reply;
 mod reply_reader;
 
 pub use auth::basic_auth;
+pub use changes::changes;
 pub use exchange::exchange;
 pub use hyper::versus_hyper;
 pub use naive::versus_naive;
@@ -31,6 +33,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("cookies", cookies),
     ("basic_auth", basic_auth),
     ("trailers", trailers),
+    ("changes", changes),
     ("exchange", exchange),
     ("reply", reply),
     ("chunks", chunks),
