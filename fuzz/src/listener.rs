@@ -6,7 +6,8 @@ use std::{
 };
 
 use quintet_listener::{
-    AcceptErrorKind, Addr, Backoff, Endpoint, EndpointError, RetryDecision, RetryPolicy, Throttle, UnixName, classify,
+    AcceptErrorKind, Addr, Backoff, Endpoint, EndpointError, Nets, NetsError, RetryDecision, RetryPolicy, Throttle,
+    UnixName, classify,
 };
 
 /// The targets of this layer.
@@ -23,6 +24,7 @@ pub fn addr(data: &[u8]) {
             assert_eq!(printed.parse(), Ok(addr), "printed as {printed:?}");
         }
     }
+    nets(text);
     match text.parse::<Endpoint>() {
         Ok(endpoint) => {
             let printed = endpoint.to_string();
@@ -32,6 +34,27 @@ pub fn addr(data: &[u8]) {
             }
         }
         Err(EndpointError::Port { at } | EndpointError::Colons { at } | EndpointError::Host { at }) => {
+            assert!(text.is_char_boundary(at) && at <= text.len(), "no byte {at}");
+        }
+        Err(_) => {}
+    }
+}
+
+/// A list of networks that parses prints as the same list, and contains the first address of each network.
+fn nets(text: &str) {
+    match text.parse::<Nets>() {
+        Ok(nets) => {
+            let printed = nets.to_string();
+            assert_eq!(printed.parse(), Ok(nets.clone()), "printed as {printed:?}");
+            for net in printed.split(", ").filter(|net| !net.is_empty()) {
+                match net.split_once('/') {
+                    Some((first, _)) => assert!(nets.contains_ip(first.parse().expect("an address")), "{net}"),
+                    None => assert_eq!(net, "unix"),
+                }
+            }
+            assert_eq!(nets.contains(&Addr::Unix(UnixName::Unnamed)), printed.contains("unix"));
+        }
+        Err(NetsError::Addr { at } | NetsError::Length { at } | NetsError::HostBits { at }) => {
             assert!(text.is_char_boundary(at) && at <= text.len(), "no byte {at}");
         }
         Err(_) => {}

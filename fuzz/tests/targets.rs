@@ -15,6 +15,7 @@ mod rooms;
 const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("listener/src/addr.rs", "FromStr for Addr", "addr"),
     ("listener/src/endpoint.rs", "FromStr for Endpoint", "addr"),
+    ("listener/src/nets.rs", "FromStr for Nets", "addr"),
     ("listener/src/accept_error_kind.rs", "classify", "backoff"),
     ("conn/src/buffer.rs", "extend", "buffer"),
     ("conn/src/output.rs", "extend", "output"),

@@ -14,6 +14,8 @@ mod backoff;
 mod endpoint;
 #[cfg(feature = "io")]
 mod io;
+mod nets;
+mod opened;
 mod retry_policy;
 mod throttle;
 
@@ -32,5 +34,7 @@ pub use io::{
 };
 #[cfg(all(feature = "io", unix))]
 pub use io::{UnixListener, UnixOptions};
+pub use nets::{Nets, NetsError};
+pub use opened::{Opened, TlsState};
 pub use retry_policy::{RetryDecision, RetryPolicy};
 pub use throttle::Throttle;

@@ -16,7 +16,7 @@ use tokio::{
 #[cfg(unix)]
 use super::UnixListener;
 use super::{Listener, Stream, TcpListener, TcpOptions};
-use crate::{Addr, Endpoint};
+use crate::{Addr, Endpoint, Opened};
 
 /// Listens at `addr` with the default options: `":9090"`, `"127.0.0.1:0"`, `"localhost:80"`, `"unix:/path"`.
 ///
@@ -105,6 +105,10 @@ macro_rules! either {
 impl Stream for AnyStream {
     fn local_addr(&self) -> Option<Addr> {
         either!(self, stream => Stream::local_addr(stream))
+    }
+
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Opened>> {
+        either!(self, stream => stream.poll_open(cx))
     }
 
     fn abort(&mut self) {

@@ -1,8 +1,13 @@
 //! The trait of the streams that listeners accept.
 
+use std::{
+    io,
+    task::{Context, Poll},
+};
+
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::Addr;
+use crate::{Addr, Opened};
 
 /// A connection: bytes in both directions.
 ///
@@ -12,6 +17,22 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The address the client connected to, if there is one. Go: `http.LocalAddrContextKey`.
     fn local_addr(&self) -> Option<Addr> {
         None
+    }
+
+    /// Opens the stream: does what stands before the protocol's first byte, a PROXY header or a TLS handshake, and tells
+    /// what came of it. A bare socket is open from the beginning.
+    ///
+    /// Accepting never waits for a client, so that a client that says nothing holds up nobody else; the task that serves
+    /// the connection opens it, under a time limit. Reading and writing open a stream that is not open yet, too. Once it
+    /// is open, every call tells the same. What wraps another stream must pass this on.
+    ///
+    /// # Errors
+    /// If the client does not say what it must, or not in time: the stream can only be dropped then.
+    ///
+    /// # Spec
+    /// Go: `(*tls.Conn).HandshakeContext`, which `(*conn).serve` calls first.
+    fn poll_open(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<Opened>> {
+        Poll::Ready(Ok(Opened::default()))
     }
 
     /// Makes dropping this stream a reset (RST) instead of an orderly close (FIN): what was written and not yet sent is
@@ -99,6 +120,13 @@ macro_rules! pass_through {
         impl<$stream: crate::Stream> crate::Stream for $wrapper<$stream> {
             fn local_addr(&self) -> Option<crate::Addr> {
                 self.$field.local_addr()
+            }
+
+            fn poll_open(
+                &mut self,
+                cx: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<std::io::Result<crate::Opened>> {
+                self.$field.poll_open(cx)
             }
 
             fn abort(&mut self) {
