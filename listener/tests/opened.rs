@@ -1,4 +1,6 @@
 //! Opening a stream: what wraps one passes it on, and a bare socket is open from the beginning.
+#![cfg(feature = "io")]
+#![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::{
     future::poll_fn,
