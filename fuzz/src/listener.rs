@@ -10,8 +10,12 @@ use quintet_listener::{
     UnixName, classify,
 };
 
+mod naive_proxy;
+
+pub use naive_proxy::proxy_header;
+
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] = &[("addr", addr), ("backoff", backoff)];
+pub const TARGETS: &[crate::Target] = &[("addr", addr), ("backoff", backoff), ("proxy_header", proxy_header)];
 
 /// What parses prints as something that parses to the same; what does not says where.
 pub fn addr(data: &[u8]) {

@@ -17,6 +17,7 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("listener/src/endpoint.rs", "FromStr for Endpoint", "addr"),
     ("listener/src/nets.rs", "FromStr for Nets", "addr"),
     ("listener/src/accept_error_kind.rs", "classify", "backoff"),
+    ("listener/src/proxy_header/proxy_header.rs", "parse", "proxy_header"),
     ("conn/src/buffer.rs", "extend", "buffer"),
     ("conn/src/output.rs", "extend", "output"),
     ("request/src/auth.rs", "parse", "basic_auth"),

@@ -16,6 +16,8 @@ mod endpoint;
 mod io;
 mod nets;
 mod opened;
+#[cfg(feature = "proxy")]
+mod proxy_header;
 mod retry_policy;
 mod throttle;
 
@@ -36,5 +38,7 @@ pub use io::{
 pub use io::{UnixListener, UnixOptions};
 pub use nets::{Nets, NetsError};
 pub use opened::{Opened, TlsState};
+#[cfg(feature = "proxy")]
+pub use proxy_header::{ProxyHeader, ProxyHeaderError};
 pub use retry_policy::{RetryDecision, RetryPolicy};
 pub use throttle::Throttle;
