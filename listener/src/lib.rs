@@ -34,6 +34,8 @@ pub use io::{
     KeepAlive, Limit, LimitedStream, Listener, NotifyingStream, Permit, Permits, Pressure, PressureGuard, Retry,
     Stream, TcpListener, TcpOptions, listen, reuse_port,
 };
+#[cfg(all(feature = "io", feature = "proxy"))]
+pub use io::{Proxied, ProxiedError, ProxiedHealth, ProxiedHealthSnapshot, ProxiedStream, UntrustedPolicy};
 #[cfg(all(feature = "io", unix))]
 pub use io::{UnixListener, UnixOptions};
 pub use nets::{Nets, NetsError};

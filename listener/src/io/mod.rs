@@ -21,7 +21,11 @@ mod path_lock;
 #[cfg(unix)]
 mod path_lock_tests;
 mod permits;
+#[cfg(feature = "proxy")]
+mod peer_counts;
 mod pressure;
+#[cfg(feature = "proxy")]
+mod proxied;
 mod retry;
 #[cfg(test)]
 mod retry_tests;
@@ -46,6 +50,8 @@ pub use limited_stream::LimitedStream;
 pub use listener::Listener;
 pub use permits::{Permit, Permits};
 pub use pressure::{Pressure, PressureGuard};
+#[cfg(feature = "proxy")]
+pub use proxied::{Proxied, ProxiedError, ProxiedHealth, ProxiedHealthSnapshot, ProxiedStream, UntrustedPolicy};
 pub use retry::Retry;
 pub use stream::Stream;
 pub use tcp::{KeepAlive, TcpListener, TcpOptions, reuse_port};
