@@ -141,7 +141,10 @@ fn a_circle_of_files_is_found() {
     let files = [
         ("lib.rs", "mod a; mod b; mod c; mod d; mod e; pub use a::{A, x as y}; pub use {b::B};"),
         ("a.rs", "use std::fmt;\nuse crate::{\n    B,\n};\npub struct A;"),
-        ("b.rs", "pub struct B; // use nothing;\nuse super::d::{D as Other};\nfn f(_: crate::A) {}"),
+        (
+            "b.rs",
+            "pub struct B; // use nothing;\nconst TEXT: &str = \"nobody can use } this\";\nuse super::d::{D as Other};\nfn f(_: crate::A) {}",
+        ),
         ("c.rs", "fn f() { super::e::g() }"),
         ("d.rs", "pub struct D;\n#[cfg(test)]\nmod tests { use crate::A; }"),
         ("e.rs", "pub(crate) use crate::c::f;"),

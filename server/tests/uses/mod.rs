@@ -152,11 +152,13 @@ fn code(text: &str) -> String {
     code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
-/// Where the next `use` item begins.
+/// Where the next `use` item begins: behind another item, not in a sentence of a string.
 fn next_use(code: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = code[from..].find("use ").map(|at| from + at) {
-        if code[..at].is_empty() || code[..at].ends_with(['\n', ' ', '\t']) {
+        let before = code[..at].trim_end();
+        let is_word = code[..at].is_empty() || code[..at].ends_with(['\n', ' ', '\t']);
+        if is_word && (before.is_empty() || before.ends_with([';', '{', '}', ')', ']']) || before.ends_with("pub")) {
             return Some(at);
         }
         from = at + 1;
