@@ -7,7 +7,6 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::Poll,
     time::Duration,
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     accept_error::AcceptError,
+    contain::contain,
     fd_released::{FdReleased, Watch},
     health::Health,
     listener::Listener,
@@ -220,19 +220,6 @@ impl<L: Listener> Listener for Retry<L> {
         }
     }
 }
-
-/// Calls a hook. A panic in it (a log that cannot be written) ends nothing but the call.
-fn contain(observe: impl FnOnce()) -> Result<(), Panicked> {
-    catch_unwind(AssertUnwindSafe(observe)).map_err(|payload| {
-        // The payload is a value of the caller's, whose drop may panic too; that second payload is leaked, because its
-        // drop may panic again.
-        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload))).map_err(std::mem::forget);
-        Panicked
-    })
-}
-
-/// The call panicked.
-struct Panicked;
 
 /// Waits for an accept, and lowers the pressure as soon as it has to wait.
 ///
