@@ -12,6 +12,7 @@ mod accept_error_kind_tests;
 mod addr;
 mod backoff;
 mod endpoint;
+mod host_scope;
 #[cfg(feature = "io")]
 mod io;
 mod nets;
@@ -25,6 +26,7 @@ pub use accept_error_kind::{AcceptErrorKind, classify};
 pub use addr::{Addr, AddrError, UnixName};
 pub use backoff::Backoff;
 pub use endpoint::{Endpoint, EndpointError};
+pub use host_scope::HostScope;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use io::testing;
@@ -33,6 +35,11 @@ pub use io::{
     AbortHandle, Abortable, AcceptError, AnyListener, AnyStream, Failure, FdReleased, Health, HealthSnapshot,
     KeepAlive, Limit, LimitedStream, Listener, NotifyingStream, Permit, Permits, Pressure, PressureGuard, Retry,
     Stream, TcpListener, TcpOptions, listen, reuse_port,
+};
+#[cfg(feature = "tls")]
+pub use io::{
+    ClientAuth, ClientAuthMode, ClientHello, FirstBytes, HandshakeError, HandshakeErrorKind, KeyLogging, Tls,
+    TlsConfig, TlsError, TlsHealth, TlsHealthSnapshot, TlsOptions, TlsProvider, TlsStream, TlsVersion, Validity,
 };
 #[cfg(all(feature = "io", feature = "proxy"))]
 pub use io::{Proxied, ProxiedError, ProxiedHealth, ProxiedHealthSnapshot, ProxiedStream, UntrustedPolicy};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Addr;
+use crate::{Addr, HostScope};
 
 /// What came of opening a stream: whatever stood before the protocol's first byte, a PROXY header or a TLS handshake.
 ///
@@ -16,6 +16,8 @@ pub struct Opened {
     pub local: Option<Addr>,
     /// What the TLS handshake agreed on, with us or with a proxy in front of us.
     pub tls: Option<Arc<TlsState>>,
+    /// The hosts that the client may ask for, if its TLS configuration was chosen by the name it said; `None`: every one.
+    pub hosts: Option<HostScope>,
     /// The identifier that a proxy in front of us gave this connection (PROXY protocol v2, `PP2_TYPE_UNIQUE_ID`), at
     /// most 128 bytes.
     pub unique_id: Option<Box<[u8]>>,
@@ -29,6 +31,7 @@ impl Opened {
             peer: self.peer.or(inner.peer),
             local: self.local.or(inner.local),
             tls: self.tls.or(inner.tls),
+            hosts: self.hosts.or(inner.hosts),
             unique_id: self.unique_id.or(inner.unique_id),
         }
     }

@@ -8,6 +8,8 @@ use axum::{
 };
 use tokio::time::sleep;
 
+#[cfg(feature = "tls")]
+use super::Tls;
 use super::{AnyListener, Limit, Listener, NotifyingStream, Retry, TcpListener};
 #[cfg(unix)]
 use crate::UnixListener;
@@ -56,7 +58,13 @@ macro_rules! retrying {
         }
     )*};
 }
-retrying!([L: Listener] Limit<L>, [] AnyListener, [] TcpListener, #[cfg(unix)] [] UnixListener);
+retrying!(
+    [L: Listener] Limit<L>,
+    [] AnyListener,
+    [] TcpListener,
+    #[cfg(unix)] [] UnixListener,
+    #[cfg(feature = "tls")] [L: Listener] Tls<L>,
+);
 
 /// Accepts; after a fatal error it tries again.
 async fn insist<L: Listener>(listener: &mut L) -> (L::Stream, Addr) {
@@ -84,7 +92,7 @@ macro_rules! connected {
         }
     )*};
 }
-connected!([L: Listener] Retry<L>, [L: Listener] Limit<L>, [] AnyListener, [] TcpListener, #[cfg(unix)] [] UnixListener);
+connected!([L: Listener] Retry<L>, [L: Listener] Limit<L>, [] AnyListener, [] TcpListener, #[cfg(unix)] [] UnixListener, #[cfg(feature = "tls")] [L: Listener] Tls<L>);
 
 #[cfg(test)]
 mod tests {

@@ -38,6 +38,8 @@ mod tcp;
     allow(dead_code, unused_imports, unreachable_pub, reason = "the rest is for the crates above")
 )]
 pub mod testing;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(unix)]
 mod unix;
 
@@ -56,5 +58,10 @@ pub use proxied::{Proxied, ProxiedError, ProxiedHealth, ProxiedHealthSnapshot, P
 pub use retry::Retry;
 pub use stream::Stream;
 pub use tcp::{KeepAlive, TcpListener, TcpOptions, reuse_port};
+#[cfg(feature = "tls")]
+pub use tls::{
+    ClientAuth, ClientAuthMode, ClientHello, FirstBytes, HandshakeError, HandshakeErrorKind, KeyLogging, Tls,
+    TlsConfig, TlsError, TlsHealth, TlsHealthSnapshot, TlsOptions, TlsProvider, TlsStream, TlsVersion, Validity,
+};
 #[cfg(unix)]
 pub use unix::{UnixListener, UnixOptions};

@@ -1,0 +1,73 @@
+//! What all streams of one TLS listener share.
+
+use super::{HandshakeError, HandshakeErrorKind, TlsConfig, TlsHealth};
+use crate::{Addr, Throttle, io::contain::contain};
+
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// What all streams of one TLS listener share.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) config: TlsConfig,
+    pub(super) handshake_timeout: Duration,
+    pub(super) health: TlsHealth,
+    pub(super) on_error: Option<OnError>,
+    throttle: Arc<Mutex<Throttle>>,
+}
+
+pub(super) type OnError = Arc<dyn Fn(&HandshakeError<'_>) + Send + Sync>;
+
+impl Settings {
+    /// Handshakes are given up after this, as in Quintet the head of a request is.
+    const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+    /// At most one report an interval.
+    const REPORT_EVERY: Duration = Duration::from_secs(1);
+
+    pub(super) fn new(config: TlsConfig) -> Settings {
+        Settings {
+            health: TlsHealth::new(config.clone()),
+            config,
+            handshake_timeout: Self::HANDSHAKE_TIMEOUT,
+            on_error: None,
+            throttle: Arc::new(Mutex::new(Throttle::new(Self::REPORT_EVERY))),
+        }
+    }
+
+    /// Counts a failed handshake and reports it.
+    pub(super) fn failed(&self, peer: &Addr, error: &io::Error, heard: Heard) -> HandshakeErrorKind {
+        let kind = HandshakeErrorKind::of(error);
+        self.health.failed(kind);
+        let Some(on_error) = &self.on_error else { return kind };
+        // A load balancer that looks whether the port is open does no more, every few seconds.
+        if kind == HandshakeErrorKind::Disconnected && heard == Heard::Nothing {
+            return kind;
+        }
+        let admitted = self.throttle.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now());
+        if let Some(suppressed) = admitted {
+            if contain(|| on_error(&HandshakeError { kind, peer, error, suppressed })).is_err() {
+                self.health.report_panicked();
+            }
+        }
+        kind
+    }
+}
+
+/// Whether a client has said anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    Nothing,
+    Something,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("config", &self.config)
+            .field("handshake_timeout", &self.handshake_timeout)
+            .finish_non_exhaustive()
+    }
+}

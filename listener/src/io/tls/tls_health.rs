@@ -1,0 +1,124 @@
+//! How TLS handshakes have been going, for whoever asks: a status page, a metric, an alarm.
+
+use super::{HandshakeErrorKind, TlsConfig, Validity};
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::SystemTime,
+};
+
+/// A handle on the health of one [`Tls`](crate::Tls). Clones are the same handle; it outlives the listener.
+#[derive(Clone, Debug)]
+pub struct TlsHealth {
+    counts: Arc<Counts>,
+    config: TlsConfig,
+}
+
+/// Written by the tasks of all connections.
+#[derive(Debug, Default)]
+struct Counts {
+    opening: AtomicU64,
+    handshakes: AtomicU64,
+    resumed: AtomicU64,
+    failed: [AtomicU64; HandshakeErrorKind::COUNT],
+    report_panics: AtomicU64,
+}
+
+/// The answer of [`TlsHealth::snapshot`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsHealthSnapshot {
+    /// Connections whose handshake is not over yet.
+    pub opening: u64,
+    /// Handshakes that succeeded.
+    pub handshakes: u64,
+    /// Those of them that resumed an earlier session.
+    pub resumed: u64,
+    /// Failed: a request in plain HTTP.
+    pub plain_http: u64,
+    /// Failed: neither TLS nor HTTP.
+    pub not_tls: u64,
+    /// Failed: not over in time.
+    pub timed_out: u64,
+    /// Failed: the client went away.
+    pub disconnected: u64,
+    /// Failed: the client refused it with an alert.
+    pub refused_by_client: u64,
+    /// Failed: nothing in common.
+    pub incompatible: u64,
+    /// Failed: no client certificate that is accepted.
+    pub client_certificate: u64,
+    /// Failed: the client broke the rules of TLS.
+    pub protocol: u64,
+    /// Calls of [`Tls::on_error`](crate::Tls::on_error)'s function that panicked.
+    pub report_panics: u64,
+    /// Calls of [`TlsConfig::reload`](crate::TlsConfig::reload) that failed.
+    pub failed_reloads: u64,
+    /// In which time the server's own certificate is valid; `None` if it is not one from a file.
+    pub validity: Option<Validity>,
+    /// Whether the clock says that it is not: the certificate has expired, or is not valid yet.
+    pub is_outside_validity: bool,
+}
+
+impl TlsHealth {
+    pub(super) fn new(config: TlsConfig) -> TlsHealth {
+        TlsHealth { counts: Arc::default(), config }
+    }
+
+    /// Everything at once. The numbers are read one after another while handshakes go on.
+    pub fn snapshot(&self) -> TlsHealthSnapshot {
+        let counts = &*self.counts;
+        let failed = |kind: HandshakeErrorKind| counts.failed[kind as usize].load(Relaxed);
+        let (validity, now) = (self.config.validity(), SystemTime::now());
+        TlsHealthSnapshot {
+            opening: counts.opening.load(Relaxed),
+            handshakes: counts.handshakes.load(Relaxed),
+            resumed: counts.resumed.load(Relaxed),
+            plain_http: failed(HandshakeErrorKind::PlainHttp),
+            not_tls: failed(HandshakeErrorKind::NotTls),
+            timed_out: failed(HandshakeErrorKind::TimedOut),
+            disconnected: failed(HandshakeErrorKind::Disconnected),
+            refused_by_client: failed(HandshakeErrorKind::RefusedByClient),
+            incompatible: failed(HandshakeErrorKind::Incompatible),
+            client_certificate: failed(HandshakeErrorKind::ClientCertificate),
+            protocol: failed(HandshakeErrorKind::Protocol),
+            report_panics: counts.report_panics.load(Relaxed),
+            failed_reloads: self.config.failed_reloads(),
+            validity,
+            is_outside_validity: validity.is_some_and(|time| time.is_expired(now) || time.is_not_yet_valid(now)),
+        }
+    }
+
+    pub(super) fn succeeded(&self, resumed: bool) {
+        self.counts.handshakes.fetch_add(1, Relaxed);
+        self.counts.resumed.fetch_add(resumed.into(), Relaxed);
+    }
+
+    pub(super) fn failed(&self, kind: HandshakeErrorKind) {
+        self.counts.failed[kind as usize].fetch_add(1, Relaxed);
+    }
+
+    /// The function that was to report an error panicked.
+    pub(super) fn report_panicked(&self) {
+        self.counts.report_panics.fetch_add(1, Relaxed);
+    }
+
+    /// Counts a connection as opening until the guard is dropped.
+    pub(super) fn opening(&self) -> OpeningGuard {
+        self.counts.opening.fetch_add(1, Relaxed);
+        OpeningGuard(Arc::clone(&self.counts))
+    }
+}
+
+/// One connection whose handshake is not over yet.
+#[derive(Debug)]
+pub(super) struct OpeningGuard(Arc<Counts>);
+
+impl Drop for OpeningGuard {
+    fn drop(&mut self) {
+        self.0.opening.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,42 @@
+//! TCP, then a PROXY header, then TLS: a balancer in front that passes bytes on.
+#![cfg(all(feature = "tls", feature = "proxy"))]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod tls_support;
+
+use std::sync::{Arc, Mutex};
+
+use quintet_listener::{Listener, Proxied, Tls};
+use tls_support::{Authority, memory, open, options, tls_over};
+use tokio::io::AsyncWriteExt;
+
+#[tokio::test(start_paused = true)]
+async fn tls_behind_a_proxy_header_has_the_address_of_the_header() {
+    let ours = Authority::new("ours");
+    let (memory, dial) = memory();
+    let proxied = Proxied::new(memory, "192.0.2.0/24".parse().unwrap());
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&lines);
+    let mut tls = Tls::new(proxied, ours.issue("a.example", 1).config(options()))
+        .on_error(move |error| to.lock().unwrap().push(error.peer.to_string()));
+
+    let mut client = dial.connect();
+    let (mut server, peer) = tls.accept().await.unwrap();
+    assert_eq!(peer, "192.0.2.1:4567".parse().unwrap());
+    client.write_all(b"PROXY TCP4 198.51.100.7 203.0.113.1 1234 443\r\n").await.unwrap();
+    let config = Arc::new(ours.client());
+    let (opened, client) = tokio::join!(open(&mut server), tls_over(client, &config, "a.example"));
+    client.unwrap();
+    let opened = opened.unwrap();
+    assert_eq!(opened.peer, Some("198.51.100.7:1234".parse().unwrap()));
+    assert_eq!(opened.local, Some("203.0.113.1:443".parse().unwrap()));
+    assert_eq!(opened.tls.unwrap().server_name.as_deref(), Some("a.example"));
+
+    // What fails behind the header is reported with its address.
+    let mut client = dial.connect();
+    let (mut server, _) = tls.accept().await.unwrap();
+    client.write_all(b"PROXY TCP4 198.51.100.8 203.0.113.1 1234 443\r\nSSH-2.0\r\n").await.unwrap();
+    drop(client);
+    open(&mut server).await.unwrap_err();
+    assert_eq!(*lines.lock().unwrap(), ["198.51.100.8:1234"]);
+}
