@@ -7,6 +7,7 @@ pub mod listener;
 pub mod mux;
 pub mod request;
 pub mod server;
+pub mod tls;
 
 use std::{
     any::Any,
@@ -20,7 +21,9 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target of every crate, lowest layer first.
 pub fn targets() -> impl Iterator<Item = &'static Target> {
-    [listener::TARGETS, conn::TARGETS, request::TARGETS, mux::TARGETS, server::TARGETS].into_iter().flatten()
+    [listener::TARGETS, tls::TARGETS, conn::TARGETS, request::TARGETS, mux::TARGETS, server::TARGETS]
+        .into_iter()
+        .flatten()
 }
 
 /// The target of this name.
