@@ -37,7 +37,12 @@ pub fn addr(data: &[u8]) {
                 assert_eq!(printed.parse(), Ok(endpoint), "printed as {printed:?}");
             }
         }
-        Err(EndpointError::Port { at } | EndpointError::Colons { at } | EndpointError::Host { at }) => {
+        Err(
+            EndpointError::Port { at }
+            | EndpointError::Colons { at }
+            | EndpointError::Host { at }
+            | EndpointError::Inherited { at },
+        ) => {
             assert!(text.is_char_boundary(at) && at <= text.len(), "no byte {at}");
         }
         Err(_) => {}

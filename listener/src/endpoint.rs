@@ -1,4 +1,5 @@
-//! An address to listen on, written as Go writes it: `:9090`, `127.0.0.1:0`, `localhost:80`, `[::1]:80`, `unix:/path`.
+//! An address to listen on, written as Go writes it: `:9090`, `127.0.0.1:0`, `localhost:80`, `[::1]:80`; and `unix:/path`,
+//! `fd:name`.
 
 use std::{
     convert::Infallible,
@@ -8,6 +9,9 @@ use std::{
 };
 
 use super::{Addr, UnixName};
+
+/// The longest name of an inherited socket, in bytes.
+const MAX_FD_NAME: usize = 255;
 
 /// An address to listen on, not yet resolved and not yet bound.
 ///
@@ -38,6 +42,10 @@ pub enum Endpoint {
     },
     /// `unix:/run/app.sock`, or `unix:@name` without a file (Linux).
     Unix(UnixName),
+    /// `fd:http`: a socket that listens already, given to this process under that name by the one that started it
+    /// (systemd's `FileDescriptorName=`). A host that is named `fd` is written `fd.:80`.
+    #[doc(alias = "socket activation")]
+    Inherited(String),
 }
 
 /// Why a text is not an [`Endpoint`]. The offsets are bytes of that text.
@@ -71,6 +79,12 @@ pub enum EndpointError {
     /// `unix:` alone, or a NUL in the path.
     #[error("unix: must be followed by a path without NUL")]
     Unix,
+    /// `fd:` without a name of at most 255 printable ASCII characters that has no colon.
+    #[error("fd: must be followed by a name; it is not valid at byte {at}")]
+    Inherited {
+        /// The first byte that is not.
+        at: usize,
+    },
 }
 
 impl FromStr for Endpoint {
@@ -85,6 +99,9 @@ impl FromStr for Endpoint {
                 UnixName::Path(_) if name.contains('\0') => Err(EndpointError::Unix),
                 name => Ok(Self::Unix(name)),
             };
+        }
+        if let Some(name) = text.strip_prefix("fd:") {
+            return inherited(name);
         }
         if let Some(rest) = text.strip_prefix('[') {
             return bracketed(rest);
@@ -105,6 +122,16 @@ impl FromStr for Endpoint {
             Some(at) => Err(EndpointError::Host { at }),
             None => Ok(Self::Host { name: host.to_owned(), port }),
         }
+    }
+}
+
+/// What follows `fd:`, as systemd has it: systemd.socket(5), `FileDescriptorName=`.
+fn inherited(name: &str) -> Result<Endpoint, EndpointError> {
+    let wrong = name.bytes().position(|b| !(b.is_ascii_graphic() || b == b' ') || b == b':');
+    let wrong = wrong.or((name.len() > MAX_FD_NAME).then_some(MAX_FD_NAME)).or(name.is_empty().then_some(0));
+    match wrong {
+        Some(at) => Err(EndpointError::Inherited { at: "fd:".len() + at }),
+        None => Ok(Endpoint::Inherited(name.to_owned())),
     }
 }
 
@@ -148,6 +175,7 @@ impl fmt::Display for Endpoint {
             Self::Host { name, port } if name.contains(':') => write!(f, "[{name}]:{port}"),
             Self::Host { name, port } => write!(f, "{name}:{port}"),
             Self::Unix(name) => name.fmt(f),
+            Self::Inherited(name) => write!(f, "fd:{name}"),
         }
     }
 }
@@ -221,6 +249,9 @@ mod tests {
             ("unix:/run/a.sock", Endpoint::Unix(UnixName::Path("/run/a.sock".into()))),
             ("unix:a.sock", Endpoint::Unix(UnixName::Path("a.sock".into()))),
             ("unix:@app", Endpoint::Unix(UnixName::Abstract(b"app".to_vec()))),
+            ("fd:http", Endpoint::Inherited("http".to_owned())),
+            ("fd:quintet.socket", Endpoint::Inherited("quintet.socket".to_owned())),
+            ("fd.:80", host("fd.", 80)),
         ];
         for (text, endpoint) in table {
             assert_eq!(text.parse(), Ok(endpoint), "{text:?}");
@@ -256,6 +287,10 @@ mod tests {
             ("bücher:80", EndpointError::Host { at: 1 }),
             ("unix:", EndpointError::Unix),
             ("unix:/a\0b", EndpointError::Unix),
+            ("fd:", EndpointError::Inherited { at: 3 }),
+            ("fd:a:80", EndpointError::Inherited { at: 4 }),
+            ("fd:é", EndpointError::Inherited { at: 3 }),
+            ("fd:a\nb", EndpointError::Inherited { at: 4 }),
         ];
         for (text, error) in table {
             assert_eq!(text.parse::<Endpoint>(), Err(error), "{text:?}");
@@ -272,7 +307,8 @@ mod tests {
         prop_oneof![
             any::<u16>().prop_map(|port| Endpoint::Any { port }),
             any::<(IpAddr, u16)>().prop_map(|(ip, port)| Endpoint::Ip(SocketAddr::new(ip, port))),
-            ("[a-z][a-z0-9._-]{0,30}", any::<u16>()).prop_map(|(name, port)| Endpoint::Host { name, port }),
+            ("[a-z][a-z0-9._-]{2,30}", any::<u16>()).prop_map(|(name, port)| Endpoint::Host { name, port }),
+            "[ -9;-~]{1,255}".prop_map(Endpoint::Inherited),
             "/\\P{Cc}{0,40}".prop_map(|path| Endpoint::Unix(UnixName::Path(path.into()))),
             "\\P{Cc}{0,40}".prop_map(|name| Endpoint::Unix(UnixName::Abstract(name.into()))),
         ]

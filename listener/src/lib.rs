@@ -13,6 +13,8 @@ mod addr;
 mod backoff;
 mod endpoint;
 mod host_scope;
+#[cfg(all(feature = "activation", unix))]
+mod inherited_names;
 #[cfg(feature = "io")]
 mod io;
 mod nets;
@@ -27,6 +29,10 @@ pub use addr::{Addr, AddrError, UnixName};
 pub use backoff::Backoff;
 pub use endpoint::{Endpoint, EndpointError};
 pub use host_scope::HostScope;
+#[cfg(all(feature = "activation", unix))]
+pub use inherited_names::InheritedError;
+#[cfg(all(feature = "activation", unix))]
+pub use io::inherited;
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use io::testing;

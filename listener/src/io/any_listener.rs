@@ -18,13 +18,15 @@ use super::UnixListener;
 use super::{Listener, Stream, TcpListener, TcpOptions};
 use crate::{Addr, Endpoint, Opened};
 
-/// Listens at `addr` with the default options: `":9090"`, `"127.0.0.1:0"`, `"localhost:80"`, `"unix:/path"`.
+/// Listens at `addr` with the default options: `":9090"`, `"127.0.0.1:0"`, `"localhost:80"`, `"unix:/path"`;
+/// or takes the inherited socket of a name, `"fd:http"` (feature `activation`).
 ///
 /// Needs no runtime yet. Resolving a host name blocks the thread.
 ///
 /// # Errors
 /// `InvalidInput` with an [`EndpointError`](crate::EndpointError) if `addr` is not an endpoint,
-/// `Unsupported` for a Unix socket where there are none, else the system's.
+/// `Unsupported` for a Unix socket where there are none, and for `fd:` without the feature `activation`; for `fd:` also
+/// `NotFound`, `InvalidData` and `InvalidInput` with an `InheritedError` inside; else the system's.
 ///
 /// # Spec
 /// Go: `net.Listen`.
@@ -34,6 +36,12 @@ pub fn listen(addr: &str) -> io::Result<AnyListener> {
         Endpoint::Unix(name) => UnixListener::bind_name(name).map(AnyListener::Unix),
         #[cfg(not(unix))]
         Endpoint::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        #[cfg(all(feature = "activation", unix))]
+        Endpoint::Inherited(name) => super::inherited::listen_inherited(&name),
+        #[cfg(not(all(feature = "activation", unix)))]
+        Endpoint::Inherited(_) => {
+            Err(io::Error::new(io::ErrorKind::Unsupported, "inherited sockets need the feature activation"))
+        }
         endpoint => TcpListener::bind(endpoint, &TcpOptions::default()).map(AnyListener::Tcp),
     }
 }

@@ -10,6 +10,8 @@ mod contain;
 mod errnos;
 mod fd_released;
 mod health;
+#[cfg(all(feature = "activation", unix))]
+mod inherited;
 mod lazy;
 mod limit;
 #[cfg(test)]
@@ -48,6 +50,8 @@ pub use accept_error::AcceptError;
 pub use any_listener::{AnyListener, AnyStream, listen};
 pub use fd_released::{FdReleased, NotifyingStream};
 pub use health::{Failure, Health, HealthSnapshot};
+#[cfg(all(feature = "activation", unix))]
+pub use inherited::inherited;
 pub use limit::Limit;
 pub use limited_stream::LimitedStream;
 pub use listener::Listener;

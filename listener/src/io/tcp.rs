@@ -87,7 +87,7 @@ impl Default for KeepAlive {
 pub struct TcpListener {
     socket: Lazy<std::net::TcpListener, tokio::net::TcpListener>,
     local: SocketAddr,
-    /// What accepted sockets do not inherit on this system.
+    /// What accepted sockets do not inherit from it.
     each: Each,
 }
 
@@ -96,6 +96,10 @@ pub struct TcpListener {
 struct Each {
     nodelay: bool,
     keep_alive: Option<TcpKeepalive>,
+    notsent_lowat: Option<u32>,
+    /// Whether every accepted socket has them from its listener. Not if that listened before they were set: a client
+    /// that was in its queue by then has the options of that time.
+    inherited: bool,
 }
 
 /// On Linux an accepted socket inherits the options of its listener: two system calls less for each connection.
@@ -127,7 +131,25 @@ impl TcpListener {
             Endpoint::Ip(addr) => open(addr, options),
             Endpoint::Host { name, port } => open_first((name.as_str(), port).to_socket_addrs()?.collect(), options),
             Endpoint::Unix(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "a Unix socket is no TCP endpoint")),
+            Endpoint::Inherited(_) => {
+                Err(io::Error::new(io::ErrorKind::InvalidInput, "an inherited socket is bound already"))
+            }
         }
+    }
+
+    /// Takes over a socket that listens already, made elsewhere or inherited from another process. It stays bound as it
+    /// is, with its backlog; `nodelay`, `keep_alive` and `notsent_lowat` of `options` are applied to each accepted socket.
+    ///
+    /// # Errors
+    /// The system's.
+    ///
+    /// # Spec
+    /// Go: `net.FileListener`.
+    pub fn from_std(listener: std::net::TcpListener, options: &TcpOptions) -> io::Result<TcpListener> {
+        listener.set_nonblocking(true)?;
+        let local = listener.local_addr()?;
+        let each = Each { inherited: false, ..Each::new(options) };
+        Ok(TcpListener { socket: Lazy::Bound(listener), local, each })
     }
 
     /// The port, also when 0 was asked for.
@@ -142,7 +164,7 @@ impl Listener for TcpListener {
     async fn accept(&mut self) -> io::Result<(TcpStream, Addr)> {
         let (stream, peer) =
             self.socket.get(|bound| tokio::net::TcpListener::from_std(bound.try_clone()?))?.accept().await?;
-        if !INHERITED {
+        if !self.each.inherited {
             self.each.apply(&stream);
         }
         Ok((stream, peer.into()))
@@ -154,11 +176,17 @@ impl Listener for TcpListener {
 }
 
 impl Each {
+    fn new(options: &TcpOptions) -> Each {
+        let keep_alive = options.keep_alive.map(keep_alive);
+        Each { nodelay: options.nodelay, keep_alive, notsent_lowat: options.notsent_lowat, inherited: INHERITED }
+    }
+
     /// A failure concerns the client: the socket is already reset, and the first read will say so.
     fn apply(&self, stream: &TcpStream) {
         let socket = SockRef::from(stream);
         let _ = self.nodelay.then(|| socket.set_tcp_nodelay(true));
         let _ = self.keep_alive.as_ref().map(|keep_alive| socket.set_tcp_keepalive(keep_alive));
+        let _ = set_notsent_lowat(&socket, self.notsent_lowat);
     }
 }
 
@@ -210,8 +238,8 @@ fn open(addr: SocketAddr, options: &TcpOptions) -> io::Result<TcpListener> {
     if options.reuse_port {
         share_port(&socket)?;
     }
-    let each = Each { nodelay: options.nodelay, keep_alive: options.keep_alive.map(keep_alive) };
-    if INHERITED {
+    let each = Each::new(options);
+    if each.inherited {
         if each.nodelay {
             socket.set_tcp_nodelay(true)?;
         }

@@ -108,6 +108,20 @@ impl UnixListener {
             UnixName::Unnamed => Err(io::Error::new(io::ErrorKind::InvalidInput, "a listener needs a name")),
         }
     }
+
+    /// Takes over a socket that listens already, made elsewhere or inherited from another process. Its file belongs to
+    /// whoever made it: it stays when this is dropped.
+    ///
+    /// # Errors
+    /// The system's.
+    ///
+    /// # Spec
+    /// Go: `net.FileListener`, `(*net.UnixListener).SetUnlinkOnClose(false)`.
+    pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+        listener.set_nonblocking(true)?;
+        let name = name(&listener.local_addr()?.into());
+        Ok(UnixListener { socket: Lazy::Bound(listener), name, file: None })
+    }
 }
 
 /// Binds `path` as it was given, because the system limits its length, but remembers the absolute path.
@@ -233,10 +247,14 @@ impl Listener for UnixListener {
 
 impl From<tokio::net::unix::SocketAddr> for Addr {
     fn from(addr: tokio::net::unix::SocketAddr) -> Self {
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        if let Some(name) = addr.as_abstract_name() {
-            return Self::Unix(UnixName::Abstract(name.to_owned()));
-        }
-        Self::Unix(addr.as_pathname().map_or(UnixName::Unnamed, |path| UnixName::Path(path.to_owned())))
+        Self::Unix(name(&addr))
     }
+}
+
+fn name(addr: &tokio::net::unix::SocketAddr) -> UnixName {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if let Some(name) = addr.as_abstract_name() {
+        return UnixName::Abstract(name.to_owned());
+    }
+    addr.as_pathname().map_or(UnixName::Unnamed, |path| UnixName::Path(path.to_owned()))
 }

@@ -1,0 +1,104 @@
+//! The names of the sockets that this process was given by the one that started it, as its environment says them.
+
+/// Why a process has no inherited sockets, or not this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InheritedError {
+    /// There is no `LISTEN_FDS`: whatever started this process gave it no sockets.
+    #[error("no sockets were given to this process: LISTEN_FDS is not set")]
+    NoSockets,
+    /// `LISTEN_PID` is not there or names another process: the sockets were given to a parent of this one.
+    #[error("no sockets were given to this process: LISTEN_PID is not its number")]
+    Pid,
+    /// `LISTEN_FDS` is not a number of descriptors.
+    #[error("LISTEN_FDS is not a number from 0 to 65536")]
+    Count,
+    /// `LISTEN_FDNAMES` has more or fewer names than there are sockets.
+    #[error("LISTEN_FDNAMES does not name each of the {count} sockets of LISTEN_FDS")]
+    Names {
+        /// The number in `LISTEN_FDS`.
+        count: usize,
+    },
+    /// No inherited socket has the name that was asked for, or each has been taken.
+    #[error("no inherited socket of that name is left")]
+    NotFound,
+    /// The descriptor is something else than a TCP or Unix socket that listens.
+    #[error("descriptor {fd} is not a TCP or Unix socket that listens")]
+    Socket {
+        /// Its number.
+        fd: usize,
+    },
+}
+
+/// The number of the first inherited descriptor: standard input, output and error come before.
+pub(crate) const FIRST_FD: usize = 3;
+
+/// More descriptors than any system gives a process unasked.
+const MAX_FDS: usize = 65536;
+
+/// What the environment of a process says.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Environment<'a> {
+    /// `LISTEN_FDS`
+    pub(crate) fds: Option<&'a str>,
+    /// `LISTEN_PID`
+    pub(crate) pid: Option<&'a str>,
+    /// `LISTEN_FDNAMES`
+    pub(crate) names: Option<&'a str>,
+}
+
+/// The names of the descriptors from [`FIRST_FD`] on that process `pid` has inherited.
+///
+/// # Spec
+/// sd_listen_fds_with_names(3): without `LISTEN_FDNAMES` each is named `unknown`.
+pub(crate) fn inherited_names(environment: Environment<'_>, pid: u32) -> Result<Vec<String>, InheritedError> {
+    let fds = environment.fds.ok_or(InheritedError::NoSockets)?;
+    if environment.pid.and_then(number) != Some(u64::from(pid)) {
+        return Err(InheritedError::Pid);
+    }
+    let count = number(fds).and_then(|count| usize::try_from(count).ok()).filter(|count| *count <= MAX_FDS);
+    let count = count.ok_or(InheritedError::Count)?;
+    let names: Vec<String> = match environment.names {
+        None => vec!["unknown".to_owned(); count],
+        Some("") if count == 0 => Vec::new(),
+        Some(names) => names.split(':').map(str::to_owned).collect(),
+    };
+    if names.len() == count { Ok(names) } else { Err(InheritedError::Names { count }) }
+}
+
+/// Digits and nothing else: Rust would read `+3`.
+fn number(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_sd_listen_fds_with_names() {
+        let names = |fds, pid, names| inherited_names(Environment { fds, pid, names }, 7);
+        for (fds, pid, said, expected) in [
+            (Some("2"), Some("7"), Some("http:admin"), Ok(vec!["http", "admin"])),
+            (Some("2"), Some("7"), Some("http:http"), Ok(vec!["http", "http"])),
+            (Some("2"), Some("7"), None, Ok(vec!["unknown", "unknown"])),
+            (Some("1"), Some("7"), Some(""), Ok(vec![""])),
+            (Some("0"), Some("7"), Some(""), Ok(vec![])),
+            (Some("0"), Some("7"), None, Ok(vec![])),
+            (None, Some("7"), Some("http"), Err(InheritedError::NoSockets)),
+            (Some("1"), None, Some("http"), Err(InheritedError::Pid)),
+            (Some("1"), Some(""), Some("http"), Err(InheritedError::Pid)),
+            (Some("1"), Some("8"), Some("http"), Err(InheritedError::Pid)),
+            (Some("1"), Some("+7"), Some("http"), Err(InheritedError::Pid)),
+            (Some(""), Some("7"), None, Err(InheritedError::Count)),
+            (Some("-1"), Some("7"), None, Err(InheritedError::Count)),
+            (Some("65537"), Some("7"), None, Err(InheritedError::Count)),
+            (Some("99999999999999999999"), Some("7"), None, Err(InheritedError::Count)),
+            (Some("2"), Some("7"), Some("http"), Err(InheritedError::Names { count: 2 })),
+            (Some("1"), Some("7"), Some("http:"), Err(InheritedError::Names { count: 1 })),
+        ] {
+            let expected = expected.map(|names| names.into_iter().map(str::to_owned).collect());
+            assert_eq!(names(fds, pid, said), expected, "{fds:?} {pid:?} {said:?}");
+        }
+    }
+}
