@@ -1,11 +1,10 @@
 //! How opening connections behind a proxy has been going, and where that is reported.
 
-use crate::{Addr, Throttle};
+use crate::{Addr, Throttle, io::contain::contain};
 
 use std::{
     error::Error,
     fmt, io,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -146,9 +145,7 @@ impl ProxiedHealth {
         let now = Instant::now().into_std();
         let admitted = shared.throttle.lock().unwrap_or_else(PoisonError::into_inner).admit(now);
         let Some(suppressed) = admitted else { return };
-        // What only observes cannot end what it observes: the next connection is accepted all the same.
-        let reported = catch_unwind(AssertUnwindSafe(|| report(&ProxiedError { peer, error, suppressed })));
-        if reported.is_err() {
+        if contain(|| report(&ProxiedError { peer, error, suppressed })).is_err() {
             shared.report_panics.fetch_add(1, Relaxed);
         }
     }
