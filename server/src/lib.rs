@@ -19,6 +19,7 @@ mod select;
 mod serve;
 mod serve_error;
 mod server;
+mod service_manager;
 mod shared;
 mod shutdown_report;
 mod signal;
@@ -31,6 +32,7 @@ pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
 pub use observe::HookFailures;
 pub use serve_error::ServeError;
 pub use server::Server;
+pub use service_manager::{Notification, ServiceManager};
 pub use shutdown_report::ShutdownReport;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, TowerHandler};

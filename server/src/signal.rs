@@ -13,12 +13,13 @@ use crate::{
     select::{Either, select},
     serve_error::ServeError,
     server::Server,
+    service_manager::{Notification, ServiceManager},
     shutdown_report::ShutdownReport,
 };
 
 impl<H: Handler> Server<H> {
     /// Serves until SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period; a second signal cuts
-    /// everything off.
+    /// everything off. A [service manager](ServiceManager) is told when the server is ready and when it stops.
     ///
     /// # Errors
     /// [`ServeError`].
@@ -31,11 +32,13 @@ impl<H: Handler> Server<H> {
         grace_period: Duration,
     ) -> Result<ShutdownReport, ServeError> {
         let mut signals = Signals::new();
+        let manager = ServiceManager::from_env();
         let mut serving = pin!(self.serve(listener));
-        if let Either::First(ended) = select(serving.as_mut(), signals.next()).await {
+        if let Either::First(ended) = select(serving.as_mut(), until(&mut signals, &manager)).await {
             // Shut down from elsewhere: whoever did it has the report, and what is under way is finished here, too.
             ended?;
-            self.drained().await;
+            manager.notify(Notification::Stopping);
+            manager.attend(self.drained()).await;
             return Ok(ShutdownReport::default());
         }
         // The accept loop hears of it by itself, and may still have connections to accept.
@@ -43,29 +46,38 @@ impl<H: Handler> Server<H> {
             let _ = serving.await;
             pending::<Infallible>().await
         };
-        match select(self.drain(grace_period, &mut signals), closing).await {
+        match select(self.drain(grace_period, &mut signals, &manager), closing).await {
             Either::First(report) => Ok(report),
             Either::Second(never) => match never {},
         }
     }
 
     /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period; a second signal cuts
-    /// everything off. Serve in another task meanwhile, as many listeners as you like.
+    /// everything off. Serve in another task meanwhile, as many listeners as you like. A [service
+    /// manager](ServiceManager) is told that the server is ready now, and when it stops.
     ///
     /// # Cancel safety
     /// Dropped before a signal, nothing happened; afterwards the server goes on shutting down without a deadline.
     pub async fn until_signal(&self, grace_period: Duration) -> ShutdownReport {
         let mut signals = Signals::new();
-        signals.next().await;
-        self.drain(grace_period, &mut signals).await
+        let manager = ServiceManager::from_env();
+        until(&mut signals, &manager).await;
+        self.drain(grace_period, &mut signals, &manager).await
     }
 
-    async fn drain(&self, grace_period: Duration, signals: &mut Signals) -> ShutdownReport {
-        match select(self.shutdown(grace_period), signals.next()).await {
+    async fn drain(&self, grace_period: Duration, signals: &mut Signals, manager: &ServiceManager) -> ShutdownReport {
+        manager.notify(Notification::Stopping);
+        match manager.attend(select(self.shutdown(grace_period), signals.next())).await {
             Either::First(report) => report,
             Either::Second(()) => self.close().await,
         }
     }
+}
+
+/// Waits for a signal while the server serves.
+async fn until(signals: &mut Signals, manager: &ServiceManager) {
+    manager.notify(Notification::Ready);
+    manager.attend(signals.next()).await;
 }
 
 /// SIGTERM and Ctrl-C, from when this was made: a signal that comes between two waits is there at the second. Several
