@@ -56,13 +56,13 @@ pub enum Notification {
 impl fmt::Display for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Notification::Ready => f.write_str("READY=1\n"),
-            Notification::Reloading { monotonic: None } => f.write_str("RELOADING=1\n"),
-            Notification::Reloading { monotonic: Some(at) } => {
+            Self::Ready => f.write_str("READY=1\n"),
+            Self::Reloading { monotonic: None } => f.write_str("RELOADING=1\n"),
+            Self::Reloading { monotonic: Some(at) } => {
                 write!(f, "RELOADING=1\nMONOTONIC_USEC={}\n", at.as_micros())
             }
-            Notification::Stopping => f.write_str("STOPPING=1\n"),
-            Notification::Watchdog => f.write_str("WATCHDOG=1\n"),
+            Self::Stopping => f.write_str("STOPPING=1\n"),
+            Self::Watchdog => f.write_str("WATCHDOG=1\n"),
         }
     }
 }
@@ -77,12 +77,12 @@ impl ServiceManager {
         {
             let socket = env::var_os("NOTIFY_SOCKET").and_then(|name| connect(&name).ok());
             let watchdog = watchdog.filter(|_| socket.is_some());
-            ServiceManager { socket, watchdog }
+            Self { socket, watchdog }
         }
         #[cfg(not(unix))]
         {
             let _ = watchdog;
-            ServiceManager::default()
+            Self::default()
         }
     }
 
@@ -172,10 +172,7 @@ mod tests {
             (Notification::Stopping, "STOPPING=1\n"),
             (Notification::Watchdog, "WATCHDOG=1\n"),
             (Notification::Reloading { monotonic: None }, "RELOADING=1\n"),
-            (
-                Notification::Reloading { monotonic: Some(Duration::new(7, 5_999)) },
-                "RELOADING=1\nMONOTONIC_USEC=7000005\n",
-            ),
+            (Self::Reloading { monotonic: Some(Duration::new(7, 5_999)) }, "RELOADING=1\nMONOTONIC_USEC=7000005\n"),
         ] {
             assert_eq!(notification.to_string(), message);
         }

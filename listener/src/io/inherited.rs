@@ -1,11 +1,6 @@
 //! Sockets that listen already when the process starts: a service manager bound them, and keeps them while the process
 //! is replaced, so that no client is refused meanwhile.
 
-use crate::{
-    AnyListener, InheritedError, TcpListener, TcpOptions, UnixListener,
-    inherited_names::{Environment, FIRST_FD, inherited_names},
-};
-
 use std::{
     env, io, process,
     sync::{Mutex, OnceLock, PoisonError},
@@ -13,6 +8,11 @@ use std::{
 
 use listenfd::ListenFd;
 use socket2::SockRef;
+
+use crate::{
+    AnyListener, InheritedError, TcpListener, TcpOptions, UnixListener,
+    inherited_names::{Environment, FIRST_FD, inherited_names},
+};
 
 /// The process's inherited sockets. There is one environment, and each socket can be taken once.
 static SOCKETS: OnceLock<Result<Mutex<Sockets>, InheritedError>> = OnceLock::new();
@@ -83,7 +83,7 @@ impl Sockets {
         let environment = Environment { fds: fds.as_deref(), pid: pid.as_deref(), names: names.as_deref() };
         // Asked before listenfd is: that one also takes sockets that name no process.
         let names = inherited_names(environment, process::id())?;
-        Ok(Mutex::new(Sockets { names, fds: ListenFd::from_env() }))
+        Ok(Mutex::new(Self { names, fds: ListenFd::from_env() }))
     }
 
     /// Takes a socket; `None` if it has been taken.

@@ -44,6 +44,8 @@ pub mod testing;
 mod tls;
 #[cfg(unix)]
 mod unix;
+#[cfg(any(feature = "proxy", feature = "tls"))]
+mod wakers;
 
 pub use abortable::{AbortHandle, Abortable};
 pub use accept_error::AcceptError;

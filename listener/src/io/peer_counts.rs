@@ -1,12 +1,12 @@
 //! How many connections each peer has, so that no single one has them all.
 
-use crate::Addr;
-
 use std::{
     collections::{HashMap, hash_map::Entry},
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
+
+use crate::Addr;
 
 /// Counts connections by peer: an IPv4 address, the first 64 bits of an IPv6 address (what a home or a machine is
 /// given: RFC 6177). Unix sockets are not counted. Clones are the same counts.

@@ -111,13 +111,13 @@ impl ProxyHeader {
             None => Ok(None),
             Some(b'P') if begins(bytes, v1::SIGNATURE)? => {
                 let line = v1::parse(bytes)?;
-                Ok(line.map(|(addresses, len)| (ProxyHeader::default().between(addresses), len)))
+                Ok(line.map(|(addresses, len)| (Self::default().between(addresses), len)))
             }
             Some(b'P') => Ok(None),
             Some(_) if begins(bytes, v2::SIGNATURE)? => {
                 let Some(block) = v2::parse(bytes)? else { return Ok(None) };
                 let unique_id = block.tlvs.unique_id.map(Into::into);
-                let header = ProxyHeader { unique_id, tls: block.tlvs.tls(), ..ProxyHeader::default() };
+                let header = Self { unique_id, tls: block.tlvs.tls(), ..Self::default() };
                 Ok(Some((header.between(block.addresses), block.len)))
             }
             Some(_) => Ok(None),
@@ -126,7 +126,7 @@ impl ProxyHeader {
 
     fn between(self, addresses: Option<(Addr, Addr)>) -> Self {
         let (source, destination) = addresses.unzip();
-        ProxyHeader { source, destination, ..self }
+        Self { source, destination, ..self }
     }
 }
 
@@ -139,8 +139,8 @@ fn begins(bytes: &[u8], signature: &[u8]) -> Result<bool, ProxyHeaderError> {
 }
 
 impl From<ProxyHeader> for Opened {
-    fn from(header: ProxyHeader) -> Opened {
-        Opened {
+    fn from(header: ProxyHeader) -> Self {
+        Self {
             peer: header.source,
             local: header.destination,
             tls: header.tls.map(Into::into),

@@ -50,7 +50,7 @@ struct Field<'a> {
 impl<'a> Tlvs<'a> {
     /// Reads the fields of a whole header, which begin at byte `at`.
     pub(super) fn parse(header: &'a [u8], mut at: usize) -> Result<Self, ProxyHeaderError> {
-        let (mut tlvs, mut checked) = (Tlvs::default(), None);
+        let (mut tlvs, mut checked) = (Self::default(), None);
         while let Some(field) = next(header, &mut at)? {
             let malformed = ProxyHeaderError::Tlv { at: field.at };
             match field.kind {
@@ -93,7 +93,7 @@ impl<'a> Ssl<'a> {
     fn parse(header: &'a [u8], field: &Field<'a>) -> Result<Self, ProxyHeaderError> {
         let malformed = ProxyHeaderError::Tlv { at: field.at };
         let Some(([client, verify @ ..], _)) = field.value.split_first_chunk::<5>() else { return Err(malformed) };
-        let mut ssl = Ssl { client: *client, verify: u32::from_be_bytes(*verify), ..Ssl::default() };
+        let mut ssl = Self { client: *client, verify: u32::from_be_bytes(*verify), ..Self::default() };
         let inside = &header[..field.at + 3 + field.value.len()];
         let mut at = field.at + 3 + 5;
         while let Some(field) = next(inside, &mut at)? {

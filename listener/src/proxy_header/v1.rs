@@ -1,12 +1,12 @@
 //! Version 1 of the PROXY protocol: a line of text.
 
-use super::ProxyHeaderError;
-use crate::Addr;
-
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str::FromStr,
 };
+
+use super::ProxyHeaderError;
+use crate::Addr;
 
 pub(super) const SIGNATURE: &[u8] = b"PROXY ";
 

@@ -1,9 +1,9 @@
 //! Version 2 of the PROXY protocol: bytes.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::{ProxyHeaderError, tlvs::Tlvs};
 use crate::{Addr, UnixName};
-
-use std::net::{IpAddr, SocketAddr};
 
 pub(super) const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -89,10 +89,10 @@ impl Family {
     /// Both addresses and both ports, in bytes.
     const fn len(self) -> usize {
         match self {
-            Family::Unspecified => 0,
-            Family::Inet => 2 * (4 + 2),
-            Family::Inet6 => 2 * (16 + 2),
-            Family::Unix => 2 * 108,
+            Self::Unspecified => 0,
+            Self::Inet => 2 * (4 + 2),
+            Self::Inet6 => 2 * (16 + 2),
+            Self::Unix => 2 * 108,
         }
     }
 
@@ -100,10 +100,10 @@ impl Family {
     fn addresses(self, bytes: &[u8]) -> Option<(Addr, Addr)> {
         let bytes = bytes.get(..self.len())?;
         match self {
-            Family::Unspecified => None,
-            Family::Inet => pair::<4>(bytes),
-            Family::Inet6 => pair::<16>(bytes),
-            Family::Unix => bytes.split_at_checked(108).map(|(source, to)| (unix(source), unix(to))),
+            Self::Unspecified => None,
+            Self::Inet => pair::<4>(bytes),
+            Self::Inet6 => pair::<16>(bytes),
+            Self::Unix => bytes.split_at_checked(108).map(|(source, to)| (unix(source), unix(to))),
         }
     }
 }

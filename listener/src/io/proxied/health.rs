@@ -1,7 +1,5 @@
 //! How opening connections behind a proxy has been going, and where that is reported.
 
-use crate::{Addr, Throttle, io::contain::contain};
-
 use std::{
     error::Error,
     fmt, io,
@@ -13,6 +11,8 @@ use std::{
 };
 
 use tokio::time::Instant;
+
+use crate::{Addr, Throttle, io::contain::contain};
 
 /// At most one report an interval.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -89,7 +89,7 @@ impl Error for ProxiedError<'_> {
 
 impl ProxiedHealth {
     pub(super) fn new() -> Self {
-        ProxiedHealth(Arc::new(Shared {
+        Self(Arc::new(Shared {
             opened: AtomicU64::new(0),
             untrusted: AtomicU64::new(0),
             invalid: AtomicU64::new(0),

@@ -1,23 +1,26 @@
 //! A connection from a trusted proxy whose header is not whole yet.
 
-use super::ProxiedHealth;
-use crate::{
-    Addr, Opened, ProxyHeader, Stream,
-    io::peer_counts::{PeerCounts, PeerPlace},
-};
-
 use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Wake, Waker, ready},
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
 use tokio::{
     io::ReadBuf,
     time::{Sleep, sleep},
+};
+
+use super::ProxiedHealth;
+use crate::{
+    Addr, Opened, ProxyHeader, Stream,
+    io::{
+        peer_counts::{PeerCounts, PeerPlace},
+        wakers::{Caller, Wakers},
+    },
 };
 
 /// How many bytes are asked for at once. All headers but those with long fields fit in.
@@ -49,17 +52,10 @@ pub(super) struct Open {
     pub(super) place: Option<PeerPlace>,
 }
 
-/// Who waits for the header: the task that reads and the one that writes may be two.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Side {
-    Read,
-    Write,
-}
-
 impl Opening {
     pub(super) fn new(peer: Addr, limit: Duration, per_peer: Option<PeerCounts>, health: ProxiedHealth) -> Self {
         let (bytes, wakers) = (Vec::new(), Arc::default());
-        Opening { peer, limit, timer: None, bytes, wakers, per_peer, health }
+        Self { peer, limit, timer: None, bytes, wakers, per_peer, health }
     }
 
     /// Reads the header.
@@ -67,17 +63,16 @@ impl Opening {
         &mut self,
         stream: &mut S,
         cx: &mut Context<'_>,
-        side: Side,
+        caller: Caller,
     ) -> Poll<io::Result<Open>> {
-        self.wakers.set(side, cx.waker());
-        // A socket remembers one task that reads. Both must wake, also when one of them gives up meanwhile.
+        self.wakers.register(caller, cx.waker());
         let waker = Waker::from(Arc::clone(&self.wakers));
         let done = ready!(self.poll_header(stream, &mut Context::from_waker(&waker)));
         match &done {
             Ok(_) => self.health.opened(),
             Err(error) => self.health.failed(&self.peer, error),
         }
-        self.wakers.wake_by_ref();
+        self.wakers.wake_others(caller);
         Poll::Ready(done)
     }
 
@@ -117,29 +112,4 @@ impl Opening {
 /// One client has as many connections as it may.
 pub(super) fn too_many() -> io::Error {
     io::Error::new(io::ErrorKind::QuotaExceeded, "too many connections of one client")
-}
-
-#[derive(Debug, Default)]
-struct Wakers(Mutex<[Option<Waker>; 2]>);
-
-impl Wakers {
-    fn set(&self, side: Side, waker: &Waker) {
-        let mut wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut wakers[side as usize] {
-            Some(known) => known.clone_from(waker),
-            unknown => *unknown = Some(waker.clone()),
-        }
-    }
-}
-
-impl Wake for Wakers {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Woken without the lock: a waker may do anything, drop this stream included.
-        let wakers = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        wakers.into_iter().flatten().for_each(Waker::wake);
-    }
 }

@@ -1,12 +1,12 @@
 //! A listener behind a proxy that says who its clients are.
 
+use std::{io, time::Duration};
+
 use super::{
     ProxiedError, ProxiedHealth, ProxiedStream, UntrustedPolicy,
     opening::{Open, Opening, too_many},
 };
 use crate::{Addr, Listener, Nets, Pressure, io::peer_counts::PeerCounts};
-
-use std::{io, time::Duration};
 
 /// Accepts connections that begin with a PROXY header, version 1 or 2, from trusted proxies: HAProxy's `send-proxy` and
 /// `send-proxy-v2`, nginx's `proxy_protocol on`, a cloud's network balancer.
@@ -57,7 +57,7 @@ impl<L> Proxied<L> {
     /// A peer is trusted to name any client, so a list as wide as `0.0.0.0/0` is only right where a firewall lets in
     /// nobody but the proxy. `unix` stands for every peer of a Unix socket.
     pub fn new(listener: L, trusted: Nets) -> Self {
-        Proxied {
+        Self {
             listener,
             trusted,
             untrusted: UntrustedPolicy::default(),
@@ -70,14 +70,14 @@ impl<L> Proxied<L> {
     /// What is done with peers that are not trusted. Default: [`Reject`](UntrustedPolicy::Reject).
     #[must_use]
     pub fn untrusted(self, policy: UntrustedPolicy) -> Self {
-        Proxied { untrusted: policy, ..self }
+        Self { untrusted: policy, ..self }
     }
 
     /// How long after its first poll a connection may take until its header is whole. Default:
     /// [`TIMEOUT`](Self::TIMEOUT), 5 s; the specification asks for at least 3 s, for a packet may be lost.
     #[must_use]
     pub fn timeout(self, limit: Duration) -> Self {
-        Proxied { timeout: limit, ..self }
+        Self { timeout: limit, ..self }
     }
 
     /// At most `n` connections (at least 1) of one client at once, by the address that the header says: an IPv4 address
@@ -86,7 +86,7 @@ impl<L> Proxied<L> {
     /// the proxy.
     #[must_use]
     pub fn per_peer(self, n: usize) -> Self {
-        Proxied { per_peer: Some(PeerCounts::new(n)), ..self }
+        Self { per_peer: Some(PeerCounts::new(n)), ..self }
     }
 
     /// Reports connections that were not opened, at most once a second, each time with the number left out. Only the

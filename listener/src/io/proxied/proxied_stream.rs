@@ -1,8 +1,5 @@
 //! A connection that begins with a PROXY header.
 
-use super::opening::{Open, Opening, Side};
-use crate::{Addr, Opened, Stream};
-
 use std::{
     io::{self, IoSlice},
     pin::Pin,
@@ -10,6 +7,9 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::opening::{Open, Opening};
+use crate::{Addr, Opened, Stream, io::wakers::Caller};
 
 /// A connection of a [`Proxied`](crate::Proxied): what is read begins behind the header.
 ///
@@ -33,17 +33,17 @@ enum State {
 
 impl<S: Stream> ProxiedStream<S> {
     pub(super) fn opening(stream: S, opening: Opening) -> Self {
-        ProxiedStream { stream, state: State::Opening(Box::new(opening)) }
+        Self { stream, state: State::Opening(Box::new(opening)) }
     }
 
     /// One that begins without a header.
     pub(super) fn bare(stream: S, open: Open) -> Self {
-        ProxiedStream { stream, state: State::Open(Box::new(open)) }
+        Self { stream, state: State::Open(Box::new(open)) }
     }
 
-    fn poll_header(&mut self, cx: &mut Context<'_>, side: Side) -> Poll<io::Result<&mut Open>> {
+    fn poll_header(&mut self, cx: &mut Context<'_>, caller: Caller) -> Poll<io::Result<&mut Open>> {
         if let State::Opening(opening) = &mut self.state {
-            match ready!(opening.poll(&mut self.stream, cx, side)) {
+            match ready!(opening.poll(&mut self.stream, cx, caller)) {
                 Ok(open) => self.state = State::Open(Box::new(open)),
                 Err(error) => {
                     self.state = State::Failed(error.kind());
@@ -77,7 +77,7 @@ impl<S: Stream> Stream for ProxiedStream<S> {
     /// may; else the system's. Every further call fails with the same kind.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Opened>> {
         let inner = ready!(self.stream.poll_open(cx))?;
-        let open = ready!(self.poll_header(cx, Side::Read))?;
+        let open = ready!(self.poll_header(cx, Caller::Open))?;
         Poll::Ready(Ok(open.opened.clone().or(inner)))
     }
 
@@ -88,7 +88,7 @@ impl<S: Stream> Stream for ProxiedStream<S> {
 
 impl<S: Stream> AsyncRead for ProxiedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let open = ready!(self.poll_header(cx, Side::Read))?;
+        let open = ready!(self.poll_header(cx, Caller::Read))?;
         if open.rest.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
@@ -104,7 +104,7 @@ impl<S: Stream> AsyncRead for ProxiedStream<S> {
 
 impl<S: Stream> AsyncWrite for ProxiedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        ready!(self.poll_header(cx, Side::Write))?;
+        ready!(self.poll_header(cx, Caller::Write))?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -113,7 +113,7 @@ impl<S: Stream> AsyncWrite for ProxiedStream<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_header(cx, Side::Write))?;
+        ready!(self.poll_header(cx, Caller::Write))?;
         Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 

@@ -17,7 +17,6 @@ mod tls_options;
 mod tls_provider;
 mod tls_stream;
 mod validity;
-mod wakers;
 
 pub use client_hello::ClientHello;
 pub use first_bytes::FirstBytes;

@@ -1,12 +1,10 @@
 //! A stream over TLS.
 
-use super::{
-    HandshakeErrorKind,
-    opening::Opening,
-    settings::Settings,
-    wakers::{Caller, Wakers},
+use super::{HandshakeErrorKind, opening::Opening, settings::Settings};
+use crate::{
+    Addr, Opened, Stream,
+    io::wakers::{Caller, Wakers},
 };
-use crate::{Addr, Opened, Stream};
 
 use std::{
     fmt, io,

@@ -7,8 +7,9 @@ use std::{
 
 /// Wakes every task that waits for one stream to open.
 ///
-/// A socket remembers one task for reading and one for writing. A handshake reads and writes for whichever task calls,
-/// and the halves of a stream may be in two: each of them must hear of what the handshake waits for.
+/// A socket remembers one task for reading and one for writing. Opening a stream (a PROXY header, a handshake) reads
+/// and writes for whichever task calls, and the halves of a stream may be in two: each of them must hear of what the
+/// opening waits for, also if the one that asked last has given up by then.
 #[derive(Debug, Default)]
 pub(super) struct Wakers([Mutex<Option<Waker>>; 3]);
 
