@@ -172,7 +172,10 @@ mod tests {
             (Notification::Stopping, "STOPPING=1\n"),
             (Notification::Watchdog, "WATCHDOG=1\n"),
             (Notification::Reloading { monotonic: None }, "RELOADING=1\n"),
-            (Self::Reloading { monotonic: Some(Duration::new(7, 5_999)) }, "RELOADING=1\nMONOTONIC_USEC=7000005\n"),
+            (
+                Notification::Reloading { monotonic: Some(Duration::new(7, 5_999)) },
+                "RELOADING=1\nMONOTONIC_USEC=7000005\n",
+            ),
         ] {
             assert_eq!(notification.to_string(), message);
         }
