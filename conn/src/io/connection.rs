@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_listener::Addr;
+use quintet_listener::{Addr, HostScope, Opened, TlsState};
 
 use super::{
     child::{Child, Children},
@@ -72,6 +72,9 @@ pub struct Connection {
 struct Rare {
     /// See [`ConnGuard::set_value`](super::ConnGuard::set_value).
     value: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// What opening the stream has told, if it told anything; in a box, since most that are here for something else have
+    /// none. See [`Wire::open`](super::Wire::open).
+    opened: OnceLock<Box<Opened>>,
     /// The requests in progress, where there are many at once.
     children: Children,
 }
@@ -122,8 +125,14 @@ impl Connection {
         }
     }
 
-    /// The address of the client. Go: `Request.RemoteAddr`.
+    /// The address of the client: the one in the PROXY header of a trusted proxy, else the peer of the socket. Go:
+    /// `Request.RemoteAddr`.
     pub fn peer_addr(&self) -> &Addr {
+        self.opened().and_then(|opened| opened.peer.as_ref()).unwrap_or_else(|| self.socket_peer_addr())
+    }
+
+    /// The socket's peer: the client, or the proxy in front of us that speaks for it.
+    pub fn socket_peer_addr(&self) -> &Addr {
         match &self.ends {
             Ends::Peer(peer) => peer,
             Ends::Both(both) => &both.0,
@@ -137,11 +146,47 @@ impl Connection {
     }
 
     /// The local address: the one that the client connected to, also on a wildcard listener (`0.0.0.0`, `[::]`). On a Unix
-    /// socket it is the listener's. `None` if no address is known. Go: `LocalAddrContextKey`.
+    /// socket it is the listener's. The address in the PROXY header of a trusted proxy replaces it. `None`
+    /// if no address is known. Go: `LocalAddrContextKey`.
     pub fn local_addr(&self) -> Option<&Addr> {
+        if let Some(local) = self.opened().and_then(|opened| opened.local.as_ref()) {
+            return Some(local);
+        }
         match &self.ends {
             Ends::Peer(_) => self.shared.local.as_ref(),
             Ends::Both(both) => Some(&both.1),
+        }
+    }
+
+    /// What the TLS handshake agreed on, with us or, as its PROXY header says, with a proxy in front of us; `None` without
+    /// TLS. Go: `Request.TLS`.
+    #[doc(alias = "TLS")]
+    pub fn tls(&self) -> Option<&TlsState> {
+        self.opened()?.tls.as_deref()
+    }
+
+    /// The hosts that the client may ask for on this connection; `None`: every one. A request for another host is to be
+    /// answered 421 (Misdirected Request).
+    pub fn hosts(&self) -> Option<&HostScope> {
+        self.opened()?.hosts.as_ref()
+    }
+
+    /// The identifier that a proxy in front of us gave this connection (PROXY protocol v2), to find it in its log.
+    pub fn unique_id(&self) -> Option<&[u8]> {
+        self.opened()?.unique_id.as_deref()
+    }
+
+    /// What opening the stream has told. Nothing, of a bare socket.
+    #[inline]
+    fn opened(&self) -> Option<&Opened> {
+        self.rare.get()?.opened.get().map(|opened| &**opened)
+    }
+
+    /// See [`Wire::open`](super::Wire::open).
+    pub(super) fn set_opened(&self, opened: Opened) {
+        if opened != Opened::default() {
+            // Opened twice, it tells the same twice.
+            let _ = self.rare().opened.set(Box::new(opened));
         }
     }
 

@@ -11,6 +11,7 @@ mod current;
 mod entry;
 mod entry_wait;
 mod half_close;
+mod open;
 #[cfg(doctest)]
 mod owner_only;
 mod request_guard;

@@ -169,7 +169,7 @@ impl<S: Stream> Wire<S> {
     }
 
     /// Releases memory and returns pending, or the error of a wait that is over.
-    fn wait_for_bytes<T>(&mut self) -> Poll<Result<T, WireError>> {
+    pub(super) fn wait_for_bytes<T>(&mut self) -> Poll<Result<T, WireError>> {
         self.release_memory();
         match self.waits.wait_for_bytes(self.input.is_empty()) {
             Ok(()) => Poll::Pending,
@@ -231,6 +231,16 @@ impl<S: Stream> Wire<S> {
         self.poll_fill(cx, limit)
     }
 
+    /// Whether a failed read is the end of what the client sends.
+    ///
+    /// Many clients of TLS close without saying so before (close_notify), and the stream cannot tell that from an
+    /// attacker who cut the connection. A message says by itself where it ends, so one that was cut is noticed. Streams
+    /// that are not ours to understand, those of a wire without an entry and those that were handed over, keep the error.
+    #[cold]
+    fn is_end(&self, error: &io::Error) -> bool {
+        error.kind() == io::ErrorKind::UnexpectedEof && self.connection().is_some()
+    }
+
     /// Reads once, unless [`input`](Self::input) holds `limit` bytes already. A timeout wakes only a task that was
     /// [registered](Self::register_waker).
     ///
@@ -258,6 +268,7 @@ impl<S: Stream> Wire<S> {
         let n = read.filled().len();
         match polled {
             Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) if self.is_end(&error) => {}
             Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
             Poll::Pending => return Poll::Pending,
         }
@@ -300,7 +311,9 @@ impl<S: Stream> Wire<S> {
         }
         let mut limited = into.limit(limit);
         // The future holds nothing but the two borrows: dropping it loses nothing.
-        match pin!(self.io.read_buf(&mut limited)).poll(cx) {
+        let read = pin!(self.io.read_buf(&mut limited)).poll(cx);
+        let read = read.map(|read| read.or_else(|error| if self.is_end(&error) { Ok(0) } else { Err(error) }));
+        match read {
             Poll::Ready(Ok(0)) => {
                 self.ended = true;
                 self.release_memory();
