@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, future::pending, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::HeaderMap;
 use quintet_conn::{ActiveRequest, Connection};
-use quintet_listener::Addr;
+use quintet_listener::{Addr, TlsState};
 
 use super::{
     inner::{Inner, Rare},
@@ -384,6 +384,25 @@ impl Request {
     #[doc(alias = "ConnectInfo")]
     pub fn peer_addr(&self) -> Option<&Addr> {
         self.connection().map(|connection| connection.peer_addr())
+    }
+
+    /// What the TLS handshake of its connection agreed on: version, server name, client certificates; `None` without TLS.
+    /// Go: `Request.TLS`.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// async fn only_with_a_certificate(request: Request) -> String {
+    ///     match request.tls().and_then(|tls| tls.peer_certificates.first()) {
+    ///         Some(certificate) => format!("a certificate of {} bytes\n", certificate.len()),
+    ///         None => "no certificate\n".to_owned(),
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "https")]
+    #[doc(alias = "TLS")]
+    pub fn tls(&self) -> Option<&TlsState> {
+        self.connection()?.tls()
     }
 
     /// Waits until the client has closed the connection, so that a handler can stop work that no client will read.
