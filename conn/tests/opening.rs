@@ -143,9 +143,9 @@ async fn an_opening_ends_when_the_connections_are_aborted_or_stopped() {
         assert!(timeout(Duration::from_secs(1), open.as_mut()).await.is_err());
         let start = Instant::now();
         if abort {
-            connections.abort()
+            connections.abort();
         } else {
-            connections.stop()
+            connections.stop();
         }
         let error = open.await.unwrap_err();
         match error {

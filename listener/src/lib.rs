@@ -56,4 +56,7 @@ pub use opened::{Opened, TlsState};
 #[cfg(feature = "proxy")]
 pub use proxy_header::{ProxyHeader, ProxyHeaderError};
 pub use retry_policy::{RetryDecision, RetryPolicy};
+/// Of whose types a [`TlsConfig`] can be made.
+#[cfg(feature = "tls")]
+pub use rustls;
 pub use throttle::Throttle;
