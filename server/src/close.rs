@@ -35,10 +35,26 @@ pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Reque
         _ => return,
     }
     let wire = requests.reclaim();
-    // A client that has sent all it will send cannot be answered by a reset.
-    if wire.flush().await.is_ok() && !wire.is_ended() {
-        let _ = Box::pin(wire.linger(server.config.max_linger_bytes)).await;
+    if wire.flush().await.is_err() {
+        return;
     }
+    if !wire.is_ended() {
+        let _ = Box::pin(wire.linger(server.config.max_linger_bytes)).await;
+    } else if wire.connection().is_some_and(|connection| connection.tls().is_some()) {
+        // A client that has sent all it will send cannot be answered by a reset. But over TLS the end of a reply is no
+        // end without close_notify, and this reply may be one that ends with the connection.
+        let _ = Box::pin(wire.half_close()).await;
+    }
+}
+
+/// Leaves a connection between two requests. Over TLS the client is told (close_notify), so that it does not take the end
+/// for a cut (RFC 8446 §6.1); without, the close says it.
+pub(crate) async fn part<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) -> (Next, Option<CloseReason>) {
+    let reason = requests.close_reason();
+    if connection.tls().is_some() && !connection.is_aborted() {
+        let _ = Box::pin(requests.reclaim().half_close()).await;
+    }
+    (Next::End, reason)
 }
 
 /// Answers a client that is refused, and says how the connection is to be closed and why. Go: the error replies of

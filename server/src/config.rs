@@ -5,6 +5,8 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 use http::StatusCode;
 use quintet_conn::{Connection, State, Timeouts};
 use quintet_listener::{AcceptError, Addr};
+#[cfg(feature = "tls")]
+use quintet_listener::{HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 use quintet_request::{Limits, RequestsError};
 
@@ -141,6 +143,12 @@ pub struct Hooks {
     pub field_error: Option<Arc<dyn Fn(&Connection, &FieldError) + Send + Sync>>,
     /// A connection could not be accepted and will be tried again; at most once a second.
     pub accept_error: Option<Arc<dyn Fn(&AcceptError<'_>) + Send + Sync>>,
+    /// A TLS handshake failed; at most once a second and listener.
+    #[cfg(feature = "tls")]
+    pub handshake_error: Option<Arc<dyn Fn(&HandshakeError<'_>) + Send + Sync>>,
+    /// The certificate and its key could not be loaded again; the last good ones stay in use.
+    #[cfg(feature = "tls")]
+    pub reload_error: Option<Arc<dyn Fn(&TlsError) + Send + Sync>>,
 }
 
 /// A client that is refused.
@@ -169,7 +177,12 @@ pub struct Panicked<'a> {
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hooks")
+        let mut debug = f.debug_struct("Hooks");
+        #[cfg(feature = "tls")]
+        debug
+            .field("handshake_error", &self.handshake_error.is_some())
+            .field("reload_error", &self.reload_error.is_some());
+        debug
             .field("state", &self.state.is_some())
             .field("base_context", &self.base_context.is_some())
             .field("conn_context", &self.conn_context.is_some())

@@ -1,5 +1,7 @@
 //! The process-wide mux, and serving without making a server first.
 
+#[cfg(feature = "tls")]
+use std::path::Path;
 use std::sync::LazyLock;
 
 use quintet_mux::{Handler, ServeMux};
@@ -51,6 +53,37 @@ pub fn handle_func(pattern: &str, handler: impl Handler) {
 #[doc(alias = "ListenAndServe")]
 pub async fn listen_and_serve(addr: &str, handler: Option<ServeMux>) -> Result<(), ServeError> {
     Server::new(handler.unwrap_or_else(|| DEFAULT_SERVE_MUX.clone())).listen_and_serve(addr).await
+}
+
+/// As [`listen_and_serve`], over TLS: with a chain of certificates and its key in files in PEM, which are read again at
+/// SIGHUP. Go: `http.ListenAndServeTLS`.
+///
+/// # Errors
+/// [`ServeError`]; it does not return otherwise.
+///
+/// # Cancel safety
+/// Dropping the future closes the listener; connections go on.
+///
+/// # Example
+/// ```no_run
+/// use quintet_server::{handle, listen_and_serve_tls};
+///
+/// # async fn run() -> Result<(), quintet_server::ServeError> {
+/// handle("/", async |_| "hello\n");
+/// listen_and_serve_tls(":9443", "cert.pem", "key.pem", None).await
+/// # }
+/// ```
+#[cfg(feature = "tls")]
+#[doc(alias = "https")]
+#[doc(alias = "ListenAndServeTLS")]
+pub async fn listen_and_serve_tls(
+    addr: &str,
+    certificate: impl AsRef<Path>,
+    key: impl AsRef<Path>,
+    handler: Option<ServeMux>,
+) -> Result<(), ServeError> {
+    let server = Server::new(handler.unwrap_or_else(|| DEFAULT_SERVE_MUX.clone()));
+    server.listen_and_serve_tls(addr, certificate, key).await
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::{ConnGuard, WireError};
+use quintet_conn::{ConnGuard, Connection, WireError};
 use quintet_listener::Stream;
-use quintet_mux::{Handler, Response};
+use quintet_mux::{Handler, Response, canonical_host};
 use quintet_request::{CloseReason, Exchange, Request, Requests, Version};
 
 use crate::{config::Panicked, observe::discard, shared::Shared};
@@ -32,6 +32,9 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     requests: &mut Requests<S>,
     exchange: &mut Exchange,
 ) -> Option<Response> {
+    if is_misdirected(connection, &request) {
+        return Some(misdirected());
+    }
     if request.head().is_asterisk() && !server.config.pass_options_star {
         return Some(Response::new(())); // Go: globalOptionsHandler
     }
@@ -60,6 +63,20 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
         }
     })
     .await
+}
+
+/// Whether a request is for a host that the TLS configuration of its connection does not cover. One without a host is for
+/// the name that the handshake said.
+#[inline]
+fn is_misdirected(connection: &Connection, request: &Request) -> bool {
+    let Some(hosts) = connection.hosts() else { return false };
+    request.host().is_some_and(|host| !hosts.covers(&canonical_host(host)))
+}
+
+/// The client may ask again, on a connection of its own (RFC 9110 §15.5.20).
+#[cold]
+fn misdirected() -> Response {
+    Response::text(StatusCode::MISDIRECTED_REQUEST, "421 Misdirected Request: this connection is for another host")
 }
 
 /// Whether there is somebody to watch.

@@ -24,16 +24,24 @@ mod shared;
 mod shutdown_report;
 mod signal;
 mod stream_body;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_provider;
 #[cfg(feature = "tower")]
 mod tower;
 
 pub use config::{Config, Hooks, Panicked, Refused};
+#[cfg(feature = "tls")]
+pub use default_mux::listen_and_serve_tls;
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
 pub use observe::HookFailures;
 pub use serve_error::ServeError;
 pub use server::Server;
 pub use service_manager::{Notification, ServiceManager};
 pub use shutdown_report::ShutdownReport;
+#[cfg(feature = "tls")]
+pub use tls_provider::tls_provider;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, TowerHandler};
 
@@ -42,6 +50,8 @@ pub use bytes::Bytes;
 pub use http::StatusCode;
 pub use quintet_conn::{Connection, Timeouts};
 pub use quintet_listener::{Listener, listen};
+#[cfg(feature = "tls")]
+pub use quintet_listener::{TlsConfig, TlsOptions};
 pub use quintet_mux::{
     Handler, Html, IntoResponse, Response, ServeMux, escape_html, redirect, strip_prefix, with_state,
 };

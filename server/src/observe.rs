@@ -16,6 +16,8 @@ use std::{
 
 use quintet_conn::{ConnGuard, Connection, Connections, StateHook};
 use quintet_listener::AcceptError;
+#[cfg(feature = "tls")]
+use quintet_listener::{HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 
 use crate::config::{Hooks, Panicked, Refused};
@@ -100,6 +102,23 @@ impl Observer {
         match &self.hooks.accept_error {
             Some(hook) => drop(self.call(|| hook(error))),
             None => self.log(format_args!("{error}")),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn handshake_error(&self, error: &HandshakeError<'_>) {
+        match &self.hooks.handshake_error {
+            Some(hook) => drop(self.call(|| hook(error))),
+            None => self.log(format_args!("{error}")),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn reload_error(&self, error: &TlsError) {
+        match (&self.hooks.reload_error, std::error::Error::source(error)) {
+            (Some(hook), _) => drop(self.call(|| hook(error))),
+            (None, None) => self.log(format_args!("the certificate stays as it was: {error}")),
+            (None, Some(why)) => self.log(format_args!("the certificate stays as it was: {error}: {why}")),
         }
     }
 

@@ -8,7 +8,7 @@ use quintet_mux::Handler;
 use quintet_request::{CloseReason, Exchange, Next, Requests};
 
 use crate::{
-    close::{close, hijack, refuse},
+    close::{close, hijack, part, refuse},
     dispatch::dispatch,
     fair::{REQUESTS, Turn, give_way},
     respond::{finish, write},
@@ -62,13 +62,17 @@ impl<H: Handler> Server<H> {
 /// Serves one connection until it closes. Go: `(*conn).serve`, whose deferred block is the drop of `connection`.
 async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: ConnGuard, wire: Wire<S>) {
     let _fd_released = server.notify_fd_released();
-    server.observer.conn_context(&connection); //                        Go: ConnContext
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
+    // Go: tlsConn.HandshakeContext
+    if let Err(error) = requests.reclaim().open().await {
+        return connection.set_close_reason(CloseReason::from(&error));
+    }
+    server.observer.conn_context(&connection); //                        Go: ConnContext
     let (mut served, mut turn) = (0, Turn::of(REQUESTS));
     let (next, reason) = loop {
         let request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
-            Ok(None) => break (Next::End, requests.close_reason()), //   closed, idle for too long, or stopping
+            Ok(None) => break part(&connection, &mut requests).await, // closed, idle for too long, or stopping
             Err(error) => break Box::pin(refuse(&server, &connection, &mut requests, error)).await,
         };
         if requests.take_waited() {

@@ -15,6 +15,10 @@ pub enum ServeError {
     /// Nothing can be accepted any more.
     #[error("cannot accept")]
     Accept(#[source] std::io::Error),
+    /// The certificate or its key cannot be used.
+    #[cfg(feature = "tls")]
+    #[error("cannot use TLS")]
+    Tls(#[source] quintet_listener::TlsError),
     /// The server was shut down before. Go: `http.ErrServerClosed`.
     #[error("server closed")]
     Closed,

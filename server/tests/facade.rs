@@ -12,8 +12,8 @@ const CRATES: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
 
 /// The words of other crates' and the language's types in signatures.
 const OTHERS: &str = "Any Arc AsRef AsyncRead AsyncWrite Box Context Duration Error ErrorKind Fn Future HeaderMap HeaderName Instant \
-    Into IpAddr Location NonZeroUsize Option Path PathBuf Poll Result Self Send SocketAddr String Sync \
-    TcpStream TryInto UnixStream Unpin Vec";
+    CryptoProvider Into IpAddr Location NonZeroUsize Option Path PathBuf Poll ProducesTickets Result Self Send \
+    SocketAddr String Sync SystemTime TcpStream TryInto UnixStream Unpin Vec";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the server's folder is in the workspace")

@@ -54,6 +54,10 @@ fn child() {
             panicked: Some(Arc::new(|_| panic!("panicked"))),
             field_error: Some(Arc::new(|_, _| panic!("field_error"))),
             accept_error: Some(Arc::new(|_| panic!("accept_error"))),
+            #[cfg(feature = "tls")]
+            handshake_error: Some(Arc::new(|_| panic!("handshake_error"))),
+            #[cfg(feature = "tls")]
+            reload_error: Some(Arc::new(|_| panic!("reload_error"))),
         }
     } else {
         Hooks::default()

@@ -23,9 +23,9 @@ mod path_lock;
 #[cfg(test)]
 #[cfg(unix)]
 mod path_lock_tests;
-mod permits;
 #[cfg(feature = "proxy")]
 mod peer_counts;
+mod permits;
 mod pressure;
 #[cfg(feature = "proxy")]
 mod proxied;

@@ -1,0 +1,122 @@
+//! Serving over TLS.
+
+use std::{convert::Infallible, path::Path, pin::pin, sync::Arc, time::Duration};
+
+use quintet_listener::{Listener, Tls, TlsConfig, TlsOptions};
+use quintet_mux::Handler;
+#[cfg(unix)]
+use tokio::signal::unix;
+
+use crate::{
+    observe::Observer,
+    select::{Either, select},
+    serve_error::ServeError,
+    server::Server,
+    shutdown_report::ShutdownReport,
+    tls_provider::tls_provider,
+};
+
+/// What is offered by ALPN where a configuration says nothing.
+const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
+
+impl<H: Handler> Server<H> {
+    /// As [`serve`](Self::serve), over TLS. Go: `Server.ServeTLS`.
+    ///
+    /// ALPN is filled in where a configuration has none. Nothing is reloaded by itself: call
+    /// [`TlsConfig::reload`] when the files have changed.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener; connections go on.
+    #[doc(alias = "https")]
+    #[doc(alias = "ServeTLS")]
+    pub async fn serve_tls<L: Listener>(&self, listener: L, config: TlsConfig) -> Result<(), ServeError> {
+        self.serve(self.tls_listener(listener, config)).await
+    }
+
+    /// What [`serve_tls`](Self::serve_tls) serves: a TLS listener whose failed handshakes are reported to this server's
+    /// [`Hooks::handshake_error`](crate::Hooks::handshake_error), for those who want its
+    /// [`health`](Tls::health) or another [time limit](Tls::handshake_timeout).
+    #[must_use]
+    pub fn tls_listener<L: Listener>(&self, listener: L, config: TlsConfig) -> Tls<L> {
+        config.fill_alpn(PROTOCOLS);
+        let observer = Arc::clone(&self.shared.observer);
+        Tls::new(listener, config).on_error(move |error| observer.handshake_error(error))
+    }
+
+    /// Listens on an address and serves over TLS, with a chain of certificates and its key in files in PEM, until the
+    /// server is shut down. At SIGHUP the files are read again. Go: `Server.ListenAndServeTLS`.
+    ///
+    /// The provider of cryptography is [`tls_provider`]'s.
+    ///
+    /// # Errors
+    /// [`ServeError`]; [`ServeError::Tls`] if there is no provider, or the files cannot be used.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener; connections go on, and SIGHUP is not waited for.
+    #[doc(alias = "https")]
+    #[doc(alias = "ListenAndServeTLS")]
+    pub async fn listen_and_serve_tls(
+        &self,
+        addr: &str,
+        certificate: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+    ) -> Result<(), ServeError> {
+        let config = load(certificate.as_ref(), key.as_ref())?;
+        let reloading = pin!(reload_at_hangup(config.clone(), Arc::clone(&self.shared.observer)));
+        match select(self.serve_tls(self.shared.listen(addr)?, config), reloading).await {
+            Either::First(ended) => ended,
+            Either::Second(never) => match never {},
+        }
+    }
+
+    /// As [`run`](Self::run), over TLS as [`listen_and_serve_tls`](Self::listen_and_serve_tls).
+    ///
+    /// # Errors
+    /// The same.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the listener; connections go on, and no signal is waited for.
+    pub async fn run_tls(
+        &self,
+        addr: &str,
+        certificate: impl AsRef<Path>,
+        key: impl AsRef<Path>,
+        grace_period: Duration,
+    ) -> Result<ShutdownReport, ServeError> {
+        let config = load(certificate.as_ref(), key.as_ref())?;
+        let reloading = pin!(reload_at_hangup(config.clone(), Arc::clone(&self.shared.observer)));
+        let listener = self.tls_listener(self.shared.listen(addr)?, config);
+        match select(self.serve_until_signal(listener, grace_period), reloading).await {
+            Either::First(ended) => ended,
+            Either::Second(never) => match never {},
+        }
+    }
+}
+
+fn load(certificate: &Path, key: &Path) -> Result<TlsConfig, ServeError> {
+    let options = TlsOptions { provider: tls_provider(), ..TlsOptions::default() };
+    TlsConfig::load_with(certificate, key, options).map_err(ServeError::Tls)
+}
+
+/// Reads the files again at each SIGHUP. Several that come while they are read are one.
+#[cfg(unix)]
+async fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> Infallible {
+    if let Ok(mut hangups) = unix::signal(unix::SignalKind::hangup()) {
+        while hangups.recv().await.is_some() {
+            let config = config.clone();
+            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || config.reload()).await {
+                observer.reload_error(&error);
+            }
+        }
+    }
+    std::future::pending().await
+}
+
+/// There is no such signal here.
+#[cfg(not(unix))]
+async fn reload_at_hangup(_: TlsConfig, _: Arc<Observer>) -> Infallible {
+    std::future::pending().await
+}
