@@ -13,12 +13,12 @@ use std::{
     time::Duration,
 };
 
-use quintet_listener::testing::{MemoryListener, MemoryStream};
+use quintet_listener::testing::MemoryListener;
 use quintet_server::{
     Listener, Request, ServeMux, Server,
     listener::{Addr, Limit, Permits, Stream},
 };
-use support::{Client, Dial, bounded};
+use support::{Client, Dial, Memory, bounded};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
     time::{Instant, sleep},
@@ -31,13 +31,13 @@ const EMFILE: i32 = 24;
 
 /// A listener that has so many descriptors: with all in use, accepting fails with EMFILE.
 struct Few {
-    memory: MemoryListener,
-    next: Option<MemoryStream>,
+    memory: MemoryListener<Memory>,
+    next: Option<Memory>,
     left: Arc<AtomicUsize>,
 }
 
 /// A stream with its descriptor.
-struct Open(MemoryStream, Arc<AtomicUsize>);
+struct Open(Memory, Arc<AtomicUsize>);
 
 impl Drop for Open {
     fn drop(&mut self) {

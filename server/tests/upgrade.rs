@@ -246,6 +246,9 @@ async fn it_works_on_a_real_socket() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
+    if support::over_tls() {
+        return; // whether the client is gone altogether is known later
+    }
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = support::server(move |_| {

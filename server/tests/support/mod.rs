@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test uses a part of it")]
 
 mod client;
+#[cfg(feature = "ring")]
+mod over_tls;
 pub mod reply;
 
 pub use client::{Client, Reply};
@@ -14,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use quintet_listener::testing::{Dialer, MemoryListener};
+use quintet_listener::testing::{Dialer, MemoryListener, MemoryStream};
 use quintet_server::{Config, Handler, Listener, ServeError, Server, Timeouts, listen};
 use tokio::{io::DuplexStream, net::TcpStream, task::JoinHandle};
 
@@ -51,14 +53,35 @@ pub fn server<H: Handler>(handler: H) -> Server<H> {
     Server::with_config(handler, config())
 }
 
+/// Whether connections in memory speak TLS: the suites run once more like that. What the client of TLS between a test and
+/// the server holds, and when it passes on that the test's client has gone, is its own.
+pub fn over_tls() -> bool {
+    cfg!(feature = "ring") && std::env::var_os("QUINTET_OVER_TLS").is_some()
+}
+
 /// Connects to a server in memory.
 #[derive(Clone)]
-pub struct Dial(Dialer);
+pub struct Dial {
+    dialer: Dialer<Memory>,
+    #[cfg(feature = "ring")]
+    over_tls: Option<over_tls::OverTls>,
+}
+
+/// The server's end of a connection in memory.
+#[cfg(not(feature = "ring"))]
+pub type Memory = MemoryStream;
+#[cfg(feature = "ring")]
+pub type Memory = over_tls::MaybeTls;
 
 /// A listener of streams in memory, and the way to it.
-pub fn memory() -> (MemoryListener, Dial) {
+pub fn memory() -> (MemoryListener<Memory>, Dial) {
     let (listener, dialer) = MemoryListener::new();
-    (listener, Dial(dialer))
+    let dial = Dial {
+        dialer,
+        #[cfg(feature = "ring")]
+        over_tls: over_tls().then(over_tls::OverTls::new),
+    };
+    (listener, dial)
 }
 
 impl Dial {
@@ -70,12 +93,22 @@ impl Dial {
     /// A connection whose two directions hold so many bytes each.
     pub fn connect_sized(&self, size: usize) -> Client<DuplexStream> {
         assert!(!self.is_shut(), "the listener is open");
-        Client::new(self.0.connect(size).0)
+        #[cfg(feature = "ring")]
+        if let Some(over_tls) = &self.over_tls {
+            let (server, client) = over_tls.pair(size);
+            self.dialer.send(Memory::Tls(server));
+            return Client::new(client);
+        }
+        let (server, client, _reset) = MemoryStream::pair(size);
+        #[cfg(feature = "ring")]
+        let server = Memory::Plain(server);
+        self.dialer.send(server);
+        Client::new(client)
     }
 
     /// Whether the listener is gone.
     pub fn is_shut(&self) -> bool {
-        self.0.is_closed()
+        self.dialer.is_closed()
     }
 }
 
