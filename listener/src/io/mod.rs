@@ -14,6 +14,7 @@ mod health;
 mod inherited;
 mod lazy;
 mod limit;
+mod limit_health;
 #[cfg(test)]
 mod limit_tests;
 mod limited_stream;
@@ -23,8 +24,7 @@ mod path_lock;
 #[cfg(test)]
 #[cfg(unix)]
 mod path_lock_tests;
-#[cfg(feature = "proxy")]
-mod peer_counts;
+mod peer_limit;
 mod permits;
 mod pressure;
 #[cfg(feature = "proxy")]
@@ -55,6 +55,7 @@ pub use health::{Failure, Health, HealthSnapshot};
 #[cfg(all(feature = "activation", unix))]
 pub use inherited::inherited;
 pub use limit::Limit;
+pub use limit_health::{LimitHealth, LimitHealthSnapshot};
 pub use limited_stream::LimitedStream;
 pub use listener::Listener;
 pub use permits::{Permit, Permits};

@@ -7,7 +7,10 @@ use std::sync::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::pressure::{Pressure, PressureGuard};
+use super::{
+    peer_limit::PeerPlace,
+    pressure::{Pressure, PressureGuard},
+};
 
 /// A number of connections that may be open at once. Clones share the number: their listeners are limited together.
 #[derive(Clone, Debug)]
@@ -20,7 +23,22 @@ pub struct Permits {
 
 /// The right to have one connection, given back when dropped.
 #[derive(Debug)]
-pub struct Permit(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+pub struct Permit(Held);
+
+/// Two variants and a box, so that a connection whose peer is not counted is not a byte larger for it.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held for its drop")]
+enum Held {
+    Alone(OwnedSemaphorePermit),
+    WithPlace(Box<(Held, PeerPlace)>),
+}
+
+impl Permit {
+    /// Holds its peer's place, too.
+    pub(super) fn with(self, place: PeerPlace) -> Self {
+        if place.is_counted() { Self(Held::WithPlace(Box::new((self.0, place)))) } else { self }
+    }
+}
 
 impl Permits {
     /// `n` permits; at least 1, because a server with none could never accept.
@@ -41,13 +59,16 @@ impl Permits {
     pub async fn acquire(&self) -> Permit {
         match self.try_acquire() {
             Some(permit) => permit,
-            None => Permit(Arc::clone(&self.permits).acquire_owned().await.expect("nothing closes this semaphore")),
+            None => {
+                let permit = Arc::clone(&self.permits).acquire_owned().await;
+                Permit(Held::Alone(permit.expect("nothing closes this semaphore")))
+            }
         }
     }
 
     /// A permit, if one is free and no task waits for it.
     pub fn try_acquire(&self) -> Option<Permit> {
-        Arc::clone(&self.permits).try_acquire_owned().ok().map(Permit)
+        Arc::clone(&self.permits).try_acquire_owned().ok().map(|permit| Permit(Held::Alone(permit)))
     }
 
     /// Counts a listener that is limited by these permits.
@@ -59,5 +80,15 @@ impl Permits {
     /// another listener's connections would give none, so only its own are asked for.
     pub(super) fn raise(&self, pressure: &Pressure) -> PressureGuard {
         if self.listeners.load(Relaxed) > 1 { pressure.raise() } else { pressure.raise_own() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permit_without_a_place_is_no_larger_than_the_semaphores() {
+        assert_eq!(size_of::<Permit>(), size_of::<OwnedSemaphorePermit>());
     }
 }

@@ -18,7 +18,7 @@ use super::ProxiedHealth;
 use crate::{
     Addr, Opened, ProxyHeader, Stream,
     io::{
-        peer_counts::{PeerCounts, PeerPlace},
+        peer_limit::{PeerLimit, PeerPlace},
         wakers::{Caller, Wakers},
     },
 };
@@ -36,7 +36,7 @@ pub(super) struct Opening {
     /// The header so far, at most 4112 bytes of it, and what came with its last bytes.
     bytes: Vec<u8>,
     wakers: Arc<Wakers>,
-    per_peer: Option<PeerCounts>,
+    per_peer: Option<PeerLimit>,
     health: ProxiedHealth,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Open {
 }
 
 impl Opening {
-    pub(super) fn new(peer: Addr, limit: Duration, per_peer: Option<PeerCounts>, health: ProxiedHealth) -> Self {
+    pub(super) fn new(peer: Addr, limit: Duration, per_peer: Option<PeerLimit>, health: ProxiedHealth) -> Self {
         let (bytes, wakers) = (Vec::new(), Arc::default());
         Self { peer, limit, timer: None, bytes, wakers, per_peer, health }
     }
@@ -103,7 +103,7 @@ impl Opening {
         let place = match (&self.per_peer, &header.source) {
             // What a proxy sends of its own accord, a health check, is not limited.
             (None, _) | (_, None) => None,
-            (Some(counts), Some(client)) => Some(counts.admit(client).ok_or_else(too_many)?),
+            (Some(limit), Some(client)) => Some(limit.admit(client).ok_or_else(too_many)?),
         };
         Ok(Open { opened: header.into(), rest: self.bytes.split_off(len), place })
     }

@@ -6,7 +6,7 @@ use super::{
     ProxiedError, ProxiedHealth, ProxiedStream, UntrustedPolicy,
     opening::{Open, Opening, too_many},
 };
-use crate::{Addr, Listener, Nets, Pressure, io::peer_counts::PeerCounts};
+use crate::{Addr, Listener, Nets, Pressure, io::peer_limit::PeerLimit};
 
 /// Accepts connections that begin with a PROXY header, version 1 or 2, from trusted proxies: HAProxy's `send-proxy` and
 /// `send-proxy-v2`, nginx's `proxy_protocol on`, a cloud's network balancer.
@@ -44,7 +44,7 @@ pub struct Proxied<L> {
     trusted: Nets,
     untrusted: UntrustedPolicy,
     timeout: Duration,
-    per_peer: Option<PeerCounts>,
+    per_peer: Option<PeerLimit>,
     health: ProxiedHealth,
 }
 
@@ -86,7 +86,7 @@ impl<L> Proxied<L> {
     /// the proxy.
     #[must_use]
     pub fn per_peer(self, n: usize) -> Self {
-        Self { per_peer: Some(PeerCounts::new(n)), ..self }
+        Self { per_peer: Some(PeerLimit::default().at_most(n)), ..self }
     }
 
     /// Reports connections that were not opened, at most once a second, each time with the number left out. Only the
@@ -119,8 +119,8 @@ impl<L> Proxied<L> {
         match (self.untrusted, &self.per_peer) {
             (UntrustedPolicy::Reject, _) => Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a trusted proxy")),
             (UntrustedPolicy::Skip, None) => Ok(Open::default()),
-            (UntrustedPolicy::Skip, Some(counts)) => {
-                let place = counts.admit(peer).ok_or_else(too_many)?;
+            (UntrustedPolicy::Skip, Some(limit)) => {
+                let place = limit.admit(peer).ok_or_else(too_many)?;
                 Ok(Open { place: Some(place), ..Open::default() })
             }
         }
