@@ -1,12 +1,15 @@
-//! A server behind HAProxy or nginx that is told who its clients are, in a PROXY header in front of each connection.
+//! Behind a proxy: each request is answered with what is known of its client, from the PROXY header of its connection.
 //!
-//! You learn: accepting does not wait for the header; the task of the connection opens its stream, and then knows.
+//! You learn: how a server behind a proxy is told who its clients are, and why accepting does not wait for that.
 //!
 //! Run:      `cargo run --example proxied -- 127.0.0.1:9090 --trusted 127.0.0.1`
-//! Then:     `haproxy -f examples/deploy/haproxy.cfg` (or nginx, see examples/deploy/nginx.conf), and
-//!           `curl http://127.0.0.1:9091/`
-//! You see:  the client's address and not the proxy's; by TLS also what was agreed on, and the name in the client's
-//!           certificate. `curl http://127.0.0.1:9090/` is closed: a header is required.
+//! Then:     `haproxy -f examples/deploy/haproxy.cfg` (or nginx, see `examples/deploy/nginx.conf`) and
+//!           `curl http://127.0.0.1:9091/` in other terminals
+//! You see:  the client's address and not the proxy's; over TLS also what was agreed on, and the name in the client's
+//!           certificate.
+//! Try:      `curl http://127.0.0.1:9090/` is closed without an answer, because a header is required, and
+//!           `curl --haproxy-protocol http://127.0.0.1:9090/` has one.
+//! End:      Ctrl-C. It says how many connections were opened and refused.
 
 use std::{fmt::Write as _, future::poll_fn, io};
 
