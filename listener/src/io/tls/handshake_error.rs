@@ -1,10 +1,10 @@
 //! Why a TLS handshake failed.
 
-use crate::Addr;
-
 use std::{error::Error, fmt, io};
 
 use rustls::AlertDescription;
+
+use crate::Addr;
 
 /// What a failed handshake failed of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

@@ -1,14 +1,5 @@
 //! A TLS stream whose handshake is not over yet.
 
-use super::{
-    ClientHello, HandshakeErrorKind,
-    hello_reader::{HelloProgress, HelloReader},
-    refusal::Refusal,
-    settings::{Heard, Settings},
-    tls_health::OpeningGuard,
-};
-use crate::{Addr, HostScope, Opened, Stream, TlsState};
-
 use std::{
     fmt,
     future::Future,
@@ -28,6 +19,15 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 use tokio_rustls::{FallibleAccept, StartHandshake, server::TlsStream};
+
+use super::{
+    ClientHello, HandshakeErrorKind,
+    hello_reader::{HelloProgress, HelloReader},
+    refusal::Refusal,
+    settings::{Heard, Settings},
+    tls_health::OpeningGuard,
+};
+use crate::{Addr, HostScope, Opened, Stream, TlsState};
 
 /// A TLS stream whose handshake is not over yet.
 ///

@@ -1,13 +1,13 @@
 //! What all streams of one TLS listener share.
 
-use super::{HandshakeError, HandshakeErrorKind, TlsConfig, TlsHealth};
-use crate::{Addr, Throttle, io::contain::contain};
-
 use std::{
     fmt, io,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
+
+use super::{HandshakeError, HandshakeErrorKind, TlsConfig, TlsHealth};
+use crate::{Addr, Throttle, io::contain::contain};
 
 /// What all streams of one TLS listener share.
 #[derive(Clone)]

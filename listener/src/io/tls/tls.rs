@@ -1,9 +1,9 @@
 //! A listener of TLS streams.
 
+use std::{fmt, io, sync::Arc, time::Duration};
+
 use super::{HandshakeError, TlsConfig, TlsHealth, TlsStream, settings::Settings};
 use crate::{Addr, Listener, Pressure};
-
-use std::{fmt, io, sync::Arc, time::Duration};
 
 /// Accepts from `L`, and speaks TLS on what it accepts. Needs the runtime's timer.
 ///

@@ -1,11 +1,5 @@
 //! What the next TLS handshakes use.
 
-use super::{
-    ClientHello, TlsError, TlsOptions, Validity,
-    tls_files::{Loaded, TlsFiles},
-};
-use crate::HostScope;
-
 use std::{
     fmt,
     path::Path,
@@ -16,6 +10,12 @@ use std::{
 };
 
 use rustls::ServerConfig;
+
+use super::{
+    ClientHello, TlsError, TlsOptions, Validity,
+    tls_files::{Loaded, TlsFiles},
+};
+use crate::HostScope;
 
 /// What the next TLS handshakes use: a certificate and its key, who may connect, and how. Clones are the same.
 ///

@@ -1,7 +1,5 @@
 //! A certificate, its key and what belongs to them, in files.
 
-use super::{ClientAuth, ClientAuthMode, KeyLogging, TlsError, TlsOptions, TlsProvider, TlsVersion, Validity};
-
 use std::{
     fs::File,
     io::{self, Read},
@@ -19,6 +17,8 @@ use rustls::{
     server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier, danger::ClientCertVerifier},
     version::{TLS12, TLS13},
 };
+
+use super::{ClientAuth, ClientAuthMode, KeyLogging, TlsError, TlsOptions, TlsProvider, TlsVersion, Validity};
 
 /// Where a configuration is loaded from, as often as it is asked for.
 #[derive(Debug)]

@@ -1,7 +1,5 @@
 //! How TLS handshakes have been going, for whoever asks: a status page, a metric, an alarm.
 
-use super::{HandshakeErrorKind, TlsConfig, Validity};
-
 use std::{
     sync::{
         Arc,
@@ -9,6 +7,8 @@ use std::{
     },
     time::SystemTime,
 };
+
+use super::{HandshakeErrorKind, TlsConfig, Validity};
 
 /// A handle on the health of one [`Tls`](crate::Tls). Clones are the same handle; it outlives the listener.
 #[derive(Clone, Debug)]

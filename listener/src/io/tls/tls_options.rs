@@ -1,8 +1,8 @@
 //! What can be chosen when a TLS configuration is loaded from files.
 
-use super::TlsProvider;
-
 use std::path::PathBuf;
+
+use super::TlsProvider;
 
 /// How a TLS configuration is made of a certificate and its key. See [`TlsConfig::load_with`](crate::TlsConfig::load_with).
 ///

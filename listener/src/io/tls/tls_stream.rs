@@ -1,11 +1,5 @@
 //! A stream over TLS.
 
-use super::{HandshakeErrorKind, opening::Opening, settings::Settings};
-use crate::{
-    Addr, Opened, Stream,
-    io::wakers::{Caller, Wakers},
-};
-
 use std::{
     fmt, io,
     pin::Pin,
@@ -15,6 +9,12 @@ use std::{
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server;
+
+use super::{HandshakeErrorKind, opening::Opening, settings::Settings};
+use crate::{
+    Addr, Opened, Stream,
+    io::wakers::{Caller, Wakers},
+};
 
 /// A stream over TLS, from [`Tls`](crate::Tls). As large as three pointers.
 ///
