@@ -12,7 +12,7 @@ use crate::Phase;
 
 impl<S: Stream> Wire<S> {
     /// Opens the stream: does what stands before the protocol's first byte, a PROXY header or a TLS handshake, within the
-    /// time of the first head. Then that time begins anew. What it tells is at the [`Connection`] from then on. A bare
+    /// time of the first head. Then that time begins anew. What it tells is at the [`Connection`](crate::Connection) from then on. A bare
     /// socket is open already, and this does nothing.
     ///
     /// # Errors
