@@ -7,6 +7,8 @@ use quintet_mux::Handler;
 #[cfg(unix)]
 use tokio::signal::unix;
 
+#[cfg(unix)]
+use crate::service_manager::{Notification, ServiceManager};
 use crate::{
     observe::Observer,
     select::{Either, select},
@@ -101,15 +103,19 @@ fn load(certificate: &Path, key: &Path) -> Result<TlsConfig, ServeError> {
     TlsConfig::load_with(certificate, key, options).map_err(ServeError::Tls)
 }
 
-/// Reads the files again at each SIGHUP. Several that come while they are read are one.
+/// Reads the files again at each SIGHUP, and tells the service manager (`Type=notify-reload`). Several that come while they are read are one.
 #[cfg(unix)]
 async fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> Infallible {
     if let Ok(mut hangups) = unix::signal(unix::SignalKind::hangup()) {
         while hangups.recv().await.is_some() {
             let config = config.clone();
+            let manager = ServiceManager::from_env();
+            manager.reloading();
             if let Ok(Err(error)) = tokio::task::spawn_blocking(move || config.reload()).await {
                 observer.reload_error(&error);
             }
+            // Also if nothing has changed: it serves.
+            manager.notify(Notification::Ready);
         }
     }
     std::future::pending().await

@@ -1,4 +1,5 @@
-//! A server over TLS in a process that gets SIGHUP. One test, because a signal is for the whole process.
+//! A server over TLS in a process that gets SIGHUP, with a service manager that listens. A process of its own, because a
+//! signal and the environment are for the whole process.
 #![cfg(all(feature = "ring", unix))]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -6,6 +7,7 @@ mod support;
 mod tls_kit;
 
 use std::{
+    os::unix::net::UnixDatagram,
     process::Command,
     sync::{Arc, Mutex},
     time::Duration,
@@ -22,8 +24,33 @@ fn signal(name: &str) {
     assert!(Command::new("kill").args(["-s", name, &pid]).status().expect("kill is there").success());
 }
 
+#[test]
+fn sighup_reads_the_certificate_again_and_drops_no_connection() {
+    let path = std::env::temp_dir().join(format!("quintet-notify-{}", std::process::id()));
+    let manager = UnixDatagram::bind(&path).unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .env("NOTIFY_SOCKET", &path)
+        .output();
+    std::fs::remove_file(&path).unwrap();
+    let child = child.unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    // What was sent lies in the socket.
+    manager.set_nonblocking(true).unwrap();
+    let (mut told, mut bytes) = (Vec::new(), [0; 256]);
+    while let Ok(n) = manager.recv(&mut bytes) {
+        told.extend(String::from_utf8_lossy(&bytes[..n]).lines().next().map(str::to_owned));
+    }
+    let reload = ["RELOADING=1", "READY=1"];
+    assert_eq!(told, [&["READY=1"][..], &reload, &reload, &["STOPPING=1"]].concat());
+}
+
 #[tokio::test]
-async fn sighup_reads_the_certificate_again_and_drops_no_connection() {
+#[ignore = "run by the test above, in a process of its own"]
+async fn child() {
+    if std::env::var_os("NOTIFY_SOCKET").is_none() {
+        return;
+    }
     bounded(async {
         let site = Site::new();
         let errors = Arc::new(Mutex::new(Vec::new()));
