@@ -1,4 +1,4 @@
-//! Requests in progress: one at a time or many at once on one connection, each with its deadlines, its client, a note and
+//! Handles of requests in progress, one at a time or many at once on one connection: deadlines, disconnection, notes and
 //! interim replies.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -41,7 +41,7 @@ mod one_at_a_time {
         wire.enter(Phase::Body);
         let error = ends_after(secs(5), wire.flush_and_fill(1024)).await.unwrap_err();
         assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
-        // The next request's own handle does.
+        // The handle of the next request moves it.
         connection.end_request();
         wire.clear_phase();
         connection.active().set_read_deadline(secs(1));
@@ -115,7 +115,7 @@ mod one_at_a_time {
         assert_eq!(connection.begin_reply(), None, "of a request that is over nothing is sent");
     }
 
-    /// Handles of earlier requests, used by other threads while the connection goes on, change nothing of it.
+    /// Handles of earlier requests, used by other threads while the connection goes on, change nothing.
     #[test]
     fn kept_handles_on_other_threads_do_nothing() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
