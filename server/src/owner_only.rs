@@ -1,5 +1,5 @@
-//! What a handler, a hook and a takeover are given leads neither to the registry of the connections nor to the guard
-//! of one, as doc tests: each pair of programs differs in one line, and the second does not compile.
+//! Doc tests: a handler, a hook or a takeover cannot reach the registry of the connections or the guard of one. Each
+//! pair of programs differs in one line, and the second program does not compile.
 
 macro_rules! observer {
     ($($name:ident: $code:literal, $looks:literal, not $changes:literal;)+) => {$(
