@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bad_pattern_panics_with_the_rule_and_a_conflict_with_both_places() {
+    fn handle_panics_with_the_rule_or_both_places_of_a_conflict() {
         let panic =
             |add: fn()| *std::panic::catch_unwind(add).expect_err("a panic").downcast::<String>().expect("a text");
         let why = panic(|| handle("/{", async |_: Request| ""));

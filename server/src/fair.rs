@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_units_are_timed_as_soon_as_a_turn_was_too_long() {
+    fn slow_units_are_timed_after_a_turn_that_was_too_long() {
         assert_eq!(turns(&mut Turn::of(REQUESTS), 1_000), [20, 2, 2, 2, 2]);
         assert_eq!(turns(&mut Turn::of(REQUESTS), 300), [20, 5, 5, 5, 5]);
         assert_eq!(turns(&mut Turn::of(PIECES), 100), [28, 11, 11, 11, 11]);
@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_turn_has_more_units_than_it_may(
+        fn a_turn_never_exceeds_its_units(
             most in prop::sample::select(vec![REQUESTS, PIECES]),
             steps in prop::collection::vec((any::<u16>(), any::<bool>()), 1..2_000),
         ) {

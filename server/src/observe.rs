@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_that_panics_is_caught_whatever_it_throws() {
+    fn a_hook_panic_is_caught_for_any_payload() {
         let observer = Observer::new(Hooks::default());
         assert_eq!(observer.call(|| 7), Some(7));
         assert_eq!(observer.call(|| -> u8 { panic!("text") }), None);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_whose_text_panics_is_lost() {
+    fn a_log_line_whose_text_panics_is_counted_as_lost() {
         struct Silent;
         impl fmt::Display for Silent {
             fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_cannot_go_on_ends_the_others() {
+    fn a_thread_whose_accept_loop_fails_ends_the_others() {
         let server = Server::new(async |_| "");
         let listeners =
             vec![Either::Whole(reuse_port("127.0.0.1:0", NonZeroUsize::MIN.get()).unwrap().remove(0)), Either::Broken];

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pressure_that_comes_back_soon_ends_twice_as_many() {
+    fn pressure_that_returns_soon_retires_twice_as_many() {
         let (mut batch, start) = (Batch::default(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
         let sizes = [0, 50, 100, 150, 200, 250, 300].map(|ms| batch.next(at(ms)));

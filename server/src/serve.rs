@@ -118,7 +118,7 @@ mod tests {
 
     /// Ten thousand idle connections are ten thousand of these, and little else.
     #[test]
-    fn a_connection_is_less_than_a_kibibyte() {
+    fn a_connection_task_is_less_than_a_kibibyte() {
         async fn hello(_: Request) -> &'static str {
             "hello\n"
         }

@@ -27,8 +27,9 @@ use tower_service::Service;
 /// The extensions of the [`http::Request`] hold:
 /// * the extensions that were [set](Request::set_extension) by outer handlers;
 /// * the [`Matched`](quintet_request::route::Matched) pattern, with the values of its wildcards;
-/// * the [`Arc<Connection>`](quintet_conn::Connection), with the address of the client and whether it is still connected;
-/// * the [`ActiveRequest`](quintet_conn::ActiveRequest), which moves the deadlines of this request.
+/// * the [`Arc<Connection>`](quintet_conn::Connection), with the address of the client;
+/// * the [`ActiveRequest`](quintet_conn::ActiveRequest), which knows whether the client is connected, and moves the
+///   deadlines of this request.
 ///
 /// Two things of axum need hyper and do not work: `ConnectInfo` (use the connection) and `WebSocketUpgrade` (use
 /// [`Response::upgrade`] in a handler).
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_would_be_refused_on_the_wire_is_refused_here() {
+    async fn a_malformed_http_request_is_answered_400() {
         let mut service = HandlerService::new(async |_: Request| "never");
         for (target, host) in [("/%zz", "a"), ("/x", "a b"), ("http://a/", "b")] {
             let request = http::Request::get(target).header("host", host).body(Full::new(Bytes::new())).unwrap();
@@ -166,7 +167,7 @@ mod tests {
 
     /// What a test of an axum application sends: `oneshot(get("/x"))`.
     #[tokio::test]
-    async fn a_caller_in_the_process_need_not_name_a_host() {
+    async fn an_http_request_without_a_host_is_for_localhost() {
         let mut service = HandlerService::new(async |request: Request| format!("{:?}", request.host()));
         let request = http::Request::get("/x").body(Full::new(Bytes::new())).unwrap();
         let response = service.call(request).await.unwrap();
@@ -179,7 +180,7 @@ mod tests {
 
     /// A handler inside an axum router inside a mux: it finds the extensions of both.
     #[tokio::test]
-    async fn what_outer_layers_attached_reaches_the_inner_handler_through_axum() {
+    async fn extensions_reach_an_inner_handler_through_axum() {
         let inner = async |request: Request| {
             let user = request.extension::<User>().map_or("nobody", |user| user.0);
             let number = request.extension::<u32>().copied();
@@ -213,7 +214,7 @@ mod tests {
 
     /// An axum router inside a mux: its extractors find the extensions of our handlers.
     #[tokio::test]
-    async fn what_our_handlers_attached_is_among_the_extensions_of_axum() {
+    async fn extensions_of_outer_handlers_reach_axum() {
         use quintet_request::route::Matched;
         let router = axum::Router::new().fallback(async |request: axum::extract::Request| {
             let user = request.extensions().get::<User>().map_or("nobody", |user| user.0);

@@ -121,7 +121,7 @@ fn a_request_through_a_mux_of_a_hundred_routes_allocates_at_most_twice() {
 }
 
 #[test]
-fn a_request_sent_ahead_allocates_no_more() {
+fn a_pipelined_request_allocates_no_more() {
     const AHEAD: &str = concat!(
         "GET /repos/a/issues/7 HTTP/1.1\r\nHost: a\r\n\r\nGET /repos/b/issues/7 HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /repos/c/issues/7 HTTP/1.1\r\nHost: a\r\n\r\nGET /repos/d/issues/7 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -131,7 +131,7 @@ fn a_request_sent_ahead_allocates_no_more() {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_allocation_counter_counts() {
     let each = allocations(async |_| vec![b'x'; 10], GET);
     assert!(each >= 1.0, "{each} times");
 }

@@ -212,7 +212,7 @@ async fn the_state_hook_is_told_of_a_limit_that_ended_a_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_state_hook_is_told_of_a_shutdown_and_a_cut() {
+async fn the_state_hook_is_told_of_a_shutdown_and_an_abort() {
     bounded(async {
         for (path, expected) in [("/", CloseReason::Stopping), ("/wait", CloseReason::Aborted)] {
             let told = Told::new(Config::default());
@@ -228,7 +228,7 @@ async fn the_state_hook_is_told_of_a_shutdown_and_a_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_state_hook_is_told_of_a_connection_that_makes_room() {
+async fn the_state_hook_is_told_of_a_retired_connection() {
     bounded(async {
         let told = Told::new(Config::default());
         let (listener, dial) = memory();

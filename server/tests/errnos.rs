@@ -178,7 +178,7 @@ const FAULTS: [(&str, At, u32); 16] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_fails_costs_its_connection_and_nothing_else() {
+async fn a_failing_stream_ends_only_its_connection() {
     bounded(async {
         let world = World::new();
         for errno in ERRNOS {
@@ -202,7 +202,7 @@ async fn a_stream_that_fails_costs_its_connection_and_nothing_else() {
 const FATAL: [i32; 3] = [9, 22, 88]; // EBADF, EINVAL, ENOTSOCK
 
 #[tokio::test(start_paused = true)]
-async fn an_accept_that_fails_is_tried_again_and_told_once_a_second() {
+async fn an_accept_error_is_retried_and_reported_once_a_second() {
     bounded(async {
         for errno in ERRNOS.filter(|errno| !FATAL.contains(errno)) {
             let world = World::new();
@@ -224,7 +224,7 @@ async fn an_accept_that_fails_is_tried_again_and_told_once_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_accept_loop_that_cannot_go_on_drains_before_it_says_so() {
+async fn an_accept_loop_that_fails_drains_before_it_returns() {
     bounded(async {
         for errno in FATAL {
             let world = World::new();

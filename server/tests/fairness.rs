@@ -105,7 +105,7 @@ async fn worst(request: &'static str, rounds: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn a_pipelining_client_has_few_handler_calls_before_another_client_has_its_own() {
+async fn a_pipelining_client_yields_to_other_clients() {
     bounded(async {
         let worst = worst("GET /busy HTTP/1.1\r\nHost: a\r\n\r\n", 200).await;
         assert!(worst <= TURNS * REQUESTS, "{worst} calls");
@@ -114,7 +114,7 @@ async fn a_pipelining_client_has_few_handler_calls_before_another_client_has_its
 }
 
 #[tokio::test]
-async fn a_reply_of_small_ready_pieces_sends_few_before_another_client_is_served() {
+async fn a_reply_of_ready_pieces_yields_to_other_clients() {
     bounded(async {
         let worst = worst("GET /pieces HTTP/1.1\r\nHost: a\r\n\r\n", 200).await;
         assert!(worst <= TURNS * PIECES, "{worst} pieces");

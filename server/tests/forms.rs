@@ -37,7 +37,7 @@ async fn send(client: &mut Client<DuplexStream>, method: &str, target: &str, con
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_is_in_the_body_of_post_put_and_patch_and_in_the_query_of_all() {
+async fn a_form_is_in_the_body_of_post_put_patch_and_in_any_query() {
     bounded(async {
         let mut client = connect();
         for (method, seen) in [
@@ -80,7 +80,7 @@ async fn a_form_has_its_content_type_in_any_case_and_with_parameters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn form_value_is_the_first_and_the_bodys_wins() {
+async fn form_value_is_the_first_and_prefers_the_body() {
     bounded(async {
         let mut client = connect();
         for (target, body, seen) in [
@@ -98,7 +98,7 @@ async fn form_value_is_the_first_and_the_bodys_wins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_arrives_in_pieces_as_in_one() {
+async fn a_form_split_into_packets_is_parsed_the_same() {
     bounded(async {
         let mut client = connect();
         let fields = format!("Host: a\r\nContent-Type: {URLENCODED}\r\nTransfer-Encoding: chunked\r\n");

@@ -184,7 +184,7 @@ fn cases() -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn what_the_tables_say_of_go_and_of_us_is_what_both_answered() {
+fn the_tables_say_what_go_and_quintet_answered() {
     let cases = cases();
     let mut wrong = Vec::new();
     for table in ["parse", "framing", "chunked"] {
@@ -207,7 +207,7 @@ fn what_the_tables_say_of_go_and_of_us_is_what_both_answered() {
 }
 
 #[test]
-fn every_case_is_of_a_row_that_is_there() {
+fn every_case_names_a_row_of_the_tables() {
     for (table, input) in CASES.iter().map(|(t, i, _)| (t, i)).chain(UNRECORDED.iter().map(|(t, i, _)| (t, i))) {
         assert!(rows(table).iter().any(|[row, ..]| row == input), "{table}.rs has no row {input}");
     }

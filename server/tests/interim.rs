@@ -11,7 +11,7 @@ mod support;
 const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn an_interim_103_is_sent_while_the_handler_is_at_work() {
+async fn an_interim_103_is_sent_while_the_handler_runs() {
     bounded(async {
         let go_on = Arc::new(Notify::new());
         let told = Arc::clone(&go_on);

@@ -68,7 +68,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_arrow_points_up() {
+fn no_crate_depends_on_one_above_it() {
     for package in crates() {
         for dependency in &package.dependencies {
             if let Some(below) = layer(&dependency.name) {
@@ -157,7 +157,7 @@ fn a_circle_of_files_is_found() {
 }
 
 #[test]
-fn httparse_is_the_secret_of_request_and_matchit_that_of_mux() {
+fn httparse_is_used_only_by_request_and_matchit_only_by_mux() {
     for package in crates() {
         for (library, owner) in [("httparse", "quintet-request"), ("matchit", "quintet-mux")] {
             let uses = package.dependencies.iter().any(|dependency| dependency.name == library);
@@ -189,7 +189,7 @@ fn the_core_of_request_is_made_of_six_crates() {
 
 /// What a crate costs whoever takes it alone: the crates in its tree besides thiserror.
 #[test]
-fn a_crate_alone_weighs_little() {
+fn a_crate_alone_has_few_dependencies() {
     for (layer, default_features, most) in
         [("listener", true, 6), ("conn", true, 6), ("conn", false, 1), ("request", false, 6), ("mux", false, 6)]
     {
@@ -202,7 +202,7 @@ fn a_crate_alone_weighs_little() {
 }
 
 #[test]
-fn conn_adds_nothing_to_the_weight_of_listener() {
+fn conn_adds_no_dependency_to_those_of_listener() {
     let listener = tree("listener", true);
     let added: Vec<_> = tree("conn", true).into_iter().filter(|name| !listener.contains(name)).collect();
     assert!(added.is_empty(), "{added:?}");

@@ -116,7 +116,7 @@ fn an_idle_connection_costs_at_most_two_kibibytes() {
 }
 
 #[test]
-fn it_costs_no_more_after_it_has_sent_much() {
+fn an_idle_connection_costs_no_more_after_a_large_body() {
     let mut request = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 65536\r\n\r\n".to_vec();
     request.extend([b'x'; 65_536]);
     let bytes = kept(request);
@@ -137,7 +137,7 @@ fn half_a_head_costs_what_was_sent_and_four_kibibytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_stalls_stops_the_writer() {
+async fn a_client_that_stalls_stops_the_writer() {
     bounded(async {
         let written = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&written);

@@ -49,7 +49,7 @@ fn public(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_connection_can_only_look_and_wait() {
+fn a_connection_only_observes_and_waits() {
     let source = read(&root().join("conn/src/io/connection.rs"));
     let mut names: Vec<String> = public(&source)
         .iter()
@@ -91,7 +91,7 @@ fn the_public_items_of_a_source_are_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_with_a_registry_of_its_own_ends_no_connection() {
+async fn a_registry_made_by_a_handler_ends_no_connection() {
     bounded(async {
         let kept = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&kept);

@@ -73,7 +73,7 @@ async fn is_answered_500(client: &mut Client<DuplexStream>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_before_the_first_await() {
+async fn a_panic_before_the_first_await_is_answered_500() {
     bounded(async {
         let (server, dial, hook) = start(async |_: Request| -> &'static str { panic!("at once") });
         let mut client = dial.connect();
@@ -87,7 +87,7 @@ async fn a_panic_before_the_first_await() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_after_an_await() {
+async fn a_panic_after_an_await_is_answered_500() {
     bounded(async {
         let (server, dial, hook) = start(async |request: Request| -> &'static str {
             sleep(Duration::from_secs(1)).await;
@@ -104,7 +104,7 @@ async fn a_panic_after_an_await() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_another_protocol() {
+async fn a_panic_after_a_takeover_is_reported() {
     bounded(async {
         let (server, dial, hook) = start(async |_: Request| {
             Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, async |_| panic!("after the takeover"))
@@ -121,7 +121,7 @@ async fn a_panic_in_another_protocol() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_before_there_is_a_future() {
+async fn a_panic_before_there_is_a_future_is_answered_500() {
     struct Eager;
     impl Handler for Eager {
         fn call(&self, _: Request) -> impl Future<Output = Response> + Send {
@@ -142,7 +142,7 @@ async fn a_panic_before_there_is_a_future() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_behind_a_mux() {
+async fn a_panic_behind_a_mux_is_answered_500() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("GET /users/{id}", async |request: Request| -> &'static str {
@@ -158,7 +158,7 @@ async fn a_panic_behind_a_mux() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_whose_payload_is_no_text() {
+async fn a_panic_without_a_text_is_answered_500() {
     bounded(async {
         let (_server, dial, hook) =
             start(async |_: Request| -> &'static str { std::panic::panic_any(std::num::NonZeroU8::MAX) });
@@ -274,7 +274,7 @@ async fn a_panic_of_a_body_before_its_first_byte_is_answered_500() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_a_body_whose_type_is_known_before_its_first_byte_is_answered_500() {
+async fn a_panic_of_a_typed_body_before_a_byte_is_answered_500() {
     bounded(async {
         let (_server, dial, hook) = start(async |_| Response::new(Panics::after(&[])).with_content_type("text/plain"));
         let mut client = dial.connect();
@@ -336,7 +336,7 @@ async fn a_panic_of_a_writer_cuts_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_sent_ahead_of_a_panic_are_not_answered() {
+async fn pipelined_requests_after_a_panic_are_not_answered() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/{$}", async |_| "hello\n");
@@ -352,7 +352,7 @@ async fn requests_sent_ahead_of_a_panic_are_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_dropped_before_the_panic_has_no_line() {
+async fn a_panic_report_of_a_dropped_request_names_no_request() {
     bounded(async {
         let (_server, dial, hook) = start(async |request: Request| -> &'static str {
             drop(request);
@@ -374,7 +374,7 @@ async fn a_request_that_was_dropped_before_the_panic_has_no_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_thousand_panics_everybody_else_is_still_served() {
+async fn other_clients_are_served_after_a_thousand_panics() {
     bounded(async {
         // Panics write to standard error, which a thousand need not.
         std::panic::set_hook(Box::new(|_| {}));
@@ -414,7 +414,7 @@ async fn after_a_thousand_panics_everybody_else_is_still_served() {
 
 /// The same in debug and release builds: the client gets a 500, the hook the reason, and the connection goes on.
 #[tokio::test(start_paused = true)]
-async fn a_reply_with_a_field_that_cannot_be_sent_is_a_500_and_told() {
+async fn a_reply_with_an_invalid_field_is_500_and_reported() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/cookie", async |_| Response::new("x").with_cookie(&SetCookie::new("bad name", "v")));
@@ -445,7 +445,7 @@ async fn a_reply_with_a_field_that_cannot_be_sent_is_a_500_and_told() {
 
 /// What a panic says of its request is that request's, also where many are served one after the other and one is kept.
 #[tokio::test(start_paused = true)]
-async fn a_request_dropped_by_a_panic_elsewhere_leaves_its_line_to_no_other_request() {
+async fn a_panic_report_never_names_another_request() {
     bounded(async {
         let (_server, dial, hook) = start(async |request: Request| -> &'static str {
             if request.path() == "/first" {

@@ -95,7 +95,7 @@ fn counted(handler: impl Handler) -> (Client<DuplexStream>, Arc<Calls>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_requests_in_one_packet_are_answered_in_order() {
+async fn two_pipelined_requests_in_one_packet_are_answered_in_order() {
     bounded(async {
         let server = support::server(async |request: Request| {
             if request.path() == "/slow" {
@@ -113,7 +113,7 @@ async fn two_requests_in_one_packet_are_answered_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_keep_their_order_however_long_each_takes() {
+async fn pipelined_replies_keep_their_order_after_slow_handlers() {
     bounded(async {
         let server = support::server(async |request: Request| {
             let n: u64 = request.path()[1..].parse().expect("a number");
@@ -135,7 +135,7 @@ async fn replies_keep_their_order_however_long_each_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_requests_are_one_read_and_one_write() {
+async fn sixteen_pipelined_requests_are_one_read_and_one_write() {
     bounded(async {
         let (mut client, calls) = counted(async |_: Request| "hello\n");
         for _ in 0..3 {
@@ -183,7 +183,7 @@ async fn a_request_in_packets_of_a_byte_is_answered_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_does_not_wait_for_the_next_handler() {
+async fn a_pipelined_reply_does_not_wait_for_the_next_handler() {
     bounded(async {
         let answer = Arc::new(Notify::new());
         let waits = Arc::clone(&answer);
@@ -213,7 +213,7 @@ async fn a_reply_does_not_wait_for_the_next_handler() {
 
 /// Whoever asks and never listens is not asked for more: the replies stay few, and so do the requests.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_asks_and_never_reads_is_stopped() {
+async fn a_pipelining_client_that_never_reads_is_stopped() {
     if support::without_timeouts() {
         return; // only a limit ends it
     }
@@ -249,7 +249,7 @@ async fn a_client_that_asks_and_never_reads_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_behind_a_body_is_found() {
+async fn a_pipelined_request_after_a_body_is_found() {
     bounded(async {
         let server = support::server(async |mut request: Request| {
             let read = request.to_bytes(1 << 20).await.expect("a body").len();

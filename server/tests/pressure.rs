@@ -121,7 +121,7 @@ async fn idle(dial: &Dial) -> Client<DuplexStream> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_client_waits_for_the_grace_of_the_longest_idle_connection() {
+async fn a_new_client_replaces_the_longest_idle_connection() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
@@ -140,7 +140,7 @@ async fn a_new_client_waits_for_the_grace_of_the_longest_idle_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_on_its_way_is_answered_as_the_last() {
+async fn a_request_to_a_retired_connection_is_answered_as_the_last() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
@@ -158,7 +158,7 @@ async fn a_request_that_was_on_its_way_is_answered_as_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_at_work_is_ended_for_a_new_client() {
+async fn an_active_connection_is_never_closed_for_a_new_client() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
@@ -180,7 +180,7 @@ async fn nobody_at_work_is_ended_for_a_new_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_new_clients_idle_connections_stay() {
+async fn idle_connections_stay_without_new_clients() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
@@ -217,7 +217,7 @@ async fn an_idle_connection_of_another_accept_loop_makes_room() {
 
 /// Listeners with limits of their own: no idle connection of another listener is ended for nothing.
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_of_another_listener_stays_if_its_end_gives_no_permit() {
+async fn an_idle_connection_with_other_permits_stays() {
     bounded(async {
         let server = server();
         let limited = room_for_two(&server, "permits");

@@ -42,7 +42,7 @@ fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<It
 }
 
 #[test]
-fn what_they_link_to_exists() {
+fn each_link_of_a_readme_exists() {
     let mut links = 0;
     for (path, text) in readmes() {
         for link in between(&text, "](", ")").filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
@@ -59,7 +59,7 @@ fn what_they_link_to_exists() {
 }
 
 #[test]
-fn the_tests_they_name_exist() {
+fn each_test_that_a_readme_names_exists() {
     let sources = sources();
     let mut names = 0;
     for (path, text) in readmes() {
@@ -79,7 +79,7 @@ fn the_tests_they_name_exist() {
 }
 
 #[test]
-fn the_fuzz_targets_they_run_exist() {
+fn each_fuzz_target_that_a_readme_runs_exists() {
     let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("text");
     let mut targets = 0;
     for (path, text) in readmes() {
@@ -94,7 +94,7 @@ fn the_fuzz_targets_they_run_exist() {
 
 /// A narrow window, or a page of docs.rs, shows a longer line only by scrolling. The name of a test cannot be broken.
 #[test]
-fn their_code_and_drawings_fit_80_columns() {
+fn code_and_drawings_of_readmes_fit_80_columns() {
     let mut lines = 0;
     for (path, text) in readmes() {
         for line in text.split("```").skip(1).step_by(2).flat_map(str::lines) {
@@ -108,7 +108,7 @@ fn their_code_and_drawings_fit_80_columns() {
 
 /// The first block of commands of a crate's README. `.ci/alone` runs it as it stands.
 #[test]
-fn what_they_tell_to_add_is_here() {
+fn each_cargo_add_of_a_readme_names_its_own_crate() {
     for layer in ["listener", "conn", "request", "mux", "server"] {
         let text = fs::read_to_string(root().join(layer).join("README.md")).expect("text");
         let commands = between(&text, "```sh\n", "```").next().expect("a block of commands");

@@ -186,22 +186,22 @@ fn survives(mode: &str, stderr: Stderr) {
 }
 
 #[test]
-fn a_closed_pipe_as_stderr_ends_nothing() {
+fn a_server_survives_a_closed_pipe_as_stderr() {
     survives("run", Stderr::ClosedPipe);
 }
 
 #[test]
-fn a_full_disk_as_stderr_ends_nothing() {
+fn a_server_survives_a_full_disk_as_stderr() {
     survives("run", Stderr::Full);
 }
 
 #[test]
-fn no_stderr_at_all_ends_nothing() {
+fn a_server_survives_a_closed_stderr() {
     survives("run", Stderr::Closed);
 }
 
 #[test]
-fn hooks_that_panic_end_nothing() {
+fn a_server_survives_hooks_that_panic() {
     survives("run hooks", Stderr::Full);
 }
 

@@ -125,7 +125,7 @@ async fn a_chunked_body_that_breaks_ends_without_a_last_chunk() {
 
 /// The old empty line behind a body, or another request, that the server has not read when it closes.
 #[tokio::test]
-async fn what_a_client_sends_behind_its_last_request_does_not_reset_the_reply() {
+async fn a_lingering_close_saves_the_last_reply_from_a_reset() {
     let limits =
         [(1, "HTTP/1.1\r\nHost: a"), (u64::MAX, "HTTP/1.0"), (u64::MAX, "HTTP/1.1\r\nHost: a\r\nConnection: close")];
     for (max_requests, version) in limits {
@@ -141,7 +141,7 @@ async fn what_a_client_sends_behind_its_last_request_does_not_reset_the_reply() 
 
 /// As above at a shutdown, which makes the reply under way the connection's last.
 #[tokio::test]
-async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the_reply() {
+async fn a_lingering_close_saves_the_reply_at_a_shutdown() {
     let server = Server::new(mux());
     let (addr, _) = on_loopback(&server);
     let asked = ask(&addr, &[b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n", b"", b"\r\n"]);
@@ -156,7 +156,7 @@ async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the
 
 /// A client that reads later than the server is patient: what was sent whole is on its way in the kernel.
 #[tokio::test]
-async fn a_reply_that_was_sent_whole_is_not_taken_away_by_a_cut() {
+async fn a_whole_reply_is_not_reset_by_an_abort() {
     const WHOLE: usize = 110_000; // more than the client's kernel takes, and less than the server's
     for (connection, drained) in [("close", 1), ("keep-alive", 0)] {
         let answer = async |_: Request| Response::new(vec![b'x'; WHOLE]).with_content_type("application/octet-stream");

@@ -94,11 +94,11 @@ fn new_clients_are_served(test: &str, role: &str) {
 }
 
 #[test]
-fn new_clients_are_served_while_idle_ones_hold_every_descriptor() {
-    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_every_descriptor", "descriptors");
+fn new_clients_are_served_while_idle_ones_hold_all_descriptors() {
+    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_all_descriptors", "descriptors");
 }
 
 #[test]
-fn new_clients_are_served_while_idle_ones_hold_every_permit() {
-    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_every_permit", "permits");
+fn new_clients_are_served_while_idle_ones_hold_all_permits() {
+    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_all_permits", "permits");
 }

@@ -52,7 +52,7 @@ const REQUESTS: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn a_handler_is_told_of_a_client_that_closes_and_works_on_to_its_end() {
+async fn a_handler_is_told_of_a_client_that_closes_and_finishes() {
     bounded(async {
         for request in REQUESTS {
             let (server, mut told) = waits_for_the_end();
@@ -89,7 +89,7 @@ async fn a_handler_is_told_of_a_client_that_resets() {
 }
 
 #[tokio::test]
-async fn a_handler_is_told_of_a_client_that_says_it_sends_nothing_more() {
+async fn a_handler_is_told_of_a_half_closed_client() {
     bounded(async {
         for request in REQUESTS {
             let (server, mut told) = waits_for_the_end();
@@ -134,7 +134,7 @@ async fn a_half_closed_client_gets_a_large_reply_whole() {
 }
 
 #[tokio::test]
-async fn every_request_sent_before_the_end_is_answered() {
+async fn every_pipelined_request_before_a_fin_is_answered() {
     bounded(async {
         let server = support::server(async |request: Request| {
             sleep(SECOND / 100).await;
@@ -155,7 +155,7 @@ async fn every_request_sent_before_the_end_is_answered() {
 
 /// A body that another task reads belongs to that task, but the handler is still told.
 #[tokio::test]
-async fn a_handler_is_told_although_another_task_has_the_body() {
+async fn a_handler_is_told_while_another_task_has_the_body() {
     bounded(async {
         for (body, read) in [("abc", true), ("ab", true), ("ab", false)] {
             let (tell, mut told) = mpsc::unbounded_channel();
@@ -284,7 +284,7 @@ async fn a_handler_that_reads_a_body_sees_that_its_client_is_gone() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_reader_resets_is_dropped() {
+async fn a_streamed_reply_is_dropped_when_its_client_resets() {
     bounded(async {
         /// Rings when it is dropped.
         struct Bell(Arc<Notify>);
@@ -326,7 +326,7 @@ async fn a_stream_whose_reader_resets_is_dropped() {
 
 /// A reset would make the client's system throw away a reply that was not read yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_asked_once_too_often_is_not_reset() {
+async fn a_client_that_pipelined_past_max_requests_is_not_reset() {
     bounded(async {
         let server = Server::with_config(
             async |_| {
@@ -352,7 +352,7 @@ async fn a_client_that_asked_once_too_often_is_not_reset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_while_everything_is_aborted_does_not_keep_its_handler() {
+async fn an_abort_ends_a_handler_whose_client_disconnects() {
     bounded(async {
         let server = support::server(async |request: Request| {
             if request.path() == "/for-ever" {
@@ -372,7 +372,7 @@ async fn a_client_that_goes_while_everything_is_aborted_does_not_keep_its_handle
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_request_is_told_to_a_handle_that_was_kept() {
+async fn a_kept_handle_is_told_of_the_end_of_its_request() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = support::server(move |request: Request| {
@@ -398,7 +398,7 @@ async fn the_end_of_a_request_is_told_to_a_handle_that_was_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_streamed_reply_nobody_may_be_reading_is_not_made_for_ever() {
+async fn a_stalled_stream_to_a_half_closed_client_is_dropped() {
     if support::without_timeouts() {
         return; // only a limit ends it
     }

@@ -68,7 +68,7 @@ async fn run_serves_an_address_until_a_shutdown() {
 }
 
 #[tokio::test]
-async fn run_and_listen_and_serve_say_which_address_cannot_be_listened_on() {
+async fn a_listen_error_names_its_address() {
     bounded(async {
         let server = Server::new(async |_| "");
         let ends = [
@@ -87,7 +87,7 @@ async fn run_and_listen_and_serve_say_which_address_cannot_be_listened_on() {
 }
 
 #[tokio::test]
-async fn after_a_shutdown_nothing_is_listened_on() {
+async fn a_server_opens_no_listener_after_a_shutdown() {
     bounded(async {
         let folder = Folder::new("closed");
         let before = std::os::unix::net::UnixListener::bind(folder.socket()).expect("a socket");
@@ -149,7 +149,7 @@ async fn the_free_functions_serve_the_default_mux_or_a_given_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_star_is_answered_here_unless_it_is_passed_on() {
+async fn options_star_is_answered_by_the_server_unless_passed_on() {
     bounded(async {
         for (pass_options_star, text) in [(false, ""), (true, "OPTIONS *")] {
             let handler = async |request: Request| format!("{} {}", request.method(), request.path());
@@ -168,7 +168,7 @@ async fn options_star_is_answered_here_unless_it_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_outer_handler_attaches_reaches_the_inner_one() {
+async fn an_extension_of_an_outer_handler_reaches_the_inner_one() {
     #[derive(Clone, Debug, PartialEq)]
     struct User(&'static str);
 

@@ -24,7 +24,7 @@ const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 /// Clients that use their connection again and again, and connect anew when they are told that it ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_request_that_was_sent_before_the_stop_is_answered() {
+async fn a_shutdown_under_load_answers_every_earlier_request() {
     bounded(async {
         for round in 0..10 {
             let server = Server::new(async |request: Request| {

@@ -16,7 +16,7 @@ fn signal(name: &str) {
 }
 
 #[tokio::test]
-async fn the_first_signal_drains_and_the_second_cuts() {
+async fn the_first_signal_drains_and_the_second_aborts() {
     bounded(async {
         for (signals, report, answered) in [
             (&["TERM"][..], ShutdownReport { drained: 2, aborted: 0 }, true),

@@ -96,7 +96,7 @@ async fn steady_slow_readers_are_served() {
 
 /// A reader of less than a step (32 KiB) in the time that a reply may stand still is cut off, as documented.
 #[tokio::test]
-async fn a_reader_below_a_step_in_the_stall_is_cut_off() {
+async fn a_reader_below_a_step_in_reply_stall_is_cut_off() {
     let (_server, addr) = serving(20);
     let span = Duration::from_secs(12);
     let served = tokio::task::spawn_blocking(move || read_at(&addr, 4 * KIB, span)).await.unwrap();

@@ -35,7 +35,7 @@ async fn at_work() -> (Server<impl quintet_server::Handler>, JoinHandle<Shutdown
 }
 
 #[tokio::test]
-async fn no_signal_is_lost_between_two_waits() {
+async fn a_signal_between_two_waits_is_not_lost() {
     bounded(async {
         for round in 0..100 {
             let (_server, waits) = at_work().await;

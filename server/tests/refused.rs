@@ -28,7 +28,7 @@ fn bytes(sent: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reply_says_which_rule_and_where_and_the_connection_closes() {
+async fn a_refusal_names_the_rule_and_closes_the_connection() {
     bounded(async {
         let server = support::server(async |_| "never");
         let (dial, _) = in_memory(&server);
@@ -47,7 +47,7 @@ async fn the_reply_says_which_rule_and_where_and_the_connection_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_sees_every_refusal_and_may_replace_the_reply() {
+async fn the_refused_hook_may_replace_every_refusal() {
     bounded(async {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&seen);
@@ -126,7 +126,7 @@ const UNFINISHED: [(&str, u16, &str); 8] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn how_a_wrong_head_is_split_does_not_change_its_refusal_after_fin_and_after_a_timeout() {
+async fn a_refusal_is_the_same_for_any_split_after_fin_and_timeout() {
     if support::without_timeouts() {
         return; // only a limit ends it
     }

@@ -69,7 +69,7 @@ async fn read(client: &mut Client<DuplexStream>, n: usize) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_connection_is_closed_after_10_s_without_a_word() {
+async fn a_silent_connection_is_closed_after_10_s_without_a_reply() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let (since, mut client) = (Instant::now(), dial.connect());
@@ -82,7 +82,7 @@ async fn a_silent_connection_is_closed_after_10_s_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dribbled_head_is_answered_408_after_10_s_however_long_it_goes_on() {
+async fn a_dribbled_head_is_answered_408_after_10_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let (since, client) = (Instant::now(), dial.connect());
@@ -108,7 +108,7 @@ async fn a_dribbled_head_is_answered_408_after_10_s_however_long_it_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_byte_and_then_nothing_is_answered_408() {
+async fn a_head_of_one_byte_is_answered_408() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let (since, mut client) = (Instant::now(), dial.connect());
@@ -122,7 +122,7 @@ async fn one_byte_and_then_nothing_is_answered_408() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_later_head_begins_with_its_first_byte() {
+async fn the_timeout_of_a_later_head_begins_with_its_first_byte() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -137,7 +137,7 @@ async fn the_time_of_a_later_head_begins_with_its_first_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_head_behind_a_whole_one_has_its_own_10_s() {
+async fn a_pipelined_half_head_has_its_own_timeout_of_10_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -152,7 +152,7 @@ async fn half_a_head_behind_a_whole_one_has_its_own_10_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_75_s_without_a_word() {
+async fn an_idle_connection_is_closed_after_75_s_without_a_reply() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -167,7 +167,7 @@ async fn an_idle_connection_is_closed_after_75_s_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_request_begins_a_new_idle_time() {
+async fn every_request_restarts_the_idle_timeout() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -183,7 +183,7 @@ async fn every_request_begins_a_new_idle_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dribbled_body_is_an_error_that_the_handler_sees_after_5_s() {
+async fn a_dribbled_body_is_a_timeout_to_the_handler_after_5_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -199,7 +199,7 @@ async fn a_dribbled_body_is_an_error_that_the_handler_sees_after_5_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dribbled_chunked_body_is_late_too() {
+async fn a_dribbled_chunked_body_times_out() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -216,7 +216,7 @@ async fn a_dribbled_chunked_body_is_late_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_came_quickly_and_then_stands_still_is_late_after_30_s() {
+async fn a_quick_body_that_stalls_times_out_after_30_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -233,7 +233,7 @@ async fn a_body_that_came_quickly_and_then_stands_still_is_late_after_30_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_at_240_bytes_a_second_is_never_late() {
+async fn a_body_at_240_bytes_a_second_never_times_out() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -249,7 +249,7 @@ async fn a_body_at_240_bytes_a_second_is_never_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_a_handler_takes_is_not_the_clients() {
+async fn the_time_of_a_handler_counts_toward_no_timeout() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -264,7 +264,7 @@ async fn the_time_a_handler_takes_is_not_the_clients() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_small_body_that_nobody_reads_and_that_never_comes_is_waited_for_2_s() {
+async fn an_unread_body_that_never_comes_is_awaited_for_2_s() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -282,7 +282,7 @@ async fn a_small_body_that_nobody_reads_and_that_never_comes_is_waited_for_2_s()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_stalls_is_cut_off_after_60_s() {
+async fn a_reader_that_stalls_is_cut_off_after_60_s() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -298,7 +298,7 @@ async fn a_reader_who_stalls_is_cut_off_after_60_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_took_next_to_nothing_has_only_the_grace() {
+async fn a_reader_that_took_little_has_only_the_min_rate_grace() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect_sized(240);
@@ -312,7 +312,7 @@ async fn a_reader_who_took_next_to_nothing_has_only_the_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_is_slow_but_moves_gets_everything_he_waits_for() {
+async fn a_slow_steady_reader_gets_the_whole_reply() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -344,7 +344,7 @@ async fn a_reader_below_240_bytes_a_second_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_slow_by_itself_is_never_late() {
+async fn a_slow_handlers_reply_never_times_out() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -356,7 +356,7 @@ async fn a_reply_that_is_slow_by_itself_is_never_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_limits_everybody_may_wait_for_an_hour() {
+async fn a_server_without_timeouts_waits_for_an_hour() {
     bounded(async {
         let (server, dial) = start(Config { timeouts: Timeouts::none(), ..Config::default() });
         let (_silent, mut half, mut idle) = (dial.connect(), dial.connect(), dial.connect());
@@ -381,7 +381,7 @@ mod last_replies {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_request_that_a_connection_may_make_is_told_so() {
+    async fn the_reply_to_the_last_of_max_requests_says_close() {
         bounded(async {
             let (server, dial) = start(Config { max_requests: 3, ..Config::default() });
             let mut client = dial.connect();
@@ -404,7 +404,7 @@ mod last_replies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_is_old_enough_gets_one_more_reply() {
+    async fn a_connection_past_max_age_gets_one_more_reply() {
         bounded(async {
             let (_server, dial) = start(Config { max_age: 30 * SECOND, ..Config::default() });
             let mut client = dial.connect();
@@ -498,7 +498,7 @@ mod deadlines_of_a_handler {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_next_request_has_the_servers_limits_again() {
+    async fn the_next_request_has_the_timeouts_of_the_server_again() {
         bounded(async {
             let (_server, dial, _told) = start();
             let mut client = dial.connect();
@@ -513,7 +513,7 @@ mod deadlines_of_a_handler {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn to_move_one_of_the_two_leaves_the_other_as_it_is() {
+    async fn a_moved_deadline_leaves_the_other_deadline_as_it_is() {
         bounded(async {
             let (server, dial, _told) = start();
             let mut stalls = dial.connect();
@@ -531,7 +531,7 @@ mod deadlines_of_a_handler {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_late_is_closed_for_everyone() {
+async fn a_connection_that_timed_out_is_reported_closed() {
     bounded(async {
         let states = mpsc::unbounded_channel();
         let (tell, mut told) = states;

@@ -86,7 +86,7 @@ impl Watched {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_used_twice_is_idle_in_between() {
+async fn a_keep_alive_connection_is_idle_between_requests() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -112,7 +112,7 @@ async fn a_connection_whose_first_reply_is_the_last_is_never_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_taken_over_ends_as_that() {
+async fn a_connection_that_is_taken_over_ends_hijacked() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -126,7 +126,7 @@ async fn a_connection_that_is_taken_over_ends_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_after_the_takeover_changes_nothing() {
+async fn a_connection_stays_hijacked_after_a_panic() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -139,7 +139,7 @@ async fn a_panic_after_the_takeover_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_never_speaks_is_new_and_then_closed() {
+async fn a_silent_connection_is_new_and_then_closed() {
     bounded(async {
         let watched = Watched::start();
         let client = watched.dial.connect();
@@ -151,7 +151,7 @@ async fn a_connection_that_never_speaks_is_new_and_then_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_speaks_nonsense_was_active() {
+async fn a_refused_connection_was_active() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -164,7 +164,7 @@ async fn a_connection_that_speaks_nonsense_was_active() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_closes_an_idle_connection() {
+async fn an_idle_connection_that_its_client_closes_is_closed() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -195,7 +195,7 @@ async fn the_first_byte_of_a_request_makes_a_connection_active() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_were_sent_ahead_leave_no_time_to_be_idle() {
+async fn a_connection_is_not_idle_between_pipelined_requests() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -210,7 +210,7 @@ async fn requests_that_were_sent_ahead_leave_no_time_to_be_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_active_while_its_handler_works() {
+async fn a_connection_is_active_while_its_handler_runs() {
     bounded(async {
         let watched = Watched::start();
         let mut clients = [watched.dial.connect(), watched.dial.connect(), watched.dial.connect()];
@@ -227,7 +227,7 @@ async fn a_connection_is_active_while_its_handler_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_closes() {
+async fn a_connection_is_closed_by_a_panic() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -239,7 +239,7 @@ async fn a_panic_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_knows_whose_connection_it_is() {
+async fn the_state_hook_is_given_both_addresses() {
     bounded(async {
         let seen = Arc::<Mutex<Vec<_>>>::default();
         let hook = Arc::clone(&seen);

@@ -184,7 +184,7 @@ async fn a_status_that_is_not_final_is_500_from_a_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_2xx_to_connect_says_no_length_and_any_other_does() {
+async fn a_2xx_to_connect_has_no_length_and_any_other_has_one() {
     bounded(async {
         let server = support::server(async |request: Request| {
             let status = request.header("x-status").and_then(|status| status.parse().ok()).expect("a status");
@@ -240,7 +240,7 @@ async fn says_the_same(dial: &Dial, target: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_says_what_get_would_whatever_the_status_the_body_and_the_type() {
+async fn a_head_reply_has_the_fields_of_get_for_every_status() {
     bounded(async {
         let (dial, _) = connect();
         for status in
@@ -257,7 +257,7 @@ async fn head_says_what_get_would_whatever_the_status_the_body_and_the_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_says_what_get_would_where_a_mux_answers() {
+async fn a_head_reply_of_a_mux_has_the_fields_of_get() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/tree/", async |_| "tree\n");
@@ -280,7 +280,7 @@ async fn head_says_what_get_would_where_a_mux_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_whose_first_pieces_are_empty_has_the_type_of_what_follows() {
+async fn empty_first_pieces_do_not_change_the_sniffed_type() {
     bounded(async {
         let (dial, _) = connect();
         let head = head_of(&dial, "GET", "/200/4/0", "1.1").await;
@@ -301,7 +301,7 @@ impl http_body::Body for Nothing {
 }
 
 #[tokio::test]
-async fn a_body_of_nothing_but_empty_pieces_holds_up_nobody_else() {
+async fn a_body_of_empty_pieces_yields_to_other_clients() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/nothing", async |_| Response::new(Body::new(Nothing)));
@@ -329,7 +329,7 @@ fn refusing(answer: impl Fn() -> Response + Send + Sync + 'static) -> (Server<im
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hooks_reply_is_held_to_the_rules_of_a_handlers() {
+async fn a_refused_hooks_reply_follows_the_rules_of_a_handlers() {
     bounded(async {
         let next = Arc::new(Mutex::new((0, Made::Nothing)));
         let own = Arc::clone(&next);
@@ -366,7 +366,7 @@ async fn a_hooks_reply_is_held_to_the_rules_of_a_handlers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hooks_reply_does_not_take_the_connection_over() {
+async fn a_refused_hooks_reply_cannot_take_the_connection_over() {
     bounded(async {
         for status in [StatusCode::SWITCHING_PROTOCOLS, StatusCode::OK] {
             let (_server, dial) =
@@ -382,7 +382,7 @@ async fn a_hooks_reply_does_not_take_the_connection_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_head_request_has_no_body_behind_its_reply() {
+async fn a_refused_head_request_gets_no_body() {
     bounded(async {
         let server = support::server(async |_| "never");
         let (dial, _) = in_memory(&server);

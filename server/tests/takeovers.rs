@@ -161,22 +161,22 @@ async fn every_split(config: &Config, before: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_means_the_same_however_its_request_is_split() {
+async fn a_takeover_is_the_same_for_any_split_of_its_request() {
     bounded(every_split(&support::config(), "")).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_means_the_same_where_no_unread_body_is_read() {
+async fn a_takeover_is_the_same_if_max_drain_bytes_is_zero() {
     bounded(every_split(&Config { max_drain_bytes: 0, ..support::config() }, "")).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_behind_another_request_means_the_same() {
+async fn a_pipelined_takeover_is_the_same_for_any_split() {
     bounded(every_split(&support::config(), "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_passes_over_256_kib_of_a_body_and_no_more() {
+async fn a_takeover_skips_256_kib_of_a_body_and_no_more() {
     bounded(async {
         for (len, status) in [(1000, 101), (70_000, 101), (256 << 10, 101), ((256 << 10) + 1, 400), (1 << 30, 400)] {
             for framing in ["length", "chunked"] {

@@ -60,7 +60,7 @@ fn start() -> (Server<ServeMux>, Dial) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_says_so_and_what_follows_is_the_other_protocol() {
+async fn an_upgrade_sends_101_and_the_other_protocol_follows() {
     bounded(async {
         let (server, dial) = start();
         let mut client = dial.connect();
@@ -83,7 +83,7 @@ async fn the_head_says_so_and_what_follows_is_the_other_protocol() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_ahead_is_handed_over_too() {
+async fn bytes_sent_ahead_of_an_upgrade_are_handed_over() {
     bounded(async {
         let (_server, dial) = start();
         for len in [1, 100, 60_000, 300_000] {
@@ -107,7 +107,7 @@ async fn what_was_sent_ahead_is_handed_over_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_to_earlier_requests_come_first() {
+async fn pipelined_replies_come_before_an_upgrade() {
     bounded(async {
         let (_server, dial) = start();
         let mut client = dial.connect();
@@ -120,7 +120,7 @@ async fn replies_to_earlier_requests_come_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tunnel_has_no_length_and_no_other_end_than_its_own() {
+async fn a_connect_tunnel_has_no_length() {
     bounded(async {
         let server = support::server(async |_| Response::upgrade(StatusCode::OK, shout));
         let (dial, _) = in_memory(&server);
@@ -138,7 +138,7 @@ async fn a_tunnel_has_no_length_and_no_other_end_than_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_any_other_status_the_end_of_the_connection_is_the_end_of_the_body() {
+async fn an_upgrade_with_another_status_is_close_delimited() {
     bounded(async {
         let (_server, dial) = start();
         let mut client = dial.connect();
@@ -155,7 +155,7 @@ async fn with_any_other_status_the_end_of_the_connection_is_the_end_of_the_body(
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_late_any_more_and_nobody_disturbs_it() {
+async fn an_upgraded_connection_has_no_timeouts_and_no_wakeups() {
     bounded(async {
         let polls = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&polls);
@@ -207,7 +207,7 @@ async fn an_upgrade_before_the_body_was_read_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_cuts_it_and_a_shutdown_waits_for_it() {
+async fn a_shutdown_waits_for_an_upgrade_and_close_aborts_it() {
     bounded(async {
         for grace_period in [Duration::ZERO, 3 * SECOND] {
             let (server, dial) = start();
@@ -226,7 +226,7 @@ async fn close_cuts_it_and_a_shutdown_waits_for_it() {
 }
 
 #[tokio::test]
-async fn it_works_on_a_real_socket() {
+async fn an_upgrade_works_on_a_real_socket() {
     bounded(async {
         let server = support::server(async |request: Request| switch(&request));
         let (addr, _) = on_loopback(&server);
@@ -245,7 +245,7 @@ async fn it_works_on_a_real_socket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
+async fn a_client_gone_before_the_101_is_never_handed_over() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = support::server(move |_| {
@@ -269,7 +269,7 @@ async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_opens_a_tunnel_where_a_pattern_of_connect_grants_it() {
+async fn a_connect_pattern_grants_a_tunnel() {
     bounded(async {
         let (_server, dial) = start();
         let mut client = dial.connect();

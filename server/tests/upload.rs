@@ -9,7 +9,7 @@ use support::{bounded, on_loopback};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
-async fn a_gibibyte_goes_up_and_comes_back_in_constant_memory() {
+async fn an_echo_of_a_gibibyte_takes_constant_memory() {
     bounded(async {
         let server = support::server(async |request: Request| Response::new(request.into_body()));
         let (addr, _) = on_loopback(&server);

@@ -94,7 +94,7 @@ const SEARCHED: [(&str, &str, &str); 18] = [
 ];
 
 #[test]
-fn a_search_of_the_documentation_finds_the_words_of_other_libraries() {
+fn doc_aliases_have_the_words_of_other_libraries() {
     for (word, file, item) in SEARCHED {
         let source = read(file);
         let before = source.split(item).next().filter(|before| before.len() < source.len()).expect(item);

@@ -170,12 +170,12 @@ fn compare(expected: &Value, seen: &Value) -> Result<(), String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_case_is_answered_as_the_table_says() {
+async fn every_recorded_case_is_answered_as_the_table_says() {
     bounded(run(Way::Whole)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_follows_a_case_is_answered_if_and_only_if_the_connection_stays_open() {
+async fn a_request_after_a_case_is_answered_only_on_keep_alive() {
     bounded(run(Way::Glued)).await;
 }
 
