@@ -1,4 +1,5 @@
-//! Bodies that share the wire: what a handler may do with one, and that the connection stays in step or ends.
+//! Request and reply bodies: reading, echoing, `100 Continue`, draining, errors. After each of them the connection is
+//! in step (the next request is found where it begins) or closes.
 
 mod support;
 
@@ -49,7 +50,7 @@ where
     in_memory(&support::server(handler)).0
 }
 
-/// Bytes in which a piece that is missing or moved shows.
+/// A pattern of bytes in which a missing or moved piece is noticed.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|at| u8::try_from(at % 251).expect("less than 251")).collect()
 }
@@ -78,7 +79,7 @@ fn chunked(path: &str, body: &[u8], size: usize) -> Vec<u8> {
     sent
 }
 
-/// Sends while it reads, in pieces of this size; the reply.
+/// Sends in pieces of this size while reading; returns the reply.
 async fn exchange(client: &mut Client<DuplexStream>, bytes: &[u8], piece: usize) -> support::Reply {
     let (reader, writer) = tokio::io::split(std::mem::replace(&mut client.io, tokio::io::duplex(1).0));
     let mut both = Client::new(tokio::io::join(reader, tokio::io::sink()));
@@ -166,7 +167,7 @@ mod unread {
         bounded(async {
             let (_server, dial) = start();
             for len in [1, 1000, 65_536, 100_000, 256 << 10] {
-                // Of a chunked body, the chunks' own bytes count too.
+                // The framing of a chunked body counts too.
                 let data = pattern(len - len / 100);
                 for request in [with_length("/ignore", &pattern(len)), chunked("/ignore", &data, 10_000)] {
                     let mut client = dial.connect();
@@ -187,7 +188,7 @@ mod unread {
             let reply = exchange(&mut client, &with_length("/ignore", &pattern((256 << 10) + 1)), 9999).await;
             assert_eq!((reply.text(), reply.is_last()), ("ignored\n", true));
             assert!(client.ends().await);
-            // How much a chunked body is shows only later: then the connection ends without a word.
+            // The size of a chunked body is known only later: the connection then closes without `Connection: close`.
             let mut client = dial.connect();
             client.send("POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
             assert_eq!(client.reply().await.text(), "ignored\n");
@@ -264,7 +265,7 @@ mod unread {
                 assert_eq!(client.reply().await.status, 413);
                 assert!(client.ends().await);
             }
-            support::eventually("nobody is left", || server.counts().total() == 0).await;
+            support::eventually("no connection is left", || server.counts().total() == 0).await;
         })
         .await;
     }
@@ -285,7 +286,7 @@ mod unread {
 mod kept {
     use super::*;
 
-    /// A handler that gives its body away and answers.
+    /// A handler that passes its body to the test and replies.
     fn gives_away() -> (Dial, mpsc::UnboundedReceiver<Body>) {
         let (give, given) = mpsc::unbounded_channel();
         let dial = serve(move |request: Request| {
@@ -417,7 +418,7 @@ mod kept {
 mod trailers {
     use super::*;
 
-    /// Shows the trailers.
+    /// A handler that replies with the trailers.
     async fn show(mut request: Request) -> Result<String, BodyError> {
         let (mut length, mut trailers) = (0, HeaderMap::new());
         let body = request.body_mut();
@@ -467,7 +468,7 @@ mod expect {
             assert_eq!(client.some().await, GO_ON);
             client.send("abc").await;
             assert_eq!(client.reply().await.text(), "3\n");
-            // And only once for each request.
+            // It is sent only once for each request.
             client.send(format!("POST / {EXPECT}")).await;
             assert_eq!(client.some().await, GO_ON);
             client.send("a").await;
@@ -518,7 +519,7 @@ mod expect {
             client.send(format!("POST /ignore {EXPECT}")).await;
             let reply = client.reply().await;
             assert_eq!((reply.status, reply.text(), reply.is_last()), (200, "ignored\n", true));
-            // Whether or not the client sends it.
+            // The connection closes whether or not the client sends the body.
             let _ = client.try_send("abcGET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
             assert!(client.ends().await);
         })
@@ -560,7 +561,7 @@ mod expect {
     #[tokio::test(start_paused = true)]
     async fn no_100_continue_comes_after_the_head_of_the_reply() {
         bounded(async {
-            // The body is still held while the reply is streamed, and read only then.
+            // The handler keeps the body, and reads it only while the reply is streamed.
             let dial = serve(async |request: Request| {
                 let incoming = request.into_body();
                 let body = Body::writer(move |mut w| async move {
@@ -750,7 +751,7 @@ mod broken {
         .await;
     }
 
-    /// What breaks a reply: a path, the request's body, and what is answered because nothing was sent yet.
+    /// Replies that break: a path, the body of the request, and the status and text if nothing was sent yet.
     const BROKEN_EARLY: [(&str, &str, u16); 9] = [
         ("/echo", "3\r\nabc\r\nZZ\r\n", 400),
         ("/echo", "ZZ\r\n", 400),
@@ -797,7 +798,7 @@ mod broken {
                 let mut client = dial.connect();
                 let post = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
                 client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{post}")).await;
-                // What was answered before it is not taken back.
+                // The replies before it stay.
                 assert_eq!(client.reply().await.text(), "hello\n", "{path} {body:?}");
                 let reply = client.reply().await;
                 assert_eq!(reply.status, status, "{path} {body:?}: {reply:?}");
@@ -837,7 +838,7 @@ mod broken {
     }
 }
 
-/// A body that counts how often it is asked after its end.
+/// A body that counts how often it is polled after its end.
 struct Strict(Vec<&'static str>, bool);
 
 impl http_body::Body for Strict {

@@ -1,7 +1,7 @@
-//! One connection that never has to wait does not make the others wait for long: one thread, streams in memory.
+//! Fairness: a connection that never has to wait does not delay the others. One thread, streams in memory.
 //!
-//! What is counted is how often the busy connection's handler (or the body of its reply) ran between the moment when
-//! another connection's request was there and the moment when its handler was called.
+//! The tests count how often the handler of the busy connection (or the body of its reply) ran between the moment when
+//! another client sent its request and the moment when the handler of that request was called.
 
 mod support;
 
@@ -20,13 +20,13 @@ use quintet_server::{Body, Bytes, Request, Response, ServeMux};
 use support::{bounded, in_memory};
 use tokio::{io::AsyncReadExt, task::yield_now};
 
-/// How often the busy connection may run before another one does: a turn that was under way, and one more for each
-/// step of the other's way (the client's task, the accept loop, the connection's task).
+/// How often the busy connection may run before another one does: the turn that was under way, and one more turn for
+/// each task that the other request needs (the client, the accept loop, the connection).
 const TURNS: u64 = 3;
 const REQUESTS: u64 = 32;
 const PIECES: u64 = 128;
 
-/// What the busy connection did so far, and when another one was called.
+/// How often the busy connection ran so far, and the count at which another handler was called.
 #[derive(Clone, Default)]
 struct Count {
     busy: Arc<AtomicU64>,
@@ -53,7 +53,7 @@ fn mux(count: &Count) -> ServeMux {
     mux
 }
 
-/// A body whose next small piece is always ready.
+/// A body whose next piece is always ready and small.
 struct Pieces {
     left: u64,
     busy: Arc<AtomicU64>,
@@ -70,8 +70,8 @@ impl http_body::Body for Pieces {
     }
 }
 
-/// Sends this without end and reads whatever comes, while another client asks `rounds` times; the most that the busy
-/// connection ran before one of those requests reached its handler.
+/// A busy client sends these bytes without end and reads the replies, while another client sends `rounds` requests.
+/// Returns the largest count of the busy connection before one of those requests reached its handler.
 async fn worst(request: &'static str, rounds: u64) -> u64 {
     let count = Count::default();
     let server = support::server(mux(&count));

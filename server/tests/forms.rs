@@ -1,5 +1,5 @@
-//! Forms, as a handler behind a server gets them: which methods and types have one in the body, what comes first, and
-//! how large it may be. Go: `Request.ParseForm`, `Request.FormValue`.
+//! Forms behind a server: which methods and content types have one in the body, the order of its pairs, and its largest
+//! size. Go: `Request.ParseForm`, `Request.FormValue`.
 
 mod support;
 
@@ -9,11 +9,11 @@ use tokio::io::DuplexStream;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 
-/// All pairs in order, or the status that the error has.
+/// A handler that replies with all pairs in order, or with the status of the error.
 async fn pairs(mut request: Request) -> Response {
     if request.path() == "/value" {
         let value = request.form_value("a").await;
-        // A second call has the same answer, and needs no body.
+        // A second call has the same result. The body was read by the first.
         assert_eq!(request.form_value("a").await, value);
         return format!("{value:?}").into_response();
     }

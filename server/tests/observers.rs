@@ -1,5 +1,5 @@
-//! What a request, a hook and a takeover hand out only observes: no public way leads from them to the registry of the
-//! connections, or to the guard of one.
+//! The handles that a request, a hook and a takeover give out only observe: no public function leads from them to the
+//! registry of the connections, or to the guard of one.
 
 use std::{
     fs,
@@ -34,7 +34,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a source declares as public: items up to their body, fields up to their end.
+/// The public declarations of a source: items up to their body, fields up to their end.
 fn public(source: &str) -> Vec<String> {
     let code: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.join("\n");
@@ -114,7 +114,7 @@ async fn a_registry_made_by_a_handler_ends_no_connection() {
                 assert_eq!(reply.body, b"Active false\n");
             }
         }
-        // A handle that is kept keeps nothing open, and tells how it ended.
+        // A kept handle keeps no connection open, and shows how its connection ended.
         drop((client, other));
         assert_eq!(server.shutdown(std::time::Duration::from_secs(5)).await, ShutdownReport { drained: 2, aborted: 0 });
         let kept = kept.lock().expect("no panic").take().expect("it was kept");

@@ -1,4 +1,4 @@
-//! Handlers that panic: each costs one connection, is told once, and is answered if nothing was said yet.
+//! Handlers that panic: each panic ends one connection, is reported once, and is answered 500 if nothing was sent yet.
 
 mod support;
 
@@ -16,7 +16,7 @@ use quintet_server::{Body, Config, Handler, Request, Response, ServeMux, Server,
 use support::{Client, Dial, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{io::DuplexStream, time::sleep};
 
-/// What the hook was told: the message and the request line.
+/// The reports of the hook: the message and the request line.
 type Told = Arc<Mutex<Vec<(String, Option<String>)>>>;
 
 fn config() -> (Config, Told) {
@@ -40,7 +40,7 @@ fn told(told: &Told) -> Vec<(String, Option<String>)> {
     std::mem::take(&mut *told.lock().expect("no panic"))
 }
 
-/// A body that yields its pieces, waits if there were any, so that they are sent, and then panics.
+/// A body that yields its pieces, waits until they are sent (if there are any), and panics.
 struct Panics {
     pieces: Vec<&'static str>,
     waits: bool,
@@ -81,7 +81,7 @@ async fn a_panic_before_the_first_await_is_answered_500() {
         is_answered_500(&mut client).await;
         assert_eq!(told(&hook), [("at once".to_owned(), Some("GET /a?b=1".to_owned()))]);
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -98,7 +98,7 @@ async fn a_panic_after_an_await_is_answered_500() {
         is_answered_500(&mut client).await;
         assert_eq!(told(&hook), [("late, at /b".to_owned(), Some("POST /b".to_owned()))]);
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -115,7 +115,7 @@ async fn a_panic_after_a_takeover_is_reported() {
         assert_eq!(client.head().await.expect("a head").0, 101);
         assert!(client.ends().await);
         assert_eq!(told(&hook), [("after the takeover".to_owned(), None)]);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -194,7 +194,7 @@ async fn a_panic_whose_payload_panics_when_dropped_is_answered_500() {
             is_answered_500(&mut client).await;
             assert_eq!(told(&hook), [("not text".to_owned(), Some(format!("GET {path}")))]);
         }
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -237,7 +237,7 @@ async fn a_state_hook_that_panics_is_counted() {
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.text(), "hello\n");
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
         eventually("it saw all moves", || server.hook_failures().panics == 4).await;
     })
     .await;
@@ -256,7 +256,7 @@ async fn a_panic_with_a_body_that_shares_the_wire() {
         assert_eq!((reply.status, reply.is_last()), (500, true));
         drop(client);
         assert_eq!(told(&hook)[0].0, "Ok(Some(b\"abc\"))");
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -295,7 +295,7 @@ async fn a_panic_in_the_middle_of_a_body_cuts_the_reply() {
         assert_eq!(client.rest().await, b"3\r\none\r\n3\r\ntwo\r\n", "no last chunk");
         assert_eq!(told(&hook), [("no more pieces".to_owned(), None)]);
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -358,7 +358,7 @@ async fn a_panic_report_of_a_dropped_request_names_no_request() {
             drop(request);
             panic!("without it")
         });
-        // Also not the line of somebody else, whose panic was in a task of his own.
+        // Nor does it have the request line of another connection, whose panic was in another task.
         let other = Request::parse(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         let elsewhere = tokio::spawn(async move {
             let _other = other;
@@ -376,7 +376,7 @@ async fn a_panic_report_of_a_dropped_request_names_no_request() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_clients_are_served_after_a_thousand_panics() {
     bounded(async {
-        // Panics write to standard error, which a thousand need not.
+        // The panic hook of Rust would write a thousand lines to standard error.
         std::panic::set_hook(Box::new(|_| {}));
         let mux = ServeMux::new();
         mux.handle("/{$}", async |_| "hello\n");
@@ -412,7 +412,7 @@ async fn other_clients_are_served_after_a_thousand_panics() {
     .await;
 }
 
-/// The same in debug and release builds: the client gets a 500, the hook the reason, and the connection goes on.
+/// In debug and release builds alike the client gets a 500, the hook gets the reason, and the connection goes on.
 #[tokio::test(start_paused = true)]
 async fn a_reply_with_an_invalid_field_is_500_and_reported() {
     bounded(async {
@@ -443,7 +443,7 @@ async fn a_reply_with_an_invalid_field_is_500_and_reported() {
     .await;
 }
 
-/// What a panic says of its request is that request's, also where many are served one after the other and one is kept.
+/// The report of a panic names its own request, also if the connection served others before and a request is kept.
 #[tokio::test(start_paused = true)]
 async fn a_panic_report_never_names_another_request() {
     bounded(async {

@@ -1,4 +1,4 @@
-//! Requests that are sent ahead: answered in order, read at once and written at once.
+//! Pipelined requests: answered in order, read in one call and answered in one call.
 
 mod support;
 
@@ -25,7 +25,7 @@ use tokio::{
 const SECOND: Duration = Duration::from_secs(1);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// How often a server read and wrote, where each time is a system call.
+/// How often a server read and wrote. On a socket each of these is a system call.
 #[derive(Default)]
 struct Calls {
     reads: AtomicUsize,
@@ -33,7 +33,7 @@ struct Calls {
 }
 
 impl Calls {
-    /// Since the last time this was asked.
+    /// The counts since the last call of this function.
     fn take(&self) -> (usize, usize) {
         (self.reads.swap(0, SeqCst), self.writes.swap(0, SeqCst))
     }
@@ -84,7 +84,7 @@ impl AsyncWrite for Counted {
 
 impl Stream for Counted {}
 
-/// A client of one handler, and the calls that its server makes.
+/// A client of one handler, and the read and write calls of its server.
 fn counted(handler: impl Handler) -> (Client<DuplexStream>, Arc<Calls>) {
     let (ours, theirs) = duplex(1 << 20);
     let calls = Arc::<Calls>::default();
@@ -211,11 +211,11 @@ async fn a_pipelined_reply_does_not_wait_for_the_next_handler() {
     .await;
 }
 
-/// Whoever asks and never listens is not asked for more: the replies stay few, and so do the requests.
+/// No more requests are read from a client that does not read its replies: both stay few.
 #[tokio::test(start_paused = true)]
 async fn a_pipelining_client_that_never_reads_is_stopped() {
     if support::without_timeouts() {
-        return; // only a limit ends it
+        return; // only a timeout ends it
     }
     bounded(async {
         const REPLY: usize = 1000;
@@ -236,10 +236,10 @@ async fn a_pipelining_client_that_never_reads_is_stopped() {
         };
         let mut flood = std::pin::pin!(flood);
         assert!(timeout(10 * SECOND, flood.as_mut()).await.is_err(), "it is stopped");
-        // What the pipe holds in each direction, what may wait to be sent, and one block read.
+        // The pipe holds that much in each direction; then there are the unsent output, and one block of input.
         let asked_for = asked.load(SeqCst);
         assert!(asked_for * REPLY < 3 * 64 * 1024, "{asked_for} replies were made");
-        // And in the end it is cut off.
+        // In the end the client is cut off.
         let sent = timeout(60 * SECOND, flood).await.expect("it is cut off");
         assert!(sent < 4 * 64 * 1024, "{sent} bytes were taken");
         assert_eq!(asked.load(SeqCst), asked_for);

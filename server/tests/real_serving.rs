@@ -1,4 +1,4 @@
-//! The ways to serve: on an address, by the free functions, after a shutdown; and what reaches a handler there.
+//! The ways to serve: `run`, `listen_and_serve`, the free functions, and each of them after a shutdown.
 
 #![cfg(unix)]
 
@@ -60,7 +60,7 @@ async fn run_serves_an_address_until_a_shutdown() {
         assert_eq!(client.fetch("/").await.text(), "hello\n");
         eventually("the others left", || server.counts().total() == 1).await;
         assert_eq!(server.shutdown(GRACE_PERIOD).await, ShutdownReport { drained: 1, aborted: 0 });
-        // The one who shuts down has the report.
+        // The caller of `shutdown` gets the report.
         assert_eq!(running.await.expect("no panic").expect("served"), ShutdownReport::default());
         assert!(client.ends().await);
     })
@@ -91,10 +91,10 @@ async fn a_server_opens_no_listener_after_a_shutdown() {
     bounded(async {
         let folder = Folder::new("closed");
         let before = std::os::unix::net::UnixListener::bind(folder.socket()).expect("a socket");
-        drop(before); // its file stays, and who listens there would replace it
+        drop(before); // its file stays, and a second listener would replace it
         let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(folder.socket()).expect("the file"));
         let stale = inode();
-        // An address that cannot be listened on either is not what is wrong.
+        // `Closed` comes first, also for an address that cannot be listened on.
         for addr in [folder.addr().as_str(), "unix:/no/such/folder/socket", "no address"] {
             let server = Server::new(async |_| "");
             assert_eq!(server.close().await, ShutdownReport::default());
@@ -113,7 +113,7 @@ async fn a_server_opens_no_listener_after_a_shutdown() {
 #[tokio::test]
 async fn a_port_is_not_opened_after_a_shutdown() {
     bounded(async {
-        // Somebody else's: to bind it would say so.
+        // The port of another listener: binding it would be a `Listen` error.
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = taken.local_addr().expect("its address").to_string();
         let server = Server::new(async |_| "");
@@ -159,7 +159,7 @@ async fn options_star_is_answered_by_the_server_unless_passed_on() {
             client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").await;
             let reply = client.reply().await;
             assert_eq!((reply.status, reply.text()), (200, text));
-            // Any other OPTIONS is the handler's in either case.
+            // The handler gets any other OPTIONS in either case.
             client.send("OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n").await;
             assert_eq!(client.reply().await.text(), "OPTIONS /x");
         }

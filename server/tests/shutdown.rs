@@ -1,4 +1,4 @@
-//! The end of a server: nobody who was promised a reply goes without, and nobody holds the exit.
+//! Shutdown: every request that was sent before it is answered, and no connection holds up the exit.
 
 mod support;
 
@@ -25,14 +25,14 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Long enough for everybody.
+/// Long enough for every client.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 struct Started {
     server: Server<ServeMux>,
     dial: Dial,
     serving: JoinHandle<Result<(), ServeError>>,
-    /// Lets `/wait` answer.
+    /// Lets the handler of `/wait` finish.
     answer: Arc<Notify>,
 }
 
@@ -90,7 +90,7 @@ fn start() -> Started {
     Started { server, dial, serving, answer }
 }
 
-/// Waits until everything that was sent has been read.
+/// Waits until the server has read everything that was sent.
 async fn settle() {
     sleep(SECOND / 20).await;
 }
@@ -160,7 +160,7 @@ async fn a_request_in_flight_at_a_shutdown_is_answered() {
         let shutdown = started.shutdown(GRACE_PERIOD);
         sleep(SECOND * 2 / 5).await;
         during.get("/").await;
-        // The one that was sent before the stop may have been answered before it, too.
+        // The request that was sent before the shutdown may have been answered before it.
         assert_eq!(before.reply().await.text(), "hello\n");
         assert!(before.ends().await);
         let reply = during.reply().await;
@@ -320,7 +320,7 @@ async fn a_real_connection_is_aborted_at_the_shutdown_deadline() {
 #[tokio::test(start_paused = true)]
 async fn close_aborts_every_connection_at_once() {
     bounded(async {
-        /// Counts how many handlers were dropped in the middle.
+        /// Counts the handlers that were dropped before their end.
         struct Dropped(Arc<AtomicUsize>);
         impl Drop for Dropped {
             fn drop(&mut self) {
@@ -446,7 +446,7 @@ async fn a_client_in_the_backlog_is_served_at_a_shutdown() {
         let server = support::server(async |_| "hello\n");
         let (addr, serving) = on_loopback(&server);
         tokio::task::yield_now().await;
-        // Nobody accepts while this thread does not wait.
+        // This thread does not await, so the accept loop does not run meanwhile.
         let mut clients: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(&addr).unwrap()).collect();
         for client in &mut clients {
             client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();

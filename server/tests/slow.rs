@@ -1,4 +1,4 @@
-//! The ways of being slow, each with its limit by default. Time is paused: nothing here waits.
+//! Slow clients: each way of being slow meets its timeout (slowloris is a head sent byte by byte). Time is paused.
 
 mod support;
 
@@ -14,7 +14,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A mux for every way of being slow, served in memory.
+/// A mux with a handler for each way of being slow, served in memory.
 fn start(config: Config) -> (Server<ServeMux>, Dial) {
     let mux = ServeMux::new();
     mux.handle("/{$}", async |_| "hello\n");
@@ -45,14 +45,14 @@ fn start(config: Config) -> (Server<ServeMux>, Dial) {
     (server, dial)
 }
 
-/// How long something took, which must be a limit or at most a second later: a deadline is never early.
+/// Asserts that this limit has passed, and at most a second more: a deadline is never early.
 #[track_caller]
 fn took(since: Instant, limit: Duration) {
     let took = since.elapsed();
     assert!((limit..limit + SECOND).contains(&took), "{took:?} instead of {limit:?}");
 }
 
-/// Sends a byte a second until the server closes or has answered.
+/// Sends a byte a second until the server closes or replies.
 async fn dribble(client: &mut Client<DuplexStream>, bytes: impl IntoIterator<Item = u8>) {
     for byte in bytes {
         if client.try_send([byte]).await.is_err() {
@@ -99,7 +99,7 @@ async fn a_dribbled_head_is_answered_408_after_10_s() {
         let n = tokio::io::AsyncReadExt::read(&mut reader, &mut reply).await.unwrap();
         assert!(reply[..n].starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&reply[..n]));
         took(since, 10 * SECOND);
-        // The client goes on and on; the connection does not.
+        // The client goes on sending; the connection closes all the same.
         drop(reader);
         writing.await.unwrap();
         assert!(since.elapsed() < 15 * SECOND, "{:?}", since.elapsed());
@@ -274,7 +274,7 @@ async fn an_unread_body_that_never_comes_is_awaited_for_2_s() {
         assert!(since.elapsed() < SECOND, "the reply does not wait for the body");
         assert!(client.ends().await);
         took(since, 2 * SECOND);
-        // Then it lingers, so that a client that is still sending does not lose its reply to a reset.
+        // Then the connection lingers, so that no reset destroys the reply of a client that is still sending.
         sleep(3 * SECOND).await;
         assert_eq!(server.counts().total(), 0);
     })
@@ -333,7 +333,8 @@ async fn a_reader_below_240_bytes_a_second_is_cut_off() {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
         client.get("/large").await;
-        // The 64 KiB that were taken at once are worth 273 s; what is read later makes up for 5/12 of its time.
+        // The 64 KiB that were taken at once pay for 273 s at 240 B/s. What is read later, at 100 B/s, pays for 5/12 of
+        // its time.
         for _ in 0..500 {
             read(&mut client, 100).await;
             sleep(SECOND).await;
@@ -424,7 +425,7 @@ mod last_replies {
 mod deadlines_of_a_handler {
     use super::*;
 
-    /// Serves handlers that move their deadlines, and says how each ended.
+    /// Serves handlers that move their deadlines, and reports how each ended.
     fn start() -> (Server<ServeMux>, Dial, mpsc::UnboundedReceiver<String>) {
         let (tell, told) = mpsc::unbounded_channel();
         let mux = ServeMux::new();
@@ -519,7 +520,7 @@ mod deadlines_of_a_handler {
             let mut stalls = dial.connect();
             stalls.get("/reads-then-writes").await;
             sleep(61 * SECOND).await;
-            assert_eq!(server.counts().total(), 0, "a reader who stalls is cut off");
+            assert_eq!(server.counts().total(), 0, "a reader that stalls is cut off");
             let mut dribbles = dial.connect();
             dribbles.send(format!("POST /writes-then-reads {BODY}")).await;
             let since = Instant::now();

@@ -1,4 +1,4 @@
-//! Where a connection stands, as the hook and the counts tell it. The sequences are those of Go's
+//! The states of a connection, from the state hook and from `Server::counts`. The sequences are those of Go's
 //! `TestServerConnState`.
 
 mod support;
@@ -23,12 +23,12 @@ use tokio::{
 
 use State::{Active, Closed, Hijacked, Idle, New};
 
-/// A server whose every move is remembered.
+/// A server whose state hook records every change.
 struct Watched {
     server: Server<ServeMux>,
     dial: Dial,
     moves: Arc<Mutex<Vec<(State, State)>>>,
-    /// Lets `/wait` answer.
+    /// Lets the handler of `/wait` finish.
     answer: Arc<Notify>,
 }
 
@@ -45,7 +45,7 @@ impl Watched {
         });
         mux.handle("/hijack", async |_| {
             Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, |mut upgraded| async move {
-                // Holds the connection until the client closes it.
+                // The takeover holds the connection until the client closes it.
                 let _ = tokio::io::copy(&mut upgraded.io, &mut tokio::io::sink()).await;
             })
             .with_header("upgrade", "x")
@@ -65,7 +65,7 @@ impl Watched {
         Watched { server, dial, moves, answer }
     }
 
-    /// The states of the one connection so far, after checking that each move begins where the last one ended.
+    /// The states of the only connection so far. Asserts that each change begins with the state of the last one.
     fn states(&self) -> Vec<State> {
         let moves = self.moves.lock().expect("no panic");
         if let Some(first) = moves.first() {
@@ -79,7 +79,7 @@ impl Watched {
 
     async fn ended(&self, expected: &[State]) {
         eventually(&format!("{expected:?}"), || self.states() == expected).await;
-        eventually("nobody is counted", || self.server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || self.server.counts() == Counts::default()).await;
         sleep(Duration::from_secs(1)).await;
         assert_eq!(self.states(), expected, "nothing comes after the end");
     }
@@ -176,7 +176,7 @@ async fn an_idle_connection_that_its_client_closes_is_closed() {
     .await;
 }
 
-/// Go says so only when the whole head was read.
+/// In Go a connection becomes active only when the whole head was read.
 #[tokio::test(start_paused = true)]
 async fn the_first_byte_of_a_request_makes_a_connection_active() {
     bounded(async {
@@ -261,8 +261,8 @@ async fn the_state_hook_is_given_both_addresses() {
     .await;
 }
 
-/// Serves an address, connects to it by `connect`, and what hook, handler and the handler after a reply were told that
-/// our end is; with the address that was listened on.
+/// Serves an address and connects to it by `connect`. Returns the local address that the hook, the handler, and a handle
+/// kept after the reply saw, and the address of the listener.
 async fn local_addrs<L: Listener, C: AsyncRead + AsyncWrite + Unpin>(
     listener: L,
     connect: impl AsyncFnOnce(&Addr) -> std::io::Result<C>,

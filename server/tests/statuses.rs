@@ -1,5 +1,5 @@
-//! Every status with every kind of body, to GET, HEAD and CONNECT, from handlers, hooks and the server itself: which
-//! replies have content, what they say of it, and that the connection is in step afterwards. RFC 9110 §15.
+//! Every status with every kind of body, to GET, HEAD and CONNECT, from handlers, hooks and the server itself. Checked
+//! are the content, the fields about it, and that the next reply begins where it should. RFC 9110 §15.
 
 mod support;
 
@@ -17,14 +17,14 @@ use quintet_server::{Body, BodyError, Config, Handler, Hooks, Request, Response,
 use support::{Client, Dial, bounded, in_memory};
 use tokio::io::DuplexStream;
 
-/// What a reply has besides its head.
+/// The content of a reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Content {
-    /// None at all.
+    /// No content, and no length.
     Nothing,
-    /// `Content-Length: 0` and nothing else.
+    /// No content, with `Content-Length: 0`.
     Empty,
-    /// Four bytes, in whatever framing.
+    /// Four bytes, in any framing.
     Four,
 }
 
@@ -38,7 +38,7 @@ enum Made {
     Pieces,
     /// In pieces of which the first are empty.
     EmptyFirst,
-    /// In pieces, of a length that the handler says.
+    /// In pieces, of a length that the handler sets.
     Said,
     /// As an error, at once.
     Broken,
@@ -47,14 +47,14 @@ enum Made {
 const MADE: [Made; 7] =
     [Made::Nothing, Made::Bytes, Made::Html, Made::Pieces, Made::EmptyFirst, Made::Said, Made::Broken];
 
-/// How its type is told.
+/// How its content type is set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Typed {
     Sniffed,
     Known,
     Field,
     Encoded,
-    /// By an `http::Response`, which says nothing.
+    /// By an `http::Response` without one.
     Unsaid,
     /// By `without_content_type`.
     Without,
@@ -62,7 +62,8 @@ enum Typed {
 
 const TYPED: [Typed; 6] = [Typed::Sniffed, Typed::Known, Typed::Field, Typed::Encoded, Typed::Unsaid, Typed::Without];
 
-/// A body that yields these pieces one by one, and waits before each; before the first only if it is not `true`.
+/// A body that yields these pieces one by one, and waits before each. It waits before the first only if the flag is not
+/// set.
 struct Pieces(VecDeque<Result<&'static str, BodyError>>, bool);
 
 impl http_body::Body for Pieces {
@@ -120,7 +121,7 @@ fn connect() -> (Dial, Client<DuplexStream>) {
     (dial, client)
 }
 
-/// What RFC 9110 §15 says of a final status: whether its reply has content.
+/// Whether a reply with this final status has content, by RFC 9110 §15.
 fn content(status: u16) -> Content {
     match status {
         204 | 304 => Content::Nothing,
@@ -159,7 +160,7 @@ async fn every_status_has_the_content_that_rfc_9110_says() {
                 assert_eq!(reply.field("content-type"), described.then_some("text/x-known"), "{context}");
             }
         }
-        // The connection was in step all the time; it still is.
+        // Each reply ended where it should. So does this last one.
         assert_eq!(client.fetch("/200/1/1").await.text(), "four");
         drop(dial);
     })
@@ -211,7 +212,7 @@ async fn a_2xx_to_connect_has_no_length_and_any_other_has_one() {
     .await;
 }
 
-/// The lines of a head but for those about framing, and the date (a second may have passed), in order.
+/// The lines of a head in order, without those about framing, and without the date (a second may have passed).
 fn said(head: &str) -> Vec<&str> {
     let framing = ["content-length", "transfer-encoding", "date"];
     assert!(field(head, "date").is_some(), "{head}");
@@ -227,7 +228,7 @@ async fn head_of(dial: &Dial, method: &str, target: &str, version: &str) -> Stri
     head
 }
 
-/// Everything but framing is the same, and a length that both say is.
+/// Asserts that two heads have the same fields. Those about framing may be missing in one; a length in both is equal.
 async fn says_the_same(dial: &Dial, target: &str) {
     for version in ["1.1", "1.0"] {
         let get = head_of(dial, "GET", target, version).await;
@@ -289,7 +290,7 @@ async fn empty_first_pieces_do_not_change_the_sniffed_type() {
     .await;
 }
 
-/// A body that is made of nothing for ever.
+/// A body of empty pieces without end.
 struct Nothing;
 
 impl http_body::Body for Nothing {
@@ -320,7 +321,7 @@ async fn a_body_of_empty_pieces_yields_to_other_clients() {
     .await;
 }
 
-/// Answers every refused client with this.
+/// A hook that answers every refused client with this reply.
 fn refusing(answer: impl Fn() -> Response + Send + Sync + 'static) -> (Server<impl Handler>, Dial) {
     let hooks = Hooks { refused: Some(Arc::new(move |_| Some(answer()))), ..Hooks::default() };
     let server = Server::with_config(async |_| "never", Config { hooks, ..support::config() });
@@ -396,12 +397,12 @@ async fn a_refused_head_request_gets_no_body() {
             ("HEAD / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
             (&format!("HEAD /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414),
             (&format!("HEAD / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long.repeat(8)), 431),
-            // Unfinished: too late, or ended early.
+            // An unfinished head: the timeout, or FIN.
             ("HEAD / HTTP/1.1\r\nHost: a\r\n", 408),
             ("HEAD ", 408),
         ] {
             if status == 408 && support::without_timeouts() {
-                continue; // only a limit ends it
+                continue; // only a timeout ends it
             }
             let mut client = dial.connect();
             client.send(sent).await;
@@ -409,7 +410,7 @@ async fn a_refused_head_request_gets_no_body() {
             assert_eq!((seen, field(&head, "connection")), (status, Some("close")), "{sent:?}");
             assert!(field(&head, "content-length").is_some_and(|length| length != "0"), "{head}");
             assert!(client.ends().await, "{sent:?}: a body behind a reply to HEAD");
-            // The same to GET has one.
+            // The same reply to GET has a body.
             let mut client = dial.connect();
             client.send(sent.replace("HEAD", "GET")).await;
             assert!(!client.reply().await.body.is_empty(), "{sent:?}");
@@ -423,7 +424,7 @@ async fn a_refused_head_request_gets_no_body() {
     .await;
 }
 
-/// Neither the type of what the body is made of, nor one that was set, nor a sniffed one.
+/// No type of the body, no type that was set before, and no sniffed type is sent.
 #[tokio::test(start_paused = true)]
 async fn no_content_type_is_sent_without_content_type() {
     bounded(async {

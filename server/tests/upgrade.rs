@@ -1,4 +1,4 @@
-//! Connections that a handler takes over: after their last reply's head they belong to another protocol.
+//! Connections that a handler takes over: after the head of the last reply another protocol follows.
 
 mod support;
 
@@ -25,7 +25,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Says what it was given, then repeats what it hears in capitals, until the client closes.
+/// The other protocol: it sends the leftover bytes, then an echo in capitals, until the client closes.
 async fn shout(mut upgraded: Upgraded) {
     let mut heard = std::mem::take(&mut upgraded.leftover);
     loop {
@@ -74,10 +74,10 @@ async fn an_upgrade_sends_101_and_the_other_protocol_follows() {
         assert_eq!(client.exactly(3).await.unwrap(), b"ONE");
         assert_eq!(server.counts(), Counts { hijacked: 1, ..Counts::default() });
         client.send("GET / HTTP/1.1\r\n\r\n").await;
-        assert_eq!(client.exactly(18).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n", "nobody reads requests any more");
+        assert_eq!(client.exactly(18).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n", "the server reads no more requests");
         client.finish().await;
         assert!(client.ends().await);
-        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -94,7 +94,7 @@ async fn bytes_sent_ahead_of_an_upgrade_are_handed_over() {
             client.send("y").await;
             assert_eq!(client.exactly(1).await.unwrap(), b"Y", "{len}");
         }
-        // And byte by byte.
+        // The same byte by byte.
         let mut client = dial.connect();
         for byte in UPGRADE.bytes().chain(*b"abc") {
             client.send([byte]).await;
@@ -239,7 +239,7 @@ async fn an_upgrade_works_on_a_real_socket() {
             assert_eq!(client.exactly(4).await.unwrap(), format!("{n:03}X").into_bytes());
         }
         drop(client);
-        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -263,7 +263,7 @@ async fn a_client_gone_before_the_101_is_never_handed_over() {
         client.get_upgrade("/").await;
         drop(client);
         assert!(timeout(5 * SECOND, told.recv()).await.is_err());
-        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || server.counts() == Counts::default()).await;
     })
     .await;
 }
