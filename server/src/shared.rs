@@ -69,7 +69,7 @@ impl<H> Shared<H> {
         idle.into_iter().map(|(_, all, one)| (Arc::clone(all), one)).collect()
     }
 
-    /// A guard that the task of a connection drops last, when the descriptor was released.
+    /// A guard that the task of a connection drops after its wire, when the descriptor was released.
     pub(crate) fn notify_fd_released(&self) -> NotifyFdReleased<'_> {
         NotifyFdReleased(&self.fd_released)
     }
