@@ -41,6 +41,7 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     if request.head().version() == Version::Http10 {
         connection.begin_reply(); // HTTP/1.0 has no interim replies
     }
+    // `call` may panic before it returns a future, if the handler is no `async fn`.
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
         Ok(future) => future,
         Err(payload) => {
@@ -114,6 +115,7 @@ pub(crate) fn panicked<H>(server: &Shared<H>, connection: &ConnGuard, payload: B
         (None, Some(text)) => text.as_str(),
         (None, None) => "not text",
     };
+    // The handler owned the request. When the panic dropped it, the request left its method and target in this note.
     let request = connection.take_note();
     server.observer.panicked(&Panicked { connection, message, request: request.as_deref() });
     discard(payload);

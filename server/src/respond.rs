@@ -50,6 +50,7 @@ pub(crate) fn write<H, S: Stream>(
         }
     }
     send_interim(connection, requests);
+    // Before the head is planned: if the rest of the request is too long to drain, the head says `Connection: close`.
     requests.report_body(exchange, server.config.max_drain_bytes);
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
@@ -58,6 +59,7 @@ pub(crate) fn write<H, S: Stream>(
     let head = head(&response, Some(bytes.len() as u64));
     let plan = exchange.begin_reply(&head);
     let waiting = {
+        // In a block: the wire is shared with the request's body, and `try_settle` below takes it again.
         let mut wire = requests.wire();
         plan.write_head(wire.output.tail(), &head, connection.unix(), &bytes);
         if plan.has_body() {
@@ -66,6 +68,8 @@ pub(crate) fn write<H, S: Stream>(
         wire.output.len()
     };
     exchange.end_reply(&plan);
+    // The usual reply is not flushed here, but before the next wait: pipelined replies leave in one write. After a last
+    // reply nothing is settled, because no next request is read.
     if waiting < MAX_OUTPUT_BYTES && (plan.close().is_some() || requests.try_settle(exchange)) {
         return None;
     }
@@ -106,6 +110,8 @@ async fn send<H, S: Stream>(
     exchange: &mut Exchange,
     rest: Box<Rest>,
 ) -> Result<Option<Upgrade>, WireError> {
+    // A loop and no recursion: a refused takeover, or a body that broke before its first byte, is written anew, and an async
+    // function that calls itself would be boxed for each reply.
     let mut rest = Some(rest);
     while let Some(one) = rest {
         rest = match *one {
@@ -115,6 +121,8 @@ async fn send<H, S: Stream>(
                 None
             }
             Rest::Flush => {
+                // Reads the rest of the request meanwhile: a client that sends its whole body before it reads would
+                // otherwise wait for us while we wait for it.
                 poll_fn(|cx| requests.poll_flush(cx, server.config.max_drain_bytes)).await?;
                 if exchange.close_reason().is_none() {
                     requests.settle(exchange, server.config.max_drain_bytes).await?;
@@ -192,6 +200,7 @@ fn take_over<S: Stream>(
     response: Response,
     upgrade: Option<Upgrade>,
 ) -> Result<Rest, Response> {
+    // Here too, as a takeover is not written by `write`: interim replies come before the 101.
     send_interim(connection, requests);
     let Some(upgrade) = upgrade else {
         exchange.close(CloseReason::ReplyBroken);

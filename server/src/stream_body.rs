@@ -63,6 +63,7 @@ pub(crate) async fn stream<H, S: Stream>(
             }
         };
     }
+    // A `Bytes` is cloned by counting: no data is copied.
     let look = first.data().cloned().unwrap_or_default();
     let mut written = Appended(0);
     written.append(requests, |wire| plan.write_head(wire.output.tail(), head, connection.unix(), &look));
@@ -70,6 +71,7 @@ pub(crate) async fn stream<H, S: Stream>(
         if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length(), &mut written).await? {
             let reason = reason(server, requests, exchange, &failure);
             let instead = failed(server, connection, failure);
+            // A flush may have sent a part of the reply while the body was pending.
             if written.take_back(requests) {
                 exchange.close(reason);
                 return Ok(Some(instead));
@@ -234,6 +236,8 @@ impl Sending<'_> {
     ) -> Poll<Result<Sent, WireError>> {
         let mut waiting = requests.wire().output.len();
         loop {
+            // Only a full output is flushed here: a flush for each frame would be a system call for each. `poll_flush`
+            // drains the request's body meanwhile, for a client that sends all of it before it reads.
             if waiting >= MAX_OUTPUT_BYTES && requests.poll_flush(cx, server.config.max_drain_bytes)?.is_pending() {
                 self.turn.begin();
                 return Poll::Pending;
@@ -244,6 +248,7 @@ impl Sending<'_> {
                     Poll::Ready(Ok(frame)) => frame,
                     Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
                     Poll::Pending => {
+                        // The task waits, so other tasks run: a new turn. Watching the client flushes the output.
                         self.turn.begin();
                         return poll_half_closed(requests, cx).map(Err);
                     }
@@ -252,6 +257,8 @@ impl Sending<'_> {
             let Some(frame) = frame else { return Poll::Ready(Ok(self.end(requests))) };
             match frame.into_data() {
                 Ok(data) => {
+                    // Checked before a byte of the frame is written: the client would take what is too much for the
+                    // beginning of the next reply.
                     let Some(rest) = self.left.checked_sub(data.len() as u64) else {
                         return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
                     };
@@ -281,6 +288,7 @@ impl Sending<'_> {
 fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, written: &mut Appended) -> usize {
     written.append(requests, |wire| {
         match length {
+            // Not written: a chunk of no bytes would be the last chunk, and end the body.
             _ if data.is_empty() => {}
             Length::Chunked => {
                 reply::begin_chunk(wire.output.tail(), data.len());
@@ -289,6 +297,7 @@ fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, writt
             }
             _ => wire.output.push(data),
         }
+        // The body made progress: a half-closed client gets the whole time again.
         wire.clear_half_closed_timeout();
         wire.output.len()
     })
