@@ -33,7 +33,7 @@ pub enum Stopping {
 /// let end = Tick::from_millis(10_000);
 /// assert_eq!(waits.poll(Tick::START, Stopping::No, &limits), Ok(Some(end)));
 /// assert_eq!(waits.poll(end, Stopping::No, &limits), Err(Phase::Head));
-/// assert_eq!(waits.poll(end, Stopping::No, &limits), Ok(None), "it is told once");
+/// assert_eq!(waits.poll(end, Stopping::No, &limits), Ok(None), "it is reported once");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WaitState {

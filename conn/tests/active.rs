@@ -216,7 +216,7 @@ mod children {
         let mut two = two(limits());
         let mut third = Waiting::new(&two.connection, Phase::Body);
         two.one.guard.active().set_read_deadline(secs(20));
-        assert_eq!((two.one.bell.rings(), third.bell.rings()), (1, 0), "it counts for a wait under way");
+        assert_eq!((two.one.bell.rings(), third.bell.rings()), (1, 0), "it counts for a wait in progress");
         assert!(two.one.wait().is_ok());
         let (took, _) = third.late().await;
         assert!(took >= secs(5) && took < Duration::from_millis(5_500), "{took:?}");

@@ -307,7 +307,7 @@ proptest! {
                         Poll::Ready(Ok(_)) => {}
                         Poll::Ready(Err(WireError::TimedOut(late))) => {
                             assert_eq!(Some(late), phase);
-                            let waited = busy.elapsed() - begun.expect("nobody waited");
+                            let waited = busy.elapsed() - begun.expect("a wait began");
                             assert!(waited >= millis(end(&timeouts, late)), "{late:?} ends after {waited:?}");
                             return;
                         }

@@ -129,7 +129,7 @@ mod states {
             connection.set_state(Active);
             assert_eq!(connections.counts(), Counts { active: 1, ..Counts::default() });
             drop((connection, wire, peer));
-            timeout(secs(1), connections.drained()).await.expect("nobody is left");
+            timeout(secs(1), connections.drained()).await.expect("no connection is left");
             assert_eq!(connections.counts(), Counts::default());
         }
     }
@@ -457,7 +457,7 @@ mod ends {
             }
             connections.abort();
             timeout(secs(20), connections.drained()).await.expect("every wait was aborted");
-            timeout(secs(20), told).await.expect("the bell rang").unwrap();
+            timeout(secs(20), told).await.expect("stopping resolves").unwrap();
         }
     }
 }
@@ -484,7 +484,7 @@ mod retire {
                 assert!(connection.is_retiring());
                 let rings = bell.rings();
                 sleep(secs(200)).await;
-                assert_eq!(bell.rings(), rings, "it was told and is not late once more");
+                assert_eq!(bell.rings(), rings, "a timeout is reported once");
             }
         }
     }

@@ -30,7 +30,7 @@ fn is_exact(ask: impl Fn() -> u64) -> bool {
 #[test]
 fn the_date_is_exact_after_a_blocked_thread() {
     let (connections, _sweeper) = Connections::new(limits(), None, None);
-    assert!(is_exact(|| connections.unix()), "nobody has looked yet");
+    assert!(is_exact(|| connections.unix()), "no sweep yet");
     sleep(millis(1_100));
     assert!(is_exact(|| connections.unix()));
 }

@@ -722,7 +722,7 @@ mod liveness {
             assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
             let rings = bell.rings();
             peer.sends(*b"x");
-            assert!(bell.rings() > rings, "{phase:?}: bytes came and nobody was woken");
+            assert!(bell.rings() > rings, "{phase:?}: bytes came and no task was woken");
             assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
             wire.input.consume(1);
             // Room.
@@ -731,7 +731,7 @@ mod liveness {
             assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
             let rings = bell.rings();
             peer.writes([Step::Take(2)]);
-            assert!(bell.rings() > rings, "{phase:?}: room came and nobody was woken");
+            assert!(bell.rings() > rings, "{phase:?}: room came and no task was woken");
             wire.flush().await.unwrap();
             assert_eq!(peer.written(), b"reply");
             // While a handler is at work: bytes, and then the end of the client's half.
@@ -740,7 +740,7 @@ mod liveness {
             assert!(watched().is_pending());
             let rings = bell.rings();
             peer.sends(*b"ahead");
-            assert!(bell.rings() > rings, "{phase:?}: bytes came ahead and nobody was woken");
+            assert!(bell.rings() > rings, "{phase:?}: bytes came ahead and no task was woken");
             assert!(watched().is_pending());
             let rings = bell.rings();
             peer.reads([Step::End]);

@@ -260,7 +260,7 @@ proptest! {
                 now = (now + gap).min(asked);
             } else {
                 let told = (0..3).take_while(|_| waits.poll(at(now), Stopping::No, &exact()).is_err()).count();
-                prop_assert!(told <= 2, "each of two waits is told once");
+                prop_assert!(told <= 2, "each of two waits is reported once");
                 now += gap;
             }
         }

@@ -303,7 +303,7 @@ mod watching {
             assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 8 * 1024))).is_pending());
             assert_eq!(wire.input.len(), 8 * 1024);
         }
-        assert_eq!(bell.rings(), 0, "nobody is woken for what will not be read");
+        assert_eq!(bell.rings(), 0, "no task is woken for bytes that will not be read");
     }
 
     #[tokio::test(start_paused = true)]
