@@ -74,6 +74,7 @@ impl WaitState {
             self.phase = Some(phase);
             self.begun = false;
             self.wait_no_longer_for_bytes();
+            // Each body has a grace period of its own.
             if phase == Phase::Body {
                 self.read_meter = MinRate::default();
             }
@@ -267,6 +268,7 @@ impl WaitState {
     #[cold]
     fn late(&mut self, end: Tick) -> Phase {
         // If both deadlines have passed, the earlier one is reported; at the same time, that of the phase.
+        // Its wait ends with the report, so that the next poll does not report it again.
         if self.read_by.is_none_or(|read_by| end < read_by) {
             self.write_by = None;
             return Phase::Reply;

@@ -261,6 +261,7 @@ impl<S: Stream> Wire<S> {
             Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
             Poll::Pending => return Poll::Pending,
         }
+        // There was room to read into, so that zero bytes are the end (FIN) and not a full buffer.
         if n == 0 {
             self.ended = true;
             self.release_memory();
@@ -340,6 +341,7 @@ impl<S: Stream> Wire<S> {
         self.unflushed = flushed.is_pending();
         match flushed {
             Poll::Ready(Ok(())) => {
+                // Ends the wait of a flush: it moved no byte that was not counted, but the client is no longer waited for.
                 self.waits.taken(0);
                 Poll::Ready(Ok(()))
             }
