@@ -46,6 +46,7 @@ impl Observer {
 
     /// The state hook, wrapped so that its panics are caught; `None` if it is not set, which costs a connection nothing.
     pub(crate) fn state_hook(self: &Arc<Self>) -> Option<StateHook> {
+        // Each registry owns its hook, so the closure holds the observer too, to count panics.
         let hook = self.hooks.state.clone()?;
         let observer = Arc::clone(self);
         Some(Box::new(move |connection, from, to| {
@@ -116,6 +117,7 @@ impl Observer {
     /// Calls a hook; `None` if it panicked.
     #[inline]
     fn call<T>(&self, hook: impl FnOnce() -> T) -> Option<T> {
+        // Unwind safe: a hook is called again after a panic, but the server reads none of its state.
         let called = catch_unwind(AssertUnwindSafe(hook));
         called
             .map_err(|payload| {

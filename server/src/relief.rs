@@ -46,11 +46,13 @@ impl<H> Shared<H> {
         let mut batch = Batch::default();
         loop {
             pressure.raised().await;
+            // Permits of a limit of its own come free only by its own connections; descriptors by any connection.
             let own = pressure.is_own().then_some(&own);
             let idle = self.idlest(batch.next(Instant::now()), own);
             idle.iter().for_each(|(among, connection)| among.retire(connection));
             // Wait also if there was no idle connection: the pressure is still raised, and the loop would spin.
             sleep(GRACE).await;
+            // A request may have arrived meanwhile: `close_if_idle` leaves a connection that is no longer idle.
             idle.iter().for_each(|(among, connection)| among.close_if_idle(connection));
         }
     }

@@ -86,6 +86,7 @@ impl<H> Shared<H> {
             accept_loops.stopping = true;
             (accept_loops.connections(), accept_loops.late)
         };
+        // After the lock is released: `stop` wakes the tasks of all connections, and they may take it.
         connections.iter().for_each(|connections| connections.stop());
         self.shut.notify_waiters();
         (connections, late)
