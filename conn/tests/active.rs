@@ -105,14 +105,14 @@ mod one_at_a_time {
         assert_eq!(connection.take_interim().map(|bytes| bytes.len()), Some(16 * 1024));
         assert_eq!(connection.take_interim(), None);
         active.push_interim(b"last").unwrap();
-        assert_eq!(connection.begin_reply().as_deref(), Some(&b"last"[..]));
+        assert_eq!(connection.end_interim().as_deref(), Some(&b"last"[..]));
         assert_eq!(active.push_interim(b"x"), Err(InterimError::Over));
-        assert_eq!((connection.begin_reply(), bell.rings()), (None, 2));
+        assert_eq!((connection.end_interim(), bell.rings()), (None, 2));
         connection.end_request();
         assert_eq!(active.push_interim(b"x"), Err(InterimError::Over));
         connection.active().push_interim(b"the next").unwrap();
         connection.end_request();
-        assert_eq!(connection.begin_reply(), None, "of a request that is over nothing is sent");
+        assert_eq!(connection.end_interim(), None, "of a request that is over nothing is sent");
     }
 
     /// Handles of earlier requests, used by other threads while the connection goes on, change nothing.
@@ -230,12 +230,12 @@ mod children {
         let (one, other) = (two.one.guard.active(), two.other.guard.active());
         let waiting = (told(&one), told(&other), told(&two.connection.active()));
         yield_now().await;
-        two.one.guard.cancel();
+        two.one.guard.set_disconnected();
         waiting.0.await.unwrap();
         yield_now().await;
         assert!(one.is_disconnected() && !other.is_disconnected());
         assert!(!waiting.1.is_finished() && !waiting.2.is_finished());
-        two.connection.cancel();
+        two.connection.set_disconnected();
         waiting.1.await.unwrap();
         waiting.2.await.unwrap();
     }
@@ -297,9 +297,9 @@ mod children {
             (Some(&b"103"[..]), None)
         );
         assert_eq!(two.one.bell.rings(), 1);
-        assert_eq!(two.one.guard.begin_reply(), None);
+        assert_eq!(two.one.guard.end_interim(), None);
         assert_eq!((one.push_interim(b"x"), other.push_interim(b"x")), (Err(InterimError::Over), Ok(())));
-        assert_eq!(two.other.guard.begin_reply().as_deref(), Some(&b"x"[..]));
+        assert_eq!(two.other.guard.end_interim().as_deref(), Some(&b"x"[..]));
         assert_eq!(one.take_note().as_deref(), Some("GET /1"));
         assert_eq!(other.take_note().as_deref(), Some("GET /2"));
         assert_eq!(two.connection.take_note(), None);

@@ -16,7 +16,7 @@ use quintet_request::{CloseReason, Exchange, Next, Requests, RequestsError};
 use crate::{
     config::Refused,
     dispatch::panicked,
-    respond::{finish, write},
+    respond::{finish_reply, write},
     shared::Shared,
 };
 
@@ -67,7 +67,7 @@ pub(crate) async fn refuse<H, S: Stream>(
     }
     let mut exchange = Exchange::refused(requests.wire().input.filled(), reason);
     if let Some(rest) = write(server, connection, requests, &mut exchange, response) {
-        finish(server, connection, requests, &mut exchange, rest).await;
+        finish_reply(server, connection, requests, &mut exchange, rest).await;
     }
     (exchange.finish(), exchange.close_reason())
 }

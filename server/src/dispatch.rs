@@ -39,7 +39,7 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
         return Some(Response::new(())); // Go: globalOptionsHandler
     }
     if request.head().version() == Version::Http10 {
-        connection.begin_reply(); // HTTP/1.0 has no interim replies
+        connection.end_interim(); // HTTP/1.0 has no interim replies
     }
     // `call` may panic before it returns a future, if the handler is no `async fn`.
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
@@ -90,7 +90,7 @@ fn watch<S: Stream>(
             Poll::Ready(WireError::Aborted) => return Poll::Ready(()),
             Poll::Ready(_) => {
                 *client = Client::Gone;
-                connection.cancel();
+                connection.set_disconnected();
             }
         }
     }

@@ -45,10 +45,10 @@ observer! {
         not "hooks.state = Some(Arc::new(|connection, _, _| drop(connection.connections().stop())));";
     field_error_hook: "E0624",
         "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.is_retiring())));",
-        not "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.cancel())));";
+        not "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.set_disconnected())));";
     refused_hook: "E0624",
         "refused.connection.is_retiring();",
-        not "refused.connection.cancel();";
+        not "refused.connection.set_disconnected();";
     panicked_hook: "E0624",
         "panicked.connection.is_retiring();",
         not "panicked.connection.close_if_idle();";

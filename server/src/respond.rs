@@ -33,7 +33,7 @@ pub(crate) enum Rest {
     Takeover(Response, Upgrade),
 }
 
-/// Writes a response to the output, where it waits for the next flush. Steps that may wait are returned for [`finish`];
+/// Writes a response to the output, where it waits for the next flush. Steps that may wait are returned for [`finish_reply`];
 /// the usual reply has none.
 #[inline]
 pub(crate) fn write<H, S: Stream>(
@@ -49,7 +49,7 @@ pub(crate) fn write<H, S: Stream>(
             Err(reply) => response = reply,
         }
     }
-    send_interim(connection, requests);
+    end_interim(connection, requests);
     // Before the head is planned: if the rest of the request is too long to drain, the head says `Connection: close`.
     requests.report_body(exchange, server.config.max_drain_bytes);
     let bytes = match response.take_body().try_into_bytes() {
@@ -87,7 +87,7 @@ fn head(response: &Response, length: Option<u64>) -> Head<'_> {
 ///
 /// # Cancel safety
 /// Not cancel safe: the rest of the reply is lost.
-pub(crate) async fn finish<H, S: Stream>(
+pub(crate) async fn finish_reply<H, S: Stream>(
     server: &Shared<H>,
     connection: &ConnGuard,
     requests: &mut Requests<S>,
@@ -155,8 +155,8 @@ async fn send<H, S: Stream>(
 
 /// Appends the interim replies that are not sent yet. The final reply begins, so the handler can push no more.
 #[inline(always)]
-fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
-    if let Some(interim) = connection.begin_reply() {
+fn end_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
+    if let Some(interim) = connection.end_interim() {
         requests.wire().output.extend(&interim);
     }
 }
@@ -201,7 +201,7 @@ fn take_over<S: Stream>(
     upgrade: Option<Upgrade>,
 ) -> Result<Rest, Response> {
     // Here too, as a takeover is not written by `write`: interim replies come before the 101.
-    send_interim(connection, requests);
+    end_interim(connection, requests);
     let Some(upgrade) = upgrade else {
         exchange.close(CloseReason::ReplyBroken);
         let status = StatusCode::INTERNAL_SERVER_ERROR;

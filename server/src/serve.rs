@@ -11,7 +11,7 @@ use crate::{
     close::{close, hijack, refuse},
     dispatch::dispatch,
     fair::{REQUESTS, Turn, give_way},
-    respond::{finish, write},
+    respond::{finish_reply, write},
     select::{Either, select},
     serve_error::ServeError,
     server::Server,
@@ -32,9 +32,9 @@ impl<H: Handler> Server<H> {
     #[doc(alias = "accept loop")]
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         // Go: trackListener; its tempDelay is in Retry
-        let (mut listener, mut accept_loop) = self.shared.open(listener)?;
+        let (mut listener, mut accept_loop) = self.shared.open(listener)?; // accept_loop_guard.rs
         let connections = Arc::clone(&accept_loop.connections);
-        let relief = self.shared.relieve(accept_loop.pressure.clone(), Arc::clone(&connections));
+        let relief = self.shared.relieve(accept_loop.pressure.clone(), Arc::clone(&connections)); // relief.rs
         let (mut stopping, mut relief) = (pin!(connections.stopping()), pin!(relief));
         loop {
             // `accept` is dropped only at a shutdown, and is cancel safe: a connection that it has not returned stays in
@@ -64,7 +64,7 @@ impl<H: Handler> Server<H> {
 /// Serves one connection until it closes. Go: `(*conn).serve`, whose deferred block is the drop of `connection`.
 async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: ConnGuard, wire: Wire<S>) {
     // Declared before the wire's new owner, so dropped after it: a listener that waits for a descriptor finds it free.
-    let _fd_released = server.notify_fd_released();
+    let _fd_released = server.fd_released_on_drop();
     server.observer.conn_context(&connection); //                        Go: ConnContext
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     let (mut served, mut turn) = (0, Turn::of(REQUESTS));
@@ -91,8 +91,8 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             exchange.close(reason);
         }
         let upgrade = match write(&server, &connection, &mut requests, &mut exchange, response) {
-            None => None, //                                             small: it goes with the next flush
-            Some(rest) => Box::pin(finish(&server, &connection, &mut requests, &mut exchange, rest)).await,
+            None => None, //                                             small: `Requests::next` sends it before it waits
+            Some(rest) => Box::pin(finish_reply(&server, &connection, &mut requests, &mut exchange, rest)).await,
         };
         if let Some(upgrade) = upgrade {
             connection.set_close_reason(CloseReason::Takeover);

@@ -70,7 +70,7 @@ impl<H> Shared<H> {
     }
 
     /// A guard that the task of a connection drops after its wire, when the descriptor was released.
-    pub(crate) fn notify_fd_released(&self) -> NotifyFdReleased<'_> {
+    pub(crate) fn fd_released_on_drop(&self) -> NotifyFdReleased<'_> {
         NotifyFdReleased(&self.fd_released)
     }
 

@@ -89,13 +89,13 @@ impl Current {
 
     /// Begins the final reply, and returns the interim replies to be sent before it.
     #[inline(always)]
-    pub(super) fn begin_reply(&self) -> Option<Vec<u8>> {
+    pub(super) fn end_interim(&self) -> Option<Vec<u8>> {
         self.number.store(self.number.load(Relaxed) | 1, Relaxed);
         if self.rare.get().is_none() { None } else { self.take_interim() }
     }
 
     /// Says that the client disconnected.
-    pub(super) fn cancel(&self) {
+    pub(super) fn set_disconnected(&self) {
         if !self.gone.swap(true, AcqRel) {
             if let Some(rare) = self.rare.get() {
                 rare.gone_notify.notify_waiters();
@@ -113,7 +113,7 @@ impl Current {
         let notified = self.rare().gone_notify.notified();
         // These change no value, and yet they are exchanges and not loads. Of two exchanges of one word the second sees
         // everything before the first. If it is the one here, it sees the flag or the new number. If it is the one in
-        // `cancel` or `end`, that function sees the box allocated above, and notifies. A load could miss both.
+        // `set_disconnected` or `end`, that function sees the box allocated above, and notifies. A load could miss both.
         let is_gone = self.gone.fetch_or(false, AcqRel);
         if !is_gone && self.number.fetch_add(0, AcqRel) >> 1 == number {
             notified.await;
@@ -155,8 +155,8 @@ impl Current {
     /// Appends an interim reply.
     pub(super) fn push_interim(&self, number: u32, bytes: &[u8]) -> Result<(), InterimError> {
         self.keep(number, |kept| {
-            // Under the lock that `begin_reply` takes after it set this bit: either the bit is seen here, or `begin_reply`
-            // takes what is appended here. Only the very first use of the box can race with a `begin_reply` that finds no
+            // Under the lock that `end_interim` takes after it set this bit: either the bit is seen here, or `end_interim`
+            // takes what is appended here. Only the very first use of the box can race with a `end_interim` that finds no
             // box yet, and no lock to take; what is appended then is not sent before the final reply.
             if self.number.load(Relaxed) & 1 == 1 {
                 Err(InterimError::Over)

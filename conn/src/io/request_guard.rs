@@ -36,8 +36,8 @@ impl RequestGuard {
     }
 
     /// Says that the client disconnected from this request (a reset stream of HTTP/2). Other requests go on.
-    pub fn cancel(&self) {
-        self.child.current.cancel();
+    pub fn set_disconnected(&self) {
+        self.child.current.set_disconnected();
     }
 
     /// The time of this request's clock, for a wait that goes on.
@@ -73,8 +73,8 @@ impl RequestGuard {
     }
 
     /// Begins the final reply. Returns the interim replies to be sent before it; from now on none is accepted.
-    pub fn begin_reply(&self) -> Option<Vec<u8>> {
-        self.child.current.begin_reply()
+    pub fn end_interim(&self) -> Option<Vec<u8>> {
+        self.child.current.end_interim()
     }
 }
 

@@ -40,7 +40,7 @@ impl<S: Stream> Wire<S> {
             match self.poll_read(cx, limit) {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(Ok(Filled::End)) => {
-                    self.cancel();
+                    self.set_disconnected();
                     break;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

@@ -100,10 +100,10 @@ impl<S> Wire<S> {
         }
     }
 
-    /// As [`ConnGuard::cancel`]; nothing if the connection has no entry.
-    pub fn cancel(&self) {
+    /// As [`ConnGuard::set_disconnected`]; nothing if the connection has no entry.
+    pub fn set_disconnected(&self) {
         if let Some(connection) = self.connection() {
-            connection.cancel();
+            connection.set_disconnected();
         }
     }
 

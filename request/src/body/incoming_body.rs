@@ -193,7 +193,7 @@ impl<S: Stream> IncomingBody<S> {
         }
         let filled = ready!(self.wire.poll_fill(cx, MAX_READ_AHEAD_BYTES))?;
         if filled == Filled::End {
-            self.wire.cancel();
+            self.wire.set_disconnected();
         }
         Poll::Ready(Ok(filled))
     }
