@@ -55,9 +55,6 @@ async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limi
             }
         };
         let mut exchange = Exchange::new(request.head());
-        if connection.is_stopping() {
-            exchange.close(CloseReason::Stopping);
-        }
         let (status, text) = match request.to_bytes(1 << 20).await {
             Ok(body) => {
                 let line = format!("{} {}", request.method(), request.target().raw());
@@ -68,6 +65,11 @@ async fn serve<S: Stream>(connection: ConnGuard, wire: Wire<S>, limits: Arc<Limi
         drop(request);
         // A body that is malformed, or too long to be read, ends the connection: the reply has `Connection: close`.
         requests.report_body(&mut exchange, 64 << 10);
+        // Asked last: a reply that is the last of its connection says `Connection: close`, also if the shutdown began
+        // while the body was read.
+        if connection.is_stopping() {
+            exchange.close(CloseReason::Stopping);
+        }
         reply(&connection, &mut requests, &mut exchange, status, &text);
         // Takes the wire back from the body. The next byte is then the first of a request.
         if let Err(error) = requests.settle(&mut exchange, 64 << 10).await {

@@ -1,6 +1,6 @@
-//! What a turn of a conversation costs on a wire, beside bare tokio in the same run; and the two buffers by themselves.
+//! The cost of a request and its reply on a wire, beside bare tokio in the same run, and of the two buffers alone.
 //!
-//! `cargo bench -p quintet-conn`. Figures of one run are to be compared with each other and with nothing else.
+//! `cargo bench -p quintet-conn`. Compare figures of one run with each other only.
 
 use std::{
     hint::black_box,
@@ -40,14 +40,14 @@ async fn tcp() -> (TcpStream, TcpStream) {
     (stream, client)
 }
 
-/// A wire that is counted, has timeouts and a sweeper, as in a server.
+/// An admitted wire with timeouts and a sweeper, as in a server.
 fn counted<S: Stream>(stream: S) -> (ConnGuard, Wire<S>) {
     let (connections, sweeper) = Connections::new(Timeouts::default(), None, None);
     tokio::spawn(sweeper);
     connections.admit(stream, peer())
 }
 
-/// A request and its reply, `rounds` times, by a client that does the same to both.
+/// A request and its reply, `rounds` times, with the same client for the wire and for bare tokio.
 async fn bare<S: Stream>(rounds: u64, (mut server, mut client): (S, S)) -> Duration {
     let (mut read, mut reply) = (vec![0; 64 * 1024], [0; REPLY.len()]);
     let start = Instant::now();
@@ -209,7 +209,7 @@ fn decisions(c: &mut Criterion) {
     group.finish();
 }
 
-/// What is done once for a connection, with many others there.
+/// The work done once for each connection, among many others.
 fn slots(c: &mut Criterion) {
     let runtime = runtime();
     let _inside = runtime.enter();

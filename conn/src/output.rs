@@ -137,6 +137,8 @@ impl Output {
     /// If fewer bytes are unsent.
     pub fn advance(&mut self, mut n: usize) {
         assert!(n <= self.len(), "sent more than there was");
+        // Small bytes up to the position of the first large piece, then that piece, and so on. Positions stay valid,
+        // because `sent` moves and `small` does not.
         while let Some((at, bytes)) = self.large.front_mut() {
             let before = (*at - self.sent).min(n);
             self.sent += before;
@@ -165,6 +167,7 @@ impl Output {
     /// fewer bytes are unsent, nothing changes.
     pub fn truncate(&mut self, len: usize) {
         let mut extra = self.len().saturating_sub(len);
+        // From the end: the small bytes behind the last large piece, then that piece, and so on.
         while extra > 0 {
             let from = self.large.back().map_or(self.sent, |(at, _)| *at);
             let small = (self.small.len() - from).min(extra);
@@ -207,6 +210,7 @@ impl Output {
             self.sent = 0;
             pool::give_vector(std::mem::replace(&mut self.small, own));
         }
+        // `pop_front` keeps the capacity; a connection that once sent a large piece would hold it while it is idle.
         if self.large.is_empty() && self.large.capacity() > 0 {
             self.large = VecDeque::new();
         }

@@ -11,7 +11,8 @@ pub enum Phase {
     Body,
     /// Read its reply.
     Reply,
-    /// Close the connection after its final reply. What it still sends is read and discarded.
+    /// Close the connection after its final reply, or come to the end of a body that no handler will read. What it still
+    /// sends is read and discarded.
     Linger,
     /// Send a request that may be on its way while the server shuts down.
     Drain,

@@ -67,6 +67,7 @@ pub(crate) fn give_vector(mut vector: Vec<u8>) {
         return;
     }
     vector.clear();
+    // As in `give_block`: the vector is freed if the pool is gone.
     let _ = VECTORS.try_with(|vectors| {
         let mut vectors = vectors.borrow_mut();
         if vectors.len() < MAX_POOLED_PER_THREAD {

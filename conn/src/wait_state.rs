@@ -1,25 +1,25 @@
-//! How long the client of one connection is still waited for.
+//! The timeouts of one connection as a state machine without a clock and without a socket.
 //!
-//! A state machine without a clock and without a socket: it is told what happens and at what time, and says until when to
-//! wait. Whoever uses it waits for whatever it waits for, and [asks](WaitState::poll) again when that time has come.
+//! Each event is a method with the time as an argument. [`WaitState::poll`] returns until when to wait; the caller waits,
+//! and calls it again at that time.
 
 use crate::{MinRate, Phase, Tick, WaitLimits};
 
-/// How much of the gap between two looks at the clock a wait is charged with that began in it, at most, in milliseconds.
+/// How much of the gap between two sweeps a wait is charged with that began in the gap, at most, in milliseconds.
 pub(crate) const STEP: u64 = 250;
 
-/// Whether a connection is to come to its end where no request has begun.
+/// Whether a connection ends where no request has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopping {
-    /// It goes on.
+    /// The connection goes on.
     No,
-    /// It waits for a request that may be on its way, and no longer than [`Timeouts::drain`](crate::Timeouts::drain).
+    /// The connection waits at most [`Timeouts::drain`](crate::Timeouts::drain) for a request that may be on its way.
     Drain,
-    /// It ends at once.
+    /// The connection ends at once.
     Now,
 }
 
-/// How long the client of one connection is still waited for: for bytes, for room to send into, or for both.
+/// The timeouts of one connection: how long it waits for bytes, for room to send into, or for both.
 ///
 /// # Example
 /// ```
@@ -33,21 +33,21 @@ pub enum Stopping {
 /// let end = Tick::from_millis(10_000);
 /// assert_eq!(waits.poll(Tick::START, Stopping::No, &limits), Ok(Some(end)));
 /// assert_eq!(waits.poll(end, Stopping::No, &limits), Err(Phase::Head));
-/// assert_eq!(waits.poll(end, Stopping::No, &limits), Ok(None), "it is told once");
+/// assert_eq!(waits.poll(end, Stopping::No, &limits), Ok(None), "it is reported once");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WaitState {
     phase: Option<Phase>,
-    /// Whether the client was waited for in this phase; before that it has no end.
+    /// Whether a wait has begun in this phase; `phase_end` counts only then.
     begun: bool,
-    /// Whether a wait for bytes is under way before any byte of what is waited for.
+    /// Whether the wait in progress is for the first byte of something: only such a wait drains.
     silent: bool,
     phase_end: Option<Tick>,
-    /// When the present wait for bytes ends. Whatever ends the wait takes it away.
+    /// The deadline of the wait for bytes in progress. `None`: no such wait, or no deadline.
     read_by: Option<Tick>,
-    /// The same of the present wait for room.
+    /// The deadline of the wait for room in progress.
     write_by: Option<Tick>,
-    /// The deadlines that take the place of the rules for a slow body and a slow reply.
+    /// The deadlines that a handler moved. They replace the rules for a slow body and a slow reply.
     moved_read: Option<Tick>,
     moved_write: Option<Tick>,
     read_meter: MinRate,
@@ -55,62 +55,63 @@ pub struct WaitState {
 }
 
 impl WaitState {
-    /// Nothing is waited for.
+    /// A state without a phase and without a wait.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What the client is waited for.
+    /// The phase. `None` between two phases.
     #[inline]
     pub fn phase(&self) -> Option<Phase> {
         self.phase
     }
 
-    /// What the client is waited for from now on. Entering the phase it is in changes nothing: a head's time is not
-    /// prolonged by each of its bytes. The time begins to run when the client is first waited for.
+    /// Sets the phase. Entering the current phase again changes nothing, so that the bytes of a head do not prolong its
+    /// time. The time of the phase starts at the first wait.
     #[inline]
     pub fn enter(&mut self, phase: Phase) {
         if self.phase != Some(phase) {
             self.phase = Some(phase);
             self.begun = false;
             self.wait_no_longer_for_bytes();
+            // Each body has a grace period of its own.
             if phase == Phase::Body {
                 self.read_meter = MinRate::default();
             }
         }
     }
 
-    /// The client is not waited for: no phase is under way, and no read is late.
+    /// Ends the phase: no read is late.
     #[inline]
     pub fn clear_phase(&mut self) {
         self.phase = None;
         self.wait_no_longer_for_bytes();
     }
 
-    /// As [`clear_phase`](Self::clear_phase) for the moment: a body goes on afterwards with what it has used up of its
-    /// time. (The time of the other phases runs on.)
+    /// Interrupts the wait for a body: the meter of its rate stands still until the next wait. The time of the other
+    /// phases runs on.
     pub fn pause(&mut self, now: Tick) {
         self.read_meter.pause(now);
         self.wait_no_longer_for_bytes();
     }
 
-    /// Whether no handler is at work: a request is waited for, or the client's end.
+    /// Whether no reply is in progress: the wait is for a request, or for the client to close.
     pub fn is_between_replies(&self) -> bool {
         matches!(self.phase, Some(Phase::Idle | Phase::Head | Phase::Drain | Phase::Linger))
     }
 
-    /// Bytes are no longer waited for, at least for now.
+    /// Ends the wait for bytes, if one is in progress. The phase stays.
     #[inline]
     pub fn wait_no_longer_for_bytes(&mut self) {
         self.read_by = None;
         self.silent = false;
     }
 
-    /// This many bytes arrived: a wait for them, if there was one, is over.
+    /// `n` bytes arrived: ends the wait for bytes, if one is in progress.
     ///
-    /// If its end has passed long ago and was not told, this process stood still and not the client, which has used up
-    /// no more of its time than the wait could last. (Not if it has just passed: who moves a byte between the end of
-    /// each wait and the next look at the clock would never be late.)
+    /// A body's wait is charged with the time until `now`, but at most until 250 ms after its deadline: if the deadline
+    /// passed longer ago and was not reported, this process was blocked and not the client. (Until the deadline itself
+    /// would be too little: a client that moves a byte between each deadline and the next sweep would never be late.)
     #[inline]
     pub fn arrived(&mut self, n: usize, now: Tick) {
         if self.phase == Some(Phase::Body) {
@@ -119,7 +120,7 @@ impl WaitState {
         self.wait_no_longer_for_bytes();
     }
 
-    /// The client took this many bytes: a wait for room, if there was one, is over. Time is only counted then.
+    /// The client took `n` bytes: ends the wait for room, if one is in progress. `now` counts only then.
     #[inline]
     pub fn taken(&mut self, n: usize, now: Tick) {
         if self.write_meter.is_waiting() {
@@ -130,14 +131,14 @@ impl WaitState {
         }
     }
 
-    /// Whether a wait for room is under way: only then [`taken`](Self::taken) counts time.
+    /// Whether a wait for room is in progress: only then the time of [`taken`](Self::taken) counts.
     #[inline]
     pub fn is_waiting_for_room(&self) -> bool {
         self.write_meter.is_waiting()
     }
 
-    /// Moves the deadlines of the present request: from now on reading and writing fail then and not by the rules for a
-    /// slow body and a slow reply, which `None` lets count again. They count for a wait that is under way, too.
+    /// Moves the deadlines of the current request. They replace the rules for a slow body and a slow reply, also for a
+    /// wait in progress; with `None` the rules count again.
     #[inline]
     pub fn set_moved(&mut self, read: Option<Tick>, write: Option<Tick>) {
         (self.moved_read, self.moved_write) = (read, write);
@@ -149,8 +150,8 @@ impl WaitState {
         }
     }
 
-    /// Whether a wait for bytes would go on with one that has begun, and not begin: whoever's clock must be told of
-    /// beginnings asks this before [`wait_for_bytes`](Self::wait_for_bytes).
+    /// Whether [`wait_for_bytes`](Self::wait_for_bytes) would continue a wait and not begin one. A caller whose clock
+    /// distinguishes the two asks this first.
     #[inline]
     pub fn goes_on_for_bytes(&self) -> bool {
         match self.phase {
@@ -160,13 +161,13 @@ impl WaitState {
         }
     }
 
-    /// The same for [`wait_for_room`](Self::wait_for_room).
+    /// As [`goes_on_for_bytes`](Self::goes_on_for_bytes), for [`wait_for_room`](Self::wait_for_room).
     #[inline]
     pub fn goes_on_for_room(&self) -> bool {
         self.moved_write.is_some() || self.write_meter.is_waiting()
     }
 
-    /// Begins, or goes on, to wait for bytes. `silent` says that nothing is here that was not understood.
+    /// Begins or continues a wait for bytes. `silent` says that no byte is buffered: the wait is for the first one.
     #[inline]
     pub fn wait_for_bytes(&mut self, silent: bool, now: Tick, limits: &WaitLimits) {
         self.silent = silent;
@@ -179,7 +180,8 @@ impl WaitState {
             Some(phase) => {
                 if !self.begun {
                     self.begin(limits.end(phase, now));
-                    // Whatever was replied is sent, unless it is still waited for: the next reply has a meter of its own.
+                    // Here every earlier reply was sent, and the next one has a meter of its own. Unless a wait for room
+                    // is still in progress: then its reply is not finished.
                     if !self.write_meter.is_waiting() {
                         self.write_meter = MinRate::default();
                     }
@@ -189,7 +191,7 @@ impl WaitState {
         };
     }
 
-    /// Begins, or goes on, to wait for room.
+    /// Begins or continues a wait for room to send into.
     pub fn wait_for_room(&mut self, now: Tick, limits: &WaitLimits) {
         self.write_by = match self.moved_write {
             Some(write_by) => Some(write_by),
@@ -197,24 +199,24 @@ impl WaitState {
         };
     }
 
-    /// Begins, or goes on, to wait for a half-closed client (it sent FIN and may still read) to show that it is there,
-    /// while a reply is made and there is nothing to send: for [`Timeouts::stall`](crate::Timeouts::stall).
+    /// Begins or continues the half-closed timeout: the client sent FIN and may still read, a handler works on the reply,
+    /// and there is nothing to send. Its limit is [`Timeouts::stall`](crate::Timeouts::stall).
     pub fn wait_half_closed(&mut self, now: Tick, limits: &WaitLimits) {
         if self.phase != Some(Phase::Reply) || !self.begun {
             self.phase = Some(Phase::Reply);
-            // Nothing stands still on its way to the client: this is silence, as that of a body.
+            // The stall timeout of a body and not that of a reply: no byte is on its way to the client that it could take.
             self.begin(limits.end(Phase::Body, now));
         }
         self.silent = false;
         self.read_by = self.moved_write.or(self.phase_end);
     }
 
-    /// Whether [`wait_half_closed`](Self::wait_half_closed) would go on with a wait that has begun.
+    /// Whether [`wait_half_closed`](Self::wait_half_closed) would continue a wait and not begin one.
     pub fn goes_on_half_closed(&self) -> bool {
         self.phase == Some(Phase::Reply) && self.begun
     }
 
-    /// Ends [that wait](Self::wait_half_closed): there is something to send.
+    /// Ends the [half-closed timeout](Self::wait_half_closed): there is something to send.
     #[inline]
     pub fn clear_half_closed(&mut self) {
         if self.phase == Some(Phase::Reply) {
@@ -222,19 +224,19 @@ impl WaitState {
         }
     }
 
-    /// Whether asking now, with this word on stopping, begins the wait of [`Phase::Drain`].
+    /// Whether a [`poll`](Self::poll) with this value would begin [`Phase::Drain`].
     #[inline]
     pub fn begins_to_drain(&self, stopping: Stopping) -> bool {
         stopping != Stopping::No && self.silent && matches!(self.phase, Some(Phase::Idle | Phase::Head))
     }
 
-    /// Until when to wait, `None` for ever.
+    /// The time until which to wait; `None` is for ever.
     ///
-    /// Where the connection is stopping and the wait is for the first byte of a request, that is the end of
-    /// [`Phase::Drain`], or now.
+    /// If the connection is stopping and waits for the first byte of a request, this is the end of [`Phase::Drain`], or
+    /// `now`.
     ///
     /// # Errors
-    /// The phase whose time is over. It is told once; what follows (the answer that says so) has a time of its own.
+    /// The phase whose deadline has passed. It is reported once; the reply that reports it (408) has its own deadline.
     #[inline(always)]
     pub fn poll(&mut self, now: Tick, stopping: Stopping, limits: &WaitLimits) -> Result<Option<Tick>, Phase> {
         if stopping != Stopping::No && self.silent {
@@ -265,7 +267,8 @@ impl WaitState {
 
     #[cold]
     fn late(&mut self, end: Tick) -> Phase {
-        // Of two that are over, the one that was over first; at the same time that of the phase.
+        // If both deadlines have passed, the earlier one is reported; at the same time, that of the phase.
+        // Its wait ends with the report, so that the next poll does not report it again.
         if self.read_by.is_none_or(|read_by| end < read_by) {
             self.write_by = None;
             return Phase::Reply;
@@ -275,7 +278,7 @@ impl WaitState {
     }
 }
 
-/// The time with which a wait that ended `by` at the latest is charged.
+/// The time until which a wait with this deadline is charged: `now`, but at most a step after the deadline.
 #[inline]
 fn charged(now: Tick, by: Option<Tick>) -> Tick {
     by.map_or(now, |by| now.min(by.saturating_after_millis(STEP)))

@@ -1,4 +1,4 @@
-//! Requests in progress: one at a time or many at once on one connection, each with its deadlines, its client, a note and
+//! Handles of requests in progress, one at a time or many at once on one connection: deadlines, disconnection, notes and
 //! interim replies.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
@@ -41,7 +41,7 @@ mod one_at_a_time {
         wire.enter(Phase::Body);
         let error = ends_after(secs(5), wire.flush_and_fill(1024)).await.unwrap_err();
         assert!(matches!(error, WireError::TimedOut(Phase::Body)), "{error:?}");
-        // The next request's own handle does.
+        // The handle of the next request moves it.
         connection.end_request();
         wire.clear_phase();
         connection.active().set_read_deadline(secs(1));
@@ -105,17 +105,17 @@ mod one_at_a_time {
         assert_eq!(connection.take_interim().map(|bytes| bytes.len()), Some(16 * 1024));
         assert_eq!(connection.take_interim(), None);
         active.push_interim(b"last").unwrap();
-        assert_eq!(connection.begin_reply().as_deref(), Some(&b"last"[..]));
+        assert_eq!(connection.end_interim().as_deref(), Some(&b"last"[..]));
         assert_eq!(active.push_interim(b"x"), Err(InterimError::Over));
-        assert_eq!((connection.begin_reply(), bell.rings()), (None, 2));
+        assert_eq!((connection.end_interim(), bell.rings()), (None, 2));
         connection.end_request();
         assert_eq!(active.push_interim(b"x"), Err(InterimError::Over));
         connection.active().push_interim(b"the next").unwrap();
         connection.end_request();
-        assert_eq!(connection.begin_reply(), None, "of a request that is over nothing is sent");
+        assert_eq!(connection.end_interim(), None, "of a request that is over nothing is sent");
     }
 
-    /// Handles of earlier requests, used by other threads while the connection goes on, change nothing of it.
+    /// Handles of earlier requests, used by other threads while the connection goes on, change nothing.
     #[test]
     fn kept_handles_on_other_threads_do_nothing() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
@@ -216,7 +216,7 @@ mod children {
         let mut two = two(limits());
         let mut third = Waiting::new(&two.connection, Phase::Body);
         two.one.guard.active().set_read_deadline(secs(20));
-        assert_eq!((two.one.bell.rings(), third.bell.rings()), (1, 0), "it counts for a wait under way");
+        assert_eq!((two.one.bell.rings(), third.bell.rings()), (1, 0), "it counts for a wait in progress");
         assert!(two.one.wait().is_ok());
         let (took, _) = third.late().await;
         assert!(took >= secs(5) && took < Duration::from_millis(5_500), "{took:?}");
@@ -230,12 +230,12 @@ mod children {
         let (one, other) = (two.one.guard.active(), two.other.guard.active());
         let waiting = (told(&one), told(&other), told(&two.connection.active()));
         yield_now().await;
-        two.one.guard.cancel();
+        two.one.guard.set_disconnected();
         waiting.0.await.unwrap();
         yield_now().await;
         assert!(one.is_disconnected() && !other.is_disconnected());
         assert!(!waiting.1.is_finished() && !waiting.2.is_finished());
-        two.connection.cancel();
+        two.connection.set_disconnected();
         waiting.1.await.unwrap();
         waiting.2.await.unwrap();
     }
@@ -297,9 +297,9 @@ mod children {
             (Some(&b"103"[..]), None)
         );
         assert_eq!(two.one.bell.rings(), 1);
-        assert_eq!(two.one.guard.begin_reply(), None);
+        assert_eq!(two.one.guard.end_interim(), None);
         assert_eq!((one.push_interim(b"x"), other.push_interim(b"x")), (Err(InterimError::Over), Ok(())));
-        assert_eq!(two.other.guard.begin_reply().as_deref(), Some(&b"x"[..]));
+        assert_eq!(two.other.guard.end_interim().as_deref(), Some(&b"x"[..]));
         assert_eq!(one.take_note().as_deref(), Some("GET /1"));
         assert_eq!(other.take_note().as_deref(), Some("GET /2"));
         assert_eq!(two.connection.take_note(), None);

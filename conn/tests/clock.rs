@@ -1,5 +1,5 @@
-//! The clock while the sweeper is late itself: a thread that a handler blocks, or that has more to do than time. The
-//! time is advanced by hand, and the sweeper looks when it is told to.
+//! The clock while the sweeper itself is late, on a thread that a handler blocks. The tests advance the time and poll the
+//! sweeper by hand.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -20,7 +20,7 @@ const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// A connection whose sweeper looks only when it is told to.
+/// A connection whose sweeper is polled by the test.
 struct Busy {
     connections: Arc<Connections>,
     sweeper: Sweeper,
@@ -40,7 +40,7 @@ impl Busy {
         Busy { connections, sweeper, connection, wire, peer, bell, start: Instant::now() }
     }
 
-    /// The thread is busy for so long, and then the sweeper looks.
+    /// Blocks the thread for this long, and then sweeps.
     async fn busy(&mut self, gap: Duration) {
         advance(gap).await;
         assert!(poll_once(&self.bell, Pin::new(&mut self.sweeper)).is_pending());
@@ -54,7 +54,7 @@ impl Busy {
         self.start.elapsed()
     }
 
-    /// Polls after each gap until the wait is over; how long that took.
+    /// Polls after each gap until the wait ends. Returns how long that took.
     async fn ends(
         &mut self,
         gap: Duration,
@@ -83,7 +83,7 @@ fn end(timeouts: &Timeouts, phase: Phase) -> u64 {
     timeouts.end(phase, Tick::START).unwrap().as_millis()
 }
 
-/// Gaps between two looks, from none that is noticed to a handler that blocks for seconds.
+/// Gaps between two sweeps, from the usual one to a handler that blocks for seconds.
 const GAPS: [Duration; 6] = [millis(200), millis(251), millis(400), secs(1), secs(3), secs(7)];
 
 #[tokio::test(start_paused = true)]
@@ -94,7 +94,7 @@ async fn a_timeout_on_a_busy_thread_is_at_most_one_gap_late() {
             busy.wire.enter(phase);
             let (took, error) = busy.ends(gap, |busy| over(busy.flush_and_fill())).await;
             assert!(matches!(error, WireError::TimedOut(late) if late == phase), "{error:?}");
-            // The first gap is charged with 250 ms, and the last look comes up to a gap late.
+            // The first gap is charged with 250 ms, and the last sweep comes up to a gap late.
             assert!(took >= limit && took <= limit + 2 * gap + millis(500), "{phase:?} took {took:?} with {gap:?}");
         }
     }
@@ -151,7 +151,7 @@ async fn a_wait_after_a_blocked_thread_does_not_time_out_early() {
             };
             let mut busy = Busy::new(timeouts);
             busy.wire.enter(phase);
-            advance(blocked).await; // nobody looks
+            advance(blocked).await; // without a sweep
             let (took, error) = busy.ends(millis(10), |busy| over(busy.flush_and_fill())).await;
             assert!(matches!(error, WireError::TimedOut(late) if late == phase), "{error:?}");
             assert!(took >= secs(2) && took <= millis(2500), "{phase:?} took {took:?} after {blocked:?}");
@@ -165,7 +165,7 @@ async fn a_deadline_set_after_a_blocked_thread_is_not_early() {
     busy.wire.enter(Phase::Body);
     assert!(busy.flush_and_fill().is_pending());
     busy.busy(millis(200)).await;
-    // The wait is an old one, and the deadline a new one.
+    // The wait began earlier, and the deadline is new.
     advance(secs(20)).await;
     busy.connection.active().set_read_deadline(secs(2));
     let (took, error) = busy.ends(millis(10), |busy| over(busy.flush_and_fill())).await;
@@ -176,7 +176,7 @@ async fn a_deadline_set_after_a_blocked_thread_is_not_early() {
 #[tokio::test(start_paused = true)]
 async fn a_blocked_thread_times_out_no_body_or_reply_that_moves() {
     for stall in [secs(10), secs(40), secs(3600)] {
-        // An upload at 1,000 B/s: while nobody reads, the kernel holds at most 64 KiB.
+        // An upload at 1,000 B/s: while the server does not read, the kernel holds at most 64 KiB.
         let mut busy = Busy::new(limits());
         busy.wire.enter(Phase::Body);
         for second in 0..120 {
@@ -202,7 +202,7 @@ async fn a_blocked_thread_times_out_no_body_or_reply_that_moves() {
         for second in 0..120 {
             let gap = if second == 5 { stall } else { secs(1) };
             assert!(over(poll_once(&busy.bell, busy.wire.flush())).is_none(), "second {second}, stall of {stall:?}");
-            busy.busy(gap / 10).await; // from here on the wait is under way, and charged with all of the next gap
+            busy.busy(gap / 10).await; // the wait is now in progress, and is charged with all of the next gap
             busy.busy(gap - gap / 10).await;
             let took = usize::try_from(gap.as_secs() * 1000).unwrap().min(65_536);
             busy.peer.writes([Step::Take(took)]);
@@ -259,7 +259,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     /// Whatever the gaps: no wait ends early, and none outlasts its limit by more than the gap in which it began, the
-    /// slack of the clock, and the time since the sweeper looked.
+    /// slack of the clock, and the time since the last sweep.
     #[test]
     fn no_timeout_is_early_and_none_late_by_more_than_one_gap(ops in vec(op(), 1..120)) {
         let timeouts = Timeouts { idle: secs(3), read_header: secs(2), min_rate: 0, stall: secs(4), linger: secs(1), ..limits() };
@@ -267,13 +267,13 @@ proptest! {
         runtime.block_on(async {
             let mut busy = Busy::new(timeouts.clone());
             let (mut phase, mut begun, mut looked) = (Some(Phase::Head), None::<Duration>, Duration::ZERO);
-            // The first look after the wait began.
+            // The first sweep after the wait began.
             let mut first = None::<Duration>;
             for op in ops {
                 match op {
                     Op::Busy(gap) => advance(millis(gap)).await,
                     Op::Look => {
-                        // The sweeper sleeps for a tick; looking earlier is not looking.
+                        // The sweeper sleeps for 200 ms: a poll before that does not sweep.
                         if busy.elapsed() - looked < millis(200) {
                             continue;
                         }
@@ -307,7 +307,7 @@ proptest! {
                         Poll::Ready(Ok(_)) => {}
                         Poll::Ready(Err(WireError::TimedOut(late))) => {
                             assert_eq!(Some(late), phase);
-                            let waited = busy.elapsed() - begun.expect("nobody waited");
+                            let waited = busy.elapsed() - begun.expect("a wait began");
                             assert!(waited >= millis(end(&timeouts, late)), "{late:?} ends after {waited:?}");
                             return;
                         }

@@ -1,4 +1,4 @@
-//! The connections of one accept loop: states, counts, the sweeper, and the end.
+//! The connections of one accept loop: states, counts, the sweeper, stop and abort.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -45,7 +45,7 @@ mod states {
         (seen, Some(Box::new(move |_, from, to| hook.lock().unwrap().push((from, to)))))
     }
 
-    /// What the hook sees of a connection that is told to go through these states and is then dropped.
+    /// What the state hook sees of a connection that is set to these states and is then dropped.
     fn told(moves: &[State]) -> Vec<(State, State)> {
         let (seen, hook) = recorder();
         let (connections, _sweeper) = Connections::new(limits(), None, hook);
@@ -74,7 +74,7 @@ mod states {
 
     #[test]
     fn the_state_hook_sees_every_legal_sequence_and_no_other() {
-        // All 5^5 sequences of five orders, legal or not: what is told is the path that the table allows.
+        // All 5^5 sequences of five calls, legal or not: the hook sees the path of those that the table allows.
         for n in 0..5_usize.pow(5) {
             let orders: Vec<State> = (0..5).map(|place| State::ALL[n / 5_usize.pow(place) % 5]).collect();
             let mut expected = vec![(New, New)];
@@ -129,7 +129,7 @@ mod states {
             connection.set_state(Active);
             assert_eq!(connections.counts(), Counts { active: 1, ..Counts::default() });
             drop((connection, wire, peer));
-            timeout(secs(1), connections.drained()).await.expect("nobody is left");
+            timeout(secs(1), connections.drained()).await.expect("no connection is left");
             assert_eq!(connections.counts(), Counts::default());
         }
     }
@@ -197,7 +197,7 @@ mod counts {
 mod sweeper {
     use super::*;
 
-    /// Polls the sweeper with a bell of its own.
+    /// A sweeper that is polled by the test, with a waker of its own.
     struct Sweeping(quintet_conn::Sweeper, Arc<Bell>);
 
     impl Sweeping {
@@ -236,7 +236,7 @@ mod sweeper {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_sets_no_timer() {
-        // With nobody sweeping, nothing ever wakes a task that waits in any phase: it set no timer.
+        // Without a sweeper nothing wakes a task that waits in any phase: it set no timer.
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         for phase in Phase::ALL {
             let (connection, mut wire, peer) = scripted(&connections);
@@ -306,7 +306,7 @@ mod sweeper {
             let (connections, mut sweeper) = Sweeping::new(Timeouts { read_header: secs(2), ..limits() });
             let (_connection, mut wire, _peer) = scripted(&connections);
             assert!(sweeper.sweep().is_pending());
-            advance(stall).await; // nobody looks
+            advance(stall).await; // without a sweep
             let bell = Bell::new();
             let start = Instant::now();
             while poll_once(&bell, wire.flush_and_fill(1024)).is_pending() {
@@ -437,7 +437,7 @@ mod ends {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_task_misses_abort_or_the_last_departure() {
-        // Real threads: stop, abort and the departures race with tasks that are about to wait.
+        // Several threads: stop, abort and the ends of connections race with tasks that are about to wait.
         for round in 0..200 {
             let connections = connections(limits());
             for n in 0..8 {
@@ -457,7 +457,7 @@ mod ends {
             }
             connections.abort();
             timeout(secs(20), connections.drained()).await.expect("every wait was aborted");
-            timeout(secs(20), told).await.expect("the bell rang").unwrap();
+            timeout(secs(20), told).await.expect("stopping resolves").unwrap();
         }
     }
 }
@@ -484,7 +484,7 @@ mod retire {
                 assert!(connection.is_retiring());
                 let rings = bell.rings();
                 sleep(secs(200)).await;
-                assert_eq!(bell.rings(), rings, "it was told and is not late once more");
+                assert_eq!(bell.rings(), rings, "a timeout is reported once");
             }
         }
     }
@@ -572,7 +572,7 @@ mod retire {
             admitted[n].0.set_state(Idle);
             sleep(secs(1)).await;
         }
-        // The first to be idle is busy again, and then the last to be idle.
+        // The longest idle becomes active, and then the last to become idle.
         admitted[3].0.set_state(Active);
         admitted[3].0.set_state(Idle);
         connections.retire(&admitted[4].0);
@@ -587,7 +587,7 @@ mod retire {
         }
     }
 
-    /// A reset takes away what the kernel has not passed on yet, and here that is whole.
+    /// A reset discards what the kernel has not delivered yet, and here that is a whole reply.
     #[tokio::test(start_paused = true)]
     async fn abort_resets_only_a_client_that_may_have_half_a_reply() {
         for phase in Phase::ALL.into_iter().map(Some).chain([None]) {

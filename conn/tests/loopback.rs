@@ -1,4 +1,4 @@
-//! What only a real kernel shows, on real sockets.
+//! Wires on loopback sockets: the behaviour that depends on the kernel (resets, flow control).
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -51,7 +51,7 @@ async fn linger_delivers_the_reply_to_a_client_still_sending() {
 
 #[tokio::test]
 async fn without_linger_a_reset_discards_the_reply() {
-    // Why there is a linger at all. If this ever fails, the kernel has become kinder.
+    // The reason for linger. If this fails, the kernel no longer discards a received reply at a reset.
     let connections = connections(limits());
     let (connection, mut wire, client) = connected(&connections).await;
     let client = tokio::spawn(upload_then_read(client));
@@ -114,7 +114,7 @@ async fn a_reset_while_a_handler_works_is_detected() {
     wire.output.extend(b"unread");
     wire.flush().await.unwrap();
     let watching = std::future::poll_fn(|cx| wire.poll_watch(cx, 1024));
-    // Closed with bytes unread: the kernel answers with a reset.
+    // Closed with unread bytes: the kernel answers with a reset.
     client.readable().await.unwrap();
     drop(client);
     let outcome = timeout(TIMEOUT, watching).await.unwrap();

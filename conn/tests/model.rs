@@ -1,4 +1,4 @@
-//! A wire against a model of bytes: whatever the stream and the owner do, nothing is lost, doubled or reordered.
+//! A wire against a model of bytes: whatever the stream and the owner do, no byte is lost, doubled or reordered.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -11,7 +11,7 @@ use common::{Bell, Peer, Script, Step, limits, poll_once, scripted};
 use proptest::{collection::vec, prelude::*};
 use quintet_conn::{ConnGuard, Connections, Filled, Phase, State, Wire, WireError};
 
-/// What the owner of the wire, the stream and the client do.
+/// An action of the owner of the wire, the stream or the client.
 #[derive(Clone, Debug)]
 enum Op {
     // The client and the network.
@@ -56,7 +56,7 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// The n-th byte of either direction: two that are exchanged would differ.
+/// The n-th byte of either direction: neighbours differ, so that a reordering shows.
 fn byte(n: usize) -> u8 {
     u8::try_from(n % 251).unwrap()
 }
@@ -194,7 +194,7 @@ impl Model {
         self.wire.input.consume(n);
     }
 
-    /// Lets everything through.
+    /// Makes the stream take and deliver every byte.
     fn finish(mut self) {
         for _ in 0..10_000 {
             let n = self.wire.input.len();

@@ -1,8 +1,8 @@
-//! What the README promises is tested under the names it gives.
+//! Each rule of the README names tests that exist.
 
 const README: &str = include_str!("../README.md");
 
-/// Where the tests are.
+/// The files with tests.
 const TESTS: &[&str] = &[
     include_str!("../src/buffer.rs"),
     include_str!("../src/timeouts.rs"),

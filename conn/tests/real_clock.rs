@@ -30,7 +30,7 @@ fn is_exact(ask: impl Fn() -> u64) -> bool {
 #[test]
 fn the_date_is_exact_after_a_blocked_thread() {
     let (connections, _sweeper) = Connections::new(limits(), None, None);
-    assert!(is_exact(|| connections.unix()), "nobody has looked yet");
+    assert!(is_exact(|| connections.unix()), "no sweep yet");
     sleep(millis(1_100));
     assert!(is_exact(|| connections.unix()));
 }
@@ -43,7 +43,7 @@ fn the_date_is_exact_for_64_replies_and_then_for_every_64th() {
     for n in 10..64 {
         assert!(is_exact(|| connections.unix()), "reply {n}");
     }
-    // Many more, and then the thread is blocked: no more than 63 replies are dated before it was.
+    // Many more, and then the thread is blocked: at most 63 replies have a date from before that.
     (0..1_000).for_each(|_| _ = connections.unix());
     sleep(millis(1_100));
     let stale = (0..1_000).take_while(|_| !is_exact(|| connections.unix())).count();
@@ -63,7 +63,8 @@ async fn a_sweep_makes_the_date_exact_again() {
 
 #[tokio::test]
 async fn a_handler_that_blocks_often_lengthens_no_timeout() {
-    // A handler that blocks its thread for most of the time: at 250 ms of each gap, two seconds were more than five.
+    // A handler that blocks its thread for most of the time: charged with 250 ms of each gap only, a limit of two seconds
+    // would take more than five.
     let (connections, sweeper) =
         Connections::new(Timeouts { read_header: Duration::from_secs(2), ..limits() }, None, None);
     tokio::spawn(sweeper);

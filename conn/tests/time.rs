@@ -1,4 +1,4 @@
-//! Every wait ends at its limit: never early, and at most half a second late. The clock is paused; nobody sleeps.
+//! Every wait ends at its limit: never early, and less than half a second late. The clock is paused.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -22,12 +22,12 @@ const fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// Where in the sweeper's round a wait may begin.
+/// Times between two sweeps at which a wait begins.
 fn offsets() -> impl Iterator<Item = Duration> {
     (0..8).map(|n| millis(n * 31))
 }
 
-/// Reads until it fails, and counts what came.
+/// Reads until an error, and returns how many bytes arrived before it.
 async fn read_on<S: Stream>(wire: &mut Wire<S>) -> (usize, WireError) {
     let mut read = 0;
     loop {
@@ -280,7 +280,7 @@ mod body {
         let bell = common::Bell::new();
         assert!(common::poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
         sleep(secs(2)).await;
-        // The handler does something else for a minute, and watches meanwhile.
+        // The handler works for a minute without reading, and the wire watches meanwhile.
         let watching = poll_fn(|cx| wire.poll_watch(cx, 1024));
         assert!(timeout(secs(60), watching).await.is_err());
         // Two of its five seconds are used up.
@@ -373,7 +373,7 @@ mod reply {
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.output.push(vec![0; 1 << 20].into());
         wire.flush().await.unwrap();
-        // A piece later, the client pauses: not five seconds, the grace of a beginning, but sixty.
+        // At the next piece the client pauses: it has the sixty seconds of the stall, and not the five of the grace.
         peer.deaf();
         wire.output.push(vec![0; 1 << 20].into());
         assert_late(Phase::Reply, ends_after(secs(60), wire.flush()).await);
@@ -512,7 +512,7 @@ mod drain {
             sleep(secs(3600)).await;
         });
         assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(3));
-        // It has begun: from here on it has the time of any head.
+        // The request has begun: from here on it has the timeout of a head.
         wire.enter(Phase::Head);
         assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
     }
@@ -618,7 +618,7 @@ mod moved {
         let (connection, mut wire, _client) = piped(&connections, 1024);
         wire.enter(Phase::Body);
         let bell = common::Bell::new();
-        // Somebody else waits for the body; the owner only checks when it is woken.
+        // A body waits with this wire; the owner of the wire only checks it when it is woken.
         assert!(common::poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
         connection.active().set_read_deadline(secs(1));
         assert_eq!(bell.rings(), 1);
@@ -653,7 +653,7 @@ mod moved {
 mod half_closed_timeout {
     use super::*;
 
-    /// What the server does while a reply is made piece by piece.
+    /// Watches as the server does while a handler makes a reply piece by piece.
     async fn make_nothing<S: Stream>(wire: &mut Wire<S>) -> Result<(), WireError> {
         poll_fn(|cx| match wire.poll_watch(cx, 1024) {
             Poll::Ready(ended) => Poll::Ready(ended.map(drop)),
@@ -672,7 +672,7 @@ mod half_closed_timeout {
             wire.clear_phase();
             peer.reads([Step::End]);
             sleep(offset).await;
-            // Again and again, if there is something to send from time to time.
+            // The timeout starts again after each piece.
             for _ in 0..3 {
                 let made = timeout(secs(29), make_nothing(&mut wire)).await;
                 assert!(made.is_err(), "{made:?}");
@@ -703,7 +703,7 @@ mod half_closed_timeout {
     }
 }
 
-/// With all timeouts off nothing but the event itself ends a wait, so each must be registered for its own.
+/// Without timeouts only the event itself ends a wait, so each wait must register its task for the event.
 mod liveness {
     use super::*;
     use common::{Bell, poll_once};
@@ -722,7 +722,7 @@ mod liveness {
             assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
             let rings = bell.rings();
             peer.sends(*b"x");
-            assert!(bell.rings() > rings, "{phase:?}: bytes came and nobody was woken");
+            assert!(bell.rings() > rings, "{phase:?}: bytes came and no task was woken");
             assert_eq!(wire.flush_and_fill(1024).await.unwrap(), Filled::Bytes(1));
             wire.input.consume(1);
             // Room.
@@ -731,7 +731,7 @@ mod liveness {
             assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
             let rings = bell.rings();
             peer.writes([Step::Take(2)]);
-            assert!(bell.rings() > rings, "{phase:?}: room came and nobody was woken");
+            assert!(bell.rings() > rings, "{phase:?}: room came and no task was woken");
             wire.flush().await.unwrap();
             assert_eq!(peer.written(), b"reply");
             // While a handler is at work: bytes, and then the end of the client's half.
@@ -740,7 +740,7 @@ mod liveness {
             assert!(watched().is_pending());
             let rings = bell.rings();
             peer.sends(*b"ahead");
-            assert!(bell.rings() > rings, "{phase:?}: bytes came ahead and nobody was woken");
+            assert!(bell.rings() > rings, "{phase:?}: bytes came ahead and no task was woken");
             assert!(watched().is_pending());
             let rings = bell.rings();
             peer.reads([Step::End]);
@@ -820,7 +820,7 @@ mod liveness {
             (0, State::Closed, true)
         );
 
-        // And if nothing but the wire was ever kept.
+        // The same if only the wire was ever kept.
         let (script, _peer) = common::Script::new();
         let (_, mut wire) = connections.admit(script, common::addr());
         assert_late(Phase::Head, ends_after(secs(10), wire.flush_and_fill(1024)).await);
@@ -871,7 +871,7 @@ mod clear_phase {
         let (_connection, mut wire, peer) = scripted(&connections);
         wire.enter(Phase::Idle);
         assert!(common::poll_once(&common::Bell::new(), wire.flush_and_fill(1024)).is_pending());
-        // Something to say to an idle client, which is slow to take it.
+        // A late piece of a reply to an idle client, which is slow to take it.
         peer.deaf();
         wire.output.extend(b"x");
         assert_late(Phase::Reply, ends_after(secs(5), wire.flush_and_fill(1024)).await);

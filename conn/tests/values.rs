@@ -1,4 +1,4 @@
-//! What is told with a connection: why it ended, and a value of its own or of its whole loop.
+//! The close reason of a connection, and values of a connection or of its whole accept loop.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 

@@ -1,4 +1,4 @@
-//! The waits of a connection without a connection: events in, deadlines out.
+//! The state machine of the timeouts without a connection: events in, deadlines out.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::time::Duration;
@@ -6,9 +6,9 @@ use std::time::Duration;
 use proptest::{collection::vec, prelude::*};
 use quintet_conn::{Phase, Stopping, Tick, Timeouts, WaitLimits, WaitState};
 
-/// By how much the clock of a connection may be behind, in milliseconds, and what the limits are longer by.
+/// By how much the clock of a connection may be behind, and the limits are longer, in milliseconds.
 const SLACK: u64 = 251;
-/// How often the sweeper looks, in milliseconds.
+/// The time between two sweeps, in milliseconds.
 const LOOK: u64 = 200;
 
 fn at(millis: u64) -> Tick {
@@ -27,7 +27,7 @@ enum Event {
     Pause,
     Arrived(usize),
     Taken(usize),
-    /// Bytes are waited for, of which nothing is here, or something.
+    /// A wait for bytes, with none buffered or with some.
     Bytes(bool),
     Room,
     HalfClosed,
@@ -194,7 +194,7 @@ fn a_drain_begins_once_and_ends_at_once_when_told() {
 
 #[test]
 fn a_blocked_process_is_not_charged_to_the_client() {
-    // The wait ended at 5 s, and nobody looked for an hour: it is charged with what it could last and a step.
+    // The deadline was at 5 s, and there was no sweep for an hour: the wait is charged until a step after the deadline.
     let (mut waits, _) = after(&[(0, Enter(Phase::Body)), (0, Bytes(true))]);
     waits.arrived(1200, at(3_600_000));
     waits.wait_for_bytes(true, at(3_600_000), &exact());
@@ -260,13 +260,13 @@ proptest! {
                 now = (now + gap).min(asked);
             } else {
                 let told = (0..3).take_while(|_| waits.poll(at(now), Stopping::No, &exact()).is_err()).count();
-                prop_assert!(told <= 2, "each of two waits is told once");
+                prop_assert!(told <= 2, "each of two waits is reported once");
                 now += gap;
             }
         }
     }
 
-    /// By the sweeper's rules: it looks every 200 ms, a clock is as old as the last look, the limits are longer by 251 ms.
+    /// By the sweeper's rules: a sweep every 200 ms, a clock as of the last sweep, and limits longer by 251 ms.
     #[test]
     fn no_timeout_is_early_or_half_a_second_late(begin in 0..2000_u64, phase in 0..4_usize) {
         let (phase, limit) =

@@ -1,4 +1,4 @@
-//! What a wire does with bytes, whatever the stream does.
+//! Reading and writing by a wire on scripted streams: every short read, short write, error and end.
 #![cfg(feature = "io")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -214,7 +214,7 @@ mod writing {
         let mut wire = Wire::new(script);
         peer.buffers().flushes([Step::Later, Step::Later]);
         wire.output.extend(b"hello");
-        // Given up in the middle: the stream has taken everything, and nothing has left.
+        // Dropped in the middle: the stream has taken every byte and has passed none on.
         assert!(poll_once(&Bell::new(), wire.flush()).is_pending());
         assert!(wire.output.is_empty());
         wire.flush().await.unwrap();
@@ -303,7 +303,7 @@ mod watching {
             assert!(poll_once(&bell, poll_fn(|cx| wire.poll_watch(cx, 8 * 1024))).is_pending());
             assert_eq!(wire.input.len(), 8 * 1024);
         }
-        assert_eq!(bell.rings(), 0, "nobody is woken for what will not be read");
+        assert_eq!(bell.rings(), 0, "no task is woken for bytes that will not be read");
     }
 
     #[tokio::test(start_paused = true)]
@@ -426,7 +426,7 @@ mod memory {
         }
     }
 
-    /// A handler may be at work for as long as it likes after its client is gone, and holds nothing of the connection.
+    /// A handler may work for long after its client disconnected, and the wire holds no memory meanwhile.
     #[tokio::test(start_paused = true)]
     async fn a_wire_that_failed_holds_at_most_4_kib_in_every_phase() {
         use Call::*;
@@ -438,7 +438,7 @@ mod memory {
                     let connections = connections(limits());
                     let (_connection, mut wire, peer) = scripted(&connections);
                     let bell = Bell::new();
-                    // Traffic before: memory was taken for either direction.
+                    // Traffic before, so that the wire took memory for both directions.
                     peer.sends(vec![b'x'; 60_000]);
                     wire.flush_and_fill(1 << 20).await.unwrap();
                     wire.input.consume(60_000);
@@ -472,7 +472,7 @@ mod memory {
                     match outcome {
                         Some(Err(error)) => {
                             failed += 1;
-                            // A client that can still be told that it was too slow is told; its reply is kept.
+                            // The client can still be sent a 408, so the reply is kept.
                             let broken = !matches!(error, WireError::TimedOut(phase) if phase != Phase::Reply);
                             let reply = if broken { 0 } else { wire.output.capacity() + wire.output.len() };
                             assert!(held(&wire) - reply <= 4096, "{context} holds {}", held(&wire));

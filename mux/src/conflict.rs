@@ -37,6 +37,7 @@ pub struct Conflict {
 
 /// A method and a path: the part of a request by which two patterns differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Example {
     /// The method.
     pub method: Box<str>,

@@ -24,7 +24,8 @@ use crate::{Found, InsertError, Mux, host};
 ///
 /// let mut rules = CrossOrigin::new();
 /// rules.add_trusted_origin("https://admin.example").unwrap();
-/// let mut source = Source { method: "POST", host: "a.example", path: "/", site: Some("cross-site"), origin: None };
+/// let site = Some("cross-site");
+/// let mut source = Source { method: "POST", host: "a.example", path: "/", site, ..Source::default() };
 /// assert!(rules.check(&source).is_err());
 /// source.origin = Some("https://admin.example");
 /// assert!(rules.check(&source).is_ok());
@@ -36,7 +37,9 @@ pub struct CrossOrigin {
 }
 
 /// The parts of a request that [`CrossOrigin::check`] reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Written with `..Source::default()`: a new field is no breaking change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Source<'a> {
     /// The method.
     pub method: &'a str,

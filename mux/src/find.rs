@@ -57,6 +57,7 @@ pub enum Found<'m, T> {
 
 /// The answer of a mux to a request, with the values of the wildcards.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Lookup<'a, T> {
     /// The answer.
     pub found: Found<'a, T>,

@@ -33,7 +33,7 @@ pub enum FormError {
 }
 
 impl FormError {
-    /// The status to answer: 400.
+    /// The status of the reply: 400.
     pub const fn status(self) -> StatusCode {
         StatusCode::BAD_REQUEST
     }

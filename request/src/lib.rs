@@ -17,6 +17,7 @@ mod form;
 mod form_error;
 mod form_iter;
 mod head;
+mod http_date;
 mod limits;
 mod percent;
 pub mod reply;

@@ -8,7 +8,7 @@ use std::{
 
 use http::HeaderValue;
 
-use crate::byte;
+use crate::{byte, http_date::HttpDate};
 
 /// The requests from other sites that a browser adds a cookie to (RFC 6265bis §5.4.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +182,7 @@ impl SetCookie {
     pub fn validate(&self) -> Result<(), SetCookieError> {
         let refuse = |wrong: bool, error| if wrong { Err(error) } else { Ok(()) };
         refuse(!byte::is_token(self.name.as_bytes()), SetCookieError::Name)?;
-        refuse(self.expires.is_some_and(|when| Date::of(when).is_none()), SetCookieError::Expires)?;
+        refuse(self.expires.is_some_and(|when| HttpDate::of(when).is_none()), SetCookieError::Expires)?;
         refuse(!byte::all(self.value.as_bytes(), byte::COOKIE), SetCookieError::Value)?;
         refuse(self.path.as_ref().is_some_and(|path| !path.bytes().all(is_path_byte)), SetCookieError::Path)?;
         refuse(self.domain.as_ref().is_some_and(|domain| !is_domain(domain)), SetCookieError::Domain)?;
@@ -205,7 +205,7 @@ impl fmt::Display for Valid<'_> {
         if let Some(domain) = &self.0.domain {
             write!(f, "; Domain={}", domain.strip_prefix('.').unwrap_or(domain))?;
         }
-        if let Some(date) = self.0.expires.and_then(Date::of) {
+        if let Some(date) = self.0.expires.and_then(HttpDate::of) {
             write!(f, "; Expires={date}")?;
         }
         if let Some(age) = self.0.max_age {
@@ -249,54 +249,6 @@ fn is_domain(domain: &str) -> bool {
     let has_letter = name.bytes().any(|byte| byte.is_ascii_alphabetic());
     let is_name = domain.len() <= 255 && has_letter && name.split('.').all(is_label);
     is_name || domain.parse::<Ipv4Addr>().is_ok()
-}
-
-/// A date as HTTP writes it: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
-struct Date {
-    /// Days since 1601-01-01, a Monday and the start of a 400-year cycle.
-    days: u64,
-    /// Seconds of the day.
-    second: u64,
-}
-
-impl Date {
-    /// `None` before 1601, as in Go and browsers, and after 9999, as a year has four digits.
-    fn of(when: SystemTime) -> Option<Self> {
-        const FROM_1601_TO_1970: u64 = 11_644_473_600;
-        const FROM_1601_TO_10000: u64 = 265_046_774_400;
-        let seconds = match when.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(after) => FROM_1601_TO_1970.checked_add(after.as_secs())?,
-            Err(before) => {
-                let before = before.duration();
-                FROM_1601_TO_1970.checked_sub(before.as_secs())?.checked_sub((before.subsec_nanos() > 0).into())?
-            }
-        };
-        (seconds < FROM_1601_TO_10000).then_some(Self { days: seconds / 86_400, second: seconds % 86_400 })
-    }
-
-    /// Year, month from zero, day from one.
-    fn civil(&self) -> (u64, usize, u64) {
-        // Count years from March, so that the leap day is the last one.
-        let days = self.days + 306;
-        let (era, day) = (days / 146_097, days % 146_097);
-        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-        let day = day - (365 * year + year / 4 - year / 100);
-        let month = (5 * day + 2) / 153;
-        let date = day - (153 * month + 2) / 5 + 1;
-        let (year, month) = (1600 + era * 400 + year, month + 2);
-        (year + month / 12, (month % 12) as usize, date)
-    }
-}
-
-impl fmt::Display for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-        const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-        let (year, month, date) = self.civil();
-        let (day, month) = (DAYS[(self.days % 7) as usize], MONTHS[month]);
-        let (hour, minute, second) = (self.second / 3_600, self.second / 60 % 60, self.second % 60);
-        write!(f, "{day}, {date:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
-    }
 }
 
 #[cfg(test)]

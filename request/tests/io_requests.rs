@@ -43,7 +43,7 @@ async fn settle(
 
 /// The bytes of memory that a piece of a body holds.
 fn kept(piece: Bytes) -> usize {
-    piece.try_into_mut().expect("nobody else has it").capacity()
+    piece.try_into_mut().expect("the only reference").capacity()
 }
 
 #[tokio::test]

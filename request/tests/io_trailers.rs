@@ -98,7 +98,7 @@ async fn trailers_are_there_after_each_way_to_read_the_body() {
             match request.trailers() {
                 Some(map) => {
                     assert!(map.get_all("x-sum").iter().eq(sum.iter()), "{way}: {map:?}");
-                    assert_eq!(map.len(), sum.len(), "{way}: what must not be a trailer is none");
+                    assert_eq!(map.len(), sum.len(), "{way}: a forbidden trailer is dropped");
                 }
                 None => assert!(sum.is_empty(), "{way} {trailers:?}"),
             }

@@ -1,4 +1,4 @@
-//! How long one client waits while another one pipelines at handlers that work, beside hyper, on real sockets.
+//! The wait of one client while another one pipelines requests to a handler that computes, compared with hyper.
 //!
 //! `cargo bench -p quintet-server --bench fairness`, about half a minute; prints a table, the times in milliseconds.
 //!
@@ -10,7 +10,7 @@
 //!                  └──────────────────────────────┘
 //! ```
 //!
-//! The clients have a thread of their own each. Both servers accept alike, in a task for each connection.
+//! Each client has a thread of its own. Both servers spawn a task for each connection. The sockets are real.
 
 use std::{
     convert::Infallible,
@@ -36,7 +36,7 @@ const OTHER: &str = "GET /other HTTP/1.1\r\nHost: a\r\n\r\n";
 /// How long each server is measured.
 const SPAN: Duration = Duration::from_secs(6);
 
-/// Works for this long.
+/// Computes for this long.
 fn work(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
@@ -71,7 +71,7 @@ async fn hyper(listener: tokio::net::TcpListener, time: Duration) {
     }
 }
 
-/// The times that the other client waited, sorted, and how many requests of the busy one were answered.
+/// The waits of the other client, sorted, and the number of requests of the busy client that were answered.
 fn measure<F: Future<Output = ()> + Send + 'static>(
     serve: impl FnOnce(tokio::net::TcpListener, Duration) -> F + Send + 'static,
     time: Duration,
@@ -98,7 +98,7 @@ fn measure<F: Future<Output = ()> + Send + 'static>(
     (waits, answered.join().expect("the busy client ends"))
 }
 
-/// Sends requests without end, in threads of its own; how many were answered.
+/// The busy client: sends requests without end, in threads of its own; returns how many were answered.
 fn pipeline(addr: SocketAddr, over: Arc<AtomicBool>) -> thread::JoinHandle<usize> {
     let mut writer = TcpStream::connect(addr).expect("the server listens");
     let mut reader = writer.try_clone().expect("a descriptor");
@@ -116,7 +116,7 @@ fn pipeline(addr: SocketAddr, over: Arc<AtomicBool>) -> thread::JoinHandle<usize
     })
 }
 
-/// Asks, waits for the reply, and asks again.
+/// The other client: sends a request, waits for the reply, and sends the next.
 fn ask(addr: SocketAddr, until: Instant) -> Vec<Duration> {
     let mut client = TcpStream::connect(addr).expect("the server listens");
     client.set_nodelay(true).expect("a socket");

@@ -1,5 +1,5 @@
 #!/bin/sh
-# How the cost of a request grows: user instructions by callgrind, memory by the kernel's own count. Needs valgrind.
+# How the cost of a request grows: user instructions by callgrind, peak memory by the kernel. Needs valgrind.
 #
 #     server/benches/growth.sh            # all tables as Markdown, about ten minutes
 #     server/benches/growth.sh routes     # one of: connections routes fields again bodies drip threads
@@ -19,7 +19,7 @@ start() {
     port=$(($(cat "$tmp/port") + 1))
     echo $port >"$tmp/port"
     if "$bin/load" --port $port >/dev/null 2>&1; then
-        echo "somebody listens on port $port" >&2
+        echo "port $port is in use" >&2
         exit 1
     fi
     wrapper=

@@ -1,7 +1,7 @@
-//! The server end to end, beside hyper, axum and a bare responder, in one run.
+//! The server end to end, compared with hyper, axum and a bare responder in one run.
 //!
-//! `cargo bench -p quintet-server --bench server`, or with a filter: `… -- tcp`, `… -- "16 pipelined"`. Figures of one
-//! run are to be compared with each other and with nothing else.
+//! `cargo bench -p quintet-server --bench server`, or with a filter: `… -- tcp`, `… -- "16 pipelined"`. Compare
+//! figures of one run only.
 //!
 //! ```text
 //!  client ── loopback, or a pipe in memory of 64 KiB ── rival      all on one thread
@@ -9,10 +9,10 @@
 //!
 //! | rival | what it does |
 //! |---|---|
-//! | bare tokio | looks for the end of each head and writes what is prepared: what a reply costs at the least |
+//! | bare tokio | finds the end of each head and writes a prepared reply: the least cost of a reply |
 //! | hyper | its HTTP/1 connection with `pipeline_flush(true)`, without a timer, hence without timeouts |
 //! | axum | a `Router` on the same connection, which spends less than `axum::serve` and flushes a pipeline at once |
-//! | quintet | `Server::new(ServeMux)` with the limits and timeouts it comes with |
+//! | quintet | `Server::new(ServeMux)` with the default limits and timeouts |
 //!
 //! All accept from the same listener, have the same routes and send the same bodies and types; the client does the same
 //! work for each and looks at every status. It sends one head again and again, as a benchmark does, which quintet reads
@@ -53,9 +53,9 @@ const HELLO: &str = "Hello, World!";
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
 
-// Where a client and a server meet.
+// Transports: a pipe in memory, and the loopback.
 
-/// A way to reach a server; the value is what a client needs to know.
+/// A transport; the value is the address that a client connects to.
 trait Medium: Sized {
     const NAME: &'static str;
     type Listener: Listener;
@@ -97,7 +97,7 @@ impl Medium for Dialer<DuplexStream> {
     }
 }
 
-// The rivals.
+// The servers that are compared.
 
 #[derive(Clone, Copy)]
 enum Rival {
@@ -124,7 +124,7 @@ impl Rival {
     }
 }
 
-/// Accepts, and serves each connection in a task of its own; what goes wrong there is for the client to notice.
+/// Accepts, and serves each connection in a task of its own. The client notices errors.
 async fn each<L: Listener, F>(mut listener: L, serve: impl Fn(L::Stream) -> F)
 where
     F: Future<Output: Send> + Send + 'static,
@@ -135,7 +135,7 @@ where
     }
 }
 
-/// Answers all that was read in one write, copying no body. A request is known by one byte of its path.
+/// Answers all requests of one read in one write, without copying a body. One byte of the path identifies a request.
 async fn bare<S: Stream>(mut stream: S) -> io::Result<()> {
     let end = memmem::Finder::new(b"\r\n\r\n");
     let (mut input, mut output) = (Vec::with_capacity(8 * KIB), Vec::new());
@@ -230,7 +230,7 @@ fn mux() -> ServeMux {
 const PIECES: usize = 64;
 static PIECE: [u8; KIB] = [b'x'; KIB];
 
-/// A body of so many pieces, each a chunk of its own.
+/// A body of this many pieces, each sent as a chunk.
 struct Pieces(usize);
 
 impl http_body::Body for Pieces {
@@ -248,9 +248,9 @@ impl http_body::Body for Pieces {
 
 struct Workload {
     name: &'static str,
-    /// What is sent, in turn; the replies are of the same length.
+    /// The requests that are sent in turn; their replies have the same length.
     requests: Vec<Vec<u8>>,
-    /// How many of the same are sent in one write.
+    /// How many equal requests are sent in one write.
     at_once: usize,
     reuse: Reuse,
 }
@@ -333,7 +333,7 @@ fn look(reply: &[u8]) {
     assert!(reply.starts_with(b"HTTP/1.1 200 "), "no such reply, or one of another length");
 }
 
-/// How long the reply is; with that, nothing needs to be looked for when it counts.
+/// The length of the reply, found before the measurement, so that the measured client does not parse replies.
 async fn learn<S: Stream>(client: &mut S, request: &[u8]) -> usize {
     client.write_all(request).await.expect("the server reads");
     let mut reply = Vec::new();

@@ -1,4 +1,4 @@
-//! An accept loop that is open: made when serving begins, and closed by its drop.
+//! The guard of an open accept loop: made when serving begins; its drop marks the loop as closed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,24 +9,28 @@ use tokio::{task::yield_now, time::timeout};
 
 use crate::{accept_loops::Loop, select::at_once, serve_error::ServeError, shared::Shared};
 
-/// How many connections are accepted at most after a server was told to stop: the longest queue that a listener has.
+/// The most connections that are accepted after a shutdown began. No more can be waiting: it is the longest backlog (the
+/// kernel's queue of connections that are not accepted yet) that a listener asks for.
 const BACKLOG: usize = 4096;
 
-/// How long connections may go on when the accept loop of theirs, or of another thread, cannot.
+/// How long connections may go on after their accept loop, or that of another thread, ended with an error.
 pub(crate) const GRACE_PERIOD: Duration = Duration::from_secs(5);
 
-/// An accept loop that is open; dropping it closes it.
+/// An open accept loop; its drop marks the loop as closed.
 pub(crate) struct AcceptLoopGuard<'a, H> {
     shared: &'a Shared<H>,
-    /// How many connections were looked for after the stop.
+    /// How many times a connection was looked for after the shutdown began.
     late: usize,
     pub(crate) connections: Arc<Connections>,
-    /// Raised by the listener while clients wait because something has run out.
+    /// Raised by the listener while clients wait because descriptors or permits have run out.
     pub(crate) pressure: Pressure,
 }
 
 impl<H: Handler> Shared<H> {
-    /// Opens an accept loop: the listener as it is served, and the connections to come.
+    /// Opens an accept loop: wraps the listener in [`Retry`], and registers the loop with the server.
+    ///
+    /// # Errors
+    /// [`ServeError::Closed`] if the server was told to shut down.
     pub(crate) fn open<L: Listener>(&self, listener: L) -> Result<(Retry<L>, AcceptLoopGuard<'_, H>), ServeError> {
         let local: Option<Addr> = listener.local_addr().ok();
         let observer = Arc::clone(&self.observer);
@@ -37,10 +41,11 @@ impl<H: Handler> Shared<H> {
         let (connections, sweeper) = Connections::new(self.config.timeouts.clone(), local, self.observer.state_hook());
         self.observer.base_context(&connections);
         let mut accept_loops = self.accept_loops();
+        // Checked under the lock that `Shared::stop` takes: a shutdown either sees this loop or refuses it here.
         if accept_loops.stopping {
             return Err(ServeError::Closed);
         }
-        // Loops that ended and whose connections are gone have nothing more to say.
+        // The list must not grow with each loop that ended; `counts` and `health` need only those with connections.
         accept_loops.loops.retain(|one| one.open || one.connections.counts().total() > 0);
         accept_loops.loops.push(Loop { connections: Arc::clone(&connections), health: listener.health(), open: true });
         drop(accept_loops);
@@ -50,18 +55,20 @@ impl<H: Handler> Shared<H> {
 }
 
 impl<H> AcceptLoopGuard<'_, H> {
-    /// Nothing can be accepted any more: closes the listener, and answers those who are connected.
+    /// Ends an accept loop after an error: closes the listener, and drains its connections for [`GRACE_PERIOD`].
     pub(crate) async fn give_up<L: Listener>(&self, listener: Retry<L>) {
         drop(listener);
         self.connections.stop();
         let _ = timeout(GRACE_PERIOD, self.connections.drained()).await;
     }
 
-    /// The next of those who were connected when the server was told to stop. They may have sent a request, and
-    /// closing the listener would reset them.
+    /// Accepts the next connection of the backlog after a shutdown began; `None` when the backlog is empty.
+    ///
+    /// These clients connected before the shutdown and may have sent a request. Closing the listener would reset them.
     pub(crate) async fn admit_late<L: Listener>(&mut self, listener: &mut L) -> Option<(ConnGuard, Wire<L::Stream>)> {
         if self.late == 0 {
-            yield_now().await; // the runtime may not have heard of them yet
+            // The runtime learns of new connections only when it polls the kernel. `yield_now` makes it poll once.
+            yield_now().await;
         }
         self.late += 1;
         if self.late > BACKLOG {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use quintet_conn::Connections;
 use quintet_listener::Health;
 
-/// The accept loops, open or draining.
+/// The accept loops of a server, open or draining, behind one lock.
 #[derive(Default)]
 pub(crate) struct AcceptLoops {
+    /// Whether the server was told to shut down.
     pub(crate) stopping: bool,
-    /// Connections accepted after the stop, which had connected before it.
+    /// How many connections were accepted after the shutdown began; they had connected before it.
     pub(crate) late: usize,
     pub(crate) loops: Vec<Loop>,
 }
@@ -18,7 +19,7 @@ pub(crate) struct AcceptLoops {
 pub(crate) struct Loop {
     pub(crate) connections: Arc<Connections>,
     pub(crate) health: Health,
-    /// Whether it still accepts.
+    /// Whether the loop still accepts.
     pub(crate) open: bool,
 }
 

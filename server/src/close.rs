@@ -1,4 +1,4 @@
-//! How a connection ends: closed, refused, or handed over.
+//! The end of a connection: close, refuse, or hand over to another protocol.
 
 use std::{
     future::{Future, poll_fn},
@@ -16,18 +16,21 @@ use quintet_request::{CloseReason, Exchange, Next, Requests, RequestsError};
 use crate::{
     config::Refused,
     dispatch::panicked,
-    respond::{finish, write},
+    respond::{finish_reply, write},
     shared::Shared,
 };
 
-/// Closes a connection as its exchange says: with a reset, at once, or, after its last reply, in order. Then it says
-/// that nothing more comes (FIN) and reads until the client says the same, for up to [`Timeouts::linger`](crate::Timeouts::linger) and
-/// [`Config::max_linger_bytes`](crate::Config::max_linger_bytes).
+/// Closes a connection as its exchange decided: with a reset, at once, or with a linger after the last reply.
 ///
-/// What the client has still sent would otherwise make the kernel reset the connection, and a reset can take away the
-/// reply before the client has read it. It may be on its way however little was asked for: an empty line behind a body,
-/// the next request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it
+/// To linger: the server sends FIN, and reads until the client sends FIN too, for up to
+/// [`Timeouts::linger`](crate::Timeouts::linger) and [`Config::max_linger_bytes`](crate::Config::max_linger_bytes).
+/// Without it, bytes of the client that arrive after the close make the kernel reset the connection, and a reset can
+/// destroy the reply before the client has read it. Such bytes may always be on their way: an empty line after a body, or
+/// a pipelined request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it
 /// left a body unread (`closeWriteAndWait`).
+///
+/// # Cancel safety
+/// Not cancel safe: unsent bytes of the reply are lost.
 pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>, next: Next) {
     match next {
         Next::Linger => {}
@@ -35,6 +38,7 @@ pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Reque
         _ => return,
     }
     let wire = requests.reclaim();
+    // After the FIN of the client no more bytes arrive, so nothing can cause a reset: no linger is needed.
     if wire.flush().await.is_err() {
         return;
     }
@@ -57,8 +61,10 @@ pub(crate) async fn part<S: Stream>(connection: &ConnGuard, requests: &mut Reque
     (Next::End, reason)
 }
 
-/// Answers a client that is refused, and says how the connection is to be closed and why. Go: the error replies of
-/// `(*conn).serve`.
+/// Answers a refused client; returns how the connection closes, and why. Go: the error replies of `(*conn).serve`.
+///
+/// # Cancel safety
+/// Not cancel safe: the reply is lost.
 pub(crate) async fn refuse<H, S: Stream>(
     server: &Shared<H>,
     connection: &ConnGuard,
@@ -70,7 +76,7 @@ pub(crate) async fn refuse<H, S: Stream>(
     let own = server.observer.refused(&Refused { connection, error: &error, status });
     let mut response = own.unwrap_or_else(|| plain(status, &error));
     if response.take_upgrade().is_some() {
-        response = plain(status, &error); // what follows is no request, and nothing else either
+        response = plain(status, &error); // the request could not be read, so no protocol was agreed on
     }
     if response.is_abort() {
         let _ = requests.reclaim().flush().await;
@@ -78,7 +84,7 @@ pub(crate) async fn refuse<H, S: Stream>(
     }
     let mut exchange = Exchange::refused(requests.wire().input.filled(), reason);
     if let Some(rest) = write(server, connection, requests, &mut exchange, response) {
-        finish(server, connection, requests, &mut exchange, rest).await;
+        finish_reply(server, connection, requests, &mut exchange, rest).await;
     }
     (exchange.finish(), exchange.close_reason())
 }
@@ -87,7 +93,10 @@ fn plain(status: StatusCode, error: &RequestsError) -> Response {
     Response::text(status, format_args!("{status}: {error}"))
 }
 
-/// Hands a connection over, and keeps it counted until whoever has it is done. Go: `(*conn).hijackLocked`.
+/// Runs the other protocol on a connection, which is counted until that protocol ends. Go: `(*conn).hijackLocked`.
+///
+/// # Cancel safety
+/// Not cancel safe: the other protocol is dropped.
 pub(crate) async fn hijack<H, S: Stream>(
     server: &Shared<H>,
     connection: &ConnGuard,
@@ -98,7 +107,7 @@ pub(crate) async fn hijack<H, S: Stream>(
     if wire.flush().await.is_err() {
         return;
     }
-    // Nobody is late from now on.
+    // The timeouts of HTTP do not apply to the other protocol.
     wire.clear_phase();
     if wire.check().is_err() {
         return;
@@ -109,7 +118,7 @@ pub(crate) async fn hijack<H, S: Stream>(
     let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| other.as_mut().poll(cx))) {
         Ok(Poll::Pending) if connection.is_aborted() => {
-            handle.abort(); // dropped in the middle of what it was saying
+            handle.abort(); // the protocol is cut in the middle: a FIN would look like its end
             Poll::Ready(())
         }
         Ok(polled) => polled,

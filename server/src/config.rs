@@ -1,4 +1,4 @@
-//! Everything about a server that can be set.
+//! The settings of a server, and its hooks.
 
 use std::{any::Any, fmt, sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use quintet_listener::{HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 use quintet_request::{Limits, RequestsError};
 
-/// Everything about a server that can be set, each with a safe default.
+/// The settings of a server, each with a safe default.
 ///
 /// Written with `..Config::default()`: a new field is no breaking change.
 ///
@@ -31,22 +31,23 @@ use quintet_request::{Limits, RequestsError};
 pub struct Config {
     /// Size limits for parsing: bytes and counts.
     pub limits: Limits,
-    /// How long a client may take, in each way of being slow.
+    /// Time limits for a slow client.
     pub timeouts: Timeouts,
-    /// A body that the handler left is read and thrown away up to this many bytes (256 KiB), so that the connection can
-    /// be used again; if more is to come, the connection ends with the reply. Go: `maxPostHandlerReadBytes`.
+    /// The most bytes of a request body that are read and thrown away after the handler left it unread, so that the
+    /// connection can be used again. If more is to come, the connection closes after the reply. Default: 256 KiB. Go:
+    /// `maxPostHandlerReadBytes`.
     pub max_drain_bytes: u64,
-    /// How many bytes of a client that is still sending are read and ignored after a final answer, so that the answer
-    /// arrives: 64 MiB, within [`Timeouts::linger`].
+    /// The most bytes that are read and ignored while a connection lingers: after its last reply a client may still be
+    /// sending, and closing at once could destroy the reply. Bounded in time by [`Timeouts::linger`]. Default: 64 MiB.
     pub max_linger_bytes: u64,
-    /// The most requests on one connection; the last reply says `Connection: close`. No limit by default.
+    /// The most requests on one connection. The last reply says `Connection: close`. Default: no limit.
     pub max_requests: u64,
-    /// The greatest age of a connection; the reply after it says `Connection: close`. No limit by default.
+    /// The greatest age of a connection. The first reply after that age says `Connection: close`. Default: no limit.
     pub max_age: Duration,
-    /// Whether `OPTIONS *` goes to the handler instead of being answered here. Go:
+    /// Whether the handler gets `OPTIONS *`. If not, the server answers it with an empty 200. Default: `false`. Go:
     /// `Server.DisableGeneralOptionsHandler`.
     pub pass_options_star: bool,
-    /// What is told of what happens.
+    /// Functions that the server calls on events.
     pub hooks: Hooks,
 }
 
@@ -65,15 +66,17 @@ impl Default for Config {
     }
 }
 
-/// Functions that are told of what happens. Without one nothing happens, except that panics, accept errors and fields
-/// that cannot be sent are written to standard error, a line each. Written with `..Hooks::default()`: a new hook is no
-/// breaking change.
+/// Functions that the server calls on events: a change of state, a refused client, a panic, an accept error.
 ///
-/// All but [`base_context`](Self::base_context) and [`conn_context`](Self::conn_context), which make values for
-/// handlers, and [`refused`](Self::refused) only observe. A panic in a hook is caught and counted in
-/// [`Server::hook_failures`](crate::Server::hook_failures), and the server goes on as if the hook were not set. The
-/// same holds for a line that cannot be written. A hook runs in the task of the connection or of the accept loop, so
-/// one that blocks holds up whatever else that thread serves.
+/// Without a hook, panics, accept errors and fields that cannot be sent are written to standard error, one line each;
+/// other events are not logged. Written with `..Hooks::default()`: a new hook is no breaking change.
+///
+/// [`base_context`](Self::base_context) and [`conn_context`](Self::conn_context) make values for handlers, and
+/// [`refused`](Self::refused) may replace a reply. All other hooks only observe.
+///
+/// A panic in a hook is caught and counted in [`Server::hook_failures`](crate::Server::hook_failures), and the server
+/// goes on as if the hook were not set. A log line that cannot be written is counted there too. A hook runs in the task
+/// of its connection or accept loop: a hook that blocks stops every connection of that thread.
 ///
 /// # Example
 /// ```
@@ -121,27 +124,29 @@ impl Default for Config {
 #[derive(Clone, Default)]
 #[expect(clippy::type_complexity, reason = "a reader wants to see what a hook is given, not a name for it")]
 pub struct Hooks {
-    /// A connection moved from a state to a state; a new one is moved from [`State::New`] to itself. Go:
-    /// `Server.ConnState`.
+    /// A connection changed its state, from the first to the second. A new connection is reported as a change from
+    /// [`State::New`] to [`State::New`]. Go: `Server.ConnState`.
     pub state: Option<Arc<dyn Fn(&Connection, State, State) + Send + Sync>>,
-    /// Makes a value for all connections of a listener, when serving it begins: handlers find it by
-    /// [`Connection::value`]. It is given the listener's address, if it has one. Go: `Server.BaseContext`.
+    /// Makes a value for all connections of a listener, when serving it begins. Handlers find it by
+    /// [`Connection::value`]. The argument is the address of the listener, if it has one. Go: `Server.BaseContext`.
     pub base_context: Option<Arc<dyn Fn(Option<&Addr>) -> Arc<dyn Any + Send + Sync> + Send + Sync>>,
-    /// Makes a value for a connection, before its first request is read: handlers find it by [`Connection::value`],
-    /// which prefers it to the listener's if both have the type that is asked for. The state hook was told of
-    /// [`State::New`] before. Go: `Server.ConnContext`.
+    /// Makes a value for a connection, before its first request is read. Handlers find it by [`Connection::value`]. If
+    /// the listener has a value of the same type, that of the connection is found. The state hook saw [`State::New`]
+    /// before. Go: `Server.ConnContext`.
     pub conn_context: Option<Arc<dyn Fn(&Connection) -> Arc<dyn Any + Send + Sync> + Send + Sync>>,
-    /// A client was refused before a handler was asked. The reply that is returned, if any, is sent in place of the
-    /// plain one, under the rules of a handler's reply: its status may be any final one, its body may be streamed, and
-    /// a client that sent HEAD gets none. It cannot take the connection over, which closes;
-    /// [`Response::abort`] closes it without a reply.
+    /// A client was refused before the handler was called. If the hook returns a reply, it is sent in place of the
+    /// plain one.
+    ///
+    /// The rules are those of a handler's reply: any final status, a body that may be streamed, no body for a client that
+    /// sent HEAD. The reply cannot take the connection over. The connection closes after it; [`Response::abort`] closes
+    /// it without a reply.
     pub refused: Option<Arc<dyn Fn(&Refused<'_>) -> Option<Response> + Send + Sync>>,
-    /// A handler panicked, or what it took a connection over for; the client is answered 500 if it was not answered
-    /// yet, and the connection closes.
+    /// A handler panicked, or the task of a connection that was taken over. The client gets a 500 if no byte of a reply
+    /// was sent yet, and the connection closes.
     pub panicked: Option<Arc<dyn Fn(&Panicked<'_>) + Send + Sync>>,
-    /// A handler's reply had a field that cannot be sent, and is sent as a 500.
+    /// A handler's reply had a field that cannot be sent. The client gets a 500.
     pub field_error: Option<Arc<dyn Fn(&Connection, &FieldError) + Send + Sync>>,
-    /// A connection could not be accepted and will be tried again; at most once a second.
+    /// Accepting a connection failed and will be retried. Called at most once a second for each accept loop.
     pub accept_error: Option<Arc<dyn Fn(&AcceptError<'_>) + Send + Sync>>,
     /// A TLS handshake failed; at most once a second and listener.
     #[cfg(feature = "tls")]
@@ -151,15 +156,15 @@ pub struct Hooks {
     pub reload_error: Option<Arc<dyn Fn(&TlsError) + Send + Sync>>,
 }
 
-/// A client that is refused.
+/// A client that was refused before the handler was called.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Refused<'a> {
     /// The connection.
     pub connection: &'a Connection,
-    /// Why.
+    /// The error: which rule the client broke.
     pub error: &'a RequestsError,
-    /// What it is answered: 400, 408, 414, 417, 431, 501 or 505.
+    /// The status of the reply: 400, 408, 414, 417, 431, 501 or 505.
     pub status: StatusCode,
 }
 
@@ -169,9 +174,9 @@ pub struct Refused<'a> {
 pub struct Panicked<'a> {
     /// The connection.
     pub connection: &'a Connection,
-    /// What was said: the payload, if it is text.
+    /// The message of the panic: its payload, if that is text, else `"not text"`.
     pub message: &'a str,
-    /// The method and the target of the request, unless the handler had dropped it before.
+    /// The method and the target of the request; `None` if the handler had dropped the request before.
     pub request: Option<&'a str>,
 }
 

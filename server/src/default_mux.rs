@@ -1,4 +1,4 @@
-//! The process-wide mux, and serving without making a server first.
+//! The process-wide mux, and the free functions that add to it and serve it.
 
 #[cfg(feature = "tls")]
 use std::path::Path;
@@ -8,7 +8,8 @@ use quintet_mux::{Handler, ServeMux};
 
 use crate::{serve_error::ServeError, server::Server};
 
-/// The mux that [`handle`] adds to and that serves where no handler is given. Go: `http.DefaultServeMux`.
+/// The process-wide mux: [`handle`] adds to it, and [`listen_and_serve`] serves it by default. Go:
+/// `http.DefaultServeMux`.
 pub static DEFAULT_SERVE_MUX: LazyLock<ServeMux> = LazyLock::new(ServeMux::new);
 
 /// Adds a handler to the default mux. Go: `http.Handle`.
@@ -29,16 +30,16 @@ pub fn handle_func(pattern: &str, handler: impl Handler) {
     DEFAULT_SERVE_MUX.handle(pattern, handler);
 }
 
-/// Listens on an address and serves it with the defaults of [`Config`](crate::Config): with a mux, or with the default
-/// one if it is `None`. Go: `http.ListenAndServe`.
+/// Listens on an address and serves this mux, or the [default mux](DEFAULT_SERVE_MUX) if it is `None`, with the
+/// defaults of [`Config`](crate::Config). Go: `http.ListenAndServe`.
 ///
-/// For any other handler there is [`Server::listen_and_serve`].
+/// [`Server::listen_and_serve`] serves any other handler.
 ///
 /// # Errors
-/// [`ServeError`]; it does not return otherwise.
+/// [`ServeError`]. The function returns only with an error.
 ///
 /// # Cancel safety
-/// Dropping the future closes the listener; connections go on.
+/// Dropping the future closes the listener. Its connections are still served.
 ///
 /// # Example
 /// ```no_run
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bad_pattern_panics_with_the_rule_and_a_conflict_with_both_places() {
+    fn handle_panics_with_the_rule_or_both_places_of_a_conflict() {
         let panic =
             |add: fn()| *std::panic::catch_unwind(add).expect_err("a panic").downcast::<String>().expect("a text");
         let why = panic(|| handle("/{", async |_: Request| ""));

@@ -1,4 +1,4 @@
-//! Calls the handler: a panic in it costs one reply, and it goes on when its client goes away.
+//! Calling the handler: its panics are caught, and it goes on when its client disconnects.
 
 use std::{
     any::Any,
@@ -16,14 +16,17 @@ use quintet_request::{CloseReason, Exchange, Request, Requests, Version};
 
 use crate::{config::Panicked, observe::discard, shared::Shared};
 
-/// How much may wait to be sent, in bytes, before an interim reply waits, too.
+/// The most unsent bytes with which an interim reply is still appended. With more it waits in the connection.
 const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
-/// Calls the handler and waits for its response; a panic is a response of 500 that closes the connection. `None` if
-/// the connection was aborted, which is reported to the exchange.
+/// Calls the handler and waits for its response. A panic becomes a response of 500 that closes the connection. `None` if
+/// the connection was aborted; the exchange is told so.
 ///
-/// While the handler waits, what is to be sent is sent and the client is watched. If it goes away
+/// While the handler waits, the output is sent and the client is watched. If the client disconnects or half-closes,
 /// [`Request::disconnected`](quintet_request::Request::disconnected) resolves, and the handler goes on.
+///
+/// # Cancel safety
+/// Not cancel safe: the handler is dropped, and its request is not answered.
 #[inline]
 pub(crate) async fn dispatch<H: Handler, S: Stream>(
     server: &Shared<H>,
@@ -39,8 +42,9 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
         return Some(Response::new(())); // Go: globalOptionsHandler
     }
     if request.head().version() == Version::Http10 {
-        connection.begin_reply(); // its client knows no interim replies
+        connection.end_interim(); // HTTP/1.0 has no interim replies
     }
+    // `call` may panic before it returns a future, if the handler is no `async fn`.
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
         Ok(future) => future,
         Err(payload) => {
@@ -51,7 +55,7 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     let mut future = pin!(future);
     let mut client = Client::Here;
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        // As it is: each look at the response here is a move of it more, of thirty instructions.
+        // Returned as it is: reading the response here would copy it once more, for thirty instructions.
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| {
             exchange.fail(CloseReason::Aborted);
@@ -79,13 +83,16 @@ fn misdirected() -> Response {
     Response::text(StatusCode::MISDIRECTED_REQUEST, "421 Misdirected Request: this connection is for another host")
 }
 
-/// Whether there is somebody to watch.
+/// Whether the client is still watched.
 enum Client {
     Here,
     Gone,
 }
 
-/// Ready if the connection was aborted.
+/// Watches the client while the handler waits; ready if the connection was aborted.
+///
+/// After the client disconnected the wire is not polled again: it would report the same end at once, for ever. The abort
+/// is then found by its flag; `Connections::abort` wakes the task.
 #[cold]
 fn watch<S: Stream>(
     connection: &ConnGuard,
@@ -100,15 +107,15 @@ fn watch<S: Stream>(
             Poll::Ready(WireError::Aborted) => return Poll::Ready(()),
             Poll::Ready(_) => {
                 *client = Client::Gone;
-                connection.cancel();
+                connection.set_disconnected();
             }
         }
     }
     if connection.is_aborted() { Poll::Ready(()) } else { Poll::Pending }
 }
 
-/// Appends the interim replies that a handler pushed to what is sent next, unless the client has yet to take what was sent
-/// before: then they wait where their number is limited.
+/// Appends the interim replies that the handler pushed to the output. If the client has not taken the output yet, they
+/// stay in the connection, which bounds their size.
 fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
     if requests.wire().output.len() < MAX_UNSENT_BYTES {
         if let Some(interim) = connection.take_interim() {
@@ -117,7 +124,7 @@ fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
     }
 }
 
-/// Reports a panic; the response to it.
+/// Reports a panic to the hook; returns the response to it.
 #[cold]
 pub(crate) fn panicked<H>(server: &Shared<H>, connection: &ConnGuard, payload: Box<dyn Any + Send>) -> Response {
     let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
@@ -125,6 +132,7 @@ pub(crate) fn panicked<H>(server: &Shared<H>, connection: &ConnGuard, payload: B
         (None, Some(text)) => text.as_str(),
         (None, None) => "not text",
     };
+    // The handler owned the request. When the panic dropped it, the request left its method and target in this note.
     let request = connection.take_note();
     server.observer.panicked(&Panicked { connection, message, request: request.as_deref() });
     discard(payload);

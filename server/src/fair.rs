@@ -1,13 +1,12 @@
-//! How long one connection may keep its thread while others wait for it.
+//! Fairness: how much a connection does before it yields its thread to other connections.
 //!
-//! A client that sends ahead, or reads as fast as it is written to, never makes its task wait: the next request or the
-//! next piece of a body is always ready. The runtime interrupts such a task only after many socket operations, and a
-//! handler of 1 ms makes the other clients of the thread wait for seconds. So a task counts what it does, and lets the
-//! others run after [`REQUESTS`] requests, [`PIECES`] pieces of a body, or [`SPAN`] of time.
+//! A client that pipelines, or that reads as fast as we write, never makes its task wait: the next request or the next
+//! piece of a body is always ready. tokio makes such a task yield only after many socket operations, so with a handler of
+//! 1 ms the other clients of the thread would wait for seconds. So a task counts its units (a request, or a piece of a
+//! body). It yields after [`REQUESTS`] requests, [`PIECES`] pieces of a body, or [`SPAN`] of time.
 //!
-//! Reading a clock for each request would cost more than the rule is worth: it is read after [`FIRST`] units without a
-//! wait, which few connections ever have, and then after every [`STEP`]. Where a turn was over by its time, each unit
-//! of the next ones is timed.
+//! Reading the clock for each request would cost too much. The clock is read after [`FIRST`] units without a wait, which
+//! few connections reach, and then after every [`STEP`] units. After a turn that lasted too long, each unit is timed.
 
 use std::{
     future::poll_fn,
@@ -25,42 +24,43 @@ use tokio::task::yield_now;
 pub(crate) const REQUESTS: u8 = 32;
 /// The most pieces of a reply's body that are sent in a row without a wait.
 pub(crate) const PIECES: u8 = 128;
-/// The others run after this long, as far as units are timed.
+/// The longest turn. It is exact only to the units between two readings of the clock.
 const SPAN: Duration = Duration::from_millis(1);
-/// Units of a turn before the clock is read: as many as are usually pipelined.
+/// Units of a turn before the first reading of the clock: a usual pipeline is no longer.
 const FIRST: u8 = 16;
-/// Units between two looks at the clock after that.
+/// Units between two readings of the clock after that.
 const STEP: u8 = 4;
 
-/// What a connection's task has done since it last let others run: so many units, a request or a piece of a body each.
+/// The units that a connection's task has done since it last waited or yielded.
 ///
-/// Eight bytes, as there is one for each connection.
+/// Eight bytes, because every connection has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
-    /// Units until something is to be decided.
+    /// Units until the next decision. The usual unit only decrements it: no clock, one branch.
     left: u8,
-    /// Units of this turn, as far as something was decided.
+    /// Units of this turn up to the last decision.
     done: u8,
+    /// The most units of a turn.
     most: u8,
-    /// Whether each unit is timed.
+    /// Whether each unit is timed, because the last turn was over by its time.
     slow: bool,
-    /// When the timing of this turn began, by [`clock`]; zero if it has not.
+    /// When the timing of this turn began, by [`clock`]; zero if it has not begun.
     since: u32,
 }
 
 impl Turn {
-    /// A turn of at most `most` units, and those after it.
+    /// A first turn. This one and each later one has at most `most` units.
     pub(crate) const fn of(most: u8) -> Self {
         Turn { left: FIRST, done: 0, most, slow: false, since: 0 }
     }
 
-    /// The others had their turn.
+    /// Begins a new turn: the task waited or yielded, so the other tasks of the thread could run.
     #[inline]
     pub(crate) fn begin(&mut self) {
         (self.left, self.done, self.since) = (if self.slow { 1 } else { FIRST }, 0, 0);
     }
 
-    /// One more unit is about to be done, and nothing was waited for: whether the others come first.
+    /// Counts a unit that was ready without a wait; `true` if the task must yield before doing it.
     #[inline]
     pub(crate) fn is_over(&mut self) -> bool {
         self.left -= 1;
@@ -70,6 +70,8 @@ impl Turn {
     /// Whether the turn is over, by its units or its time.
     #[cold]
     fn decide(&mut self, now: u32) -> bool {
+        // The first decision of a turn only starts the timing: its first `FIRST` units have no start time. So a turn is
+        // over by its time at the second decision at the earliest.
         let timed = self.since != 0;
         let step = if self.slow { 1 } else { STEP };
         self.done += if timed || self.slow { step } else { FIRST };
@@ -80,13 +82,15 @@ impl Turn {
             self.slow = true;
             return true;
         }
+        // A turn that was over by its units took less than `SPAN`: its units are quick, and are counted again.
         let over = self.done >= self.most;
         self.slow &= !over;
         over
     }
 }
 
-/// Microseconds that go round, never zero.
+/// The time in microseconds, wrapping after 71 minutes. Never zero, which means "not timed". Four bytes are enough, as
+/// only differences within a turn count.
 fn clock() -> u32 {
     static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
     #[expect(clippy::cast_possible_truncation, reason = "it goes round after 71 minutes; only differences count")]
@@ -94,17 +98,20 @@ fn clock() -> u32 {
     micros.max(1)
 }
 
-/// Lets the other tasks of the thread run, and the runtime look at its sockets; what is to be sent goes before.
+/// Yields to the other tasks of the thread, after sending what the client takes at once.
 ///
-/// `yield_now`, and not merely waking this task: the runtime then looks at its sockets before this task runs again,
-/// which it otherwise does after every 61st task only.
+/// `yield_now` and not a plain wake-up of this task: after `yield_now` the runtime polls its sockets before this task
+/// runs again. Otherwise it polls them after every 61st task only, and the other clients would still wait.
 ///
 /// # Errors
 /// [`WireError`] if the connection failed.
+///
+/// # Cancel safety
+/// Cancel safe: unsent bytes stay in the output.
 #[cold]
 pub(crate) async fn give_way<S: Stream>(requests: &mut Requests<S>, turn: &mut Turn) -> Result<(), WireError> {
     poll_fn(|cx| match requests.poll_flush(cx, 0) {
-        // What the client does not take now is sent later: it is the others' turn.
+        // The client does not take the rest now. Waiting for it is not the purpose: the rest is sent with the next flush.
         Poll::Pending => Poll::Ready(Ok(())),
         flushed => flushed,
     })
@@ -145,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn slow_units_are_timed_as_soon_as_a_turn_was_too_long() {
+    fn slow_units_are_timed_after_a_turn_that_was_too_long() {
         assert_eq!(turns(&mut Turn::of(REQUESTS), 1_000), [20, 2, 2, 2, 2]);
         assert_eq!(turns(&mut Turn::of(REQUESTS), 300), [20, 5, 5, 5, 5]);
         assert_eq!(turns(&mut Turn::of(PIECES), 100), [28, 11, 11, 11, 11]);
@@ -164,7 +171,7 @@ mod tests {
         let mut turn = Turn::of(REQUESTS);
         for _ in 0..10 {
             turn.begin();
-            // The first of them was waited for, and does not count.
+            // The first request was waited for, so it does not count.
             assert!((1..16).all(|_| !turn.is_over()));
             assert_eq!(turn.since, 0);
         }
@@ -172,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_turn_has_more_units_than_it_may(
+        fn a_turn_never_exceeds_its_units(
             most in prop::sample::select(vec![REQUESTS, PIECES]),
             steps in prop::collection::vec((any::<u16>(), any::<bool>()), 1..2_000),
         ) {

@@ -45,7 +45,8 @@ pub use tls_provider::tls_provider;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, TowerHandler};
 
-// The names of every day. All others are reached through the modules below, so that this page stays one.
+// The names that most programs use. All others are reached through the modules below, so that the front page of the
+// documentation stays short.
 pub use bytes::Bytes;
 pub use http::StatusCode;
 pub use quintet_conn::{Connection, Timeouts};

@@ -1,7 +1,7 @@
-//! Hooks and log lines, held so that what only observes a server never ends what it observes.
+//! The observer of a server: it calls the hooks, and writes log lines where a hook is not set.
 //!
 //! A hook may panic, and standard error may be a closed pipe or a full disk. Neither ends an accept loop, a connection
-//! or a reply: it is caught, counted in [`HookFailures`], and the server goes on as if there were no hook.
+//! or a reply. A failure is caught and counted in [`HookFailures`], and the server goes on as if the hook were not set.
 
 use std::{
     any::Any,
@@ -22,7 +22,7 @@ use quintet_mux::{FieldError, Response};
 
 use crate::config::{Hooks, Panicked, Refused};
 
-/// How often observing a server failed, since it was made: see
+/// How often hooks and log lines of a server failed since it was made. From
 /// [`Server::hook_failures`](crate::Server::hook_failures).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,7 +33,7 @@ pub struct HookFailures {
     pub lost_lines: u64,
 }
 
-/// The hooks of a server, each with what is done where it is not set.
+/// The hooks of a server, with the default action of each.
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     hooks: Hooks,
@@ -46,8 +46,9 @@ impl Observer {
         Arc::new(Observer { hooks, ..Observer::default() })
     }
 
-    /// The hook for the moves of a connection's state, if there is one.
+    /// The state hook, wrapped so that its panics are caught; `None` if it is not set, which costs a connection nothing.
     pub(crate) fn state_hook(self: &Arc<Self>) -> Option<StateHook> {
+        // Each registry owns its hook, so the closure holds the observer too, to count panics.
         let hook = self.hooks.state.clone()?;
         let observer = Arc::clone(self);
         Some(Box::new(move |connection, from, to| {
@@ -55,29 +56,32 @@ impl Observer {
         }))
     }
 
-    /// Gives all connections of an accept loop their value, if there is a hook for it.
+    /// Sets the value for all connections of an accept loop, if `base_context` is set.
     pub(crate) fn base_context(&self, connections: &Connections) {
         let Some(hook) = &self.hooks.base_context else { return };
         if let Some(value) = self.call(|| hook(connections.local_addr())) {
-            let _ = connections.set_value(value); // there is none before the first connection
+            // Cannot fail: called once, before the first connection is admitted.
+            let _ = connections.set_value(value);
         }
     }
 
-    /// Gives a connection its value, if there is a hook for it.
+    /// Sets the value of a connection, if `conn_context` is set.
     #[inline]
     pub(crate) fn conn_context(&self, connection: &ConnGuard) {
         let Some(hook) = &self.hooks.conn_context else { return };
         if let Some(value) = self.call(|| hook(connection)) {
-            let _ = connection.set_value(value); // there is none before its first request
+            // Cannot fail: called once, before the first request is read.
+            let _ = connection.set_value(value);
         }
     }
 
-    /// The reply to a refused client that the hook wants in place of the plain one.
+    /// The reply of the `refused` hook; `None` for the plain one.
     pub(crate) fn refused(&self, refused: &Refused<'_>) -> Option<Response> {
         let hook = self.hooks.refused.as_ref()?;
         self.call(|| hook(refused)).flatten()
     }
 
+    /// Reports a panic to its hook, or logs it.
     pub(crate) fn panicked(&self, panicked: &Panicked<'_>) {
         match &self.hooks.panicked {
             Some(hook) => drop(self.call(|| hook(panicked))),
@@ -90,6 +94,7 @@ impl Observer {
         }
     }
 
+    /// Reports a field that cannot be sent to its hook, or logs it.
     #[cold]
     pub(crate) fn field_error(&self, connection: &Connection, error: &FieldError) {
         match &self.hooks.field_error {
@@ -98,6 +103,7 @@ impl Observer {
         }
     }
 
+    /// Reports an accept error to its hook, or logs it.
     pub(crate) fn accept_error(&self, error: &AcceptError<'_>) {
         match &self.hooks.accept_error {
             Some(hook) => drop(self.call(|| hook(error))),
@@ -122,6 +128,7 @@ impl Observer {
         }
     }
 
+    /// The failures counted so far.
     pub(crate) fn failures(&self) -> HookFailures {
         HookFailures { panics: self.panics.load(Relaxed), lost_lines: self.lost_lines.load(Relaxed) }
     }
@@ -129,6 +136,7 @@ impl Observer {
     /// Calls a hook; `None` if it panicked.
     #[inline]
     fn call<T>(&self, hook: impl FnOnce() -> T) -> Option<T> {
+        // Unwind safe: a hook is called again after a panic, but the server reads none of its state.
         let called = catch_unwind(AssertUnwindSafe(hook));
         called
             .map_err(|payload| {
@@ -138,11 +146,12 @@ impl Observer {
             .ok()
     }
 
-    /// Writes one line to standard error, if that is possible. The only place of the library that writes to a standard
-    /// stream: `eprintln!` panics where the stream cannot be written.
+    /// Writes one line to standard error, or counts it as lost. No other place of the library writes to a standard
+    /// stream, and none uses `eprintln!`, which panics if the stream cannot be written.
     #[cold]
     fn log(&self, line: fmt::Arguments<'_>) {
-        // Made before it is written: the text of an error is the listener's, and may panic as well.
+        // The whole line is formatted first, so that it is one write. `Display` of an accept error may be the code of a
+        // foreign listener: it can panic too.
         let written = catch_unwind(AssertUnwindSafe(|| {
             let line = format!("http: {line}\n");
             io::stderr().write_all(line.as_bytes())
@@ -156,7 +165,8 @@ impl Observer {
     }
 }
 
-/// Drops what was caught. Its destructor may panic, too, and whatever that throws is not dropped at all.
+/// Drops the payload of a panic. Its destructor may panic again; that second payload is leaked, as its destructor could
+/// go on like that for ever.
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         std::mem::forget(another);
@@ -179,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_that_panics_is_caught_whatever_it_throws() {
+    fn a_hook_panic_is_caught_for_any_payload() {
         let observer = Observer::new(Hooks::default());
         assert_eq!(observer.call(|| 7), Some(7));
         assert_eq!(observer.call(|| -> u8 { panic!("text") }), None);
@@ -190,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_whose_text_panics_is_lost() {
+    fn a_log_line_whose_text_panics_is_counted_as_lost() {
         struct Silent;
         impl fmt::Display for Silent {
             fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {

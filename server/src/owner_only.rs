@@ -1,5 +1,5 @@
-//! What a handler, a hook and a takeover are given leads neither to the registry of the connections nor to the guard
-//! of one, as doc tests: each pair of programs differs in one line, and the second does not compile.
+//! Doc tests: a handler, a hook or a takeover cannot reach the registry of the connections or the guard of one. Each
+//! pair of programs differs in one line, and the second program does not compile.
 
 macro_rules! observer {
     ($($name:ident: $code:literal, $looks:literal, not $changes:literal;)+) => {$(
@@ -45,10 +45,10 @@ observer! {
         not "hooks.state = Some(Arc::new(|connection, _, _| drop(connection.connections().stop())));";
     field_error_hook: "E0624",
         "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.is_retiring())));",
-        not "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.cancel())));";
+        not "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.set_disconnected())));";
     refused_hook: "E0624",
         "refused.connection.is_retiring();",
-        not "refused.connection.cancel();";
+        not "refused.connection.set_disconnected();";
     panicked_hook: "E0624",
         "panicked.connection.is_retiring();",
         not "panicked.connection.close_if_idle();";

@@ -1,7 +1,7 @@
-//! One runtime per core, each with a listener of its own.
+//! Serving with one runtime per core, each with a listener of its own.
 //!
-//! A connection stays on the thread that accepted it: nothing of it is ever moved between cores, and no lock is
-//! waited for. The kernel spreads new connections over the listeners (`SO_REUSEPORT`).
+//! A connection stays on the thread that accepted it: its data never moves between cores, and its requests wait for no
+//! lock. The kernel spreads new connections over the listeners (`SO_REUSEPORT`).
 
 use std::{io, num::NonZeroUsize, thread};
 
@@ -13,13 +13,15 @@ use crate::{accept_loop_guard::GRACE_PERIOD, serve_error::ServeError, server::Se
 
 impl<H: Handler> Server<H> {
     /// Serves an address with `threads` threads, each with a runtime and a listener of its own, until the server is
-    /// shut down. Blocks this thread, so it is called without a runtime; shut down from a handler, or from a runtime in
-    /// another thread.
+    /// shut down.
+    ///
+    /// Blocks the calling thread, so it is called outside a runtime. A handler, or a runtime in another thread, shuts
+    /// the server down.
     ///
     /// # Errors
-    /// [`ServeError::Closed`] if the server was shut down before, and then nothing is listened on;
-    /// [`ServeError::Listen`] if the address cannot be listened on; else the first error of a thread, at which the
-    /// others are shut down.
+    /// [`ServeError::Closed`] if the server was shut down before; the address is then not opened.
+    /// [`ServeError::Listen`] if the address cannot be listened on. Else the first error of a thread, which shuts the
+    /// other threads down.
     pub fn serve_per_core(&self, addr: &str, threads: NonZeroUsize) -> Result<(), ServeError> {
         let failed = |source| ServeError::Listen { addr: addr.to_owned(), source };
         self.shared.check_open()?;
@@ -27,7 +29,7 @@ impl<H: Handler> Server<H> {
         together(self.serve_each(listeners).map_err(failed)?)
     }
 
-    /// A thread for each listener; how each ends.
+    /// Spawns a thread for each listener. The iterator joins the threads, and resumes the panic of one that panicked.
     fn serve_each<L: Listener>(
         &self,
         listeners: Vec<L>,
@@ -60,16 +62,16 @@ impl<H: Handler> Server<H> {
         let served = self.serve(listener).await;
         match served {
             Ok(()) => self.drained().await,
-            Err(ServeError::Closed) => {} // somebody shuts it down already, and knows how patient to be
-            // Nobody wants to find out later that a part of the machine stands idle.
+            Err(ServeError::Closed) => {} // another task shuts the server down, with a grace period of its own
+            // One accept loop has failed: end the others too, else a part of the machine would silently stand idle.
             Err(_) => drop(self.shutdown(GRACE_PERIOD).await),
         }
         served
     }
 }
 
-/// While a thread serves: a panic that ends it (of a listener, say) tells the other threads to end, too. Otherwise they
-/// would go on, and nobody would ever join the one that is dead.
+/// A guard that stops the server when its thread panics (in a listener, say). Otherwise the other threads would go on
+/// for ever, and the thread that panicked would never be joined.
 struct EndsOthers<'a, H>(&'a Server<H>);
 
 impl<H> Drop for EndsOthers<'_, H> {
@@ -80,7 +82,7 @@ impl<H> Drop for EndsOthers<'_, H> {
     }
 }
 
-/// What all threads come to: the first error. (That one found the server closed says less than why it was.)
+/// The result of all threads: the first error. Another error comes before `Closed`, which only follows from it.
 fn together(ends: impl Iterator<Item = Result<(), ServeError>>) -> Result<(), ServeError> {
     let worse = |so_far: Result<_, _>, end: Result<_, _>| match (&so_far, &end) {
         (Ok(()) | Err(ServeError::Closed), Err(_)) => end,
@@ -158,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_cannot_go_on_ends_the_others() {
+    fn a_thread_whose_accept_loop_fails_ends_the_others() {
         let server = Server::new(async |_| "");
         let listeners =
             vec![Either::Whole(reuse_port("127.0.0.1:0", NonZeroUsize::MIN.get()).unwrap().remove(0)), Either::Broken];

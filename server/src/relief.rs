@@ -1,9 +1,9 @@
-//! Making room for new clients when descriptors or permits have run out.
+//! Pressure relief: idle connections are closed when descriptors or permits have run out.
 //!
-//! A client that has nothing to ask keeps a connection that another one waits for. So the connections that have been
-//! idle for longest are ended, over all accept loops (of the own alone if a `Limit` of its own is reached): each is
-//! first [retired](quintet_conn::Connections::retire), in case a request is on its way, and closed after [`GRACE`] if
-//! none came. nginx does the same at `worker_connections`; Go lets the new client wait.
+//! An idle client holds a descriptor or a permit that a new client waits for. So the connections that have been idle for
+//! longest are closed: those of all accept loops, or of one loop if the permits are its own. Each is first
+//! [retired](quintet_conn::Connections::retire), because a request may be on its way: its next reply is its last. It is
+//! closed after [`GRACE`] if no request came. nginx does the same at `worker_connections`; Go lets the new client wait.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -13,14 +13,14 @@ use tokio::time::{Instant, sleep};
 
 use crate::shared::Shared;
 
-/// How long a connection is still read after it was chosen, for a request that may be on its way.
+/// How long a retired connection is still read, because a request may be on its way.
 pub(crate) const GRACE: Duration = Duration::from_millis(50);
-/// The most connections that are ended at once.
+/// The most connections that are retired at once.
 const MAX_BATCH: usize = 32;
-/// A pressure that comes back within this time of the last relief asks for twice as many.
+/// Pressure that returns within this time after the last batch doubles the next one.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How many connections to end at once: more and more while the pressure does not give way.
+/// The size of the next batch of connections to retire. It doubles while the pressure lasts.
 #[derive(Debug, Default)]
 struct Batch {
     size: usize,
@@ -37,17 +37,22 @@ impl Batch {
 }
 
 impl<H> Shared<H> {
-    /// Ends the connections that have been idle for longest, as long as this pressure lasts and whenever it comes back.
-    /// `own` are those of the listener under pressure.
+    /// Closes the connections that have been idle for longest, each time this pressure is raised and while it lasts.
+    /// `own` are the connections of the listener under pressure.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: a connection that was retired ends with its next reply, or at its idle timeout.
     pub(crate) async fn relieve(&self, pressure: Pressure, own: Arc<Connections>) -> Infallible {
         let mut batch = Batch::default();
         loop {
             pressure.raised().await;
+            // Permits of a limit of its own come free only by its own connections; descriptors by any connection.
             let own = pressure.is_own().then_some(&own);
             let idle = self.idlest(batch.next(Instant::now()), own);
             idle.iter().for_each(|(among, connection)| among.retire(connection));
-            // Also if there is none: one may become idle, and this must not spin until then.
+            // Wait also if there was no idle connection: the pressure is still raised, and the loop would spin.
             sleep(GRACE).await;
+            // A request may have arrived meanwhile: `close_if_idle` leaves a connection that is no longer idle.
             idle.iter().for_each(|(among, connection)| among.close_if_idle(connection));
         }
     }
@@ -58,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pressure_that_comes_back_soon_ends_twice_as_many() {
+    fn pressure_that_returns_soon_retires_twice_as_many() {
         let (mut batch, start) = (Batch::default(), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
         let sizes = [0, 50, 100, 150, 200, 250, 300].map(|ms| batch.next(at(ms)));

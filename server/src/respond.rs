@@ -1,4 +1,4 @@
-//! Sending a response: at once if it is whole, and what takes longer afterwards.
+//! Writing a response: a whole one at once, and the slow steps of the others afterwards.
 
 use std::future::poll_fn;
 
@@ -16,26 +16,25 @@ use crate::{
     stream_body::{MAX_OUTPUT_BYTES, stream},
 };
 
-/// More than what is read ahead of a request, in bytes.
+/// The least limit, in bytes, for a request body before a takeover: more than the buffer reads ahead.
 const MIN_PASSED_BODY_BYTES: u64 = 256 * 1024;
 
-/// What is left to do of a reply.
+/// The rest of a reply, which may have to wait for the client.
 pub(crate) enum Rest {
-    /// The end of the connection without a reply, once what was answered before is sent. Go: http.ErrAbortHandler,
-    /// finalFlush.
+    /// Close the connection without a reply, after the earlier replies are sent. Go: `http.ErrAbortHandler`, `finalFlush`.
     Abort,
-    /// Its head waits in the wire's output, and another protocol follows.
+    /// Hand over to another protocol: the head is in the output.
     Upgrade(Upgrade),
-    /// All is written, and it is much, or something of the request is left on the wire.
+    /// Flush: the reply is in the output, which is full, or a part of the request is still on the wire.
     Flush,
-    /// Nothing is written yet: the body is made as it is sent.
+    /// Stream the body. Nothing is written yet.
     Stream(Response, Body),
-    /// Nothing is written yet: what is left of the request's body comes before the other protocol.
+    /// Read the rest of the request's body, then hand over. Nothing is written yet.
     Takeover(Response, Upgrade),
 }
 
-/// Writes a response to the wire's output, where it waits for the next flush. What would have to be waited for is left
-/// to [`finish`]: usually nothing.
+/// Writes a response to the output, where it waits for the next flush. Steps that may wait are returned for [`finish_reply`];
+/// the usual reply has none.
 #[inline]
 pub(crate) fn write<H, S: Stream>(
     server: &Shared<H>,
@@ -50,7 +49,8 @@ pub(crate) fn write<H, S: Stream>(
             Err(reply) => response = reply,
         }
     }
-    send_interim(connection, requests);
+    end_interim(connection, requests);
+    // Before the head is planned: if the rest of the request is too long to drain, the head says `Connection: close`.
     requests.report_body(exchange, server.config.max_drain_bytes);
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
@@ -59,6 +59,7 @@ pub(crate) fn write<H, S: Stream>(
     let head = head(&response, Some(bytes.len() as u64));
     let plan = exchange.begin_reply(&head);
     let waiting = {
+        // In a block: the wire is shared with the request's body, and `try_settle` below takes it again.
         let mut wire = requests.wire();
         plan.write_head(wire.output.tail(), &head, connection.unix(), &bytes);
         if plan.has_body() {
@@ -67,21 +68,26 @@ pub(crate) fn write<H, S: Stream>(
         wire.output.len()
     };
     exchange.end_reply(&plan);
+    // The usual reply is not flushed here, but before the next wait: pipelined replies leave in one write. After a last
+    // reply nothing is settled, because no next request is read.
     if waiting < MAX_OUTPUT_BYTES && (plan.close().is_some() || requests.try_settle(exchange)) {
         return None;
     }
     Some(Box::new(Rest::Flush))
 }
 
-/// What a response says in its head.
+/// The head of a response.
 #[inline]
 fn head(response: &Response, length: Option<u64>) -> Head<'_> {
     Head { status: response.status(), headers: response.headers(), content_type: response.content_type(), length }
 }
 
-/// Sends what [`write`] has left, and reports to the exchange what came of it. What another protocol is to be spoken
-/// with, if one follows.
-pub(crate) async fn finish<H, S: Stream>(
+/// Does the steps that [`write`] returned, and tells the exchange how they ended. Returns the other protocol, if one
+/// follows.
+///
+/// # Cancel safety
+/// Not cancel safe: the rest of the reply is lost.
+pub(crate) async fn finish_reply<H, S: Stream>(
     server: &Shared<H>,
     connection: &ConnGuard,
     requests: &mut Requests<S>,
@@ -104,6 +110,8 @@ async fn send<H, S: Stream>(
     exchange: &mut Exchange,
     rest: Box<Rest>,
 ) -> Result<Option<Upgrade>, WireError> {
+    // A loop and no recursion: a refused takeover, or a body that broke before its first byte, is written anew, and an async
+    // function that calls itself would be boxed for each reply.
     let mut rest = Some(rest);
     while let Some(one) = rest {
         rest = match *one {
@@ -113,6 +121,8 @@ async fn send<H, S: Stream>(
                 None
             }
             Rest::Flush => {
+                // Reads the rest of the request meanwhile: a client that sends its whole body before it reads would
+                // otherwise wait for us while we wait for it.
                 poll_fn(|cx| requests.poll_flush(cx, server.config.max_drain_bytes)).await?;
                 if exchange.close_reason().is_none() {
                     requests.settle(exchange, server.config.max_drain_bytes).await?;
@@ -127,8 +137,8 @@ async fn send<H, S: Stream>(
                 }
             }
             Rest::Takeover(response, upgrade) => {
-                // What fits into the buffer was passed over when it was there at once. A lower limit for what comes
-                // later would make the answer depend on how the request arrived.
+                // A body that fits into the buffer is skipped if it arrived with its head. A lower limit for one that
+                // arrives later would make the answer depend on how the request was split.
                 let limit =
                     server.config.max_drain_bytes.max(server.config.limits.head as u64).max(MIN_PASSED_BODY_BYTES);
                 requests.pass_body(exchange, limit).await?;
@@ -143,19 +153,18 @@ async fn send<H, S: Stream>(
     Ok(None)
 }
 
-/// Appends the interim replies that wait to be sent; none comes after them, as the final reply begins.
+/// Appends the interim replies that are not sent yet. The final reply begins, so the handler can push no more.
 #[inline(always)]
-fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
-    if let Some(interim) = connection.begin_reply() {
+fn end_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
+    if let Some(interim) = connection.end_interim() {
         requests.wire().output.extend(&interim);
     }
 }
 
-/// What few responses have: a field that cannot be sent is reported, and another protocol or the end of the connection
-/// ([`Response::abort`]) may follow.
+/// The rare parts of a response: a field that cannot be sent (it is reported), a takeover, and [`Response::abort`].
 ///
 /// # Errors
-/// What is answered.
+/// The response to send, if no takeover and no abort follows.
 #[cold]
 fn unusual<H, S: Stream>(
     server: &Shared<H>,
@@ -178,11 +187,11 @@ fn unusual<H, S: Stream>(
     take_over(connection, requests, exchange, response, upgrade)
 }
 
-/// Lets another protocol follow this response, if one may.
+/// Decides whether another protocol may follow this response.
 ///
 /// # Errors
-/// What is answered instead; also to a status that is not final where nothing follows, which a client would take for
-/// the promise of another reply.
+/// The response that is sent instead. So is a 500 for a status of 1xx without a takeover: the client would wait for a
+/// final reply.
 #[cold]
 fn take_over<S: Stream>(
     connection: &ConnGuard,
@@ -191,7 +200,8 @@ fn take_over<S: Stream>(
     response: Response,
     upgrade: Option<Upgrade>,
 ) -> Result<Rest, Response> {
-    send_interim(connection, requests);
+    // Here too, as a takeover is not written by `write`: interim replies come before the 101.
+    end_interim(connection, requests);
     let Some(upgrade) = upgrade else {
         exchange.close(CloseReason::ReplyBroken);
         let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -207,8 +217,8 @@ fn take_over<S: Stream>(
     Ok(Rest::Takeover(response, upgrade))
 }
 
-/// Writes the head after which another protocol follows. Nothing of the request is left on the wire: the next byte is
-/// the first of that protocol.
+/// Writes the head before another protocol. The whole request was read, so the next byte of the client is the first of
+/// that protocol.
 #[cold]
 fn hand_over<S: Stream>(
     connection: &ConnGuard,
@@ -223,7 +233,7 @@ fn hand_over<S: Stream>(
     Rest::Upgrade(upgrade)
 }
 
-/// What is answered if no other protocol may follow.
+/// The response if a takeover is refused.
 fn refused(error: TakeoverError, response: &Response) -> Response {
     let status = error.status();
     let text = if status.is_server_error() { status.to_string() } else { format!("{status}: {error}") };
@@ -236,8 +246,7 @@ fn refused(error: TakeoverError, response: &Response) -> Response {
     refused
 }
 
-/// What is answered if the request's body has no end behind which another protocol could begin: it is broken, too long
-/// or too slow.
+/// The response if the request's body did not end before a takeover: it is broken, too long or too slow.
 #[cold]
 fn unended() -> Response {
     let status = StatusCode::BAD_REQUEST;

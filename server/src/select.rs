@@ -1,4 +1,4 @@
-//! The first of two futures to be done.
+//! Waiting for the first of two futures, and polling a future once.
 
 use std::{
     future::{Future, poll_fn},
@@ -8,13 +8,13 @@ use std::{
 
 use tokio::task::unconstrained;
 
-/// Which of two futures was done first.
+/// The output of the future that was ready first.
 pub(crate) enum Either<A, B> {
     First(A),
     Second(B),
 }
 
-/// Waits for two futures until one is done; the first is asked first. The other is dropped.
+/// Waits until one of two futures is ready, and drops the other. The first one is polled first, so it wins a tie.
 pub(crate) async fn select<A, B>(first: impl Future<Output = A>, second: impl Future<Output = B>) -> Either<A, B> {
     let (mut first, mut second) = (pin!(first), pin!(second));
     poll_fn(|cx| {
@@ -26,9 +26,10 @@ pub(crate) async fn select<A, B>(first: impl Future<Output = A>, second: impl Fu
     .await
 }
 
-/// What a future has to say at once, if anything; it is dropped.
+/// Polls a future once: its output if it is ready. The future is dropped.
 pub(crate) async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
-    // A task that has done much is told to wait for its next turn; here that would look like an answer.
+    // tokio makes the futures of a task that has used up its budget return `Pending`. Here that would look like "not
+    // ready", so the budget is switched off.
     let mut future = pin!(unconstrained(future));
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),

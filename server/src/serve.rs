@@ -1,4 +1,4 @@
-//! The accept loop and the connection loop. Everything else is behind one of these names.
+//! The accept loop and the connection loop, with the names of Go's `Serve` and `serve` at the right.
 
 use std::{pin::pin, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     close::{close, hijack, part, refuse},
     dispatch::dispatch,
     fair::{REQUESTS, Turn, give_way},
-    respond::{finish, write},
+    respond::{finish_reply, write},
     select::{Either, select},
     serve_error::ServeError,
     server::Server,
@@ -21,22 +21,24 @@ use crate::{
 impl<H: Handler> Server<H> {
     /// Accepts connections until the server is shut down. Go: `(*Server).Serve`.
     ///
-    /// Any number of listeners may be served at once. Accept errors that pass by themselves are waited for.
+    /// One server may serve any number of listeners at once. A transient accept error is retried with a back-off.
     ///
     /// # Errors
-    /// [`ServeError::Accept`] if nothing can be accepted any more; the connections of this listener are drained first,
-    /// for up to five seconds. [`ServeError::Closed`] if the server was shut down before.
+    /// [`ServeError::Accept`] if accepting failed for good. The connections of this listener are drained first, for up to
+    /// five seconds. [`ServeError::Closed`] if the server was shut down before.
     ///
     /// # Cancel safety
-    /// Dropping the future closes the listener; connections go on.
+    /// Dropping the future closes the listener. Its connections are still served.
     #[doc(alias = "accept loop")]
     pub async fn serve<L: Listener>(&self, listener: L) -> Result<(), ServeError> {
         // Go: trackListener; its tempDelay is in Retry
-        let (mut listener, mut accept_loop) = self.shared.open(listener)?;
+        let (mut listener, mut accept_loop) = self.shared.open(listener)?; // accept_loop_guard.rs
         let connections = Arc::clone(&accept_loop.connections);
-        let relief = self.shared.relieve(accept_loop.pressure.clone(), Arc::clone(&connections));
+        let relief = self.shared.relieve(accept_loop.pressure.clone(), Arc::clone(&connections)); // relief.rs
         let (mut stopping, mut relief) = (pin!(connections.stopping()), pin!(relief));
         loop {
+            // `accept` is dropped only at a shutdown, and is cancel safe: a connection that it has not returned stays in
+            // the listener or its backlog, and `admit_late` takes it.
             let accepted = select(listener.accept(), relief.as_mut());
             let (stream, peer) = match select(stopping.as_mut(), accepted).await {
                 Either::First(()) => break, //                           Go: ErrServerClosed
@@ -51,7 +53,7 @@ impl<H: Handler> Server<H> {
             // Go: go c.serve(connCtx)
             tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire));
         }
-        // Those who were connected already; Go resets them.
+        // The clients of the backlog connected before the shutdown. Go resets them.
         while let Some((guard, wire)) = accept_loop.admit_late(&mut listener).await {
             tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire));
         }
@@ -61,7 +63,8 @@ impl<H: Handler> Server<H> {
 
 /// Serves one connection until it closes. Go: `(*conn).serve`, whose deferred block is the drop of `connection`.
 async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: ConnGuard, wire: Wire<S>) {
-    let _fd_released = server.notify_fd_released();
+    // Declared before the wire's new owner, so dropped after it: a listener that waits for a descriptor finds it free.
+    let _fd_released = server.fd_released_on_drop();
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     // Go: tlsConn.HandshakeContext
     if let Err(error) = requests.reclaim().open().await {
@@ -73,6 +76,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         let request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
             Ok(None) => break part(&connection, &mut requests).await, // closed, idle for too long, or stopping
+            // Boxed, as are all rare paths below: a future takes the memory of its largest path, also while it is idle.
             Err(error) => break Box::pin(refuse(&server, &connection, &mut requests, error)).await,
         };
         if requests.take_waited() {
@@ -91,8 +95,8 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             exchange.close(reason);
         }
         let upgrade = match write(&server, &connection, &mut requests, &mut exchange, response) {
-            None => None, //                                             small: it goes with the next flush
-            Some(rest) => Box::pin(finish(&server, &connection, &mut requests, &mut exchange, rest)).await,
+            None => None, //                                             small: `Requests::next` sends it before it waits
+            Some(rest) => Box::pin(finish_reply(&server, &connection, &mut requests, &mut exchange, rest)).await,
         };
         if let Some(upgrade) = upgrade {
             connection.set_close_reason(CloseReason::Takeover);
@@ -120,9 +124,9 @@ mod tests {
         size_of::<F>()
     }
 
-    /// Ten thousand idle connections are ten thousand of these, and little else.
+    /// An idle connection is one of these futures, and little else.
     #[test]
-    fn a_connection_is_less_than_a_kibibyte() {
+    fn a_connection_task_is_less_than_a_kibibyte() {
         async fn hello(_: Request) -> &'static str {
             "hello\n"
         }

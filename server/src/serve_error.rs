@@ -1,6 +1,6 @@
-//! Why serving ended.
+//! The errors that end serving.
 
-/// Why serving ended.
+/// An error that ended serving.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -9,10 +9,10 @@ pub enum ServeError {
     Listen {
         /// The address.
         addr: String,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// Nothing can be accepted any more.
+    /// Accepting failed with an error that retrying cannot mend.
     #[error("cannot accept")]
     Accept(#[source] std::io::Error),
     /// The certificate or its key cannot be used.

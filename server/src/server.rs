@@ -1,4 +1,4 @@
-//! A server: a handler, the limits, and every connection.
+//! The server: a handler, its settings, and the connections it serves.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ use crate::{
     shutdown_report::ShutdownReport,
 };
 
-/// A server: a handler, its [`Config`], and every connection it serves. A clone is the same server. Go:
+/// A server: a handler, its [`Config`], and the connections it serves. A clone is a handle of the same server. Go:
 /// `http.Server`.
 ///
 /// # Example
@@ -51,7 +51,7 @@ impl<H: Handler> Server<H> {
         Server::with_config(handler, Config::default())
     }
 
-    /// A server with settings of one's own.
+    /// A server with these settings.
     #[must_use]
     pub fn with_config(handler: H, config: Config) -> Self {
         Server {
@@ -71,34 +71,34 @@ impl<H: Handler> Server<H> {
     /// `Server.ListenAndServe`.
     ///
     /// # Errors
-    /// [`ServeError`].
+    /// [`ServeError::Listen`] if the address cannot be listened on; else as [`serve`](Self::serve).
     ///
     /// # Cancel safety
-    /// Dropping the future closes the listener; connections go on.
+    /// Dropping the future closes the listener. Its connections are still served.
     #[doc(alias = "listenandserve")]
     #[doc(alias = "ListenAndServe")]
     pub async fn listen_and_serve(&self, addr: &str) -> Result<(), ServeError> {
         self.serve(self.shared.listen(addr)?).await
     }
 
-    /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this grace period;
-    /// a second signal cuts everything off.
+    /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this grace period.
+    /// A second signal aborts every connection.
     ///
     /// # Errors
-    /// [`ServeError`].
+    /// [`ServeError::Listen`] if the address cannot be listened on; else as [`serve`](Self::serve).
     ///
     /// # Cancel safety
-    /// Dropping the future closes the listener; connections go on, and no signal is waited for.
+    /// Dropping the future closes the listener. Its connections are still served, and signals are not waited for.
     pub async fn run(&self, addr: &str, grace_period: Duration) -> Result<ShutdownReport, ServeError> {
         self.serve_until_signal(self.shared.listen(addr)?, grace_period).await
     }
 
-    /// Shuts down: closes the listeners at once, then each connection as it finishes its request, and after
-    /// `grace_period` those that have not. Go: `Server.Shutdown`.
+    /// Shuts the server down. Listeners close at once; a connection closes when its request is answered; a connection
+    /// that is still open after `grace_period` is aborted. Go: `Server.Shutdown`.
     ///
-    /// An idle connection is still read for a moment ([`quintet_conn::Timeouts::drain`]), as a request may be on its
-    /// way. The last reply on each says `Connection: close`. Upgraded connections are told through
-    /// [`Request::stopping`](quintet_request::Request::stopping).
+    /// An idle connection is still read for [`Timeouts::drain`](quintet_conn::Timeouts::drain), because a request may be
+    /// on its way. The last reply on a connection says `Connection: close`. A connection that was taken over learns of
+    /// the shutdown through [`Request::stopping`](quintet_request::Request::stopping).
     ///
     /// # Example
     /// ```
@@ -109,7 +109,7 @@ impl<H: Handler> Server<H> {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = Server::new(async |_| "hello\n");
     /// let stop = async {
-    ///     // Wait for whatever says so. For SIGTERM and Ctrl-C there is `run`, which does all of this.
+    ///     // Wait here for your own event. `run` does all of this for SIGTERM and Ctrl-C.
     ///     server.shutdown(Duration::from_secs(10)).await
     /// };
     /// let (served, report) = tokio::join!(server.serve(listen("127.0.0.1:0")?), stop);
@@ -137,24 +137,25 @@ impl<H: Handler> Server<H> {
         ShutdownReport { drained: all().saturating_sub(aborted), aborted }
     }
 
-    /// Cuts everything off at once: listeners, connections and the handlers at work on them. Go: `Server.Close`.
+    /// Shuts the server down without a grace period: closes the listeners, and aborts every connection with its handler.
+    /// Go: `Server.Close`.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the server shutting down; once polled, everything is told to end.
+    /// Dropping the future leaves the server shutting down. The first poll tells every listener and connection to end.
     pub async fn close(&self) -> ShutdownReport {
         self.shutdown(Duration::ZERO).await
     }
 
     async fn abort(&self, connections: &[Arc<Connections>]) {
         connections.iter().for_each(|connections| connections.abort());
-        // A task that is aborted ends the next time it runs; one that never yields cannot be waited for.
+        // An aborted task ends when it runs next. A task that never yields never ends: hence the bound.
         let _ = timeout(Duration::from_millis(80), self.shared.all_gone(connections)).await;
     }
 
-    /// Resolves when the server was told to shut down and every connection of it has ended, with or without time left.
+    /// Resolves when the server was told to shut down and each of its connections has ended, by itself or aborted.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Cancel safe: it only waits.
     pub async fn drained(&self) {
         self.stopping().await;
         let connections = self.shared.accept_loops().connections();
@@ -164,9 +165,10 @@ impl<H: Handler> Server<H> {
     /// Resolves when the server is told to shut down.
     ///
     /// # Cancel safety
-    /// Nothing is lost.
+    /// Cancel safe: it only waits.
     pub async fn stopping(&self) {
         loop {
+            // Made before the flag is read, so that a shutdown between the two is not missed.
             let notified = self.shared.shut.notified();
             if self.shared.accept_loops().stopping {
                 return;
@@ -175,14 +177,14 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    /// How many connections stand where, now.
+    /// The number of connections in each [state](quintet_conn::State) now.
     #[must_use]
     pub fn counts(&self) -> Counts {
         let accept_loops = self.shared.accept_loops();
         accept_loops.loops.iter().fold(Counts::default(), |sum, one| sum + one.connections.counts())
     }
 
-    /// How accepting is going, for each listener.
+    /// The health of each accept loop: what it accepted, and its accept errors.
     #[must_use]
     pub fn health(&self) -> Vec<Health> {
         self.shared.accept_loops().loops.iter().map(|one| one.health.clone()).collect()
@@ -196,8 +198,8 @@ impl<H: Handler> Server<H> {
 }
 
 impl<H> Server<H> {
-    /// How often a [hook](crate::Hooks) panicked, and how many log lines could not be written to standard error. Neither has
-    /// any other consequence.
+    /// How often a [hook](crate::Hooks) panicked, and how many log lines could not be written to standard error. Neither
+    /// ends a connection or an accept loop.
     #[must_use]
     pub fn hook_failures(&self) -> HookFailures {
         self.shared.observer.failures()

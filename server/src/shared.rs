@@ -1,4 +1,4 @@
-//! What all connections of a server share: the handler, the settings, the hooks, and the accept loops.
+//! The state that all connections of a server share: handler, settings, hooks and accept loops.
 
 use std::{
     cmp::Reverse,
@@ -13,16 +13,16 @@ use tokio::sync::Notify;
 
 use crate::{accept_loops::AcceptLoops, config::Config, observe::Observer, serve_error::ServeError};
 
-/// What all connections share.
+/// The state that all connections of a server share.
 pub(crate) struct Shared<H> {
     pub(crate) handler: H,
     pub(crate) config: Config,
     pub(crate) limits: Arc<Limits>,
     pub(crate) observer: Arc<Observer>,
-    /// Told when a descriptor came free, so that a listener that ran out of them tries again.
+    /// Notified when a descriptor was released, so that a listener that ran out of them tries again.
     pub(crate) fd_released: FdReleased,
     pub(crate) accept_loops: Mutex<AcceptLoops>,
-    /// Notified when an accept loop ended.
+    /// Notified when the server is told to shut down, and when an accept loop ended.
     pub(crate) shut: Notify,
 }
 
@@ -32,14 +32,17 @@ impl<H> Shared<H> {
         listen(addr).map_err(|source| ServeError::Listen { addr: addr.to_owned(), source })
     }
 
-    /// Before an address is listened on: after a shutdown it is not opened even for a moment, and a Unix socket's file
-    /// is not replaced. Go: `Server.ListenAndServe`, which asks `shuttingDown` first.
+    /// Checks that the server was not shut down, before an address is opened: a Unix socket would replace the file of
+    /// its successor. Go: `Server.ListenAndServe`, which asks `shuttingDown` first.
+    ///
+    /// # Errors
+    /// [`ServeError::Closed`] if the server was told to shut down.
     pub(crate) fn check_open(&self) -> Result<(), ServeError> {
         if self.accept_loops().stopping { Err(ServeError::Closed) } else { Ok(()) }
     }
 
-    /// Why the reply to a connection's `served`-th request is to be its last, if it is. While the server shuts down,
-    /// requests that are already here (`ahead`) are answered first.
+    /// Why the reply to a connection's `served`-th request is its last; `None` if the connection goes on. While the
+    /// server shuts down, requests that were already received (`ahead`) are answered first.
     #[inline]
     pub(crate) fn last_reason(&self, connection: &Connection, served: u64, ahead: bool) -> Option<CloseReason> {
         if connection.is_stopping() && !ahead {
@@ -55,8 +58,8 @@ impl<H> Shared<H> {
         }
     }
 
-    /// At most `n` connections of this accept loop, or else of all, those that have been idle for longest; each with
-    /// those it is among.
+    /// The `n` connections (or fewer) that have been idle for longest, of one accept loop, or of all if `of` is `None`.
+    /// Each comes with the registry that it is in.
     pub(crate) fn idlest(&self, n: usize, of: Option<&Arc<Connections>>) -> Vec<(Arc<Connections>, Arc<Connection>)> {
         let loops = of.map_or_else(|| self.accept_loops().connections(), |own| vec![Arc::clone(own)]);
         let mut idle: Vec<_> =
@@ -66,30 +69,37 @@ impl<H> Shared<H> {
         idle.into_iter().map(|(_, all, one)| (Arc::clone(all), one)).collect()
     }
 
-    /// Dropped when a connection was closed.
-    pub(crate) fn notify_fd_released(&self) -> NotifyFdReleased<'_> {
+    /// A guard that the task of a connection drops after its wire, when the descriptor was released.
+    pub(crate) fn fd_released_on_drop(&self) -> NotifyFdReleased<'_> {
         NotifyFdReleased(&self.fd_released)
     }
 
+    /// Locks the accept loops. A thread that panicked with the lock leaves the list whole: its poison is ignored.
     pub(crate) fn accept_loops(&self) -> MutexGuard<'_, AcceptLoops> {
         self.accept_loops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everyone's connections, and how many were late so far.
+    /// Begins the shutdown: the registries of all accept loops, and how many connections were accepted late so far.
     pub(crate) fn stop(&self) -> (Vec<Arc<Connections>>, usize) {
         let (connections, late) = {
             let mut accept_loops = self.accept_loops();
             accept_loops.stopping = true;
             (accept_loops.connections(), accept_loops.late)
         };
+        // After the lock is released: `stop` wakes the tasks of all connections, and they may take it.
         connections.iter().for_each(|connections| connections.stop());
         self.shut.notify_waiters();
         (connections, late)
     }
 
     /// Resolves when every accept loop has ended, and then every one of these connections.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only waits.
     pub(crate) async fn all_gone(&self, connections: &[Arc<Connections>]) {
         loop {
+            // Made before the list is looked at: `notify_waiters` wakes every `Notified` that exists, polled or not, so
+            // that a loop that ends between the look and the wait is not missed.
             let notified = self.shut.notified();
             if self.accept_loops().loops.iter().all(|one| !one.open) {
                 break;
@@ -102,7 +112,7 @@ impl<H> Shared<H> {
     }
 }
 
-/// Tells the listeners that a descriptor came free.
+/// A guard that tells the listeners, when it is dropped, that a descriptor was released.
 pub(crate) struct NotifyFdReleased<'a>(&'a FdReleased);
 
 impl Drop for NotifyFdReleased<'_> {

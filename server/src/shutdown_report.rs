@@ -1,11 +1,13 @@
-//! How a shutdown went: how many connections ended by themselves and how many were aborted.
+//! The result of a shutdown: how many connections ended by themselves, and how many were aborted.
 
-/// How a shutdown went.
+/// The result of a shutdown: how many connections ended by themselves, and how many were aborted.
+///
+/// Fields may be added: read it by its fields, or take it apart with `..`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShutdownReport {
-    /// Connections that ended by themselves, and those whose last reply was sent whole: that only their client had not
-    /// closed when the time was over is no loss.
+    /// Connections that ended by themselves. Connections whose last reply was sent whole count here too, even if the
+    /// client had not closed yet when the grace period ended: it lost nothing.
     pub drained: usize,
-    /// Connections that were aborted.
+    /// Connections that were aborted at the end of the grace period, before their last reply was sent whole.
     pub aborted: usize,
 }

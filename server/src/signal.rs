@@ -1,4 +1,4 @@
-//! Serving until the process is told to stop.
+//! Serving until the process gets SIGTERM or Ctrl-C.
 
 use std::{convert::Infallible, future::pending, pin::pin, time::Duration};
 
@@ -18,14 +18,16 @@ use crate::{
 };
 
 impl<H: Handler> Server<H> {
-    /// Serves until SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period; a second signal cuts
-    /// everything off. A [service manager](ServiceManager) is told when the server is ready and when it stops.
+    /// Serves until SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period. A second signal aborts
+    /// every connection. A [service manager](ServiceManager) is told when the server is ready and when it stops.
+    ///
+    /// If another task shuts the server down, this returns an empty report when every connection has ended.
     ///
     /// # Errors
     /// [`ServeError`].
     ///
     /// # Cancel safety
-    /// Dropping the future closes the listener; connections go on, and are not waited for.
+    /// Dropping the future closes the listener. Its connections are still served, and signals are not waited for.
     pub async fn serve_until_signal<L: Listener>(
         &self,
         listener: L,
@@ -35,13 +37,14 @@ impl<H: Handler> Server<H> {
         let manager = ServiceManager::from_env();
         let mut serving = pin!(self.serve(listener));
         if let Either::First(ended) = select(serving.as_mut(), until(&mut signals, &manager)).await {
-            // Shut down from elsewhere: whoever did it has the report, and what is under way is finished here, too.
+            // Another task called `shutdown` and has the report. Wait for the connections all the same: the caller
+            // usually ends the process when this returns.
             ended?;
             manager.notify(Notification::Stopping);
             manager.attend(self.drained()).await;
             return Ok(ShutdownReport::default());
         }
-        // The accept loop hears of it by itself, and may still have connections to accept.
+        // The accept loop must be polled meanwhile: it sees the shutdown by itself, and accepts what is in its backlog.
         let closing = async {
             let _ = serving.await;
             pending::<Infallible>().await
@@ -52,12 +55,12 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period; a second signal cuts
-    /// everything off. Serve in another task meanwhile, as many listeners as you like. A [service
-    /// manager](ServiceManager) is told that the server is ready now, and when it stops.
+    /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period. A second signal aborts
+    /// every connection. Other tasks serve meanwhile, any number of listeners. A [service manager](ServiceManager) is
+    /// told that the server is ready now, and when it stops.
     ///
     /// # Cancel safety
-    /// Dropped before a signal, nothing happened; afterwards the server goes on shutting down without a deadline.
+    /// Cancel safe before a signal. Dropped after one, the server goes on shutting down without a deadline.
     pub async fn until_signal(&self, grace_period: Duration) -> ShutdownReport {
         let mut signals = Signals::new();
         let manager = ServiceManager::from_env();
@@ -80,8 +83,8 @@ async fn until(signals: &mut Signals, manager: &ServiceManager) {
     manager.attend(signals.next()).await;
 }
 
-/// SIGTERM and Ctrl-C, from when this was made: a signal that comes between two waits is there at the second. Several
-/// of one kind that come before one of them was seen are one, as everywhere on Unix.
+/// The signals SIGTERM and Ctrl-C since this was made. A signal that arrives between two calls of `next` is returned by
+/// the second. Several signals of one kind between two calls count as one, as everywhere on Unix.
 struct Signals {
     #[cfg(unix)]
     terminate: Option<unix::Signal>,
@@ -98,10 +101,10 @@ impl Signals {
         Signals { terminate: listen(unix::SignalKind::terminate()), interrupt: listen(unix::SignalKind::interrupt()) }
     }
 
-    /// Resolves at the next signal; never, where signals cannot be had.
+    /// Waits for the next signal, for ever if the process cannot listen to signals.
     ///
     /// # Cancel safety
-    /// Nothing is lost: a signal that was not returned comes at the next call.
+    /// Cancel safe: a signal that was not returned is returned by the next call.
     async fn next(&mut self) {
         async fn recv(signal: &mut Option<unix::Signal>) {
             if let Some(signal) = signal {
@@ -121,10 +124,10 @@ impl Signals {
         Signals { interrupt: windows::ctrl_c().ok() }
     }
 
-    /// Resolves at the next Ctrl-C; never, where it cannot be had.
+    /// Waits for the next Ctrl-C, for ever if the process cannot listen to it.
     ///
     /// # Cancel safety
-    /// Nothing is lost: a signal that was not returned comes at the next call.
+    /// Cancel safe: a signal that was not returned is returned by the next call.
     async fn next(&mut self) {
         if let Some(interrupt) = &mut self.interrupt {
             if interrupt.recv().await.is_some() {

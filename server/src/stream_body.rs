@@ -1,4 +1,4 @@
-//! Sending a body as it is made.
+//! Streaming a reply: its body is sent while it is made.
 
 use std::{
     future::poll_fn,
@@ -24,17 +24,24 @@ use crate::{
     shared::Shared,
 };
 
-/// How much may wait to be sent, in bytes, before the client must read: 64 KiB with all their framing leave at once.
+/// The most unsent bytes before the body is no longer polled. A body of 64 KiB with its framing fits, so it leaves in one
+/// write.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 96 * 1024;
-/// How many empty pieces of a body are passed over in a row before other tasks have their turn.
+/// The most empty pieces that are skipped in a row before the task yields.
 const EMPTY: usize = 32;
 
-/// Writes a response whose body is made as it is sent, and reports to the exchange whether it is whole or broke. What is
-/// written is to be flushed.
+/// Writes a response with a streamed body, and tells the exchange whether it is whole or broke. The caller flushes the
+/// rest of the output.
 ///
-/// If the body broke before anything of the reply was sent, nothing of it is left in the output, and what is returned is
-/// to be answered instead. Later only the end of the connection tells the client: no last chunk, fewer bytes than
-/// announced, or, where the end of the connection is that of the body, a reset.
+/// If the body broke before a byte of the reply was sent, the reply is removed from the output, and the returned response
+/// is sent instead. If it broke later, the client learns of it by the end of the connection: without a last chunk, with
+/// fewer bytes than announced, or, for a close-delimited body, with a reset.
+///
+/// # Errors
+/// [`WireError`] if the connection failed.
+///
+/// # Cancel safety
+/// Not cancel safe: the rest of the reply is lost.
 pub(crate) async fn stream<H, S: Stream>(
     server: &Shared<H>,
     connection: &ConnGuard,
@@ -45,7 +52,7 @@ pub(crate) async fn stream<H, S: Stream>(
 ) -> Result<Option<Response>, WireError> {
     let plan = exchange.begin_reply(head);
     let mut first = First::Unasked;
-    // Asked for HEAD, too: what GET would say of its type, or of what is wrong with it, HEAD says.
+    // Polled for HEAD too: its reply has the content type, or the error, that GET would get.
     if plan.has_content() {
         first = match first_frame(requests, &mut body, head.is_sniffed()).await? {
             Ok(first) => first,
@@ -56,6 +63,7 @@ pub(crate) async fn stream<H, S: Stream>(
             }
         };
     }
+    // A `Bytes` is cloned by counting: no data is copied.
     let look = first.data().cloned().unwrap_or_default();
     let mut written = Appended(0);
     written.append(requests, |wire| plan.write_head(wire.output.tail(), head, connection.unix(), &look));
@@ -63,6 +71,7 @@ pub(crate) async fn stream<H, S: Stream>(
         if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length(), &mut written).await? {
             let reason = reason(server, requests, exchange, &failure);
             let instead = failed(server, connection, failure);
+            // A flush may have sent a part of the reply while the body was pending.
             if written.take_back(requests) {
                 exchange.close(reason);
                 return Ok(Some(instead));
@@ -75,19 +84,19 @@ pub(crate) async fn stream<H, S: Stream>(
     Ok(None)
 }
 
-/// Why a body could not be made.
+/// Why a body broke.
 enum Failure {
     Error(BodyError),
     Panic(Box<dyn std::any::Any + Send>),
-    /// It ended before, or went on after, the length that was announced.
+    /// The body is shorter or longer than announced.
     Length,
 }
 
-/// What is known of a body before its head is written.
+/// What is known of a body when its head is written.
 enum First {
-    /// Nothing was asked, or nothing is there yet.
+    /// The body was not polled, or had nothing ready.
     Unasked,
-    /// The first frame, or the end.
+    /// The first frame, or the end of the body.
     Asked(Option<Frame<Bytes>>),
 }
 
@@ -100,15 +109,18 @@ impl First {
     }
 }
 
+/// How far sending a body came.
 enum Sent {
+    /// The body is in the output, with its end.
     Whole,
+    /// The body broke.
     Broken(Failure),
-    /// There is more, but the other connections come first.
+    /// The body has more that is ready, but the turn is over: the task must yield.
     Enough,
 }
 
-/// Why the connection ends with a body that could not be made. A handler that sends back what it is sent breaks its reply
-/// where the client breaks the request.
+/// The close reason of a reply whose body broke. If the request's body broke too, that is the reason: in an echo it breaks
+/// the reply.
 fn reason<H, S: Stream>(
     server: &Shared<H>,
     requests: &mut Requests<S>,
@@ -123,7 +135,7 @@ fn reason<H, S: Stream>(
     }
 }
 
-/// The reply to a request whose response cannot be made, if nothing of it was sent.
+/// The response in place of one whose body broke before a byte was sent.
 fn failed<H>(server: &Shared<H>, connection: &ConnGuard, failure: Failure) -> Response {
     match failure {
         Failure::Panic(payload) => panicked(server, connection, payload),
@@ -133,7 +145,7 @@ fn failed<H>(server: &Shared<H>, connection: &ConnGuard, failure: Failure) -> Re
     }
 }
 
-/// The next frame of a body, as the handler's code makes it.
+/// Polls the next frame of a body. The body is code of the handler, so its panics are caught.
 fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Failure>> {
     match catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))) {
         Ok(polled) => Poll::Ready(ready!(polled).transpose().map_err(Failure::Error)),
@@ -141,9 +153,11 @@ fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame
     }
 }
 
-/// The first frame of a body that says anything, if it is there: a body that is broken from its beginning is then
-/// answered as an error. If its type must be looked for in the first bytes, they are waited for, while the client is
-/// watched.
+/// The first frame of a body that is not empty, if it is ready. So a body that breaks at once is answered with an error.
+/// If the content type is sniffed from the first bytes, they are waited for, while the client is watched.
+///
+/// # Errors
+/// [`WireError`] if the client disconnected while the first bytes were waited for.
 async fn first_frame<S: Stream>(
     requests: &mut Requests<S>,
     body: &mut Body,
@@ -158,14 +172,15 @@ async fn first_frame<S: Stream>(
                 Poll::Pending => return Poll::Ready(Ok(Ok(First::Unasked))),
             }
         }
+        // A body of ready empty frames without end must not keep the thread: yield, and poll on.
         cx.waker().wake_by_ref();
         poll_half_closed(requests, cx).map(Err)
     })
     .await
 }
 
-/// While a body is made: watches the client. A half-closed one (FIN) may still read, or be gone; it is
-/// waited for as long as a reply may stand still.
+/// Watches the client while the body is pending. A half-closed client (it sent FIN) may still read, or may be gone: the
+/// body may then be pending for `Timeouts::stall` only.
 fn poll_half_closed<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>) -> Poll<WireError> {
     if let Poll::Ready(error) = requests.poll_watch(cx) {
         return Poll::Ready(error);
@@ -176,8 +191,8 @@ fn poll_half_closed<S: Stream>(requests: &mut Requests<S>, cx: &mut Context<'_>)
     }
 }
 
-/// Sends a body: everything that is ready is gathered, and flushed when it is much or when there is nothing more for
-/// now. A client that does not read stops the body from being made.
+/// Sends a body: frames are gathered in the output, and flushed when it is full or when no frame is ready. While the
+/// client does not read a full output, the body is not polled (back-pressure).
 async fn send<H, S: Stream>(
     server: &Shared<H>,
     requests: &mut Requests<S>,
@@ -199,11 +214,11 @@ async fn send<H, S: Stream>(
     }
 }
 
-/// A body under way to the client.
+/// A body that is being sent.
 struct Sending<'a> {
     first: First,
     length: Length,
-    /// How much may still come, in bytes.
+    /// Bytes that may still follow; `u64::MAX` if the length is not known.
     left: u64,
     written: &'a mut Appended,
     trailers: Option<HeaderMap>,
@@ -211,6 +226,7 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// Moves ready frames to the output, until the body ends, breaks, is pending, or the turn is over.
     fn poll<H, S: Stream>(
         &mut self,
         server: &Shared<H>,
@@ -220,6 +236,8 @@ impl Sending<'_> {
     ) -> Poll<Result<Sent, WireError>> {
         let mut waiting = requests.wire().output.len();
         loop {
+            // Only a full output is flushed here: a flush for each frame would be a system call for each. `poll_flush`
+            // drains the request's body meanwhile, for a client that sends all of it before it reads.
             if waiting >= MAX_OUTPUT_BYTES && requests.poll_flush(cx, server.config.max_drain_bytes)?.is_pending() {
                 self.turn.begin();
                 return Poll::Pending;
@@ -230,6 +248,7 @@ impl Sending<'_> {
                     Poll::Ready(Ok(frame)) => frame,
                     Poll::Ready(Err(failure)) => return Poll::Ready(Ok(Sent::Broken(failure))),
                     Poll::Pending => {
+                        // The task waits, so other tasks run: a new turn. Watching the client flushes the output.
                         self.turn.begin();
                         return poll_half_closed(requests, cx).map(Err);
                     }
@@ -238,6 +257,8 @@ impl Sending<'_> {
             let Some(frame) = frame else { return Poll::Ready(Ok(self.end(requests))) };
             match frame.into_data() {
                 Ok(data) => {
+                    // Checked before a byte of the frame is written: the client would take what is too much for the
+                    // beginning of the next reply.
                     let Some(rest) = self.left.checked_sub(data.len() as u64) else {
                         return Poll::Ready(Ok(Sent::Broken(Failure::Length)));
                     };
@@ -252,7 +273,7 @@ impl Sending<'_> {
         }
     }
 
-    /// The body has ended.
+    /// Ends the body: checks its length, or writes the last chunk and the trailers.
     fn end<S: Stream>(&self, requests: &mut Requests<S>) -> Sent {
         match self.length {
             Length::Exact(_) if self.left > 0 => return Sent::Broken(Failure::Length),
@@ -263,10 +284,11 @@ impl Sending<'_> {
     }
 }
 
-/// Appends a piece of a body; how much waits to be sent then.
+/// Appends a piece of a body; returns the unsent bytes of the output.
 fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, written: &mut Appended) -> usize {
     written.append(requests, |wire| {
         match length {
+            // Not written: a chunk of no bytes would be the last chunk, and end the body.
             _ if data.is_empty() => {}
             Length::Chunked => {
                 reply::begin_chunk(wire.output.tail(), data.len());
@@ -275,12 +297,13 @@ fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, writt
             }
             _ => wire.output.push(data),
         }
+        // The body made progress: a half-closed client gets the whole time again.
         wire.clear_half_closed_timeout();
         wire.output.len()
     })
 }
 
-/// How much of a reply was appended to the wire's output, in bytes.
+/// The bytes of a reply that were appended to the wire's output so far, sent or not.
 struct Appended(usize);
 
 impl Appended {
@@ -292,7 +315,10 @@ impl Appended {
         done
     }
 
-    /// Takes all of it back, if none of it was sent; whether that was so. Replies to earlier requests stay.
+    /// Removes the reply from the output if none of it was sent; `true` if so. Replies to earlier requests stay.
+    ///
+    /// The output is a queue: the reply is at its end. If at least as many bytes are unsent as were appended, the first
+    /// byte of the reply is unsent.
     fn take_back<S: Stream>(self, requests: &mut Requests<S>) -> bool {
         let mut wire = requests.wire();
         let unsent = wire.output.len();

@@ -1,7 +1,7 @@
-//! The bridge to `tower`: any service as a handler, any handler as a service.
+//! The bridge to `tower`: a service as a handler, and a handler as a service.
 //!
-//! Both directions build an [`http::Request`] or read one, which costs more than a request otherwise does; it is the
-//! price of the ecosystem, paid only by those who cross here.
+//! Both directions convert to or from an [`http::Request`], which allocates for each request. Only handlers behind the
+//! bridge pay that cost.
 
 use std::{
     convert::Infallible,
@@ -21,14 +21,18 @@ use tower_service::Service;
 
 /// A `tower::Service` (an axum `Router`, say) as a [`Handler`].
 ///
-/// The service is cloned for each request, as `tower` wants it. Its error is answered with 500, and what it says is
-/// lost: a service that can fail turns its errors into responses itself.
+/// The service is cloned for each request, as `tower` requires. An error of the service becomes a 500 without its text:
+/// turn errors into responses inside the service to keep it.
 ///
-/// Whatever was attached to the request is among the extensions: those that were [set](Request::set_extension), the
-/// [`Matched`](quintet_request::route::Matched) pattern with the values of its wildcards, and the
-/// [`Arc<Connection>`](quintet_conn::Connection), which knows the client's address and whether it is still there. What
-/// axum does by means of hyper does not work: `ConnectInfo`, and `WebSocketUpgrade`, for which there is
-/// [`Response::upgrade`].
+/// The extensions of the [`http::Request`] hold:
+/// * the extensions that were [set](Request::set_extension) by outer handlers;
+/// * the [`Matched`](quintet_request::route::Matched) pattern, with the values of its wildcards;
+/// * the [`Arc<Connection>`](quintet_conn::Connection), with the address of the client;
+/// * the [`ActiveRequest`](quintet_conn::ActiveRequest), which knows whether the client is connected, and moves the
+///   deadlines of this request.
+///
+/// Two things of axum need hyper and do not work: `ConnectInfo` (use the connection) and `WebSocketUpgrade` (use
+/// [`Response::upgrade`] in a handler).
 ///
 /// # Example
 /// ```no_run
@@ -76,13 +80,13 @@ where
 
 /// A [`Handler`] as a `tower::Service`.
 ///
-/// What layers outside of it attached to the extensions, the handler finds with [`Request::extension`]; a request that
-/// came through a [`TowerHandler`] also has its pattern, its values of wildcards, its connection and its target again.
-/// A request without a host, as tests make them, is one for `localhost`.
+/// The handler finds the extensions of outer layers with [`Request::extension`]. A request that came through a
+/// [`TowerHandler`] also has its pattern, its wildcard values, its connection and its target again. A request without a
+/// host, as tests make them, gets the host `localhost`.
 pub struct HandlerService<H>(Arc<H>);
 
 impl<H: Handler> HandlerService<H> {
-    /// A service that asks this handler.
+    /// A service that calls this handler.
     #[must_use]
     pub fn new(handler: H) -> Self {
         HandlerService(Arc::new(handler))
@@ -95,7 +99,7 @@ impl<H> Clone for HandlerService<H> {
     }
 }
 
-// By hand, as a handler need not be `Debug`: a function is not.
+// Not derived: that would require a handler that is `Debug`, which a function is not.
 impl<H> fmt::Debug for HandlerService<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HandlerService").finish_non_exhaustive()
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_would_be_refused_on_the_wire_is_refused_here() {
+    async fn a_malformed_http_request_is_answered_400() {
         let mut service = HandlerService::new(async |_: Request| "never");
         for (target, host) in [("/%zz", "a"), ("/x", "a b"), ("http://a/", "b")] {
             let request = http::Request::get(target).header("host", host).body(Full::new(Bytes::new())).unwrap();
@@ -163,7 +167,7 @@ mod tests {
 
     /// What a test of an axum application sends: `oneshot(get("/x"))`.
     #[tokio::test]
-    async fn a_caller_in_the_process_need_not_name_a_host() {
+    async fn an_http_request_without_a_host_is_for_localhost() {
         let mut service = HandlerService::new(async |request: Request| format!("{:?}", request.host()));
         let request = http::Request::get("/x").body(Full::new(Bytes::new())).unwrap();
         let response = service.call(request).await.unwrap();
@@ -174,9 +178,9 @@ mod tests {
     #[derive(Clone)]
     struct User(&'static str);
 
-    /// What an inner handler of ours sees behind a router of axum's that is behind a mux of ours.
+    /// A handler inside an axum router inside a mux: it finds the extensions of both.
     #[tokio::test]
-    async fn what_outer_layers_attached_reaches_the_inner_handler_through_axum() {
+    async fn extensions_reach_an_inner_handler_through_axum() {
         let inner = async |request: Request| {
             let user = request.extension::<User>().map_or("nobody", |user| user.0);
             let number = request.extension::<u32>().copied();
@@ -208,9 +212,9 @@ mod tests {
         }
     }
 
-    /// The other way: what we attach is where axum's extractors look for it.
+    /// An axum router inside a mux: its extractors find the extensions of our handlers.
     #[tokio::test]
-    async fn what_our_handlers_attached_is_among_the_extensions_of_axum() {
+    async fn extensions_of_outer_handlers_reach_axum() {
         use quintet_request::route::Matched;
         let router = axum::Router::new().fallback(async |request: axum::extract::Request| {
             let user = request.extensions().get::<User>().map_or("nobody", |user| user.0);
@@ -231,7 +235,7 @@ mod tests {
         assert_eq!(reply.take_body().to_bytes(100).await.unwrap(), "/files/{rest...} Some(\"a/\u{e9}\") ann");
     }
 
-    /// Go's way to mount, with the slash in the prefix or without, or what is mounted at one path alone.
+    /// A service mounted as in Go, with the slash in the prefix or without, or at a single path.
     #[tokio::test]
     async fn a_mounted_service_sees_a_path_and_no_authority() {
         let router = axum::Router::new().fallback(async |request: axum::extract::Request| {

@@ -1,4 +1,5 @@
-//! `Response::abort`: a connection ends without a byte, and nothing is reported as a panic. Go: `http.ErrAbortHandler`.
+//! `Response::abort` closes a connection without a byte of a reply, and is not reported as a panic. Go:
+//! `http.ErrAbortHandler`.
 
 use std::{
     sync::{Arc, Mutex},
@@ -31,7 +32,7 @@ fn routes() -> ServeMux {
     mux
 }
 
-/// A server whose hooks write down the panics that they are told of.
+/// A server whose hook records the panics.
 fn watched<H: Handler>(handler: H) -> (Server<H>, Arc<Mutex<Vec<String>>>) {
     let panics = Arc::new(Mutex::new(Vec::new()));
     let hook = Arc::clone(&panics);
@@ -54,7 +55,7 @@ async fn an_abort_ends_the_connection_without_a_byte() {
             "GET /x/abort HTTP/1.0\r\n\r\n",
             "GET /x/late HTTP/1.1\r\nHost: a\r\n\r\n",
             "POST /x/read HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nok",
-            // What follows is not read, and nor is a body.
+            // Neither a body nor a following request is read.
             "GET /x/abort HTTP/1.1\r\nHost: a\r\n\r\nGET /x/hello HTTP/1.1\r\nHost: a\r\n\r\n",
             "POST /x/abort HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nok",
             "POST /x/abort HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok",
@@ -105,7 +106,7 @@ async fn a_refused_client_may_be_aborted_by_the_hook() {
     .await;
 }
 
-/// Other servers get the 500; behind a layer that keeps the extensions it is an abort again.
+/// `HandlerService` makes a 500 of it, for other servers; behind a layer that keeps the extensions it is an abort again.
 #[cfg(feature = "tower")]
 #[tokio::test(start_paused = true)]
 async fn an_abort_passes_through_the_tower_bridge() {

@@ -1,4 +1,4 @@
-//! What an ordinary request does not cost: memory from the heap, and a timer.
+//! The allocations and timers of an ordinary request, counted.
 
 mod support;
 
@@ -18,12 +18,12 @@ use quintet_listener::testing::MemoryListener;
 use quintet_server::{Body, Handler, Request, Response, ServeMux, Server, listener::Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A client that says the same again and again, each time when it has its reply, and then closes.
+/// A client that sends the same request again after each reply, and closes in the end.
 struct Again {
     request: &'static [u8],
     left: usize,
     replied: bool,
-    /// How many bytes were written.
+    /// How many bytes the server wrote.
     written: Arc<AtomicUsize>,
 }
 
@@ -59,7 +59,7 @@ impl AsyncWrite for Again {
 
 impl Stream for Again {}
 
-/// Serves `n` times this request; how many bytes were answered.
+/// Serves this request `n` times; returns the bytes of the replies.
 fn serve(server: &Server<impl Handler>, request: &'static str, n: usize) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let written = Arc::<AtomicUsize>::default();
@@ -79,7 +79,7 @@ fn serve(server: &Server<impl Handler>, request: &'static str, n: usize) -> usiz
     written.load(SeqCst)
 }
 
-/// How many times one request allocates, once everything is warm.
+/// How many times one request allocates, after the first requests of its connection.
 fn allocations(handler: impl Handler, request: &'static str) -> f64 {
     let server = Server::new(handler);
     serve(&server, request, 100);
@@ -121,7 +121,7 @@ fn a_request_through_a_mux_of_a_hundred_routes_allocates_at_most_twice() {
 }
 
 #[test]
-fn a_request_sent_ahead_allocates_no_more() {
+fn a_pipelined_request_allocates_no_more() {
     const AHEAD: &str = concat!(
         "GET /repos/a/issues/7 HTTP/1.1\r\nHost: a\r\n\r\nGET /repos/b/issues/7 HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /repos/c/issues/7 HTTP/1.1\r\nHost: a\r\n\r\nGET /repos/d/issues/7 HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -131,13 +131,13 @@ fn a_request_sent_ahead_allocates_no_more() {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_allocation_counter_counts() {
     let each = allocations(async |_| vec![b'x'; 10], GET);
     assert!(each >= 1.0, "{each} times");
 }
 
-/// A runtime without timers fails whoever asks for one. The sweeper does, once for all connections, and is lost; every
-/// request is still answered, so none of them asked.
+/// In a runtime without timers a task that registers one panics. Only the sweeper, one task for all connections, does
+/// that. Every request is still answered, so no request registered a timer.
 #[test]
 fn an_ordinary_request_registers_no_timer() {
     set_hook(Box::new(|_| {}));

@@ -1,4 +1,5 @@
-//! Bodies that share the wire: what a handler may do with one, and that the connection stays in step or ends.
+//! Request and reply bodies: reading, echoing, `100 Continue`, draining, errors. After each of them the connection is
+//! in step (the next request is found where it begins) or closes.
 
 mod support;
 
@@ -49,7 +50,7 @@ where
     in_memory(&support::server(handler)).0
 }
 
-/// Bytes in which a piece that is missing or moved shows.
+/// A pattern of bytes in which a missing or moved piece is noticed.
 fn pattern(len: usize) -> Vec<u8> {
     (0..len).map(|at| u8::try_from(at % 251).expect("less than 251")).collect()
 }
@@ -78,7 +79,7 @@ fn chunked(path: &str, body: &[u8], size: usize) -> Vec<u8> {
     sent
 }
 
-/// Sends while it reads, in pieces of this size; the reply.
+/// Sends in pieces of this size while reading; returns the reply.
 async fn exchange(client: &mut Client<DuplexStream>, bytes: &[u8], piece: usize) -> support::Reply {
     let (reader, writer) = tokio::io::split(std::mem::replace(&mut client.io, tokio::io::duplex(1).0));
     let mut both = Client::new(tokio::io::join(reader, tokio::io::sink()));
@@ -99,7 +100,7 @@ mod echoes {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_comes_back_as_it_was_sent_however_it_was_split() {
+    async fn an_echoed_body_is_the_same_for_any_split() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -119,7 +120,7 @@ mod echoes {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_small_body_comes_back_from_any_split() {
+    async fn an_echoed_small_body_is_the_same_at_every_split() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -136,7 +137,7 @@ mod echoes {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn both_directions_go_on_at_once() {
+    async fn an_echo_reads_and_writes_at_once() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -162,11 +163,11 @@ mod unread {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_nobody_reads_is_thrown_away_up_to_256_kib() {
+    async fn an_unread_body_is_drained_up_to_256_kib() {
         bounded(async {
             let (_server, dial) = start();
             for len in [1, 1000, 65_536, 100_000, 256 << 10] {
-                // Of a chunked body, the chunks' own bytes count too.
+                // The framing of a chunked body counts too.
                 let data = pattern(len - len / 100);
                 for request in [with_length("/ignore", &pattern(len)), chunked("/ignore", &data, 10_000)] {
                     let mut client = dial.connect();
@@ -180,14 +181,14 @@ mod unread {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn with_one_byte_more_the_reply_is_the_last() {
+    async fn an_unread_body_of_one_byte_more_closes_the_connection() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
             let reply = exchange(&mut client, &with_length("/ignore", &pattern((256 << 10) + 1)), 9999).await;
             assert_eq!((reply.text(), reply.is_last()), ("ignored\n", true));
             assert!(client.ends().await);
-            // How much a chunked body is shows only later: then the connection ends without a word.
+            // The size of a chunked body is known only later: the connection then closes without `Connection: close`.
             let mut client = dial.connect();
             client.send("POST /ignore HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
             assert_eq!(client.reply().await.text(), "ignored\n");
@@ -201,7 +202,7 @@ mod unread {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_read_in_part_is_thrown_away_for_the_rest() {
+    async fn the_rest_of_a_half_read_body_is_drained() {
         bounded(async {
             let (_server, dial) = start();
             for request in [with_length("/first", &pattern(100_000)), chunked("/first", &pattern(100_000), 999)] {
@@ -215,7 +216,7 @@ mod unread {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_sends_everything_before_it_reads_gets_a_large_reply() {
+    async fn a_client_that_sends_all_before_reading_gets_a_large_reply() {
         bounded(async {
             let dial = serve(async |_| vec![b'x'; 1 << 20]);
             for request in [with_length("/", &pattern(200_000)), chunked("/", &pattern(200_000), 5000)] {
@@ -229,7 +230,7 @@ mod unread {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_sends_everything_before_it_reads_gets_a_streamed_reply() {
+    async fn a_client_that_sends_all_before_reading_gets_a_stream() {
         bounded(async {
             let dial = serve(async |_| {
                 let body = Body::writer(|mut w| async move {
@@ -251,7 +252,7 @@ mod unread {
     }
 
     #[tokio::test]
-    async fn who_uploads_ten_mebibytes_gets_his_413_although_nobody_reads_them() {
+    async fn a_client_gets_the_413_of_an_unread_upload_of_10_mib() {
         bounded(async {
             let mux = ServeMux::new();
             mux.handle("/413", async |mut request: Request| request.to_bytes(1024).await);
@@ -264,13 +265,13 @@ mod unread {
                 assert_eq!(client.reply().await.status, 413);
                 assert!(client.ends().await);
             }
-            support::eventually("nobody is left", || server.counts().total() == 0).await;
+            support::eventually("no connection is left", || server.counts().total() == 0).await;
         })
         .await;
     }
 
     #[tokio::test]
-    async fn who_uploads_ten_mebibytes_to_nobody_gets_his_404() {
+    async fn a_client_gets_the_404_of_an_unread_upload_of_10_mib() {
         bounded(async {
             let server = support::server(ServeMux::new());
             let (addr, _) = on_loopback(&server);
@@ -285,7 +286,7 @@ mod unread {
 mod kept {
     use super::*;
 
-    /// A handler that gives its body away and answers.
+    /// A handler that passes its body to the test and replies.
     fn gives_away() -> (Dial, mpsc::UnboundedReceiver<Body>) {
         let (give, given) = mpsc::unbounded_channel();
         let dial = serve(move |request: Request| {
@@ -299,7 +300,7 @@ mod kept {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_kept_after_the_reply_fails_and_the_connection_goes_on() {
+    async fn a_body_kept_after_the_reply_fails_and_keep_alive_goes_on() {
         bounded(async {
             let (dial, mut given) = gives_away();
             let mut client = dial.connect();
@@ -318,7 +319,7 @@ mod kept {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_waits_for_it_when_the_reply_ends_is_woken() {
+    async fn a_reader_of_a_body_is_woken_when_the_reply_ends() {
         bounded(async {
             let (dial, mut given) = gives_away();
             let mut client = dial.connect();
@@ -331,7 +332,7 @@ mod kept {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_kept_does_not_hold_the_socket() {
+    async fn a_kept_body_does_not_hold_the_socket() {
         bounded(async {
             let (dial, mut given) = gives_away();
             let mut client = dial.connect();
@@ -366,7 +367,7 @@ mod kept {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_was_all_here_is_the_handlers_for_good() {
+    async fn a_body_received_whole_outlives_its_request() {
         bounded(async {
             let (dial, mut given) = gives_away();
             let mut client = dial.connect();
@@ -378,7 +379,7 @@ mod kept {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn another_task_may_read_it_for_the_handler() {
+    async fn another_task_may_read_the_body_for_the_handler() {
         bounded(async {
             let dial = serve(async |request: Request| {
                 let reading = tokio::spawn(request.into_body().to_bytes(u64::MAX));
@@ -394,7 +395,7 @@ mod kept {
     }
 
     #[tokio::test]
-    async fn another_task_may_read_it_in_another_thread() {
+    async fn another_thread_may_read_the_body_for_the_handler() {
         bounded(async {
             let server = support::server(async |request: Request| {
                 let body = request.into_body();
@@ -417,7 +418,7 @@ mod kept {
 mod trailers {
     use super::*;
 
-    /// Shows the trailers.
+    /// A handler that replies with the trailers.
     async fn show(mut request: Request) -> Result<String, BodyError> {
         let (mut length, mut trailers) = (0, HeaderMap::new());
         let body = request.body_mut();
@@ -431,7 +432,7 @@ mod trailers {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn trailers_reach_the_handler_except_those_that_must_not() {
+    async fn trailers_reach_the_handler_except_forbidden_fields() {
         bounded(async {
             let dial = serve(show);
             let mut client = dial.connect();
@@ -455,7 +456,7 @@ mod expect {
     const GO_ON: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
     #[tokio::test(start_paused = true)]
-    async fn the_client_is_told_to_go_on_when_the_handler_reads() {
+    async fn a_100_continue_is_sent_when_the_handler_reads() {
         bounded(async {
             let dial = serve(async |request: Request| {
                 sleep(SECOND).await;
@@ -467,7 +468,7 @@ mod expect {
             assert_eq!(client.some().await, GO_ON);
             client.send("abc").await;
             assert_eq!(client.reply().await.text(), "3\n");
-            // And only once for each request.
+            // It is sent only once for each request.
             client.send(format!("POST / {EXPECT}")).await;
             assert_eq!(client.some().await, GO_ON);
             client.send("a").await;
@@ -479,7 +480,7 @@ mod expect {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_echo_says_go_on_before_its_head() {
+    async fn an_echo_sends_100_continue_before_its_head() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -493,7 +494,7 @@ mod expect {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_typed_echo_says_go_on_before_its_head() {
+    async fn a_typed_echo_sends_100_continue_before_its_head() {
         bounded(async {
             let dial = serve(async |request: Request| {
                 Response::new(request.into_body()).with_content_type("application/octet-stream")
@@ -511,14 +512,14 @@ mod expect {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_nobody_asked_for_ends_the_connection() {
+    async fn an_unread_100_continue_body_closes_the_connection() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
             client.send(format!("POST /ignore {EXPECT}")).await;
             let reply = client.reply().await;
             assert_eq!((reply.status, reply.text(), reply.is_last()), (200, "ignored\n", true));
-            // Whether or not the client sends it.
+            // The connection closes whether or not the client sends the body.
             let _ = client.try_send("abcGET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
             assert!(client.ends().await);
         })
@@ -526,7 +527,7 @@ mod expect {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_does_not_wait_is_not_told_anything() {
+    async fn a_client_that_does_not_wait_gets_no_100_continue() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -542,7 +543,7 @@ mod expect {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_old_client_and_one_without_a_body_are_not_told() {
+    async fn http_1_0_and_empty_bodies_get_no_100_continue() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -558,9 +559,9 @@ mod expect {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_comes_after_the_head_of_the_reply() {
+    async fn no_100_continue_comes_after_the_head_of_the_reply() {
         bounded(async {
-            // The body is still held while the reply is streamed, and read only then.
+            // The handler keeps the body, and reads it only while the reply is streamed.
             let dial = serve(async |request: Request| {
                 let incoming = request.into_body();
                 let body = Body::writer(move |mut w| async move {
@@ -592,7 +593,7 @@ mod elsewhere {
     use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
-    async fn a_reader_in_another_task_does_not_keep_the_reply_from_being_finished() {
+    async fn a_reader_in_another_task_does_not_hold_up_the_reply() {
         bounded(async {
             for size in [5_000, 300_000] {
                 let dial = serve(move |request: Request| async move {
@@ -620,7 +621,7 @@ mod broken {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_ends_too_early_is_an_error_that_the_handler_sees() {
+    async fn a_half_sent_body_is_unexpected_eof_to_the_handler() {
         bounded(async {
             let (_server, dial) = start();
             for request in [
@@ -645,7 +646,7 @@ mod broken {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_malformed_chunk_is_an_error_that_the_handler_sees() {
+    async fn a_malformed_chunk_is_an_error_to_the_handler() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -659,7 +660,7 @@ mod broken {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_malformed_chunk_that_nobody_read_ends_the_connection() {
+    async fn an_unread_malformed_chunk_closes_the_connection() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -672,7 +673,7 @@ mod broken {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_malformed_chunk_after_the_head_of_the_reply_cuts_the_reply() {
+    async fn a_malformed_chunk_after_the_reply_head_cuts_the_reply() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -686,7 +687,7 @@ mod broken {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_echo_whose_client_ends_too_early_is_cut() {
+    async fn an_echo_of_a_half_sent_body_is_cut() {
         bounded(async {
             let (_server, dial) = start();
             let mut client = dial.connect();
@@ -725,7 +726,7 @@ mod broken {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reply_body_that_does_not_keep_its_word_cuts_the_reply() {
+    async fn a_reply_body_of_a_wrong_length_cuts_the_reply() {
         bounded(async {
             for (said, written) in [(5, 3), (3, 5)] {
                 let dial = serve(move |_| async move {
@@ -750,7 +751,7 @@ mod broken {
         .await;
     }
 
-    /// What breaks a reply: a path, the request's body, and what is answered because nothing was sent yet.
+    /// Replies that break: a path, the body of the request, and the status and text if nothing was sent yet.
     const BROKEN_EARLY: [(&str, &str, u16); 9] = [
         ("/echo", "3\r\nabc\r\nZZ\r\n", 400),
         ("/echo", "ZZ\r\n", 400),
@@ -790,14 +791,14 @@ mod broken {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reply_of_which_nothing_was_sent_is_replaced_by_the_error() {
+    async fn an_unsent_reply_is_replaced_by_the_error_of_its_body() {
         bounded(async {
             let dial = breaks();
             for (path, body, status) in BROKEN_EARLY {
                 let mut client = dial.connect();
                 let post = format!("POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
                 client.send(format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{post}")).await;
-                // What was answered before it is not taken back.
+                // The replies before it stay.
                 assert_eq!(client.reply().await.text(), "hello\n", "{path} {body:?}");
                 let reply = client.reply().await;
                 assert_eq!(reply.status, status, "{path} {body:?}: {reply:?}");
@@ -810,7 +811,7 @@ mod broken {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_reply_that_has_begun_to_leave_is_cut_where_it_broke() {
+    async fn a_partly_sent_reply_is_cut_where_its_body_broke() {
         bounded(async {
             let dial = breaks();
             let mut client = dial.connect();
@@ -837,7 +838,7 @@ mod broken {
     }
 }
 
-/// A body that counts how often it is asked after its end.
+/// A body that counts how often it is polled after its end.
 struct Strict(Vec<&'static str>, bool);
 
 impl http_body::Body for Strict {
@@ -857,7 +858,7 @@ impl http_body::Body for Strict {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_is_not_asked_after_its_end() {
+async fn a_reply_body_is_not_polled_after_its_end() {
     bounded(async {
         let dial = serve(async |request: Request| {
             let pieces = request.path().split('/').skip(2).map(|_| "piece").collect();
@@ -874,7 +875,7 @@ async fn a_body_is_not_asked_after_its_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_of_a_reply_does_not_wait_for_its_body() {
+async fn a_reply_head_is_sent_before_its_body_is_ready() {
     bounded(async {
         let dial = serve(async |_| {
             let body = Body::writer(|mut w| async move {
@@ -893,7 +894,7 @@ async fn the_head_of_a_reply_does_not_wait_for_its_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_length_of_a_body_is_known_before_it_is_here() {
+async fn the_length_of_a_body_is_known_before_it_is_read() {
     bounded(async {
         let dial = serve(async |request: Request| format!("{:?}\n", request.body().len()));
         let mut client = dial.connect();

@@ -1,5 +1,5 @@
-//! Requests that an outer handler changed: the mux below it routes by the change, and the reply is still framed by what
-//! the client asked.
+//! Requests that an outer handler changed. The inner mux routes by the changed request; the reply is framed for the
+//! request that the client sent.
 
 mod support;
 
@@ -9,7 +9,7 @@ use quintet_server::{Handler, IntoResponse, Request, Response, ServeMux, request
 use support::{Client, bounded, in_memory};
 use tokio::io::DuplexStream;
 
-/// Applies the fields `X-Method` and `X-To`, takes them away, and hands on to a mux of methods and hosts.
+/// Applies the fields `X-Method` and `X-To`, removes them, and calls a mux with patterns of methods and hosts.
 async fn change(mux: &ServeMux, mut request: Request) -> Result<Response, ChangeError> {
     let [method, host] = ["x-method", "x-to"].map(|name| request.header(name).map(str::to_owned));
     if let Some(method) = method {
@@ -67,7 +67,7 @@ async fn a_mux_routes_by_the_method_and_the_host_that_were_set() {
     .await;
 }
 
-/// A `HEAD` that is served as a `GET` has no body all the same, and the next reply is where the client looks for it.
+/// A `HEAD` that is served as a `GET` gets no body, and the next reply begins where the client expects it.
 #[tokio::test(start_paused = true)]
 async fn a_head_that_became_a_get_is_answered_without_a_body() {
     bounded(async {

@@ -1,4 +1,4 @@
-//! Why a connection ended, as its state hook is told: raw bytes of a client, and the reason.
+//! The close reasons that the state hook is told: raw bytes of a client, and the reason.
 
 mod support;
 
@@ -17,20 +17,20 @@ use quintet_server::{
 use support::{bounded, in_memory, memory};
 use tokio::time::{Sleep, sleep};
 
-/// What the client does when it has sent its bytes.
+/// The behaviour of the client after it has sent its bytes.
 #[derive(Clone, Copy, Debug)]
 enum Then {
-    /// Reads to the end.
+    /// It reads to the end.
     Reads,
-    /// Says that nothing more comes, and reads to the end.
+    /// It half-closes (FIN), and reads to the end.
     Finishes,
-    /// Goes away.
+    /// It closes.
     Drops,
-    /// Does nothing at all.
+    /// It neither reads nor closes.
     Waits,
 }
 
-/// What a server was told, and the server.
+/// A server, and the reasons that its state hook was told.
 struct Told {
     server: Server<ServeMux>,
     reasons: Arc<Mutex<Vec<Option<CloseReason>>>>,
@@ -49,7 +49,7 @@ impl Told {
         Told { server: Server::with_config(mux(), config), reasons }
     }
 
-    /// Waits for the end of the one connection.
+    /// Waits for the end of the only connection; returns its reason.
     async fn reason(&self) -> Option<CloseReason> {
         for _ in 0..10_000 {
             if let Some(reason) = self.reasons.lock().expect("no panic").first() {
@@ -82,7 +82,7 @@ fn mux() -> ServeMux {
     mux
 }
 
-/// A body of unknown length, of which a part is sent before it ends or breaks.
+/// A body of unknown length; a part of it is sent before it ends or breaks.
 struct Pieces {
     sent: bool,
     breaks: bool,
@@ -212,7 +212,7 @@ async fn the_state_hook_is_told_of_a_limit_that_ended_a_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_state_hook_is_told_of_a_shutdown_and_a_cut() {
+async fn the_state_hook_is_told_of_a_shutdown_and_an_abort() {
     bounded(async {
         for (path, expected) in [("/", CloseReason::Stopping), ("/wait", CloseReason::Aborted)] {
             let told = Told::new(Config::default());
@@ -228,7 +228,7 @@ async fn the_state_hook_is_told_of_a_shutdown_and_a_cut() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_state_hook_is_told_of_a_connection_that_makes_room() {
+async fn the_state_hook_is_told_of_a_retired_connection() {
     bounded(async {
         let told = Told::new(Config::default());
         let (listener, dial) = memory();

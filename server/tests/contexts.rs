@@ -10,13 +10,13 @@ use support::{bounded, config, in_memory};
 
 mod support;
 
-/// The number of a connection, and how many requests it has had.
+/// The value of a connection: its number, and the count of its requests.
 struct Visit {
     number: usize,
     requests: AtomicUsize,
 }
 
-/// What a listener is for.
+/// The value of a listener: its purpose.
 struct Purpose(&'static str);
 
 async fn tell(request: Request) -> String {

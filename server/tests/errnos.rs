@@ -1,5 +1,5 @@
-//! The system fails: with each of its errors in turn, at accept, read, write, flush and shutdown. The next client is
-//! served, nothing is held, and the log says it once a second at most. Time is paused.
+//! Every error number of the system, at accept, read, write, flush and shutdown. The next client is served, no resource
+//! is held, and the log reports accept errors once a second at most. Time is paused.
 
 mod support;
 
@@ -23,10 +23,10 @@ use tokio::{
     time::sleep,
 };
 
-/// Every number that Linux has for an error.
+/// The error numbers of Linux.
 const ERRNOS: std::ops::RangeInclusive<i32> = 1..=133;
 
-/// Where a stream fails.
+/// The call in which a stream fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
     Read,
@@ -85,7 +85,7 @@ impl AsyncWrite for Faulty {
     }
 }
 
-/// A server, the way to it, and what it holds and says.
+/// A server, its dialer, the number of its open streams, and its accept errors.
 struct World {
     server: Server<ServeMux>,
     serving: JoinHandle<Result<(), ServeError>>,
@@ -146,7 +146,7 @@ impl World {
         Client::new(ours)
     }
 
-    /// The next client is served, and when it has gone nothing is held.
+    /// Checks that the next client is served, and that nothing is held when it has disconnected.
     async fn is_well(&self, after: &str) {
         let mut next = self.connect(None);
         assert_eq!(next.fetch("/").await.text(), "hello\n", "{after}");
@@ -157,7 +157,7 @@ impl World {
     }
 }
 
-/// What a client asks for, and where its stream fails meanwhile.
+/// Requests, and the call of the stream that fails during each.
 const FAULTS: [(&str, At, u32); 16] = [
     ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", At::Read, 0),
     ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", At::Read, 1), // idle, at the client's end
@@ -178,7 +178,7 @@ const FAULTS: [(&str, At, u32); 16] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_fails_costs_its_connection_and_nothing_else() {
+async fn a_failing_stream_ends_only_its_connection() {
     bounded(async {
         let world = World::new();
         for errno in ERRNOS {
@@ -198,11 +198,11 @@ async fn a_stream_that_fails_costs_its_connection_and_nothing_else() {
     .await;
 }
 
-/// The errors that are about the listening socket itself.
+/// The errors of the listening socket itself, which retrying cannot mend.
 const FATAL: [i32; 3] = [9, 22, 88]; // EBADF, EINVAL, ENOTSOCK
 
 #[tokio::test(start_paused = true)]
-async fn an_accept_that_fails_is_tried_again_and_told_once_a_second() {
+async fn an_accept_error_is_retried_and_reported_once_a_second() {
     bounded(async {
         for errno in ERRNOS.filter(|errno| !FATAL.contains(errno)) {
             let world = World::new();
@@ -224,7 +224,7 @@ async fn an_accept_that_fails_is_tried_again_and_told_once_a_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_accept_loop_that_cannot_go_on_drains_before_it_says_so() {
+async fn an_accept_loop_that_fails_drains_before_it_returns() {
     bounded(async {
         for errno in FATAL {
             let world = World::new();

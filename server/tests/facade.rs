@@ -1,5 +1,5 @@
-//! The façade: the names of every day stand flat in `quintet_server`, all others behind its modules, and every type in
-//! a public signature of the five crates is one of them.
+//! The façade: `quintet_server` re-exports the names that most programs use, and all others through its modules. Every
+//! type in a public signature of the five crates can be named through it.
 
 use std::{
     collections::BTreeSet,
@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Lowest first.
+/// The crates, lowest first.
 const CRATES: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
 
-/// The words of other crates' and the language's types in signatures.
+/// The types of other crates and of the language in signatures.
 const OTHERS: &str = "Any Arc AsRef AsyncRead AsyncWrite Box Context Duration Error ErrorKind Fn Future HeaderMap HeaderName Instant \
     CryptoProvider Into IpAddr Location NonZeroUsize Option Path PathBuf Poll ProducesTickets Result Self Send \
     SocketAddr String Sync SystemTime TcpStream TryInto UnixStream Unpin Vec";
@@ -23,7 +23,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The source without comments, attributes and the tests behind it.
+/// A source without comments, attributes and the tests at its end.
 fn code(source: &str) -> String {
     let code = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let is_code = |line: &&str| !line.trim_start().starts_with("//") && !line.trim_start().starts_with('#');
@@ -34,7 +34,7 @@ fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
-/// Whether a word is the name of a type: camel case, and more than a generic parameter's letter.
+/// Whether a word is the name of a type: camel case, and longer than the letter of a generic parameter.
 fn is_type(word: &str) -> bool {
     word.starts_with(char::is_uppercase) && word.contains(char::is_lowercase)
 }
@@ -63,7 +63,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The type that an item at the left margin is about: `impl<T> A for B<T> {` is about `B`.
+/// The type that an item at the left margin belongs to: `impl<T> A for B<T> {` belongs to `B`.
 fn subject(line: &str) -> Option<&str> {
     let item = line.strip_prefix("pub ").unwrap_or(line);
     let kind = ["impl", "struct ", "enum ", "trait ", "type "].iter().find(|kind| item.starts_with(**kind))?;
@@ -83,7 +83,7 @@ fn subject(line: &str) -> Option<&str> {
     words(of).find(|word| is_type(word))
 }
 
-/// What a file says in public about types that are exported: signatures, fields, and the bodies of enums and traits.
+/// The public text of a file about exported types: signatures, fields, and the bodies of enums and traits.
 fn signatures(source: &str, exported: &BTreeSet<String>) -> Vec<String> {
     let (mut found, mut about, mut whole) = (Vec::new(), false, false);
     let source = code(source);
@@ -102,7 +102,7 @@ fn signatures(source: &str, exported: &BTreeSet<String>) -> Vec<String> {
         while text.contains("fn ") && !text.contains(['{', ';']) {
             text.push_str(lines.next().unwrap_or("{"));
         }
-        // Of a variant of an enum only what it holds; of a constant and a function not the value and the body.
+        // Of an enum variant only its fields count; the value of a constant and the body of a function do not.
         let holds = if text.contains("fn ") || public { Some(0) } else { text.find(['(', ':']) };
         let text = &text[holds.unwrap_or(text.len())..];
         found.push(text.split(['{', '=']).next().unwrap_or_default().to_owned());
@@ -147,7 +147,7 @@ fn the_modules_of_the_facade_are_the_crates() {
     same::<quintet_server::Timeouts, quintet_server::conn::Timeouts>();
 }
 
-/// More than a page of names is a list that is searched and not read.
+/// A longer list would no longer be read, only searched.
 #[test]
 fn the_flat_names_of_other_crates_are_some_twenty() {
     let source = code(&read(&root().join("server/src/lib.rs")));

@@ -1,7 +1,7 @@
-//! One connection that never has to wait does not make the others wait for long: one thread, streams in memory.
+//! Fairness: a connection that never has to wait does not delay the others. One thread, streams in memory.
 //!
-//! What is counted is how often the busy connection's handler (or the body of its reply) ran between the moment when
-//! another connection's request was there and the moment when its handler was called.
+//! The tests count how often the handler of the busy connection (or the body of its reply) ran between the moment when
+//! another client sent its request and the moment when the handler of that request was called.
 
 mod support;
 
@@ -20,13 +20,13 @@ use quintet_server::{Body, Bytes, Request, Response, ServeMux};
 use support::{bounded, in_memory};
 use tokio::{io::AsyncReadExt, task::yield_now};
 
-/// How often the busy connection may run before another one does: a turn that was under way, and one more for each
-/// step of the other's way (the client's task, the accept loop, the connection's task).
+/// How often the busy connection may run before another one does: the turn that was under way, and one more turn for
+/// each task that the other request needs (the client, the accept loop, the connection).
 const TURNS: u64 = 3;
 const REQUESTS: u64 = 32;
 const PIECES: u64 = 128;
 
-/// What the busy connection did so far, and when another one was called.
+/// How often the busy connection ran so far, and the count at which another handler was called.
 #[derive(Clone, Default)]
 struct Count {
     busy: Arc<AtomicU64>,
@@ -53,7 +53,7 @@ fn mux(count: &Count) -> ServeMux {
     mux
 }
 
-/// A body whose next small piece is always ready.
+/// A body whose next piece is always ready and small.
 struct Pieces {
     left: u64,
     busy: Arc<AtomicU64>,
@@ -70,8 +70,8 @@ impl http_body::Body for Pieces {
     }
 }
 
-/// Sends this without end and reads whatever comes, while another client asks `rounds` times; the most that the busy
-/// connection ran before one of those requests reached its handler.
+/// A busy client sends these bytes without end and reads the replies, while another client sends `rounds` requests.
+/// Returns the largest count of the busy connection before one of those requests reached its handler.
 async fn worst(request: &'static str, rounds: u64) -> u64 {
     let count = Count::default();
     let server = support::server(mux(&count));
@@ -105,7 +105,7 @@ async fn worst(request: &'static str, rounds: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn a_pipelining_client_has_few_handler_calls_before_another_client_has_its_own() {
+async fn a_pipelining_client_yields_to_other_clients() {
     bounded(async {
         let worst = worst("GET /busy HTTP/1.1\r\nHost: a\r\n\r\n", 200).await;
         assert!(worst <= TURNS * REQUESTS, "{worst} calls");
@@ -114,7 +114,7 @@ async fn a_pipelining_client_has_few_handler_calls_before_another_client_has_its
 }
 
 #[tokio::test]
-async fn a_reply_of_small_ready_pieces_sends_few_before_another_client_is_served() {
+async fn a_reply_of_ready_pieces_yields_to_other_clients() {
     bounded(async {
         let worst = worst("GET /pieces HTTP/1.1\r\nHost: a\r\n\r\n", 200).await;
         assert!(worst <= TURNS * PIECES, "{worst} pieces");

@@ -1,5 +1,5 @@
-//! Forms, as a handler behind a server gets them: which methods and types have one in the body, what comes first, and
-//! how large it may be. Go: `Request.ParseForm`, `Request.FormValue`.
+//! Forms behind a server: which methods and content types have one in the body, the order of its pairs, and its largest
+//! size. Go: `Request.ParseForm`, `Request.FormValue`.
 
 mod support;
 
@@ -9,11 +9,11 @@ use tokio::io::DuplexStream;
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 
-/// All pairs in order, or the status that the error has.
+/// A handler that replies with all pairs in order, or with the status of the error.
 async fn pairs(mut request: Request) -> Response {
     if request.path() == "/value" {
         let value = request.form_value("a").await;
-        // A second call has the same answer, and needs no body.
+        // A second call has the same result. The body was read by the first.
         assert_eq!(request.form_value("a").await, value);
         return format!("{value:?}").into_response();
     }
@@ -37,7 +37,7 @@ async fn send(client: &mut Client<DuplexStream>, method: &str, target: &str, con
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_is_in_the_body_of_post_put_and_patch_and_in_the_query_of_all() {
+async fn a_form_is_in_the_body_of_post_put_patch_and_in_any_query() {
     bounded(async {
         let mut client = connect();
         for (method, seen) in [
@@ -80,7 +80,7 @@ async fn a_form_has_its_content_type_in_any_case_and_with_parameters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn form_value_is_the_first_and_the_bodys_wins() {
+async fn form_value_is_the_first_and_prefers_the_body() {
     bounded(async {
         let mut client = connect();
         for (target, body, seen) in [
@@ -98,7 +98,7 @@ async fn form_value_is_the_first_and_the_bodys_wins() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_form_arrives_in_pieces_as_in_one() {
+async fn a_form_split_into_packets_is_parsed_the_same() {
     bounded(async {
         let mut client = connect();
         let fields = format!("Host: a\r\nContent-Type: {URLENCODED}\r\nTransfer-Encoding: chunked\r\n");

@@ -1,5 +1,5 @@
-//! The gate, as a test: what `.ci/` checks is all there is to check, CONTRIBUTING.md names it, and only the suites
-//! named `real_*` wait in real time.
+//! The gate, as a test: `.ci/` checks every feature, CONTRIBUTING.md names every script, and only suites named `real_*`
+//! sleep in real time.
 
 use std::{
     collections::BTreeSet,
@@ -75,7 +75,7 @@ fn contributing_names_every_script_of_the_gate() {
     }
 }
 
-/// Whether a line sleeps. To sleep for no time at all is only to yield.
+/// Whether a line sleeps. A sleep of zero only yields.
 fn is_sleep(code: &str) -> bool {
     code.contains("sleep(") && !code.starts_with("//") && !code.contains("sleep(std::time::Duration::ZERO")
 }
@@ -129,11 +129,11 @@ fn a_real_sleep_is_seen_and_a_paused_one_is_not() {
     let both = format!("{paused}\n#[tokio::test]\nasync fn b() {{\n    tokio::time::sleep(SECOND).await;\n}}\n");
     assert_eq!(real_sleeps(&both), [8]);
     let helper = "async fn helper() {\n    sleep(SECOND).await;\n}\n";
-    assert_eq!(real_sleeps(helper), [2], "nobody pauses here");
+    assert_eq!(real_sleeps(helper), [2], "the time is not paused");
     assert!(real_sleeps(&format!("{helper}{paused}")).is_empty());
 }
 
-/// `println!` panics when nobody reads the output any more, and examples are copied.
+/// `println!` panics when the reader of standard output has closed it, and users copy the examples.
 #[test]
 fn no_example_prints_with_a_macro_that_panics() {
     let examples = files("examples").into_iter().filter(|path| path.extension() == Some("rs".as_ref()));
@@ -147,8 +147,8 @@ fn no_example_prints_with_a_macro_that_panics() {
     }
 }
 
-/// The examples are numbered in reading order without gaps, and each begins alike: what it shows, what one learns, what
-/// to type, what one sees.
+/// The examples are numbered in reading order without gaps. Each begins with the same lines: what it is, what the reader
+/// learns, what to type, what to see.
 #[test]
 fn examples_are_numbered_without_gaps_and_begin_alike() {
     let mut number = 0;

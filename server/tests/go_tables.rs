@@ -1,13 +1,13 @@
-//! What the tables of `quintet-request` say of Go, and of us, against what both answered: `data/wire.jsonl`.
+//! The tables of `quintet-request` about Go and Quintet, checked against the recorded replies of both: `data/wire.jsonl`.
 //!
-//! A row of a table is prose; `CASES` says which recorded cases are examples of it. A row of which nothing was recorded
-//! is among `UNRECORDED`, with the place in Go's source that says so. A new row has to be in one of them.
+//! A row of a table is prose. `CASES` names the recorded cases that are examples of it. A row without a recorded case is
+//! in `UNRECORDED`, with its place in Go's source. A new row must be in one of the two.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde_json::Value;
 
-/// By table and first cell of its row, the cases that show it.
+/// For each row, by its table and first cell, the cases that show it.
 const CASES: &[(&str, &str, &[&str])] = &[
     ("parse", "an empty line before the request line", &["line/leading-crlf", "line/leading-crlf-after-get"]),
     ("parse", "an empty line after the body of a POST", &["line/leading-crlf-after-post"]),
@@ -98,7 +98,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
     ("chunked", "trailers: `Content-Length`, `Host`, `Authorization`, …", &["trailer/forbidden-sent"]),
 ];
 
-/// Rows without a recorded case, and where Go's source says what they say.
+/// Rows without a recorded case, and their place in Go's source.
 const UNRECORDED: &[(&str, &str, &str)] = &[
     ("parse", "two empty lines before it", "readRequestLine: an empty line is a malformed request"),
     ("parse", "two empty lines after the body of a POST", "numLeadingCRorLF: up to four bytes after a POST"),
@@ -130,16 +130,16 @@ const UNRECORDED: &[(&str, &str, &str)] = &[
     ("chunked", "trailers: folded", "textproto.Reader joins folded lines"),
 ];
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// A handler was asked, whatever it answered.
+    /// A handler was called; its reply does not matter.
     Taken,
-    /// It was refused with this status, or its body was, which is as 400.
+    /// The request was refused with this status, or its body was, which counts as 400.
     Refused(u64),
 }
 
-/// What a cell says: a refusal begins with its status.
+/// The outcome that a cell states: a refusal begins with its status.
 fn said(cell: &str) -> Verdict {
     let digits = cell.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     match digits.parse() {
@@ -148,8 +148,8 @@ fn said(cell: &str) -> Verdict {
     }
 }
 
-/// What was answered: the first refusal, if there is one. What a handler sees of a broken body counts for chunks alone:
-/// a body that is merely short is not refused.
+/// The outcome that a reply shows: the first refusal, if there is one. A body error that the handler saw counts only for
+/// chunks: a body that is merely short is not refused.
 fn answered(outcome: &Value, chunks: bool) -> Verdict {
     let replies = outcome["replies"].as_array().expect("replies");
     assert!(!replies.is_empty(), "a case that shows something has a reply");
@@ -161,14 +161,14 @@ fn answered(outcome: &Value, chunks: bool) -> Verdict {
     refused.map_or(Verdict::Taken, Verdict::Refused)
 }
 
-/// The rows of a table: what it is about, what Go does, and what we do.
+/// The rows of a table: the input, the outcome of Go, and that of Quintet.
 fn rows(table: &str) -> Vec<[String; 3]> {
     let room = if table == "chunked" { "src" } else { "src/head" };
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../request/{room}/{table}.rs"));
     let text = fs::read_to_string(file).expect("the table is there");
     let lines = text.lines().filter_map(|line| line.strip_prefix("//! | ")?.strip_suffix(" |"));
     let rows = lines.skip(1).map(|line| {
-        // A cell may have a bar in it, within quotes of code.
+        // A cell may contain a bar between backticks.
         let cells: Vec<&str> = line.split(" | ").collect();
         let [input @ .., _, go, ours] = &cells[..] else { panic!("a row with four cells: {line}") };
         [input.join(" | "), (*go).to_owned(), (*ours).to_owned()]
@@ -184,7 +184,7 @@ fn cases() -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn what_the_tables_say_of_go_and_of_us_is_what_both_answered() {
+fn the_tables_say_what_go_and_quintet_answered() {
     let cases = cases();
     let mut wrong = Vec::new();
     for table in ["parse", "framing", "chunked"] {
@@ -207,7 +207,7 @@ fn what_the_tables_say_of_go_and_of_us_is_what_both_answered() {
 }
 
 #[test]
-fn every_case_is_of_a_row_that_is_there() {
+fn every_case_names_a_row_of_the_tables() {
     for (table, input) in CASES.iter().map(|(t, i, _)| (t, i)).chain(UNRECORDED.iter().map(|(t, i, _)| (t, i))) {
         assert!(rows(table).iter().any(|[row, ..]| row == input), "{table}.rs has no row {input}");
     }

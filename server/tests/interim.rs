@@ -1,4 +1,4 @@
-//! Interim replies that a handler pushes: sent while it is at work, always before its final reply, and to nobody else.
+//! Interim replies (1xx) that a handler pushes: sent while it runs, always before its final reply, only to its client.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ mod support;
 const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn an_interim_103_is_sent_while_the_handler_is_at_work() {
+async fn an_interim_103_is_sent_while_the_handler_runs() {
     bounded(async {
         let go_on = Arc::new(Notify::new());
         let told = Arc::clone(&go_on);
@@ -76,7 +76,7 @@ async fn no_interim_reply_goes_to_http_1_0_or_after_the_final_reply() {
     .await;
 }
 
-/// A handler that pushes without end to a client that does not read is told so, and nothing grows.
+/// A handler that pushes without end to a client that does not read gets an error, and no buffer grows.
 #[tokio::test(start_paused = true)]
 async fn interim_replies_to_a_client_that_does_not_read_are_bounded() {
     bounded(async {

@@ -1,4 +1,4 @@
-//! The layering, as a test: each crate may use those below it, and its pure core needs no runtime.
+//! The layering, as a test: a crate uses only the crates below it, and its pure core needs no runtime.
 //!
 //! ```text
 //!  quintet-server ──▶ quintet-mux ──▶ quintet-request ──▶ quintet-conn ──▶ quintet-listener
@@ -16,7 +16,7 @@ use cargo_metadata::{MetadataCommand, Package};
 mod rooms;
 mod uses;
 
-/// Lowest first.
+/// The crates, lowest first.
 const LAYERS: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
 
 fn root() -> &'static Path {
@@ -28,7 +28,7 @@ fn layer(package: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| *layer == short)
 }
 
-/// The five crates, lowest first, as their manifests say they are.
+/// The packages of the five crates, lowest first, from their manifests.
 fn crates() -> Vec<Package> {
     let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec();
     let mut crates = metadata.expect("cargo metadata").packages;
@@ -38,7 +38,7 @@ fn crates() -> Vec<Package> {
     crates
 }
 
-/// The names in a crate's tree of normal dependencies, without the crate itself and its own kin.
+/// The names in a crate's tree of normal dependencies, without the crates of this workspace.
 fn tree(layer: &str, default_features: bool) -> BTreeSet<String> {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["tree", "--offline", "--locked", "-e", "normal", "--prefix", "none", "-f", "{p}"]);
@@ -68,7 +68,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_arrow_points_up() {
+fn no_crate_depends_on_one_above_it() {
     for package in crates() {
         for dependency in &package.dependencies {
             if let Some(below) = layer(&dependency.name) {
@@ -125,7 +125,7 @@ fn only_the_rooms_that_wait_await() {
     }
 }
 
-/// A file that uses another is read after it: arrows between the files of a crate point down, too.
+/// No two files of a crate use each other, so that each can be read after the files that it uses.
 #[test]
 fn no_files_of_a_crate_use_each_other_in_a_circle() {
     for layer in LAYERS {
@@ -134,7 +134,7 @@ fn no_files_of_a_crate_use_each_other_in_a_circle() {
     }
 }
 
-/// The reader of `use` lines, on a crate with two circles: one through a re-export, one through a path in the code.
+/// A crate with two circles: one through a re-export, one through a path in the code. Both are found.
 #[test]
 fn a_circle_of_files_is_found() {
     let folder = std::env::temp_dir().join(format!("quintet-circles-{}", std::process::id()));
@@ -160,7 +160,7 @@ fn a_circle_of_files_is_found() {
 }
 
 #[test]
-fn httparse_is_the_secret_of_request_and_matchit_that_of_mux() {
+fn httparse_is_used_only_by_request_and_matchit_only_by_mux() {
     for package in crates() {
         for (library, owner) in [("httparse", "quintet-request"), ("matchit", "quintet-mux")] {
             let uses = package.dependencies.iter().any(|dependency| dependency.name == library);
@@ -169,7 +169,7 @@ fn httparse_is_the_secret_of_request_and_matchit_that_of_mux() {
     }
 }
 
-/// `println!` and `eprintln!` panic where nobody reads what they write.
+/// `println!` and `eprintln!` panic when the reader of the stream has closed it.
 #[test]
 fn no_library_prints() {
     for layer in LAYERS {
@@ -178,10 +178,10 @@ fn no_library_prints() {
     }
 }
 
-/// What `thiserror` brings, which only runs at build time.
+/// The dependencies of `thiserror`, which run only at build time.
 const THISERROR: [&str; 6] = ["thiserror", "thiserror-impl", "proc-macro2", "quote", "syn", "unicode-ident"];
 
-/// The reader and writer of messages needs the types of messages, the text of numbers and dates, and no more.
+/// The pure core of `request` depends on types of messages, and on formatters of numbers and dates, and no more.
 #[test]
 fn the_core_of_request_is_made_of_six_crates() {
     let mut tree = tree("request", false);
@@ -190,22 +190,22 @@ fn the_core_of_request_is_made_of_six_crates() {
     assert!(tree.iter().eq(expected), "{tree:?}");
 }
 
-/// What a crate costs whoever takes it alone: the crates in its tree besides thiserror.
+/// The number of crates in the tree of each crate, without those of thiserror.
 #[test]
-fn a_crate_alone_weighs_little() {
+fn a_crate_alone_has_few_dependencies() {
     for (layer, default_features, most) in
         [("listener", true, 6), ("conn", true, 6), ("conn", false, 1), ("request", false, 6), ("mux", false, 6)]
     {
         let mut tree = tree(layer, default_features);
         tree.retain(|name| !THISERROR.contains(&name.as_str()));
-        // What a system's own bindings are split into is not ours to count.
+        // The bindings of a system are split into crates differently on each; they do not count.
         tree.retain(|name| !name.starts_with("windows"));
         assert!(tree.len() <= most, "{layer} weighs {} crates, not {most}: {tree:?}", tree.len());
     }
 }
 
 #[test]
-fn conn_adds_nothing_to_the_weight_of_listener() {
+fn conn_adds_no_dependency_to_those_of_listener() {
     let listener = tree("listener", true);
     let added: Vec<_> = tree("conn", true).into_iter().filter(|name| !listener.contains(name)).collect();
     assert!(added.is_empty(), "{added:?}");

@@ -1,4 +1,4 @@
-//! What connections cost in memory, in bytes of the heap.
+//! The memory of a connection, in bytes of the heap.
 
 mod support;
 
@@ -26,7 +26,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// A client without memory of its own: it says something, reads what it is told, and waits for ever.
+/// A client that allocates nothing: it sends its bytes, reads the replies, and waits for ever.
 struct Quiet(&'static [u8]);
 
 impl AsyncRead for Quiet {
@@ -57,7 +57,7 @@ impl AsyncWrite for Quiet {
 
 impl Stream for Quiet {}
 
-/// Yields this many clients that say this.
+/// A listener that accepts this many clients with these bytes.
 struct Crowd(usize, &'static [u8]);
 
 impl Listener for Crowd {
@@ -75,7 +75,7 @@ impl Listener for Crowd {
     }
 }
 
-/// Serves a crowd until all have said what they say, and keeps them.
+/// Serves many clients until all have sent their bytes, and keeps their connections.
 fn serve(crowd: usize, said: &'static [u8]) -> Runtime {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
@@ -97,7 +97,7 @@ fn serve(crowd: usize, said: &'static [u8]) -> Runtime {
     runtime
 }
 
-/// How many bytes of the heap each client costs while it waits.
+/// The bytes of the heap for each client while it waits.
 fn kept(said: Vec<u8>) -> i64 {
     let said: &'static [u8] = said.leak();
     drop(serve(100, said));
@@ -116,7 +116,7 @@ fn an_idle_connection_costs_at_most_two_kibibytes() {
 }
 
 #[test]
-fn it_costs_no_more_after_it_has_sent_much() {
+fn an_idle_connection_costs_no_more_after_a_large_body() {
     let mut request = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 65536\r\n\r\n".to_vec();
     request.extend([b'x'; 65_536]);
     let bytes = kept(request);
@@ -137,7 +137,7 @@ fn half_a_head_costs_what_was_sent_and_four_kibibytes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_stalls_stops_the_writer() {
+async fn a_client_that_stalls_stops_the_writer() {
     bounded(async {
         let written = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&written);

@@ -1,5 +1,5 @@
-//! What a request, a hook and a takeover hand out only observes: no public way leads from them to the registry of the
-//! connections, or to the guard of one.
+//! The handles that a request, a hook and a takeover give out only observe: no public function leads from them to the
+//! registry of the connections, or to the guard of one.
 
 use std::{
     fs,
@@ -34,7 +34,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// What a source declares as public: items up to their body, fields up to their end.
+/// The public declarations of a source: items up to their body, fields up to their end.
 fn public(source: &str) -> Vec<String> {
     let code: Vec<&str> = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let code = code.join("\n");
@@ -49,7 +49,7 @@ fn public(source: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_connection_can_only_look_and_wait() {
+fn a_connection_only_observes_and_waits() {
     let source = read(&root().join("conn/src/io/connection.rs"));
     let mut names: Vec<String> = public(&source)
         .iter()
@@ -92,7 +92,7 @@ fn the_public_items_of_a_source_are_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_with_a_registry_of_its_own_ends_no_connection() {
+async fn a_registry_made_by_a_handler_ends_no_connection() {
     bounded(async {
         let kept = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&kept);
@@ -115,7 +115,7 @@ async fn a_handler_with_a_registry_of_its_own_ends_no_connection() {
                 assert_eq!(reply.body, b"Active false\n");
             }
         }
-        // A handle that is kept keeps nothing open, and tells how it ended.
+        // A kept handle keeps no connection open, and shows how its connection ended.
         drop((client, other));
         assert_eq!(server.shutdown(std::time::Duration::from_secs(5)).await, ShutdownReport { drained: 2, aborted: 0 });
         let kept = kept.lock().expect("no panic").take().expect("it was kept");

@@ -1,4 +1,4 @@
-//! Handlers that panic: each costs one connection, is told once, and is answered if nothing was said yet.
+//! Handlers that panic: each panic ends one connection, is reported once, and is answered 500 if nothing was sent yet.
 
 mod support;
 
@@ -16,7 +16,7 @@ use quintet_server::{Body, Config, Handler, Request, Response, ServeMux, Server,
 use support::{Client, Dial, bounded, dial, eventually, in_memory, on_loopback};
 use tokio::{io::DuplexStream, time::sleep};
 
-/// What the hook was told: the message and the request line.
+/// The reports of the hook: the message and the request line.
 type Told = Arc<Mutex<Vec<(String, Option<String>)>>>;
 
 fn config() -> (Config, Told) {
@@ -40,7 +40,7 @@ fn told(told: &Told) -> Vec<(String, Option<String>)> {
     std::mem::take(&mut *told.lock().expect("no panic"))
 }
 
-/// A body that yields its pieces, waits if there were any, so that they are sent, and then panics.
+/// A body that yields its pieces, waits until they are sent (if there are any), and panics.
 struct Panics {
     pieces: Vec<&'static str>,
     waits: bool,
@@ -73,7 +73,7 @@ async fn is_answered_500(client: &mut Client<DuplexStream>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_before_the_first_await() {
+async fn a_panic_before_the_first_await_is_answered_500() {
     bounded(async {
         let (server, dial, hook) = start(async |_: Request| -> &'static str { panic!("at once") });
         let mut client = dial.connect();
@@ -81,13 +81,13 @@ async fn a_panic_before_the_first_await() {
         is_answered_500(&mut client).await;
         assert_eq!(told(&hook), [("at once".to_owned(), Some("GET /a?b=1".to_owned()))]);
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_after_an_await() {
+async fn a_panic_after_an_await_is_answered_500() {
     bounded(async {
         let (server, dial, hook) = start(async |request: Request| -> &'static str {
             sleep(Duration::from_secs(1)).await;
@@ -98,13 +98,13 @@ async fn a_panic_after_an_await() {
         is_answered_500(&mut client).await;
         assert_eq!(told(&hook), [("late, at /b".to_owned(), Some("POST /b".to_owned()))]);
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_in_another_protocol() {
+async fn a_panic_after_a_takeover_is_reported() {
     bounded(async {
         let (server, dial, hook) = start(async |_: Request| {
             Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, async |_| panic!("after the takeover"))
@@ -115,13 +115,13 @@ async fn a_panic_in_another_protocol() {
         assert_eq!(client.head().await.expect("a head").0, 101);
         assert!(client.ends().await);
         assert_eq!(told(&hook), [("after the takeover".to_owned(), None)]);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_before_there_is_a_future() {
+async fn a_panic_before_there_is_a_future_is_answered_500() {
     struct Eager;
     impl Handler for Eager {
         fn call(&self, _: Request) -> impl Future<Output = Response> + Send {
@@ -142,7 +142,7 @@ async fn a_panic_before_there_is_a_future() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_behind_a_mux() {
+async fn a_panic_behind_a_mux_is_answered_500() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("GET /users/{id}", async |request: Request| -> &'static str {
@@ -158,7 +158,7 @@ async fn a_panic_behind_a_mux() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_whose_payload_is_no_text() {
+async fn a_panic_without_a_text_is_answered_500() {
     bounded(async {
         let (_server, dial, hook) =
             start(async |_: Request| -> &'static str { std::panic::panic_any(std::num::NonZeroU8::MAX) });
@@ -194,7 +194,7 @@ async fn a_panic_whose_payload_panics_when_dropped_is_answered_500() {
             is_answered_500(&mut client).await;
             assert_eq!(told(&hook), [("not text".to_owned(), Some(format!("GET {path}")))]);
         }
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -237,7 +237,7 @@ async fn a_state_hook_that_panics_is_counted() {
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.text(), "hello\n");
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
         eventually("it saw all moves", || server.hook_failures().panics == 4).await;
     })
     .await;
@@ -256,7 +256,7 @@ async fn a_panic_with_a_body_that_shares_the_wire() {
         assert_eq!((reply.status, reply.is_last()), (500, true));
         drop(client);
         assert_eq!(told(&hook)[0].0, "Ok(Some(b\"abc\"))");
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -274,7 +274,7 @@ async fn a_panic_of_a_body_before_its_first_byte_is_answered_500() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_of_a_body_whose_type_is_known_before_its_first_byte_is_answered_500() {
+async fn a_panic_of_a_typed_body_before_a_byte_is_answered_500() {
     bounded(async {
         let (_server, dial, hook) = start(async |_| Response::new(Panics::after(&[])).with_content_type("text/plain"));
         let mut client = dial.connect();
@@ -295,7 +295,7 @@ async fn a_panic_in_the_middle_of_a_body_cuts_the_reply() {
         assert_eq!(client.rest().await, b"3\r\none\r\n3\r\ntwo\r\n", "no last chunk");
         assert_eq!(told(&hook), [("no more pieces".to_owned(), None)]);
         drop(client);
-        eventually("nobody is left", || server.counts() == Counts::default()).await;
+        eventually("no connection is left", || server.counts() == Counts::default()).await;
     })
     .await;
 }
@@ -336,7 +336,7 @@ async fn a_panic_of_a_writer_cuts_the_reply() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_sent_ahead_of_a_panic_are_not_answered() {
+async fn pipelined_requests_after_a_panic_are_not_answered() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/{$}", async |_| "hello\n");
@@ -352,13 +352,13 @@ async fn requests_sent_ahead_of_a_panic_are_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_dropped_before_the_panic_has_no_line() {
+async fn a_panic_report_of_a_dropped_request_names_no_request() {
     bounded(async {
         let (_server, dial, hook) = start(async |request: Request| -> &'static str {
             drop(request);
             panic!("without it")
         });
-        // Also not the line of somebody else, whose panic was in a task of his own.
+        // Nor does it have the request line of another connection, whose panic was in another task.
         let other = Request::parse(b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         let elsewhere = tokio::spawn(async move {
             let _other = other;
@@ -374,9 +374,9 @@ async fn a_request_that_was_dropped_before_the_panic_has_no_line() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_a_thousand_panics_everybody_else_is_still_served() {
+async fn other_clients_are_served_after_a_thousand_panics() {
     bounded(async {
-        // Panics write to standard error, which a thousand need not.
+        // The panic hook of Rust would write a thousand lines to standard error.
         std::panic::set_hook(Box::new(|_| {}));
         let mux = ServeMux::new();
         mux.handle("/{$}", async |_| "hello\n");
@@ -412,9 +412,9 @@ async fn after_a_thousand_panics_everybody_else_is_still_served() {
     .await;
 }
 
-/// The same in debug and release builds: the client gets a 500, the hook the reason, and the connection goes on.
+/// In debug and release builds alike the client gets a 500, the hook gets the reason, and the connection goes on.
 #[tokio::test(start_paused = true)]
-async fn a_reply_with_a_field_that_cannot_be_sent_is_a_500_and_told() {
+async fn a_reply_with_an_invalid_field_is_500_and_reported() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/cookie", async |_| Response::new("x").with_cookie(&SetCookie::new("bad name", "v")));
@@ -443,9 +443,9 @@ async fn a_reply_with_a_field_that_cannot_be_sent_is_a_500_and_told() {
     .await;
 }
 
-/// What a panic says of its request is that request's, also where many are served one after the other and one is kept.
+/// The report of a panic names its own request, also if the connection served others before and a request is kept.
 #[tokio::test(start_paused = true)]
-async fn a_request_dropped_by_a_panic_elsewhere_leaves_its_line_to_no_other_request() {
+async fn a_panic_report_never_names_another_request() {
     bounded(async {
         let (_server, dial, hook) = start(async |request: Request| -> &'static str {
             if request.path() == "/first" {

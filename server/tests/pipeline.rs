@@ -1,4 +1,4 @@
-//! Requests that are sent ahead: answered in order, read at once and written at once.
+//! Pipelined requests: answered in order, read in one call and answered in one call.
 
 mod support;
 
@@ -25,7 +25,7 @@ use tokio::{
 const SECOND: Duration = Duration::from_secs(1);
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// How often a server read and wrote, where each time is a system call.
+/// How often a server read and wrote. On a socket each of these is a system call.
 #[derive(Default)]
 struct Calls {
     reads: AtomicUsize,
@@ -33,7 +33,7 @@ struct Calls {
 }
 
 impl Calls {
-    /// Since the last time this was asked.
+    /// The counts since the last call of this function.
     fn take(&self) -> (usize, usize) {
         (self.reads.swap(0, SeqCst), self.writes.swap(0, SeqCst))
     }
@@ -84,7 +84,7 @@ impl AsyncWrite for Counted {
 
 impl Stream for Counted {}
 
-/// A client of one handler, and the calls that its server makes.
+/// A client of one handler, and the read and write calls of its server.
 fn counted(handler: impl Handler) -> (Client<DuplexStream>, Arc<Calls>) {
     let (ours, theirs) = duplex(1 << 20);
     let calls = Arc::<Calls>::default();
@@ -95,7 +95,7 @@ fn counted(handler: impl Handler) -> (Client<DuplexStream>, Arc<Calls>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_requests_in_one_packet_are_answered_in_order() {
+async fn two_pipelined_requests_in_one_packet_are_answered_in_order() {
     bounded(async {
         let server = support::server(async |request: Request| {
             if request.path() == "/slow" {
@@ -113,7 +113,7 @@ async fn two_requests_in_one_packet_are_answered_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_keep_their_order_however_long_each_takes() {
+async fn pipelined_replies_keep_their_order_after_slow_handlers() {
     bounded(async {
         let server = support::server(async |request: Request| {
             let n: u64 = request.path()[1..].parse().expect("a number");
@@ -135,7 +135,7 @@ async fn replies_keep_their_order_however_long_each_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_requests_are_one_read_and_one_write() {
+async fn sixteen_pipelined_requests_are_one_read_and_one_write() {
     bounded(async {
         let (mut client, calls) = counted(async |_: Request| "hello\n");
         for _ in 0..3 {
@@ -183,7 +183,7 @@ async fn a_request_in_packets_of_a_byte_is_answered_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_does_not_wait_for_the_next_handler() {
+async fn a_pipelined_reply_does_not_wait_for_the_next_handler() {
     bounded(async {
         let answer = Arc::new(Notify::new());
         let waits = Arc::clone(&answer);
@@ -211,11 +211,11 @@ async fn a_reply_does_not_wait_for_the_next_handler() {
     .await;
 }
 
-/// Whoever asks and never listens is not asked for more: the replies stay few, and so do the requests.
+/// No more requests are read from a client that does not read its replies: both stay few.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_asks_and_never_reads_is_stopped() {
+async fn a_pipelining_client_that_never_reads_is_stopped() {
     if support::without_timeouts() || support::over_tls() {
-        return; // only a limit ends it, and how much is in between counts
+        return; // only a timeout ends it, and the size of the buffers between counts
     }
     bounded(async {
         const REPLY: usize = 1000;
@@ -236,10 +236,10 @@ async fn a_client_that_asks_and_never_reads_is_stopped() {
         };
         let mut flood = std::pin::pin!(flood);
         assert!(timeout(10 * SECOND, flood.as_mut()).await.is_err(), "it is stopped");
-        // What the pipe holds in each direction, what may wait to be sent, and one block read.
+        // The pipe holds that much in each direction; then there are the unsent output, and one block of input.
         let asked_for = asked.load(SeqCst);
         assert!(asked_for * REPLY < 3 * 64 * 1024, "{asked_for} replies were made");
-        // And in the end it is cut off.
+        // In the end the client is cut off.
         let sent = timeout(60 * SECOND, flood).await.expect("it is cut off");
         assert!(sent < 4 * 64 * 1024, "{sent} bytes were taken");
         assert_eq!(asked.load(SeqCst), asked_for);
@@ -249,7 +249,7 @@ async fn a_client_that_asks_and_never_reads_is_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_behind_a_body_is_found() {
+async fn a_pipelined_request_after_a_body_is_found() {
     bounded(async {
         let server = support::server(async |mut request: Request| {
             let read = request.to_bytes(1 << 20).await.expect("a body").len();

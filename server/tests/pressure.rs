@@ -1,4 +1,4 @@
-//! New clients while idle ones hold every permit, or every descriptor. Time is paused.
+//! Pressure: new clients connect while idle ones hold every permit or every descriptor. Time is paused.
 
 mod support;
 
@@ -24,19 +24,19 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-/// What a new client waits for: a request that may be on its way on the connection that ends for it.
+/// How long a new client waits: that long the connection that is closed for it may still send a request.
 const GRACE: Duration = Duration::from_millis(50);
-/// Out of descriptors, on Linux and on the BSDs.
+/// EMFILE, the error of a process that is out of descriptors, on Linux and on the BSDs.
 const EMFILE: i32 = 24;
 
-/// A listener that has so many descriptors: with all in use, accepting fails with EMFILE.
+/// A listener with so many descriptors: accepting fails with EMFILE while all are in use.
 struct Few {
     memory: MemoryListener<Memory>,
     next: Option<Memory>,
     left: Arc<AtomicUsize>,
 }
 
-/// A stream with its descriptor.
+/// A stream that holds a descriptor.
 struct Open(Memory, Arc<AtomicUsize>);
 
 impl Drop for Open {
@@ -98,7 +98,7 @@ fn server() -> Server<ServeMux> {
     Server::with_config(mux, config)
 }
 
-/// Served with room for two connections: out of permits, or out of descriptors.
+/// Serves with room for two connections, by permits or by descriptors.
 fn room_for_two(server: &Server<ServeMux>, what: &str) -> Dial {
     let (memory, dial) = support::memory();
     let server = server.clone();
@@ -115,19 +115,19 @@ fn room_for_two(server: &Server<ServeMux>, what: &str) -> Dial {
 async fn idle(dial: &Dial) -> Client<DuplexStream> {
     let mut client = dial.connect();
     assert_eq!(client.fetch("/").await.text(), "hello\n");
-    // Idle connections are told apart by the clock of the sweeper, which moves five times a second.
+    // The sweeper's clock orders idle connections. It moves five times a second.
     sleep(Duration::from_secs(1)).await;
     client
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_client_waits_for_the_grace_of_the_longest_idle_connection() {
+async fn a_new_client_replaces_the_longest_idle_connection() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
             let dial = room_for_two(&server, what);
             let (mut first, mut second) = (idle(&dial).await, idle(&dial).await);
-            // `second` was the last to connect and `first` the last to ask.
+            // `second` connected last, and `first` sent the last request.
             assert_eq!(first.fetch("/").await.status, 200);
             let (start, mut new) = (Instant::now(), dial.connect());
             assert_eq!(new.fetch("/").await.text(), "hello\n", "{what}");
@@ -140,7 +140,7 @@ async fn a_new_client_waits_for_the_grace_of_the_longest_idle_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_on_its_way_is_answered_as_the_last() {
+async fn a_request_to_a_retired_connection_is_answered_as_the_last() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
@@ -158,7 +158,7 @@ async fn a_request_that_was_on_its_way_is_answered_as_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_at_work_is_ended_for_a_new_client() {
+async fn an_active_connection_is_never_closed_for_a_new_client() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
@@ -170,7 +170,7 @@ async fn nobody_at_work_is_ended_for_a_new_client() {
             let mut new = dial.connect();
             let (one, other) = tokio::join!(first.reply(), second.reply());
             assert_eq!((one.text(), other.text()), ("waited\n", "waited\n"), "{what}");
-            // Now they are idle, and one of them is ended within two graces.
+            // Now they are idle, and one of them is closed within two grace periods.
             let start = Instant::now();
             assert_eq!(new.fetch("/").await.text(), "hello\n", "{what}");
             assert!(start.elapsed() <= 2 * GRACE, "{what}: {:?}", start.elapsed());
@@ -180,7 +180,7 @@ async fn nobody_at_work_is_ended_for_a_new_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_new_clients_idle_connections_stay() {
+async fn idle_connections_stay_without_new_clients() {
     bounded(async {
         for what in ["permits", "descriptors"] {
             let server = server();
@@ -194,7 +194,7 @@ async fn without_new_clients_idle_connections_stay() {
     .await;
 }
 
-/// Listeners that share their permits: the idle connection that makes room may be one of another listener.
+/// Listeners that share their permits: an idle connection of another listener may be closed.
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_of_another_accept_loop_makes_room() {
     bounded(async {
@@ -215,9 +215,9 @@ async fn an_idle_connection_of_another_accept_loop_makes_room() {
     .await;
 }
 
-/// Listeners with limits of their own: no idle connection of another listener is ended for nothing.
+/// Listeners with limits of their own: closing an idle connection of another listener would give no permit.
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_of_another_listener_stays_if_its_end_gives_no_permit() {
+async fn an_idle_connection_with_other_permits_stays() {
     bounded(async {
         let server = server();
         let limited = room_for_two(&server, "permits");

@@ -1,4 +1,4 @@
-//! The READMEs, as a test: every file they link to, every test they name and every fuzz target they run exists.
+//! The READMEs, as a test: every file, test and fuzz target that they name exists.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ fn readmes() -> Vec<(PathBuf, String)> {
     paths.map(|path| (path.clone(), fs::read_to_string(path).expect("text"))).collect()
 }
 
-/// Everything of Rust and of the fuzzing workspace's manifest, as one text.
+/// The text of all Rust files of the repository.
 fn sources() -> String {
     fn read(folder: &Path, text: &mut String) {
         for entry in fs::read_dir(folder).expect("a readable folder") {
@@ -36,13 +36,13 @@ fn sources() -> String {
     text
 }
 
-/// What stands between each `open` and the next `close`.
+/// The texts between each `open` and the next `close`.
 fn between<'a>(text: &'a str, open: &'a str, close: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(open).skip(1).filter_map(move |rest| rest.split(close).next())
 }
 
 #[test]
-fn what_they_link_to_exists() {
+fn each_link_of_a_readme_exists() {
     let mut links = 0;
     for (path, text) in readmes() {
         for link in between(&text, "](", ")").filter(|link| !link.starts_with("http") && !link.starts_with('#')) {
@@ -50,7 +50,7 @@ fn what_they_link_to_exists() {
             assert!(target.exists(), "{}: {link}", path.display());
             links += 1;
         }
-        // Neither the repository's address nor docs.rs has anything before the first release.
+        // Before the first release nothing is published there.
         for foreign in ["github.com/quintet-http", "docs.rs/quintet", "crates.io/crates/quintet"] {
             assert!(!text.contains(foreign), "{}: {foreign} leads out of a clone; link to the file", path.display());
         }
@@ -59,11 +59,11 @@ fn what_they_link_to_exists() {
 }
 
 #[test]
-fn the_tests_they_name_exist() {
+fn each_test_that_a_readme_names_exists() {
     let sources = sources();
     let mut names = 0;
     for (path, text) in readmes() {
-        // A sentence of at least four words is the name of a test; one that begins with a number is an example.
+        // At least four words with underscores are the name of a test. Examples begin with a number.
         let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let is_name = |name: &&str| {
             name.matches('_').count() >= 3
@@ -79,7 +79,7 @@ fn the_tests_they_name_exist() {
 }
 
 #[test]
-fn the_fuzz_targets_they_run_exist() {
+fn each_fuzz_target_that_a_readme_runs_exists() {
     let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).expect("text");
     let mut targets = 0;
     for (path, text) in readmes() {
@@ -92,9 +92,9 @@ fn the_fuzz_targets_they_run_exist() {
     assert!(targets > 10, "{targets} targets");
 }
 
-/// A narrow window, or a page of docs.rs, shows a longer line only by scrolling. The name of a test cannot be broken.
+/// docs.rs and narrow windows show a longer line only by scrolling. The name of a test cannot be broken.
 #[test]
-fn their_code_and_drawings_fit_80_columns() {
+fn code_and_drawings_of_readmes_fit_80_columns() {
     let mut lines = 0;
     for (path, text) in readmes() {
         for line in text.split("```").skip(1).step_by(2).flat_map(str::lines) {
@@ -108,7 +108,7 @@ fn their_code_and_drawings_fit_80_columns() {
 
 /// The first block of commands of a crate's README. `.ci/alone` runs it as it stands.
 #[test]
-fn what_they_tell_to_add_is_here() {
+fn each_cargo_add_of_a_readme_names_its_own_crate() {
     for layer in ["listener", "conn", "request", "mux", "server"] {
         let text = fs::read_to_string(root().join(layer).join("README.md")).expect("text");
         let commands = between(&text, "```sh\n", "```").next().expect("a block of commands");

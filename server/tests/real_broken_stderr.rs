@@ -1,7 +1,6 @@
-//! A server whose standard error cannot be written, or whose hooks panic, in a process of its own: it serves on, its
-//! clients are answered, and it shuts down in order.
+//! A server whose standard error cannot be written, or whose hooks panic: it serves on, and it shuts down in order.
 //!
-//! The process is this test program once more, which runs [`child`] with few descriptors.
+//! The server is a child process: this test program again, which runs [`child`] with few descriptors.
 
 #![cfg(target_os = "linux")]
 
@@ -18,20 +17,20 @@ use std::{
 
 use quintet_server::{Config, Hooks, Request, ServeMux, Server};
 
-/// How many descriptors the process has. (The test harness and the runtime need some twenty.)
+/// The descriptors of the child. (The test harness and the runtime need some twenty.)
 const DESCRIPTORS: usize = 40;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stderr {
-    /// Nobody reads the other end of the pipe: EPIPE.
+    /// The reading end of the pipe is closed: EPIPE.
     ClosedPipe,
-    /// ENOSPC.
+    /// A full disk: ENOSPC.
     Full,
-    /// Not open at all.
+    /// The descriptor is not open: EBADF.
     Closed,
 }
 
-/// The server of the child; its environment says how it serves and what its hooks do.
+/// The server of the child. Its environment variables say how it serves and what its hooks do.
 #[test]
 #[ignore = "the other tests start it in a process of its own"]
 fn child() {
@@ -124,7 +123,7 @@ impl Process {
         stream
     }
 
-    /// What is answered to these bytes, until the connection closes.
+    /// The reply to these bytes, up to the end of the connection.
     fn answer(&self, bytes: &str) -> String {
         let mut stream = self.connect();
         stream.write_all(bytes.as_bytes()).expect("it reads");
@@ -154,7 +153,7 @@ fn survives(mode: &str, stderr: Stderr) {
     starts(process.get("/"), "200");
     starts(process.get("/panic"), "500");
     starts(process.answer("GET / HTTP/1.1\r\n\r\n"), "400");
-    // More clients than descriptors: the rest wait in the backlog, and accepting them fails.
+    // There are more clients than descriptors. The rest wait in the backlog, and accepting them fails.
     let many: Vec<_> = (0..DESCRIPTORS + 20).map(|_| process.connect()).collect();
     thread::sleep(Duration::from_millis(300));
     drop(many);
@@ -168,11 +167,11 @@ fn survives(mode: &str, stderr: Stderr) {
         // Two panics, a refusal, an accept error, and a state for each of more than sixty connections.
         assert!(panics > 60 && lost == 0, "{context}: {panics} panics, {lost} lines");
     } else {
-        // A descriptor that is closed is opened again by the standard library, as /dev/null.
+        // The standard library reopens a closed standard error as /dev/null, so no line is lost.
         let least = if stderr == Stderr::Closed { 0 } else { 3 };
         assert!(panics == 0 && lost >= least, "{context}: {panics} panics, {lost} lines");
     }
-    // An idle connection does not hold the exit; the process ends by itself and says that all was well.
+    // An idle connection does not hold up the exit: the process ends by itself, with success.
     let mut idle = process.connect();
     idle.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").expect("it reads");
     assert!(idle.read(&mut [0; 1024]).expect("a reply") > 0);
@@ -190,22 +189,22 @@ fn survives(mode: &str, stderr: Stderr) {
 }
 
 #[test]
-fn a_closed_pipe_as_stderr_ends_nothing() {
+fn a_server_survives_a_closed_pipe_as_stderr() {
     survives("run", Stderr::ClosedPipe);
 }
 
 #[test]
-fn a_full_disk_as_stderr_ends_nothing() {
+fn a_server_survives_a_full_disk_as_stderr() {
     survives("run", Stderr::Full);
 }
 
 #[test]
-fn no_stderr_at_all_ends_nothing() {
+fn a_server_survives_a_closed_stderr() {
     survives("run", Stderr::Closed);
 }
 
 #[test]
-fn hooks_that_panic_end_nothing() {
+fn a_server_survives_hooks_that_panic() {
     survives("run hooks", Stderr::Full);
 }
 

@@ -1,4 +1,4 @@
-//! How a connection ends, as the client's system sees it: in order (FIN), or with a reset, on real sockets.
+//! How a connection ends on real sockets, as the client's system sees it: in order (FIN), or with a reset.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -54,7 +54,7 @@ fn mux() -> ServeMux {
     mux
 }
 
-/// How a reply ended for its client.
+/// The end of a connection, as its client sees it.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     InOrder,
@@ -71,7 +71,7 @@ fn connect(addr: &str) -> TcpStream {
     stream
 }
 
-/// Reads to the end, as fast as `pause` allows.
+/// Reads to the end, with this pause between two reads.
 fn read(client: &mut TcpStream, pause: Duration) -> (Vec<u8>, End) {
     let (mut all, mut buffer) = (Vec::new(), vec![0; 256 * 1024]);
     loop {
@@ -85,7 +85,7 @@ fn read(client: &mut TcpStream, pause: Duration) -> (Vec<u8>, End) {
     }
 }
 
-/// Sends the parts with a pause between, and reads to the end.
+/// Sends the parts with a pause after each, and reads to the end.
 async fn ask(addr: &str, parts: &[&[u8]]) -> (Vec<u8>, End) {
     let (addr, parts) = (addr.to_owned(), parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>());
     tokio::task::spawn_blocking(move || {
@@ -123,9 +123,9 @@ async fn a_chunked_body_that_breaks_ends_without_a_last_chunk() {
     }
 }
 
-/// The old empty line behind a body, or another request, that the server has not read when it closes.
+/// An empty line after a body (old clients send it), or another request, that the server has not read when it closes.
 #[tokio::test]
-async fn what_a_client_sends_behind_its_last_request_does_not_reset_the_reply() {
+async fn a_lingering_close_saves_the_last_reply_from_a_reset() {
     let limits =
         [(1, "HTTP/1.1\r\nHost: a"), (u64::MAX, "HTTP/1.0"), (u64::MAX, "HTTP/1.1\r\nHost: a\r\nConnection: close")];
     for (max_requests, version) in limits {
@@ -139,9 +139,9 @@ async fn what_a_client_sends_behind_its_last_request_does_not_reset_the_reply() 
     }
 }
 
-/// As above at a shutdown, which makes the reply under way the connection's last.
+/// The same at a shutdown, which makes the reply that is being sent the last one of its connection.
 #[tokio::test]
-async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the_reply() {
+async fn a_lingering_close_saves_the_reply_at_a_shutdown() {
     let server = Server::new(mux());
     let (addr, _) = on_loopback(&server);
     let asked = ask(&addr, &[b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n", b"", b"\r\n"]);
@@ -154,9 +154,9 @@ async fn what_a_client_sends_behind_its_request_at_a_shutdown_does_not_reset_the
     assert_eq!((end, report.aborted), (End::InOrder, 0));
 }
 
-/// A client that reads later than the server is patient: what was sent whole is on its way in the kernel.
+/// A client that reads only after the grace period: its reply was sent whole, and is in the kernel.
 #[tokio::test]
-async fn a_reply_that_was_sent_whole_is_not_taken_away_by_a_cut() {
+async fn a_whole_reply_is_not_reset_by_an_abort() {
     const WHOLE: usize = 110_000; // more than the client's kernel takes, and less than the server's
     for (connection, drained) in [("close", 1), ("keep-alive", 0)] {
         let answer = async |_: Request| Response::new(vec![b'x'; WHOLE]).with_content_type("application/octet-stream");
@@ -166,7 +166,7 @@ async fn a_reply_that_was_sent_whole_is_not_taken_away_by_a_cut() {
         client.write_all(format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\n\r\n").as_bytes()).unwrap();
         sleep(Duration::from_millis(300)).await;
         let report = server.shutdown(Duration::from_millis(100)).await;
-        // Nobody can know of an idle connection whether a request is on its way.
+        // A request may be on its way on an idle connection, so it counts as aborted.
         assert_eq!(report, ShutdownReport { drained, aborted: 1 - drained }, "{connection}");
         let reading = tokio::task::spawn_blocking(move || read(&mut client, Duration::ZERO));
         let (reply, end) = reading.await.unwrap();
@@ -175,7 +175,7 @@ async fn a_reply_that_was_sent_whole_is_not_taken_away_by_a_cut() {
     }
 }
 
-/// A takeover whose protocol ends with the connection, as a close-delimited body does.
+/// A takeover whose protocol ends with the connection, like a close-delimited body.
 #[tokio::test]
 async fn a_takeover_that_panics_or_is_aborted_ends_with_a_reset() {
     let mux = ServeMux::new();

@@ -1,4 +1,4 @@
-//! Idle clients hold every descriptor, or every permit, for real: a child process that may open 40 files.
+//! Idle clients hold every descriptor, or every permit, of a child process that may open 40 files.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -34,7 +34,7 @@ fn serve(role: &str) {
     });
 }
 
-/// Ends the child with the test.
+/// Kills the child when the test ends.
 struct Server40(Child);
 
 impl Drop for Server40 {
@@ -44,7 +44,7 @@ impl Drop for Server40 {
     }
 }
 
-/// Starts the child as this test in this role; where it listens.
+/// Starts this test program as the child, in this role; returns the address where it listens.
 fn start(test: &str, role: &str) -> (Server40, String) {
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 40; exec \"$0\" \"$@\""])
@@ -59,7 +59,7 @@ fn start(test: &str, role: &str) -> (Server40, String) {
     (Server40(child), format!("127.0.0.1:{}", addr.expect("the child says where it listens")))
 }
 
-/// Asks and reads the reply; how long that took.
+/// Sends a request and reads the reply; returns how long that took.
 fn ask(client: &mut TcpStream) -> Duration {
     let start = Instant::now();
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -73,7 +73,7 @@ fn ask(client: &mut TcpStream) -> Duration {
     start.elapsed()
 }
 
-/// Forty idle clients, of which as many are served as there is room for, and then ten new ones.
+/// Forty idle clients connect (as many are served as there is room for), and then ten new ones.
 fn new_clients_are_served(test: &str, role: &str) {
     if let Ok(role) = std::env::var(ROLE) {
         return serve(&role);
@@ -94,11 +94,11 @@ fn new_clients_are_served(test: &str, role: &str) {
 }
 
 #[test]
-fn new_clients_are_served_while_idle_ones_hold_every_descriptor() {
-    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_every_descriptor", "descriptors");
+fn new_clients_are_served_while_idle_ones_hold_all_descriptors() {
+    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_all_descriptors", "descriptors");
 }
 
 #[test]
-fn new_clients_are_served_while_idle_ones_hold_every_permit() {
-    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_every_permit", "permits");
+fn new_clients_are_served_while_idle_ones_hold_all_permits() {
+    new_clients_are_served("new_clients_are_served_while_idle_ones_hold_all_permits", "permits");
 }

@@ -1,4 +1,4 @@
-//! Clients that go away while a handler is at work: the handler is told and not killed.
+//! Clients that disconnect or half-close while a handler runs: the handler is told and not killed.
 
 mod support;
 
@@ -14,13 +14,13 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Closes with a reset.
+/// Closes the connection of a client with a reset.
 fn reset(client: Client<TcpStream>) {
     let socket = client.io.into_std().expect("a socket");
     socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).expect("a socket");
 }
 
-/// A handler that waits for its client to go, then says so, and goes on to its end.
+/// A handler that waits until its client disconnects, reports it, and finishes.
 fn waits_for_the_end() -> (Server<impl quintet_server::Handler>, mpsc::UnboundedReceiver<&'static str>) {
     let (tell, told) = mpsc::unbounded_channel();
     let server = support::server(move |request: Request| {
@@ -52,7 +52,7 @@ const REQUESTS: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn a_handler_is_told_of_a_client_that_closes_and_works_on_to_its_end() {
+async fn a_handler_is_told_of_a_client_that_closes_and_finishes() {
     bounded(async {
         for request in REQUESTS {
             let (server, mut told) = waits_for_the_end();
@@ -64,7 +64,7 @@ async fn a_handler_is_told_of_a_client_that_closes_and_works_on_to_its_end() {
             drop(client);
             expect(&mut told, "told").await;
             expect(&mut told, "ended").await;
-            eventually("nobody is left", || server.counts().total() == 0).await;
+            eventually("no connection is left", || server.counts().total() == 0).await;
         }
     })
     .await;
@@ -82,14 +82,14 @@ async fn a_handler_is_told_of_a_client_that_resets() {
             reset(client);
             expect(&mut told, "told").await;
             expect(&mut told, "ended").await;
-            eventually("nobody is left", || server.counts().total() == 0).await;
+            eventually("no connection is left", || server.counts().total() == 0).await;
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_handler_is_told_of_a_client_that_says_it_sends_nothing_more() {
+async fn a_handler_is_told_of_a_half_closed_client() {
     bounded(async {
         for request in REQUESTS {
             let (server, mut told) = waits_for_the_end();
@@ -134,7 +134,7 @@ async fn a_half_closed_client_gets_a_large_reply_whole() {
 }
 
 #[tokio::test]
-async fn every_request_sent_before_the_end_is_answered() {
+async fn every_pipelined_request_before_a_fin_is_answered() {
     bounded(async {
         let server = support::server(async |request: Request| {
             sleep(SECOND / 100).await;
@@ -153,9 +153,9 @@ async fn every_request_sent_before_the_end_is_answered() {
     .await;
 }
 
-/// A body that another task reads belongs to that task, but the handler is still told.
+/// Another task reads the body, so it is the task that reads the socket. The handler is still told.
 #[tokio::test]
-async fn a_handler_is_told_although_another_task_has_the_body() {
+async fn a_handler_is_told_while_another_task_has_the_body() {
     bounded(async {
         for (body, read) in [("abc", true), ("ab", true), ("ab", false)] {
             let (tell, mut told) = mpsc::unbounded_channel();
@@ -277,16 +277,16 @@ async fn a_handler_that_reads_a_body_sees_that_its_client_is_gone() {
                 }
                 other => panic!("{other:?}"),
             }
-            eventually("nobody is left", || server.counts().total() == 0).await;
+            eventually("no connection is left", || server.counts().total() == 0).await;
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_stream_whose_reader_resets_is_dropped() {
+async fn a_streamed_reply_is_dropped_when_its_client_resets() {
     bounded(async {
-        /// Rings when it is dropped.
+        /// Tells the test when it is dropped.
         struct Bell(Arc<Notify>);
         impl Drop for Bell {
             fn drop(&mut self) {
@@ -318,19 +318,19 @@ async fn a_stream_whose_reader_resets_is_dropped() {
             assert_eq!(client.head().await.unwrap().0, 200);
             reset(client);
             timeout(5 * SECOND, dropped.notified()).await.expect("it is never dropped");
-            eventually("nobody is left", || server.counts().total() == 0).await;
+            eventually("no connection is left", || server.counts().total() == 0).await;
         }
     })
     .await;
 }
 
-/// A reset would make the client's system throw away a reply that was not read yet.
+/// On a reset the system of the client throws away a reply that was not read yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_asked_once_too_often_is_not_reset() {
+async fn a_client_that_pipelined_past_max_requests_is_not_reset() {
     bounded(async {
         let server = Server::with_config(
             async |_| {
-                // Busy, so that nobody reads what comes meanwhile.
+                // Blocks the thread, so that the second request is not read meanwhile.
                 std::thread::sleep(SECOND / 20);
                 "hello\n"
             },
@@ -352,7 +352,7 @@ async fn a_client_that_asked_once_too_often_is_not_reset() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_while_everything_is_aborted_does_not_keep_its_handler() {
+async fn an_abort_ends_a_handler_whose_client_disconnects() {
     bounded(async {
         let server = support::server(async |request: Request| {
             if request.path() == "/for-ever" {
@@ -362,7 +362,7 @@ async fn a_client_that_goes_while_everything_is_aborted_does_not_keep_its_handle
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         eventually("accepted", || server.counts().new == 1).await;
-        // All of it is found in one go: a reply that cannot be sent, a handler at work, and the end of everything.
+        // One poll of the task finds all three: a reply that cannot be sent, a running handler, and the abort.
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /for-ever HTTP/1.1\r\nHost: a\r\n\r\n").await;
         drop(client);
         server.close().await;
@@ -372,7 +372,7 @@ async fn a_client_that_goes_while_everything_is_aborted_does_not_keep_its_handle
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_a_request_is_told_to_a_handle_that_was_kept() {
+async fn a_kept_handle_is_told_of_the_end_of_its_request() {
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
         let server = support::server(move |request: Request| {
@@ -382,7 +382,7 @@ async fn the_end_of_a_request_is_told_to_a_handle_that_was_kept() {
         let (dial, _) = in_memory(&server);
         let mut client = dial.connect();
         assert_eq!(client.fetch("/").await.status, 200);
-        // The connection goes on, and its next request is not this one's business.
+        // The connection goes on; the kept handle does not observe its next request.
         let active = told.recv().await.unwrap();
         active.disconnected().await;
         assert!(active.is_disconnected());
@@ -398,9 +398,9 @@ async fn the_end_of_a_request_is_told_to_a_handle_that_was_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_streamed_reply_nobody_may_be_reading_is_not_made_for_ever() {
+async fn a_stalled_stream_to_a_half_closed_client_is_dropped() {
     if support::without_timeouts() {
-        return; // only a limit ends it
+        return; // only a timeout ends it
     }
     bounded(async {
         let server = support::server(async |_| {

@@ -1,4 +1,4 @@
-//! The ways to serve: on an address, by the free functions, after a shutdown; and what reaches a handler there.
+//! The ways to serve: `run`, `listen_and_serve`, the free functions, and each of them after a shutdown.
 
 #![cfg(unix)]
 
@@ -60,7 +60,7 @@ async fn run_serves_an_address_until_a_shutdown() {
         assert_eq!(client.fetch("/").await.text(), "hello\n");
         eventually("the others left", || server.counts().total() == 1).await;
         assert_eq!(server.shutdown(GRACE_PERIOD).await, ShutdownReport { drained: 1, aborted: 0 });
-        // The one who shuts down has the report.
+        // The caller of `shutdown` gets the report.
         assert_eq!(running.await.expect("no panic").expect("served"), ShutdownReport::default());
         assert!(client.ends().await);
     })
@@ -68,7 +68,7 @@ async fn run_serves_an_address_until_a_shutdown() {
 }
 
 #[tokio::test]
-async fn run_and_listen_and_serve_say_which_address_cannot_be_listened_on() {
+async fn a_listen_error_names_its_address() {
     bounded(async {
         let server = Server::new(async |_| "");
         let ends = [
@@ -87,14 +87,14 @@ async fn run_and_listen_and_serve_say_which_address_cannot_be_listened_on() {
 }
 
 #[tokio::test]
-async fn after_a_shutdown_nothing_is_listened_on() {
+async fn a_server_opens_no_listener_after_a_shutdown() {
     bounded(async {
         let folder = Folder::new("closed");
         let before = std::os::unix::net::UnixListener::bind(folder.socket()).expect("a socket");
-        drop(before); // its file stays, and who listens there would replace it
+        drop(before); // its file stays, and a second listener would replace it
         let inode = || std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(folder.socket()).expect("the file"));
         let stale = inode();
-        // An address that cannot be listened on either is not what is wrong.
+        // `Closed` comes first, also for an address that cannot be listened on.
         for addr in [folder.addr().as_str(), "unix:/no/such/folder/socket", "no address"] {
             let server = Server::new(async |_| "");
             assert_eq!(server.close().await, ShutdownReport::default());
@@ -113,7 +113,7 @@ async fn after_a_shutdown_nothing_is_listened_on() {
 #[tokio::test]
 async fn a_port_is_not_opened_after_a_shutdown() {
     bounded(async {
-        // Somebody else's: to bind it would say so.
+        // The port of another listener: binding it would be a `Listen` error.
         let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let addr = taken.local_addr().expect("its address").to_string();
         let server = Server::new(async |_| "");
@@ -149,7 +149,7 @@ async fn the_free_functions_serve_the_default_mux_or_a_given_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_star_is_answered_here_unless_it_is_passed_on() {
+async fn options_star_is_answered_by_the_server_unless_passed_on() {
     bounded(async {
         for (pass_options_star, text) in [(false, ""), (true, "OPTIONS *")] {
             let handler = async |request: Request| format!("{} {}", request.method(), request.path());
@@ -159,7 +159,7 @@ async fn options_star_is_answered_here_unless_it_is_passed_on() {
             client.send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").await;
             let reply = client.reply().await;
             assert_eq!((reply.status, reply.text()), (200, text));
-            // Any other OPTIONS is the handler's in either case.
+            // The handler gets any other OPTIONS in either case.
             client.send("OPTIONS /x HTTP/1.1\r\nHost: a\r\n\r\n").await;
             assert_eq!(client.reply().await.text(), "OPTIONS /x");
         }
@@ -168,7 +168,7 @@ async fn options_star_is_answered_here_unless_it_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_outer_handler_attaches_reaches_the_inner_one() {
+async fn an_extension_of_an_outer_handler_reaches_the_inner_one() {
     #[derive(Clone, Debug, PartialEq)]
     struct User(&'static str);
 

@@ -19,12 +19,12 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Long enough for everybody.
+/// Long enough for every client.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
-/// Clients that use their connection again and again, and connect anew when they are told that it ends.
+/// Clients that keep their connection, and connect again when a reply says `Connection: close`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_load_every_request_that_was_sent_before_the_stop_is_answered() {
+async fn a_shutdown_under_load_answers_every_earlier_request() {
     bounded(async {
         for round in 0..10 {
             let server = Server::new(async |request: Request| {
@@ -58,7 +58,7 @@ async fn under_load_every_request_that_was_sent_before_the_stop_is_answered() {
     .await;
 }
 
-/// How many requests were answered, and how many of those sent before the stop were not.
+/// The number of requests that were answered, and of those sent before the shutdown that were not.
 async fn keep_asking(addr: &str, path: &str, stopped: &AtomicBool) -> (usize, usize) {
     let (mut answered, mut lost) = (0, 0);
     while let Ok(stream) = TcpStream::connect(addr).await {

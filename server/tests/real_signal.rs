@@ -1,4 +1,4 @@
-//! A server in a process that is told to stop. One test, because a signal is for the whole process.
+//! SIGTERM and Ctrl-C: the first drains, the second aborts. One test, because a signal goes to the whole process.
 
 #![cfg(unix)]
 
@@ -16,7 +16,7 @@ fn signal(name: &str) {
 }
 
 #[tokio::test]
-async fn the_first_signal_drains_and_the_second_cuts() {
+async fn the_first_signal_drains_and_the_second_aborts() {
     bounded(async {
         for (signals, report, answered) in [
             (&["TERM"][..], ShutdownReport { drained: 2, aborted: 0 }, true),
@@ -38,7 +38,7 @@ async fn the_first_signal_drains_and_the_second_cuts() {
             assert_eq!(idle.fetch("/").await.status, 200);
             slow.get("/slow").await;
             eventually("at work", || server.counts().active == 1 && server.counts().idle == 1).await;
-            // It closes its connection when it has its reply.
+            // The client closes its connection when it has its reply.
             let slow = tokio::spawn(async move { slow.try_reply().await.is_some() });
             for (n, name) in signals.iter().enumerate() {
                 if n > 0 {

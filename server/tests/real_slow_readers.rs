@@ -1,8 +1,8 @@
 //! Clients that read slowly, or never, on real sockets with small receive buffers.
 //!
-//! That a client reads is seen only in steps of what the kernel holds unsent, so what the limits mean is measured here.
-//! The suite runs with times a tenth and speeds ten times as great; `cargo test -p quintet-server --test
-//! real_slow_readers -- --ignored` runs it with the defaults, for three minutes.
+//! The server sees only in steps that a client reads: when the kernel reports room for more. So the effect of the limits
+//! is measured here. The suite runs with a tenth of the times and ten times the speeds. With the defaults it takes three
+//! minutes: `cargo test -p quintet-server --test real_slow_readers -- --ignored`.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -23,7 +23,7 @@ use tokio::time::sleep;
 const KIB: usize = 1024;
 const REPLY_BYTES: usize = 20 << 20;
 
-/// The defaults, so many times as fast.
+/// The default timeouts and rates, this many times as fast.
 fn timeouts(times: u32) -> Timeouts {
     let default = Timeouts::default();
     Timeouts {
@@ -43,7 +43,7 @@ fn serving(times: u32) -> (Server<impl quintet_server::Handler>, String) {
     (server, addr)
 }
 
-/// A client that asked, with a receive buffer of about 4 KiB.
+/// A client with a receive buffer of about 4 KiB that has sent its request.
 fn ask(addr: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * KIB).unwrap();
@@ -54,7 +54,7 @@ fn ask(addr: &str) -> TcpStream {
     client
 }
 
-/// Reads at this speed, in bytes per second, for this long; how long it was served.
+/// Reads at this speed, in bytes per second, for this long; returns how long it was served.
 fn read_at(addr: &str, speed: usize, span: Duration) -> Duration {
     let mut client = ask(addr);
     let (start, mut read) = (Instant::now(), 0_u64);
@@ -70,7 +70,7 @@ fn read_at(addr: &str, speed: usize, span: Duration) -> Duration {
     span
 }
 
-/// Readers at these speeds are served for this long, all at once.
+/// Checks that readers at these speeds are served for this long, all at once.
 async fn are_served(times: u32, speeds: [usize; 4], span: Duration) {
     let (_server, addr) = serving(times);
     let readers = speeds.map(|speed| {
@@ -94,16 +94,16 @@ async fn steady_slow_readers_are_served() {
     are_served(1, [KIB, 4 * KIB, 20 * KIB, 40 * KIB], Duration::from_secs(150)).await;
 }
 
-/// A reader of less than a step (32 KiB) in the time that a reply may stand still is cut off, as documented.
+/// A reader that takes less than a step (32 KiB) within `reply_stall` is cut off, as documented.
 #[tokio::test]
-async fn a_reader_below_a_step_in_the_stall_is_cut_off() {
+async fn a_reader_below_a_step_in_reply_stall_is_cut_off() {
     let (_server, addr) = serving(20);
     let span = Duration::from_secs(12);
     let served = tokio::task::spawn_blocking(move || read_at(&addr, 4 * KIB, span)).await.unwrap();
     assert!(served < span);
 }
 
-/// The sockets of this local port that are not listening, as `/proc/net/tcp` lists them: state and bytes unsent.
+/// The connected sockets of this local port in `/proc/net/tcp`: state and unsent bytes.
 fn sockets(port: u16) -> Vec<(u8, u64)> {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let of_port = format!(":{port:04X}");

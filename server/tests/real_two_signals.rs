@@ -1,4 +1,4 @@
-//! Signals that come close together. One test at a time, because a signal is for the whole process.
+//! Two signals close together: neither is lost. One test, because a signal goes to the whole process.
 
 #![cfg(unix)]
 
@@ -10,14 +10,14 @@ use quintet_server::{Server, ShutdownReport};
 use support::{bounded, eventually, in_memory};
 use tokio::task::JoinHandle;
 
-/// Sends these signals to this process, one right after the other.
+/// Sends these signals to this process without a pause.
 fn send(signals: &[&str]) {
     let pid = std::process::id();
     let script: String = signals.iter().map(|name| format!("kill -s {name} {pid};")).collect();
     assert!(Command::new("sh").args(["-c", &script]).status().expect("a shell").success());
 }
 
-/// A server with one request that is never answered, in the hands of [`Server::until_signal`].
+/// A server with one request that is never answered, which [`Server::until_signal`] shuts down.
 async fn at_work() -> (Server<impl quintet_server::Handler>, JoinHandle<ShutdownReport>) {
     let server = Server::new(async |_| {
         std::future::pending::<()>().await;
@@ -29,17 +29,17 @@ async fn at_work() -> (Server<impl quintet_server::Handler>, JoinHandle<Shutdown
     tokio::spawn(async move { client.rest().await });
     let own = server.clone();
     let waits = tokio::spawn(async move { own.until_signal(Duration::from_secs(3600)).await });
-    // Signals are listened to when it first runs; before that they would end the process.
+    // The first poll installs the signal handlers. A signal before it would end the process.
     tokio::task::yield_now().await;
     (server, waits)
 }
 
 #[tokio::test]
-async fn no_signal_is_lost_between_two_waits() {
+async fn a_signal_between_two_waits_is_not_lost() {
     bounded(async {
         for round in 0..100 {
             let (_server, waits) = at_work().await;
-            // Both may be there before the first is seen.
+            // Both signals may have arrived before the first one is returned.
             send(if round % 2 == 0 { &["TERM", "INT"] } else { &["INT", "TERM"] });
             assert_eq!(waits.await.expect("no panic"), ShutdownReport { drained: 0, aborted: 1 }, "round {round}");
         }
@@ -47,7 +47,7 @@ async fn no_signal_is_lost_between_two_waits() {
             let (server, waits) = at_work().await;
             send(&["TERM"]);
             server.stopping().await;
-            send(&["TERM"]); // the same once more, as soon as the first was seen
+            send(&["TERM"]); // the same signal again, as soon as the first one was returned
             assert_eq!(waits.await.expect("no panic"), ShutdownReport { drained: 0, aborted: 1 }, "round {round}");
         }
     })

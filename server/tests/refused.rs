@@ -1,4 +1,4 @@
-//! A client that is refused before a handler is asked: the status it gets, and the hook that sees it.
+//! Clients that are refused before the handler is called: the status of the reply, and the `refused` hook.
 
 mod support;
 
@@ -8,7 +8,7 @@ use http::StatusCode;
 use quintet_server::{Config, Hooks, Response, Server};
 use support::{bounded, in_memory};
 
-/// What is sent, what is answered, and a word of why.
+/// The bytes of a client, the status of the reply, and a word of its text.
 const REFUSED: [(&str, u16, &str); 11] = [
     ("GET / HTTP/1.1\r\n\r\n", 400, "host is missing"),
     ("GET / HTTP/1.1\nHost: a\n\n", 400, "line ends without carriage return"),
@@ -28,7 +28,7 @@ fn bytes(sent: &str) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_reply_says_which_rule_and_where_and_the_connection_closes() {
+async fn a_refusal_names_the_rule_and_closes_the_connection() {
     bounded(async {
         let server = support::server(async |_| "never");
         let (dial, _) = in_memory(&server);
@@ -47,7 +47,7 @@ async fn the_reply_says_which_rule_and_where_and_the_connection_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_sees_every_refusal_and_may_replace_the_reply() {
+async fn the_refused_hook_may_replace_every_refusal() {
     bounded(async {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&seen);
@@ -99,21 +99,21 @@ async fn a_refused_hook_that_panics_leaves_the_plain_refusal() {
     .await;
 }
 
-/// How a head comes.
+/// How a head arrives.
 #[derive(Clone, Copy, Debug)]
 enum Pieces {
     Split(usize),
     Bytes,
 }
 
-/// What the client does after it.
+/// The behaviour of the client after the head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Fin,
     Nothing,
 }
 
-/// Heads that are wrong and not whole, and what is wrong with them.
+/// Heads that are malformed and unfinished, with the error of each.
 const UNFINISHED: [(&str, u16, &str); 8] = [
     ("GET / HTTP/5.6", 505, "version is not http/1 at byte 6"),
     ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 501, "method is too long at byte 32"),
@@ -126,9 +126,9 @@ const UNFINISHED: [(&str, u16, &str); 8] = [
 ];
 
 #[tokio::test(start_paused = true)]
-async fn how_a_wrong_head_is_split_does_not_change_its_refusal_after_fin_and_after_a_timeout() {
+async fn a_refusal_is_the_same_for_any_split_after_fin_and_timeout() {
     if support::without_timeouts() {
-        return; // only a limit ends it
+        return; // only a timeout ends it
     }
     bounded(async {
         let server = support::server(async |_| "never");
@@ -147,7 +147,7 @@ async fn how_a_wrong_head_is_split_does_not_change_its_refusal_after_fin_and_aft
                     Pieces::Bytes => head.as_bytes().chunks(1).collect(),
                 };
                 for part in parts {
-                    // Refused before its end, if that is certain.
+                    // The head is refused before its end, as soon as the error is certain.
                     let _ = client.try_send(part).await;
                     tokio::task::yield_now().await;
                 }

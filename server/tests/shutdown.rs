@@ -1,4 +1,4 @@
-//! The end of a server: nobody who was promised a reply goes without, and nobody holds the exit.
+//! Shutdown: every request that was sent before it is answered, and no connection holds up the exit.
 
 mod support;
 
@@ -25,14 +25,14 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Long enough for everybody.
+/// Long enough for every client.
 const GRACE_PERIOD: Duration = Duration::from_secs(60);
 
 struct Started {
     server: Server<ServeMux>,
     dial: Dial,
     serving: JoinHandle<Result<(), ServeError>>,
-    /// Lets `/wait` answer.
+    /// Lets the handler of `/wait` finish.
     answer: Arc<Notify>,
 }
 
@@ -90,13 +90,13 @@ fn start() -> Started {
     Started { server, dial, serving, answer }
 }
 
-/// Waits until everything that was sent has been read.
+/// Waits until the server has read everything that was sent.
 async fn settle() {
     sleep(SECOND / 20).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_listener_closes_at_once() {
+async fn a_shutdown_closes_the_listener_at_once() {
     bounded(async {
         let started = start();
         let mut busy = started.dial.connect();
@@ -115,7 +115,7 @@ async fn the_listener_closes_at_once() {
 }
 
 #[tokio::test]
-async fn nobody_can_connect_any_more() {
+async fn a_client_cannot_connect_after_a_shutdown() {
     bounded(async {
         let server = support::server(async |_| "hello\n");
         let (addr, serving) = on_loopback(&server);
@@ -131,7 +131,7 @@ async fn nobody_can_connect_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_its_drain() {
+async fn a_shutdown_closes_an_idle_connection_after_its_drain() {
     bounded(async {
         let started = start();
         let (mut idle, mut silent) = (started.dial.connect(), started.dial.connect());
@@ -148,7 +148,7 @@ async fn an_idle_connection_is_closed_after_its_drain() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_on_its_way_is_answered() {
+async fn a_request_in_flight_at_a_shutdown_is_answered() {
     bounded(async {
         let started = start();
         let (mut before, mut during) = (started.dial.connect(), started.dial.connect());
@@ -160,7 +160,7 @@ async fn a_request_that_was_on_its_way_is_answered() {
         let shutdown = started.shutdown(GRACE_PERIOD);
         sleep(SECOND * 2 / 5).await;
         during.get("/").await;
-        // The one that was sent before the stop may have been answered before it, too.
+        // The request that was sent before the shutdown may have been answered before it.
         assert_eq!(before.reply().await.text(), "hello\n");
         assert!(before.ends().await);
         let reply = during.reply().await;
@@ -172,7 +172,7 @@ async fn a_request_that_was_on_its_way_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_were_sent_ahead_are_all_answered() {
+async fn pipelined_requests_are_all_answered_at_a_shutdown() {
     bounded(async {
         let started = start();
         let mut client = started.dial.connect();
@@ -194,7 +194,7 @@ async fn requests_that_were_sent_ahead_are_all_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_head_that_was_half_read_is_served() {
+async fn a_half_read_head_is_served_at_a_shutdown() {
     bounded(async {
         let started = start();
         let (mut fresh, mut used) = (started.dial.connect(), started.dial.connect());
@@ -217,7 +217,7 @@ async fn a_head_that_was_half_read_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_was_half_read_is_served() {
+async fn a_half_read_body_is_served_at_a_shutdown() {
     bounded(async {
         let started = start();
         let mut client = started.dial.connect();
@@ -234,7 +234,7 @@ async fn a_body_that_was_half_read_is_served() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_at_work_finishes() {
+async fn a_running_handler_finishes_at_a_shutdown() {
     bounded(async {
         let started = start();
         let mut client = started.dial.connect();
@@ -252,7 +252,7 @@ async fn a_handler_at_work_finishes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_watches_can_end_what_would_never_end() {
+async fn a_handler_that_awaits_stopping_ends_its_endless_reply() {
     bounded(async {
         let started = start();
         let (mut events, mut hijacked) = (started.dial.connect(), started.dial.connect());
@@ -273,7 +273,7 @@ async fn a_handler_that_watches_can_end_what_would_never_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_end_is_aborted_at_the_deadline() {
+async fn an_open_connection_is_aborted_at_the_shutdown_deadline() {
     bounded(async {
         let started = start();
         let (mut endless, mut stuck) = (started.dial.connect(), started.dial.connect());
@@ -297,7 +297,7 @@ async fn what_does_not_end_is_aborted_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_aborted_at_the_deadline_on_real_sockets() {
+async fn a_real_connection_is_aborted_at_the_shutdown_deadline() {
     bounded(async {
         let server = support::server(routes(&Arc::default()));
         let (addr, _) = on_loopback(&server);
@@ -318,9 +318,9 @@ async fn what_does_not_end_is_aborted_at_the_deadline_on_real_sockets() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_cuts_everything_at_once() {
+async fn close_aborts_every_connection_at_once() {
     bounded(async {
-        /// Counts how many handlers were dropped in the middle.
+        /// Counts the handlers that were dropped before their end.
         struct Dropped(Arc<AtomicUsize>);
         impl Drop for Dropped {
             fn drop(&mut self) {
@@ -358,7 +358,7 @@ async fn close_cuts_everything_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn serving_after_the_end_is_refused() {
+async fn serve_after_a_shutdown_returns_closed() {
     bounded(async {
         let started = start();
         assert_eq!(started.server.shutdown(GRACE_PERIOD).await, ShutdownReport::default());
@@ -371,7 +371,7 @@ async fn serving_after_the_end_is_refused() {
 }
 
 #[tokio::test]
-async fn tcp_and_unix_are_served_together_and_end_together() {
+async fn a_shutdown_ends_tcp_and_unix_listeners_together() {
     bounded(async {
         let path = std::env::temp_dir().join(format!("quintet-shutdown-{}.sock", std::process::id()));
         let server = support::server(async |request: Request| format!("{}\n", request.connection().is_some()));
@@ -425,7 +425,7 @@ async fn a_handler_may_shut_down_its_own_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_drain_idle_connections_close_at_once() {
+async fn idle_connections_close_at_once_without_a_drain_timeout() {
     bounded(async {
         let timeouts = Timeouts { drain: Duration::ZERO, ..Timeouts::default() };
         let server = Server::with_config(async |_| "hello\n", Config { timeouts, ..support::config() });
@@ -441,12 +441,12 @@ async fn without_a_drain_idle_connections_close_at_once() {
 }
 
 #[tokio::test]
-async fn who_connected_but_was_not_accepted_yet_is_served() {
+async fn a_client_in_the_backlog_is_served_at_a_shutdown() {
     bounded(async {
         let server = support::server(async |_| "hello\n");
         let (addr, serving) = on_loopback(&server);
         tokio::task::yield_now().await;
-        // Nobody accepts while this thread does not wait.
+        // This thread does not await, so the accept loop does not run meanwhile.
         let mut clients: Vec<_> = (0..200).map(|_| std::net::TcpStream::connect(&addr).unwrap()).collect();
         for client in &mut clients {
             client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();

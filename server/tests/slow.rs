@@ -1,4 +1,4 @@
-//! The ways of being slow, each with its limit by default. Time is paused: nothing here waits.
+//! Slow clients: each way of being slow meets its timeout (slowloris is a head sent byte by byte). Time is paused.
 
 mod support;
 
@@ -14,7 +14,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A mux for every way of being slow, served in memory.
+/// A mux with a handler for each way of being slow, served in memory.
 fn start(config: Config) -> (Server<ServeMux>, Dial) {
     let mux = ServeMux::new();
     mux.handle("/{$}", async |_| "hello\n");
@@ -45,14 +45,14 @@ fn start(config: Config) -> (Server<ServeMux>, Dial) {
     (server, dial)
 }
 
-/// How long something took, which must be a limit or at most a second later: a deadline is never early.
+/// Asserts that this limit has passed, and at most a second more: a deadline is never early.
 #[track_caller]
 fn took(since: Instant, limit: Duration) {
     let took = since.elapsed();
     assert!((limit..limit + SECOND).contains(&took), "{took:?} instead of {limit:?}");
 }
 
-/// Sends a byte a second until the server closes or has answered.
+/// Sends a byte a second until the server closes or replies.
 async fn dribble(client: &mut Client<DuplexStream>, bytes: impl IntoIterator<Item = u8>) {
     for byte in bytes {
         if client.try_send([byte]).await.is_err() {
@@ -69,7 +69,7 @@ async fn read(client: &mut Client<DuplexStream>, n: usize) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_connection_is_closed_after_10_s_without_a_word() {
+async fn a_silent_connection_is_closed_after_10_s_without_a_reply() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let (since, mut client) = (Instant::now(), dial.connect());
@@ -82,7 +82,7 @@ async fn a_silent_connection_is_closed_after_10_s_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dribbled_head_is_answered_408_after_10_s_however_long_it_goes_on() {
+async fn a_dribbled_head_is_answered_408_after_10_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let (since, client) = (Instant::now(), dial.connect());
@@ -99,7 +99,7 @@ async fn a_dribbled_head_is_answered_408_after_10_s_however_long_it_goes_on() {
         let n = tokio::io::AsyncReadExt::read(&mut reader, &mut reply).await.unwrap();
         assert!(reply[..n].starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&reply[..n]));
         took(since, 10 * SECOND);
-        // The client goes on and on; the connection does not.
+        // The client goes on sending; the connection closes all the same.
         drop(reader);
         writing.await.unwrap();
         assert!(since.elapsed() < 15 * SECOND, "{:?}", since.elapsed());
@@ -108,7 +108,7 @@ async fn a_dribbled_head_is_answered_408_after_10_s_however_long_it_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_byte_and_then_nothing_is_answered_408() {
+async fn a_head_of_one_byte_is_answered_408() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let (since, mut client) = (Instant::now(), dial.connect());
@@ -122,7 +122,7 @@ async fn one_byte_and_then_nothing_is_answered_408() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_of_a_later_head_begins_with_its_first_byte() {
+async fn the_timeout_of_a_later_head_begins_with_its_first_byte() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -137,7 +137,7 @@ async fn the_time_of_a_later_head_begins_with_its_first_byte() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn half_a_head_behind_a_whole_one_has_its_own_10_s() {
+async fn a_pipelined_half_head_has_its_own_timeout_of_10_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -152,7 +152,7 @@ async fn half_a_head_behind_a_whole_one_has_its_own_10_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_connection_is_closed_after_75_s_without_a_word() {
+async fn an_idle_connection_is_closed_after_75_s_without_a_reply() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -167,7 +167,7 @@ async fn an_idle_connection_is_closed_after_75_s_without_a_word() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_request_begins_a_new_idle_time() {
+async fn every_request_restarts_the_idle_timeout() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -183,7 +183,7 @@ async fn every_request_begins_a_new_idle_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dribbled_body_is_an_error_that_the_handler_sees_after_5_s() {
+async fn a_dribbled_body_is_a_timeout_to_the_handler_after_5_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -199,7 +199,7 @@ async fn a_dribbled_body_is_an_error_that_the_handler_sees_after_5_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dribbled_chunked_body_is_late_too() {
+async fn a_dribbled_chunked_body_times_out() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -216,7 +216,7 @@ async fn a_dribbled_chunked_body_is_late_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_came_quickly_and_then_stands_still_is_late_after_30_s() {
+async fn a_quick_body_that_stalls_times_out_after_30_s() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -233,7 +233,7 @@ async fn a_body_that_came_quickly_and_then_stands_still_is_late_after_30_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_at_240_bytes_a_second_is_never_late() {
+async fn a_body_at_240_bytes_a_second_never_times_out() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -249,7 +249,7 @@ async fn a_body_at_240_bytes_a_second_is_never_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_a_handler_takes_is_not_the_clients() {
+async fn the_time_of_a_handler_counts_toward_no_timeout() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -264,7 +264,7 @@ async fn the_time_a_handler_takes_is_not_the_clients() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_small_body_that_nobody_reads_and_that_never_comes_is_waited_for_2_s() {
+async fn an_unread_body_that_never_comes_is_awaited_for_2_s() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -274,7 +274,7 @@ async fn a_small_body_that_nobody_reads_and_that_never_comes_is_waited_for_2_s()
         assert!(since.elapsed() < SECOND, "the reply does not wait for the body");
         assert!(client.ends().await);
         took(since, 2 * SECOND);
-        // Then it lingers, so that a client that is still sending does not lose its reply to a reset.
+        // Then the connection lingers, so that no reset destroys the reply of a client that is still sending.
         sleep(3 * SECOND).await;
         assert_eq!(server.counts().total(), 0);
     })
@@ -282,7 +282,7 @@ async fn a_small_body_that_nobody_reads_and_that_never_comes_is_waited_for_2_s()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_stalls_is_cut_off_after_60_s() {
+async fn a_reader_that_stalls_is_cut_off_after_60_s() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -298,7 +298,7 @@ async fn a_reader_who_stalls_is_cut_off_after_60_s() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_took_next_to_nothing_has_only_the_grace() {
+async fn a_reader_that_took_little_has_only_the_min_rate_grace() {
     if support::over_tls() {
         return; // every byte counts
     }
@@ -315,7 +315,7 @@ async fn a_reader_who_took_next_to_nothing_has_only_the_grace() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_who_is_slow_but_moves_gets_everything_he_waits_for() {
+async fn a_slow_steady_reader_gets_the_whole_reply() {
     bounded(async {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -336,7 +336,8 @@ async fn a_reader_below_240_bytes_a_second_is_cut_off() {
         let (server, dial) = start(Config::default());
         let mut client = dial.connect();
         client.get("/large").await;
-        // The 64 KiB that were taken at once are worth 273 s; what is read later makes up for 5/12 of its time.
+        // The 64 KiB that were taken at once pay for 273 s at 240 B/s. What is read later, at 100 B/s, pays for 5/12 of
+        // its time.
         for _ in 0..500 {
             read(&mut client, 100).await;
             sleep(SECOND).await;
@@ -347,7 +348,7 @@ async fn a_reader_below_240_bytes_a_second_is_cut_off() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_is_slow_by_itself_is_never_late() {
+async fn a_slow_handlers_reply_never_times_out() {
     bounded(async {
         let (_server, dial) = start(Config::default());
         let mut client = dial.connect();
@@ -359,7 +360,7 @@ async fn a_reply_that_is_slow_by_itself_is_never_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_limits_everybody_may_wait_for_an_hour() {
+async fn a_server_without_timeouts_waits_for_an_hour() {
     bounded(async {
         let (server, dial) = start(Config { timeouts: Timeouts::none(), ..Config::default() });
         let (_silent, mut half, mut idle) = (dial.connect(), dial.connect(), dial.connect());
@@ -384,7 +385,7 @@ mod last_replies {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn the_last_request_that_a_connection_may_make_is_told_so() {
+    async fn the_reply_to_the_last_of_max_requests_says_close() {
         bounded(async {
             let (server, dial) = start(Config { max_requests: 3, ..Config::default() });
             let mut client = dial.connect();
@@ -407,7 +408,7 @@ mod last_replies {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_is_old_enough_gets_one_more_reply() {
+    async fn a_connection_past_max_age_gets_one_more_reply() {
         bounded(async {
             let (_server, dial) = start(Config { max_age: 30 * SECOND, ..Config::default() });
             let mut client = dial.connect();
@@ -427,7 +428,7 @@ mod last_replies {
 mod deadlines_of_a_handler {
     use super::*;
 
-    /// Serves handlers that move their deadlines, and says how each ended.
+    /// Serves handlers that move their deadlines, and reports how each ended.
     fn start() -> (Server<ServeMux>, Dial, mpsc::UnboundedReceiver<String>) {
         let (tell, told) = mpsc::unbounded_channel();
         let mux = ServeMux::new();
@@ -501,7 +502,7 @@ mod deadlines_of_a_handler {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_next_request_has_the_servers_limits_again() {
+    async fn the_next_request_has_the_timeouts_of_the_server_again() {
         bounded(async {
             let (_server, dial, _told) = start();
             let mut client = dial.connect();
@@ -516,13 +517,13 @@ mod deadlines_of_a_handler {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn to_move_one_of_the_two_leaves_the_other_as_it_is() {
+    async fn a_moved_deadline_leaves_the_other_deadline_as_it_is() {
         bounded(async {
             let (server, dial, _told) = start();
             let mut stalls = dial.connect();
             stalls.get("/reads-then-writes").await;
             sleep(61 * SECOND).await;
-            assert_eq!(server.counts().total(), 0, "a reader who stalls is cut off");
+            assert_eq!(server.counts().total(), 0, "a reader that stalls is cut off");
             let mut dribbles = dial.connect();
             dribbles.send(format!("POST /writes-then-reads {BODY}")).await;
             let since = Instant::now();
@@ -534,7 +535,7 @@ mod deadlines_of_a_handler {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_late_is_closed_for_everyone() {
+async fn a_connection_that_timed_out_is_reported_closed() {
     bounded(async {
         let states = mpsc::unbounded_channel();
         let (tell, mut told) = states;

@@ -1,4 +1,4 @@
-//! Where a connection stands, as the hook and the counts tell it. The sequences are those of Go's
+//! The states of a connection, from the state hook and from `Server::counts`. The sequences are those of Go's
 //! `TestServerConnState`.
 
 mod support;
@@ -23,12 +23,12 @@ use tokio::{
 
 use State::{Active, Closed, Hijacked, Idle, New};
 
-/// A server whose every move is remembered.
+/// A server whose state hook records every change.
 struct Watched {
     server: Server<ServeMux>,
     dial: Dial,
     moves: Arc<Mutex<Vec<(State, State)>>>,
-    /// Lets `/wait` answer.
+    /// Lets the handler of `/wait` finish.
     answer: Arc<Notify>,
 }
 
@@ -45,7 +45,7 @@ impl Watched {
         });
         mux.handle("/hijack", async |_| {
             Response::upgrade(http::StatusCode::SWITCHING_PROTOCOLS, |mut upgraded| async move {
-                // Holds the connection until the client closes it.
+                // The takeover holds the connection until the client closes it.
                 let _ = tokio::io::copy(&mut upgraded.io, &mut tokio::io::sink()).await;
             })
             .with_header("upgrade", "x")
@@ -65,7 +65,7 @@ impl Watched {
         Watched { server, dial, moves, answer }
     }
 
-    /// The states of the one connection so far, after checking that each move begins where the last one ended.
+    /// The states of the only connection so far. Asserts that each change begins with the state of the last one.
     fn states(&self) -> Vec<State> {
         let moves = self.moves.lock().expect("no panic");
         if let Some(first) = moves.first() {
@@ -79,14 +79,14 @@ impl Watched {
 
     async fn ended(&self, expected: &[State]) {
         eventually(&format!("{expected:?}"), || self.states() == expected).await;
-        eventually("nobody is counted", || self.server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || self.server.counts() == Counts::default()).await;
         sleep(Duration::from_secs(1)).await;
         assert_eq!(self.states(), expected, "nothing comes after the end");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_used_twice_is_idle_in_between() {
+async fn a_keep_alive_connection_is_idle_between_requests() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -112,7 +112,7 @@ async fn a_connection_whose_first_reply_is_the_last_is_never_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_taken_over_ends_as_that() {
+async fn a_connection_that_is_taken_over_ends_hijacked() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -126,7 +126,7 @@ async fn a_connection_that_is_taken_over_ends_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_after_the_takeover_changes_nothing() {
+async fn a_connection_stays_hijacked_after_a_panic() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -139,7 +139,7 @@ async fn a_panic_after_the_takeover_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_never_speaks_is_new_and_then_closed() {
+async fn a_silent_connection_is_new_and_then_closed() {
     bounded(async {
         let watched = Watched::start();
         let client = watched.dial.connect();
@@ -151,7 +151,7 @@ async fn a_connection_that_never_speaks_is_new_and_then_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_speaks_nonsense_was_active() {
+async fn a_refused_connection_was_active() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -164,7 +164,7 @@ async fn a_connection_that_speaks_nonsense_was_active() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_closes_an_idle_connection() {
+async fn an_idle_connection_that_its_client_closes_is_closed() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -176,7 +176,7 @@ async fn a_client_that_closes_an_idle_connection() {
     .await;
 }
 
-/// Go says so only when the whole head was read.
+/// In Go a connection becomes active only when the whole head was read.
 #[tokio::test(start_paused = true)]
 async fn the_first_byte_of_a_request_makes_a_connection_active() {
     bounded(async {
@@ -195,7 +195,7 @@ async fn the_first_byte_of_a_request_makes_a_connection_active() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_were_sent_ahead_leave_no_time_to_be_idle() {
+async fn a_connection_is_not_idle_between_pipelined_requests() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -210,7 +210,7 @@ async fn requests_that_were_sent_ahead_leave_no_time_to_be_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_is_active_while_its_handler_works() {
+async fn a_connection_is_active_while_its_handler_runs() {
     bounded(async {
         let watched = Watched::start();
         let mut clients = [watched.dial.connect(), watched.dial.connect(), watched.dial.connect()];
@@ -227,7 +227,7 @@ async fn a_connection_is_active_while_its_handler_works() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_closes() {
+async fn a_connection_is_closed_by_a_panic() {
     bounded(async {
         let watched = Watched::start();
         let mut client = watched.dial.connect();
@@ -239,7 +239,7 @@ async fn a_panic_closes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_hook_knows_whose_connection_it_is() {
+async fn the_state_hook_is_given_both_addresses() {
     bounded(async {
         let seen = Arc::<Mutex<Vec<_>>>::default();
         let hook = Arc::clone(&seen);
@@ -261,8 +261,8 @@ async fn the_hook_knows_whose_connection_it_is() {
     .await;
 }
 
-/// Serves an address, connects to it by `connect`, and what hook, handler and the handler after a reply were told that
-/// our end is; with the address that was listened on.
+/// Serves an address and connects to it by `connect`. Returns the local address that the hook, the handler, and a handle
+/// kept after the reply saw, and the address of the listener.
 async fn local_addrs<L: Listener, C: AsyncRead + AsyncWrite + Unpin>(
     listener: L,
     connect: impl AsyncFnOnce(&Addr) -> std::io::Result<C>,

@@ -1,5 +1,5 @@
-//! Every status with every kind of body, to GET, HEAD and CONNECT, from handlers, hooks and the server itself: which
-//! replies have content, what they say of it, and that the connection is in step afterwards. RFC 9110 §15.
+//! Every status with every kind of body, to GET, HEAD and CONNECT, from handlers, hooks and the server itself. Checked
+//! are the content, the fields about it, and that the next reply begins where it should. RFC 9110 §15.
 
 mod support;
 
@@ -17,14 +17,14 @@ use quintet_server::{Body, BodyError, Config, Handler, Hooks, Request, Response,
 use support::{Client, Dial, bounded, in_memory};
 use tokio::io::DuplexStream;
 
-/// What a reply has besides its head.
+/// The content of a reply.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Content {
-    /// None at all.
+    /// No content, and no length.
     Nothing,
-    /// `Content-Length: 0` and nothing else.
+    /// No content, with `Content-Length: 0`.
     Empty,
-    /// Four bytes, in whatever framing.
+    /// Four bytes, in any framing.
     Four,
 }
 
@@ -38,7 +38,7 @@ enum Made {
     Pieces,
     /// In pieces of which the first are empty.
     EmptyFirst,
-    /// In pieces, of a length that the handler says.
+    /// In pieces, of a length that the handler sets.
     Said,
     /// As an error, at once.
     Broken,
@@ -47,14 +47,14 @@ enum Made {
 const MADE: [Made; 7] =
     [Made::Nothing, Made::Bytes, Made::Html, Made::Pieces, Made::EmptyFirst, Made::Said, Made::Broken];
 
-/// How its type is told.
+/// How its content type is set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Typed {
     Sniffed,
     Known,
     Field,
     Encoded,
-    /// By an `http::Response`, which says nothing.
+    /// By an `http::Response` without one.
     Unsaid,
     /// By `without_content_type`.
     Without,
@@ -62,7 +62,8 @@ enum Typed {
 
 const TYPED: [Typed; 6] = [Typed::Sniffed, Typed::Known, Typed::Field, Typed::Encoded, Typed::Unsaid, Typed::Without];
 
-/// A body that yields these pieces one by one, and waits before each; before the first only if it is not `true`.
+/// A body that yields these pieces one by one, and waits before each. It waits before the first only if the flag is not
+/// set.
 struct Pieces(VecDeque<Result<&'static str, BodyError>>, bool);
 
 impl http_body::Body for Pieces {
@@ -120,7 +121,7 @@ fn connect() -> (Dial, Client<DuplexStream>) {
     (dial, client)
 }
 
-/// What RFC 9110 §15 says of a final status: whether its reply has content.
+/// Whether a reply with this final status has content, by RFC 9110 §15.
 fn content(status: u16) -> Content {
     match status {
         204 | 304 => Content::Nothing,
@@ -159,7 +160,7 @@ async fn every_status_has_the_content_that_rfc_9110_says() {
                 assert_eq!(reply.field("content-type"), described.then_some("text/x-known"), "{context}");
             }
         }
-        // The connection was in step all the time; it still is.
+        // Each reply ended where it should. So does this last one.
         assert_eq!(client.fetch("/200/1/1").await.text(), "four");
         drop(dial);
     })
@@ -184,7 +185,7 @@ async fn a_status_that_is_not_final_is_500_from_a_handler() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_2xx_to_connect_says_no_length_and_any_other_does() {
+async fn a_2xx_to_connect_has_no_length_and_any_other_has_one() {
     bounded(async {
         let server = support::server(async |request: Request| {
             let status = request.header("x-status").and_then(|status| status.parse().ok()).expect("a status");
@@ -211,7 +212,7 @@ async fn a_2xx_to_connect_says_no_length_and_any_other_does() {
     .await;
 }
 
-/// The lines of a head but for those about framing, and the date (a second may have passed), in order.
+/// The lines of a head in order, without those about framing, and without the date (a second may have passed).
 fn said(head: &str) -> Vec<&str> {
     let framing = ["content-length", "transfer-encoding", "date"];
     assert!(field(head, "date").is_some(), "{head}");
@@ -227,7 +228,7 @@ async fn head_of(dial: &Dial, method: &str, target: &str, version: &str) -> Stri
     head
 }
 
-/// Everything but framing is the same, and a length that both say is.
+/// Asserts that two heads have the same fields. Those about framing may be missing in one; a length in both is equal.
 async fn says_the_same(dial: &Dial, target: &str) {
     for version in ["1.1", "1.0"] {
         let get = head_of(dial, "GET", target, version).await;
@@ -240,7 +241,7 @@ async fn says_the_same(dial: &Dial, target: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_says_what_get_would_whatever_the_status_the_body_and_the_type() {
+async fn a_head_reply_has_the_fields_of_get_for_every_status() {
     bounded(async {
         let (dial, _) = connect();
         for status in
@@ -257,7 +258,7 @@ async fn head_says_what_get_would_whatever_the_status_the_body_and_the_type() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_says_what_get_would_where_a_mux_answers() {
+async fn a_head_reply_of_a_mux_has_the_fields_of_get() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/tree/", async |_| "tree\n");
@@ -280,7 +281,7 @@ async fn head_says_what_get_would_where_a_mux_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_whose_first_pieces_are_empty_has_the_type_of_what_follows() {
+async fn empty_first_pieces_do_not_change_the_sniffed_type() {
     bounded(async {
         let (dial, _) = connect();
         let head = head_of(&dial, "GET", "/200/4/0", "1.1").await;
@@ -289,7 +290,7 @@ async fn a_body_whose_first_pieces_are_empty_has_the_type_of_what_follows() {
     .await;
 }
 
-/// A body that is made of nothing for ever.
+/// A body of empty pieces without end.
 struct Nothing;
 
 impl http_body::Body for Nothing {
@@ -301,7 +302,7 @@ impl http_body::Body for Nothing {
 }
 
 #[tokio::test]
-async fn a_body_of_nothing_but_empty_pieces_holds_up_nobody_else() {
+async fn a_body_of_empty_pieces_yields_to_other_clients() {
     bounded(async {
         let mux = ServeMux::new();
         mux.handle("/nothing", async |_| Response::new(Body::new(Nothing)));
@@ -320,7 +321,7 @@ async fn a_body_of_nothing_but_empty_pieces_holds_up_nobody_else() {
     .await;
 }
 
-/// Answers every refused client with this.
+/// A hook that answers every refused client with this reply.
 fn refusing(answer: impl Fn() -> Response + Send + Sync + 'static) -> (Server<impl Handler>, Dial) {
     let hooks = Hooks { refused: Some(Arc::new(move |_| Some(answer()))), ..Hooks::default() };
     let server = Server::with_config(async |_| "never", Config { hooks, ..support::config() });
@@ -329,7 +330,7 @@ fn refusing(answer: impl Fn() -> Response + Send + Sync + 'static) -> (Server<im
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hooks_reply_is_held_to_the_rules_of_a_handlers() {
+async fn a_refused_hooks_reply_follows_the_rules_of_a_handlers() {
     bounded(async {
         let next = Arc::new(Mutex::new((0, Made::Nothing)));
         let own = Arc::clone(&next);
@@ -366,7 +367,7 @@ async fn a_hooks_reply_is_held_to_the_rules_of_a_handlers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hooks_reply_does_not_take_the_connection_over() {
+async fn a_refused_hooks_reply_cannot_take_the_connection_over() {
     bounded(async {
         for status in [StatusCode::SWITCHING_PROTOCOLS, StatusCode::OK] {
             let (_server, dial) =
@@ -382,7 +383,7 @@ async fn a_hooks_reply_does_not_take_the_connection_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_head_request_has_no_body_behind_its_reply() {
+async fn a_refused_head_request_gets_no_body() {
     bounded(async {
         let server = support::server(async |_| "never");
         let (dial, _) = in_memory(&server);
@@ -396,12 +397,12 @@ async fn a_refused_head_request_has_no_body_behind_its_reply() {
             ("HEAD / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
             (&format!("HEAD /{long} HTTP/1.1\r\nHost: a\r\n\r\n"), 414),
             (&format!("HEAD / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", long.repeat(8)), 431),
-            // Unfinished: too late, or ended early.
+            // An unfinished head: the timeout, or FIN.
             ("HEAD / HTTP/1.1\r\nHost: a\r\n", 408),
             ("HEAD ", 408),
         ] {
             if status == 408 && support::without_timeouts() {
-                continue; // only a limit ends it
+                continue; // only a timeout ends it
             }
             let mut client = dial.connect();
             client.send(sent).await;
@@ -409,7 +410,7 @@ async fn a_refused_head_request_has_no_body_behind_its_reply() {
             assert_eq!((seen, field(&head, "connection")), (status, Some("close")), "{sent:?}");
             assert!(field(&head, "content-length").is_some_and(|length| length != "0"), "{head}");
             assert!(client.ends().await, "{sent:?}: a body behind a reply to HEAD");
-            // The same to GET has one.
+            // The same reply to GET has a body.
             let mut client = dial.connect();
             client.send(sent.replace("HEAD", "GET")).await;
             assert!(!client.reply().await.body.is_empty(), "{sent:?}");
@@ -423,7 +424,7 @@ async fn a_refused_head_request_has_no_body_behind_its_reply() {
     .await;
 }
 
-/// Neither the type of what the body is made of, nor one that was set, nor a sniffed one.
+/// No type of the body, no type that was set before, and no sniffed type is sent.
 #[tokio::test(start_paused = true)]
 async fn no_content_type_is_sent_without_content_type() {
     bounded(async {

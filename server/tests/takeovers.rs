@@ -1,5 +1,5 @@
-//! Takeovers: every status, with and without a body before them, cut at every byte. The other protocol begins behind
-//! the request, and how the request arrived changes nothing.
+//! Takeovers with every status, with and without a body before them, split at every byte. The other protocol begins after
+//! the request, however the request was split.
 
 mod support;
 
@@ -8,7 +8,7 @@ use quintet_server::{Config, Handler, Request, Response, Server, mux::Upgraded};
 use support::{bounded, in_memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Repeats in capitals what it is given and what it hears.
+/// The other protocol: an echo in capitals, of the leftover bytes and of what follows.
 async fn shout(mut upgraded: Upgraded) {
     let mut heard = std::mem::take(&mut upgraded.leftover);
     loop {
@@ -24,8 +24,8 @@ async fn shout(mut upgraded: Upgraded) {
     }
 }
 
-/// Takes over with the status that the path says (CONNECT has none: 200). What else the path says:
-/// `read` the body first, keep it `held` meanwhile, `nameless`: without an `Upgrade` field.
+/// Takes over with the status in the path (for CONNECT, which has no path, 200). Other words in the path: `read` reads the
+/// body first, `held` keeps it, `nameless` leaves out the `Upgrade` field.
 async fn take_over(mut request: Request) -> Response {
     let path = request.path().to_owned();
     if path == "/hello" {
@@ -48,8 +48,7 @@ async fn take_over(mut request: Request) -> Response {
     if path.contains("nameless") { response } else { response.with_header("upgrade", "shout") }
 }
 
-/// Everything that is answered to these pieces (each arrives before the next is sent) and the client's FIN, but for
-/// 100s.
+/// All bytes of the server, without 100s, after these pieces and a FIN. Each piece arrives before the next is sent.
 async fn answers(handler: impl Handler, config: Config, pieces: &[&[u8]]) -> String {
     let server = Server::with_config(handler, config);
     let (dial, _) = in_memory(&server);
@@ -65,19 +64,19 @@ async fn answers(handler: impl Handler, config: Config, pieces: &[&[u8]]) -> Str
     client.finish().await;
     let all = String::from_utf8(client.rest().await).expect("text");
     let all = all.replace("HTTP/1.1 100 Continue\r\n\r\n", "");
-    // The time is not the same in all of them.
+    // The dates may differ.
     all.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: ")).collect()
 }
 
 const ASKS: &str = "Host: a\r\nConnection: Upgrade\r\nUpgrade: shout\r\n";
 const CHUNKS: &str = "Transfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\n\r\n";
 
-/// A request with whatever body it has, and the status that is answered; behind it `abc` is sent.
+/// Requests with their bodies, and the status of the reply. After each of them `abc` is sent.
 fn requests() -> Vec<(String, u16)> {
     let asks = |line: &str, rest: &str| format!("{line} HTTP/1.1\r\n{ASKS}{rest}");
     let plain = |line: &str, rest: &str| format!("{line} HTTP/1.1\r\nHost: a\r\n{rest}");
     vec![
-        // 101, RFC 9110 §7.8: to who asks for it, behind the whole request.
+        // 101, RFC 9110 §7.8: to a client that asks for it, after the whole request.
         (asks("GET /101", "\r\n"), 101),
         (asks("HEAD /101", "\r\n"), 101),
         (asks("POST /101", "Content-Length: 0\r\n\r\n"), 101),
@@ -89,17 +88,17 @@ fn requests() -> Vec<(String, u16)> {
         (asks("POST /101-held", CHUNKS), 101),
         (asks("POST /101", "Expect: 100-continue\r\nContent-Length: 3\r\n\r\nxyz"), 101),
         (asks("POST /101", "Transfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: 1\r\n\r\n"), 101),
-        // A body without an end: nobody knows where the other protocol begins.
+        // A body without an end: where the other protocol begins is unknown.
         (asks("POST /101", "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"), 400),
         (asks("POST /101", "Content-Length: 300\r\n\r\n"), 400),
-        // Nobody asked.
+        // The client did not ask for an upgrade.
         (plain("GET /101", "\r\n"), 426),
         (plain("GET /101", "Upgrade: shout\r\n\r\n"), 426),
         (plain("GET /101", "Connection: upgrade\r\n\r\n"), 426),
         (plain("POST /101", "Content-Length: 3\r\n\r\nxyz"), 426),
         (format!("GET /101 HTTP/1.0\r\n{ASKS}\r\n"), 426),
         ("GET /101 HTTP/1.0\r\nConnection: upgrade, keep-alive\r\nUpgrade: shout\r\n\r\n".into(), 426),
-        // The handler's mistakes: a protocol without a name, and statuses behind which nothing can follow.
+        // Mistakes of the handler: a protocol without a name, and statuses that no protocol can follow.
         (asks("GET /101-nameless", "\r\n"), 500),
         (plain("GET /101-nameless", "\r\n"), 500),
         (asks("GET /100", "\r\n"), 500),
@@ -108,7 +107,7 @@ fn requests() -> Vec<(String, u16)> {
         (plain("GET /205", "\r\n"), 500),
         (plain("GET /304", "\r\n"), 500),
         (plain("HEAD /200", "\r\n"), 500),
-        // Another status: the end of the connection is the end of the body.
+        // Another status: the body ends with the connection.
         (plain("GET /200", "\r\n"), 200),
         (plain("POST /200", "Content-Length: 3\r\n\r\nxyz"), 200),
         (plain("POST /200-read", "Content-Length: 3\r\n\r\nxyz"), 200),
@@ -117,7 +116,7 @@ fn requests() -> Vec<(String, u16)> {
         (plain("POST /200", "Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n"), 400),
         (plain("GET /403", "\r\n"), 403),
         ("GET /200 HTTP/1.0\r\n\r\n".into(), 200),
-        // A tunnel, RFC 9110 §9.3.6: CONNECT with content is read in two ways, and refused.
+        // A tunnel, RFC 9110 §9.3.6. CONNECT with content can be read in two ways, and is refused.
         ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n".into(), 200),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 0\r\n\r\n".into(), 200),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\nContent-Length: 3\r\n\r\nxyz".into(), 400),
@@ -161,22 +160,22 @@ async fn every_split(config: &Config, before: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_means_the_same_however_its_request_is_split() {
+async fn a_takeover_is_the_same_for_any_split_of_its_request() {
     bounded(every_split(&support::config(), "")).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_means_the_same_where_no_unread_body_is_read() {
+async fn a_takeover_is_the_same_if_max_drain_bytes_is_zero() {
     bounded(every_split(&Config { max_drain_bytes: 0, ..support::config() }, "")).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_behind_another_request_means_the_same() {
+async fn a_pipelined_takeover_is_the_same_for_any_split() {
     bounded(every_split(&support::config(), "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n")).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_takeover_passes_over_256_kib_of_a_body_and_no_more() {
+async fn a_takeover_skips_256_kib_of_a_body_and_no_more() {
     bounded(async {
         for (len, status) in [(1000, 101), (70_000, 101), (256 << 10, 101), ((256 << 10) + 1, 400), (1 << 30, 400)] {
             for framing in ["length", "chunked"] {
@@ -189,7 +188,7 @@ async fn a_takeover_passes_over_256_kib_of_a_body_and_no_more() {
                     }
                 };
                 let sent = format!("{request}abc");
-                // Framing counts, too: a chunked body at the limit is over it.
+                // Framing counts too: a chunked body whose data is at the limit is over it.
                 let status = if framing == "chunked" && len == 256 << 10 { 400 } else { status };
                 for cut in [1, 60, 150, 1000, 65_536] {
                     let (first, second) = sent.as_bytes().split_at(cut.min(sent.len()));

@@ -1,4 +1,4 @@
-//! Connections that a handler takes over: after their last reply's head they belong to another protocol.
+//! Connections that a handler takes over: after the head of the last reply another protocol follows.
 
 mod support;
 
@@ -25,7 +25,7 @@ use tokio::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Says what it was given, then repeats what it hears in capitals, until the client closes.
+/// The other protocol: it sends the leftover bytes, then an echo in capitals, until the client closes.
 async fn shout(mut upgraded: Upgraded) {
     let mut heard = std::mem::take(&mut upgraded.leftover);
     loop {
@@ -60,7 +60,7 @@ fn start() -> (Server<ServeMux>, Dial) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_head_says_so_and_what_follows_is_the_other_protocol() {
+async fn an_upgrade_sends_101_and_the_other_protocol_follows() {
     bounded(async {
         let (server, dial) = start();
         let mut client = dial.connect();
@@ -74,16 +74,16 @@ async fn the_head_says_so_and_what_follows_is_the_other_protocol() {
         assert_eq!(client.exactly(3).await.unwrap(), b"ONE");
         assert_eq!(server.counts(), Counts { hijacked: 1, ..Counts::default() });
         client.send("GET / HTTP/1.1\r\n\r\n").await;
-        assert_eq!(client.exactly(18).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n", "nobody reads requests any more");
+        assert_eq!(client.exactly(18).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n", "the server reads no more requests");
         client.finish().await;
         assert!(client.ends().await);
-        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || server.counts() == Counts::default()).await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_ahead_is_handed_over_too() {
+async fn bytes_sent_ahead_of_an_upgrade_are_handed_over() {
     bounded(async {
         let (_server, dial) = start();
         for len in [1, 100, 60_000, 300_000] {
@@ -94,7 +94,7 @@ async fn what_was_sent_ahead_is_handed_over_too() {
             client.send("y").await;
             assert_eq!(client.exactly(1).await.unwrap(), b"Y", "{len}");
         }
-        // And byte by byte.
+        // The same byte by byte.
         let mut client = dial.connect();
         for byte in UPGRADE.bytes().chain(*b"abc") {
             client.send([byte]).await;
@@ -107,7 +107,7 @@ async fn what_was_sent_ahead_is_handed_over_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn replies_to_earlier_requests_come_first() {
+async fn pipelined_replies_come_before_an_upgrade() {
     bounded(async {
         let (_server, dial) = start();
         let mut client = dial.connect();
@@ -120,7 +120,7 @@ async fn replies_to_earlier_requests_come_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tunnel_has_no_length_and_no_other_end_than_its_own() {
+async fn a_connect_tunnel_has_no_length() {
     bounded(async {
         let server = support::server(async |_| Response::upgrade(StatusCode::OK, shout));
         let (dial, _) = in_memory(&server);
@@ -138,7 +138,7 @@ async fn a_tunnel_has_no_length_and_no_other_end_than_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn with_any_other_status_the_end_of_the_connection_is_the_end_of_the_body() {
+async fn an_upgrade_with_another_status_is_close_delimited() {
     bounded(async {
         let (_server, dial) = start();
         let mut client = dial.connect();
@@ -155,7 +155,7 @@ async fn with_any_other_status_the_end_of_the_connection_is_the_end_of_the_body(
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_late_any_more_and_nobody_disturbs_it() {
+async fn an_upgraded_connection_has_no_timeouts_and_no_wakeups() {
     bounded(async {
         let polls = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&polls);
@@ -207,7 +207,7 @@ async fn an_upgrade_before_the_body_was_read_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn close_cuts_it_and_a_shutdown_waits_for_it() {
+async fn a_shutdown_waits_for_an_upgrade_and_close_aborts_it() {
     bounded(async {
         for grace_period in [Duration::ZERO, 3 * SECOND] {
             let (server, dial) = start();
@@ -226,7 +226,7 @@ async fn close_cuts_it_and_a_shutdown_waits_for_it() {
 }
 
 #[tokio::test]
-async fn it_works_on_a_real_socket() {
+async fn an_upgrade_works_on_a_real_socket() {
     bounded(async {
         let server = support::server(async |request: Request| switch(&request));
         let (addr, _) = on_loopback(&server);
@@ -239,15 +239,15 @@ async fn it_works_on_a_real_socket() {
             assert_eq!(client.exactly(4).await.unwrap(), format!("{n:03}X").into_bytes());
         }
         drop(client);
-        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || server.counts() == Counts::default()).await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
+async fn a_client_gone_before_the_101_is_never_handed_over() {
     if support::over_tls() {
-        return; // whether the client is gone altogether is known later
+        return; // that the client is gone altogether is known later
     }
     bounded(async {
         let (tell, mut told) = mpsc::unbounded_channel();
@@ -266,13 +266,13 @@ async fn a_client_that_goes_before_the_head_is_sent_is_never_handed_over() {
         client.get_upgrade("/").await;
         drop(client);
         assert!(timeout(5 * SECOND, told.recv()).await.is_err());
-        eventually("nobody is counted", || server.counts() == Counts::default()).await;
+        eventually("no connection is counted", || server.counts() == Counts::default()).await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connect_opens_a_tunnel_where_a_pattern_of_connect_grants_it() {
+async fn a_connect_pattern_grants_a_tunnel() {
     bounded(async {
         let (_server, dial) = start();
         let mut client = dial.connect();

@@ -1,4 +1,4 @@
-//! An upload that is larger than the memory it may take. Alone in its process, because it measures the process.
+//! An upload in constant memory. Alone in its process, because it measures the memory of the process.
 
 #![cfg(target_os = "linux")]
 
@@ -9,7 +9,7 @@ use support::{bounded, on_loopback};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
-async fn a_gibibyte_goes_up_and_comes_back_in_constant_memory() {
+async fn an_echo_of_a_gibibyte_takes_constant_memory() {
     bounded(async {
         let server = support::server(async |request: Request| Response::new(request.into_body()));
         let (addr, _) = on_loopback(&server);
@@ -23,9 +23,9 @@ async fn a_gibibyte_goes_up_and_comes_back_in_constant_memory() {
     .await;
 }
 
-/// Uploads a pattern to an echo; how much of it came back right.
+/// Uploads a pattern to an echo; returns the bytes that came back unchanged.
 async fn upload_and_compare(addr: &str, len: u64) -> u64 {
-    let stream = tokio::net::TcpStream::connect(addr).await.expect("somebody listens");
+    let stream = tokio::net::TcpStream::connect(addr).await.expect("a server listens");
     let (mut reader, mut writer) = stream.into_split();
     let piece: Vec<u8> = (0..=250).cycle().take(251 * 256).collect();
     let sent = piece.clone();
@@ -59,7 +59,7 @@ async fn upload_and_compare(addr: &str, len: u64) -> u64 {
     right
 }
 
-/// The most memory this process ever had, in KiB.
+/// The peak memory of this process, in KiB.
 fn most_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).expect("a peak");

@@ -1,9 +1,9 @@
-//! The vocabulary, as a test: a public name is defined in one crate only, the README's glossary has words of the API,
-//! and a search of the documentation for words of other libraries finds ours.
+//! The vocabulary, as a test: a public name is defined in one crate only, the README's glossary has names of the API,
+//! and a search of the documentation for words of other libraries finds our items.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// Lowest first.
+/// The crates, lowest first.
 const CRATES: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
 
 fn read(file: &str) -> String {
@@ -71,7 +71,7 @@ fn each_word_of_the_glossary_is_a_public_name_of_its_crate() {
     assert_eq!(words.len(), all, "a word stands in the glossary once");
 }
 
-/// The words that people search for, and an item of which each is an alias.
+/// The words that users search for, and the item that has each as an alias.
 const SEARCHED: [(&str, &str, &str); 18] = [
     ("accept loop", "listener/src/io/retry.rs", "pub struct Retry"),
     ("backoff", "listener/src/io/retry.rs", "pub struct Retry"),
@@ -94,7 +94,7 @@ const SEARCHED: [(&str, &str, &str); 18] = [
 ];
 
 #[test]
-fn a_search_of_the_documentation_finds_the_words_of_other_libraries() {
+fn doc_aliases_have_the_words_of_other_libraries() {
     for (word, file, item) in SEARCHED {
         let source = read(file);
         let before = source.split(item).next().filter(|before| before.len() < source.len()).expect(item);

@@ -1,4 +1,4 @@
-//! What Go's server answered to 168 sequences of bytes, and what ours does: `data/wire.jsonl`.
+//! 168 sequences of bytes, with the replies of Go's server and of ours: `data/wire.jsonl`.
 //!
 //! Each line is a case: its name, the pieces that are sent (with a pause between them; `[text, n]` stands for `n` times
 //! the text, `fin` for a half-close at the end, `short` for a body that is not sent) and what Go 1.27 did. Where ours
@@ -23,18 +23,18 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// How a case is sent.
+/// How the bytes of a case are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// Each piece at once.
+    /// Each piece in one write.
     Whole,
-    /// With the next request glued to its end.
+    /// With the next request in the same write as the last piece.
     Glued,
-    /// Each byte alone.
+    /// Each byte in a write of its own.
     Bytes,
 }
 
-/// The request that finds out whether the connection is open and in step.
+/// The request that shows whether the connection is open, and where the server looks for the next request.
 const PROBE: &str = "GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 fn cases() -> Vec<Value> {
@@ -78,7 +78,7 @@ async fn run(way: Way) {
     assert!(wrong.is_empty(), "{} cases are wrong when sent {way:?}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Sends a case, and all that comes of it.
+/// Sends a case; returns the replies and the end of the connection.
 async fn seen(case: &Value, mut client: Client<DuplexStream>, way: Way, stays_open: bool) -> Value {
     let pieces: Vec<_> = case["sent"].as_array().expect("pieces").iter().map(bytes).collect();
     let (fin, short) = (case.get("fin").is_some(), case.get("short").is_some());
@@ -91,7 +91,7 @@ async fn seen(case: &Value, mut client: Client<DuplexStream>, way: Way, stays_op
         if way == Way::Glued && !fin && !short && at + 1 == pieces.len() {
             piece.extend_from_slice(PROBE.as_bytes());
         }
-        // Byte by byte is for what a reader must put together; there is nothing to put together in a flood.
+        // A case of many equal bytes is not sent byte by byte: it has no boundaries that a split could miss.
         let size = if way == Way::Bytes && piece.len() < 20_000 { 1 } else { piece.len().max(1) };
         for part in piece.chunks(size) {
             if client.try_send(part).await.is_err() {
@@ -170,12 +170,12 @@ fn compare(expected: &Value, seen: &Value) -> Result<(), String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_case_is_answered_as_the_table_says() {
+async fn every_recorded_case_is_answered_as_the_table_says() {
     bounded(run(Way::Whole)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_follows_a_case_is_answered_if_and_only_if_the_connection_stays_open() {
+async fn a_request_after_a_case_is_answered_only_on_keep_alive() {
     bounded(run(Way::Glued)).await;
 }
 

@@ -101,7 +101,8 @@ impl ActiveRequest {
 
     /// Sends an interim reply (1xx) before the final reply. `bytes` are one or more whole heads as they go on the wire.
     ///
-    /// The serving task is woken to send them. If the final reply begins first, they leave with it, before it.
+    /// The serving task is woken to send them, always before the final reply. If the final reply begins at the same moment,
+    /// in another thread, they may be discarded.
     ///
     /// Units: bytes; at most 16 KiB may be unsent.
     ///

@@ -35,8 +35,8 @@ impl ConnGuard {
     }
 
     /// Says that the client disconnected: [`ActiveRequest::disconnected`] resolves for every request of the connection.
-    pub fn cancel(&self) {
-        self.0.cancel();
+    pub fn set_disconnected(&self) {
+        self.0.set_disconnected();
     }
 
     /// Sets the reason why the connection ends, before it ends. The reason is one of the layer that decides it. The first
@@ -86,8 +86,8 @@ impl ConnGuard {
     /// Begins the final reply to the request in progress. Returns the interim replies to be sent before it; from now on
     /// none is accepted. For a client that does not know interim replies (HTTP/1.0) it is called when the request begins.
     #[inline(always)]
-    pub fn begin_reply(&self) -> Option<Vec<u8>> {
-        self.0.current.begin_reply()
+    pub fn end_interim(&self) -> Option<Vec<u8>> {
+        self.0.current.end_interim()
     }
 
     /// Registers the task to wake when the deadline passed, the server stops, or it aborts: the task that serves the
@@ -128,7 +128,7 @@ impl Drop for ConnGuard {
         // In this order: the hook sees `Closed` while the connection is still counted; then the handlers are told; the
         // connection leaves last, so that a task in `drained` resumes only when nothing of it is left.
         self.0.set_state(State::Closed);
-        self.0.cancel();
+        self.0.set_disconnected();
         self.0.entry.dismiss();
         self.0.shared.leave(self.0.slot);
     }

@@ -232,11 +232,11 @@ impl Connection {
         self.rare.get_or_init(Box::default)
     }
 
-    /// See [`ConnGuard::cancel`](super::ConnGuard::cancel).
-    pub(super) fn cancel(&self) {
-        self.current.cancel();
+    /// See [`ConnGuard::set_disconnected`](super::ConnGuard::set_disconnected).
+    pub(super) fn set_disconnected(&self) {
+        self.current.set_disconnected();
         if let Some(rare) = self.rare.get() {
-            rare.children.lock().iter().for_each(|child| child.current.cancel());
+            rare.children.lock().iter().for_each(|child| child.current.set_disconnected());
         }
     }
 

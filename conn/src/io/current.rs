@@ -1,5 +1,4 @@
-//! The request in progress on a connection, or on one of its children: which it is, whether its client is there, and what
-//! few requests have.
+//! The request in progress on a connection or a child: its number, whether its client disconnected, and its rare fields.
 
 use std::sync::{
     Mutex, MutexGuard, OnceLock, PoisonError,
@@ -13,42 +12,43 @@ use tokio::sync::Notify;
 
 use crate::Tick;
 
-/// How long a note may be, in bytes.
+/// The most bytes of a note.
 const MAX_NOTE_BYTES: usize = 1024;
-/// How much of interim replies may wait to be taken, in bytes.
+/// The most bytes of unsent interim replies.
 const MAX_INTERIM_BYTES: usize = 16 * 1024;
 
-/// Why an interim reply was not taken.
+/// The error of an interim reply that cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InterimError {
-    /// Too much is waiting to be sent already: 16 KiB, with this one.
+    /// More than 16 KiB of interim replies would be unsent.
     #[error("too many interim replies are waiting to be sent")]
     Full,
-    /// The final reply has begun, the request is over, or its client knows no interim replies (HTTP/1.0).
+    /// The final reply has begun, the request has ended, or the client does not know interim replies (HTTP/1.0).
     #[error("no interim reply can be sent for this request any more")]
     Over,
 }
 
-/// The request in progress. A handle of an earlier one has another number, and does nothing.
+/// The request in progress. A handle of an earlier request has another number, and does nothing.
 pub(super) struct Current {
-    /// The number of the request, times two, plus one once its reply has begun. Only the task that serves changes it.
+    /// The number of the request, times two, plus one after its reply has begun. Only the serving task changes it.
     number: AtomicU32,
+    /// Whether the client disconnected.
     gone: AtomicBool,
-    /// Made when it is first needed: most requests have none of it, and no waiting connection does.
+    /// Allocated at the first use: most requests use none of it.
     rare: OnceLock<Box<Rare>>,
 }
 
-/// What few requests have.
+/// The fields that few requests use.
 #[derive(Default)]
 struct Rare {
-    /// Waited for by those who asked whether the client has gone.
+    /// Notified when the client disconnects and when a request ends.
     gone_notify: Notify,
     kept: Mutex<Kept>,
 }
 
-/// What was kept for the request of this number. For any other there is nothing, so that the end of a request need not
-/// clear it.
+/// The values kept for the request of this number. They count for no other number, so that the end of a request need not
+/// take the lock to clear them.
 #[derive(Default)]
 struct Kept {
     number: u32,
@@ -76,25 +76,26 @@ impl Current {
         self.number.load(Relaxed) >> 1
     }
 
-    /// The request is over: its handles do nothing from now on, and those who wait for its client are told.
+    /// Ends the request: its handles do nothing from now on, and `disconnected` resolves.
     #[inline]
     pub(super) fn end(&self) {
-        // Only this task changes the number; an exchange and no store, for the same reason as in `disconnected`.
+        // The next even number. Only this task changes it; it is an exchange and not a store for the reason given in
+        // `disconnected`.
         self.number.fetch_add(2 - (self.number.load(Relaxed) & 1), AcqRel);
         if let Some(rare) = self.rare.get() {
             rare.gone_notify.notify_waiters();
         }
     }
 
-    /// The final reply begins: no interim reply comes after what is returned.
+    /// Begins the final reply, and returns the interim replies to be sent before it.
     #[inline(always)]
-    pub(super) fn begin_reply(&self) -> Option<Vec<u8>> {
+    pub(super) fn end_interim(&self) -> Option<Vec<u8>> {
         self.number.store(self.number.load(Relaxed) | 1, Relaxed);
         if self.rare.get().is_none() { None } else { self.take_interim() }
     }
 
-    /// The client has gone away.
-    pub(super) fn cancel(&self) {
+    /// Says that the client disconnected.
+    pub(super) fn set_disconnected(&self) {
         if !self.gone.swap(true, AcqRel) {
             if let Some(rare) = self.rare.get() {
                 rare.gone_notify.notify_waiters();
@@ -102,24 +103,24 @@ impl Current {
         }
     }
 
-    /// Whether the client of this request has gone away, or the request is over.
+    /// Whether the client of this request disconnected, or the request has ended.
     pub(super) fn is_disconnected(&self, number: u32) -> bool {
         self.gone.load(Relaxed) || self.number() != number
     }
 
-    /// Resolves when that is so.
+    /// Resolves when [`is_disconnected`](Self::is_disconnected) is true.
     pub(super) async fn disconnected(&self, number: u32) {
         let notified = self.rare().gone_notify.notified();
-        // These change nothing, and yet are exchanges and no loads. An exchange sees what came before the other side's,
-        // whichever comes second: either this one sees the flag or the new number, or `cancel` and `end` see the box that
-        // was made above, and notify.
+        // These change no value, and yet they are exchanges and not loads. Of two exchanges of one word the second sees
+        // everything before the first. If it is the one here, it sees the flag or the new number. If it is the one in
+        // `set_disconnected` or `end`, that function sees the box allocated above, and notifies. A load could miss both.
         let is_gone = self.gone.fetch_or(false, AcqRel);
         if !is_gone && self.number.fetch_add(0, AcqRel) >> 1 == number {
             notified.await;
         }
     }
 
-    /// Moves a deadline; whether the request is still in progress.
+    /// Moves a deadline. Returns whether the request is still in progress.
     pub(super) fn move_deadline(&self, number: u32, which: Deadline, at: Tick) -> bool {
         self.keep(number, |kept| match which {
             Deadline::Read => kept.read_by = Some(at),
@@ -128,16 +129,17 @@ impl Current {
         .is_some()
     }
 
-    /// When reading and when writing end, if the handler moved it for the request in progress. `None` if no handler of
-    /// this connection ever did.
+    /// The moved deadlines (read, write) of the request in progress. `None` if no handler of this connection ever moved
+    /// one, or set anything else that is kept.
     #[inline]
     pub(super) fn moved(&self) -> Option<(Option<Tick>, Option<Tick>)> {
         let rare = self.rare.get()?;
         Some(self.kept(rare).map_or((None, None), |kept| (kept.read_by, kept.write_by)))
     }
 
-    /// Leaves a note of at most [`MAX_NOTE_BYTES`].
+    /// Sets the note, cut off after [`MAX_NOTE_BYTES`].
     pub(super) fn note(&self, number: u32, text: &str) {
+        // Not in the middle of a character.
         let mut end = text.len().min(MAX_NOTE_BYTES);
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -145,14 +147,17 @@ impl Current {
         self.keep(number, |kept| kept.note = Some(text[..end].to_owned()));
     }
 
-    /// Takes the note of the request of this number, unless it is over.
+    /// Takes the note of the request of this number, unless the request has ended.
     pub(super) fn take_note(&self, number: u32) -> Option<String> {
         self.kept(self.rare.get()?).filter(|kept| kept.number == number)?.note.take()
     }
 
-    /// Appends to what is to be sent before the final reply.
+    /// Appends an interim reply.
     pub(super) fn push_interim(&self, number: u32, bytes: &[u8]) -> Result<(), InterimError> {
         self.keep(number, |kept| {
+            // Under the lock that `end_interim` takes after it set this bit: either the bit is seen here, or `end_interim`
+            // takes what is appended here. Only the very first use of the box can race with a `end_interim` that finds no
+            // box yet, and no lock to take; what is appended then is not sent before the final reply.
             if self.number.load(Relaxed) & 1 == 1 {
                 Err(InterimError::Over)
             } else if bytes.len() > MAX_INTERIM_BYTES - kept.outbox.len() {
@@ -165,24 +170,24 @@ impl Current {
         .unwrap_or(Err(InterimError::Over))
     }
 
-    /// Takes what is to be sent before the final reply of the request in progress; `None` if that is nothing.
+    /// Takes the interim replies of the request in progress; `None` if there are none.
     #[inline(never)]
     pub(super) fn take_interim(&self) -> Option<Vec<u8>> {
         let bytes = std::mem::take(&mut self.kept(self.rare.get()?)?.outbox);
         (!bytes.is_empty()).then_some(bytes)
     }
 
-    /// What is kept for the request in progress, if anything is.
+    /// The values kept for the request in progress, if there are any.
     fn kept<'a>(&self, rare: &'a Rare) -> Option<MutexGuard<'a, Kept>> {
         let kept = rare.kept.lock().unwrap_or_else(PoisonError::into_inner);
         (kept.number == self.number()).then_some(kept)
     }
 
-    /// Keeps something for the request of this number, unless it is over.
+    /// Writes a value kept for the request of this number, unless the request has ended.
     ///
-    /// It may come to its end meanwhile, in another thread: then what is written here has its number, and nobody reads it
-    /// for the next one. What is kept for the next one is not overwritten: it has been written under the lock with the
-    /// next number, and then this one is not the present one any more.
+    /// The request may end meanwhile, in another thread. What is written here then has the old number, and no later request
+    /// reads it. Values of a later request are not overwritten: they were written under the lock with a later number, and
+    /// the second comparison, under the same lock, sees that this request has ended.
     fn keep<T>(&self, number: u32, write: impl FnOnce(&mut Kept) -> T) -> Option<T> {
         if self.number() != number {
             return None;

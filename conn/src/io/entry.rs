@@ -1,4 +1,4 @@
-//! What the sweeper looks at: the clock of one that waits, the end of its wait, and the task to wake when it is late.
+//! The entry of a connection or a child in the sweep: its clock, its deadline, and the task to wake.
 
 use std::{
     sync::{
@@ -10,17 +10,17 @@ use std::{
 
 use crate::{Phase, Stopping, Tick, WaitLimits, WaitState, wait_state::STEP};
 
-/// The bit of a clock that says that a wait has begun since the sweeper looked.
+/// The bit of a clock that says that a wait has begun since the last sweep.
 const FRESH: u64 = 1;
-/// The deadline that never comes, in the word that the sweeper reads. (No clock comes near it, not even doubled.)
+/// The word for a deadline that never comes. No clock reaches it.
 const NEVER: u64 = u64::MAX;
 
-/// What the sweeper looks at of a connection, or of one request of many on a connection.
+/// The entry of a connection or a child in the sweep.
 pub(super) struct Entry {
-    /// Milliseconds that were charged to it, times two, and [`FRESH`]. In one word, so that a wait begins either before a
-    /// look or after it, and never with the time of one and the charge of the other.
+    /// The milliseconds charged so far, times two, plus [`FRESH`]. Both are in one word, so that a wait begins either before
+    /// a sweep or after it, and never with the time of one and the charge of the other.
     clock: AtomicU64,
-    /// When the present wait ends, in milliseconds of that clock.
+    /// The deadline of the wait in progress, in milliseconds of `clock`, or [`NEVER`].
     deadline: AtomicU64,
     task: Mutex<Option<Waker>>,
 }
@@ -30,23 +30,23 @@ impl Entry {
         Entry { clock: AtomicU64::new(0), deadline: AtomicU64::new(NEVER), task: Mutex::new(None) }
     }
 
-    /// The clock: what it was charged with until the sweeper's last look.
+    /// The clock: the milliseconds charged until the last sweep.
     ///
-    /// All loads and stores of both words are relaxed, as nothing else is published by them. A deadline that is stored
-    /// while the sweeper looks is seen at this look or at the next; and the task that stores it compares it with the clock
-    /// itself before it waits, so that none is missed which was over already.
+    /// All loads and stores of both words are relaxed, because they publish nothing else. A deadline stored during a sweep
+    /// is seen by this sweep or by the next. The task that stores it also compares it with the clock before it waits, so a
+    /// deadline that has passed already is not missed.
     #[inline]
     pub(super) fn now(&self) -> Tick {
         Tick::from_millis(self.clock.load(Relaxed) / 2)
     }
 
-    /// The same, for a wait that begins now: it will be charged with little of the time since the last look, in which
-    /// it was not under way yet.
+    /// The clock, for a wait that begins now. The next sweep charges it with at most [`STEP`] of the time since the last
+    /// sweep, for most of which the wait was not in progress.
     #[inline]
     pub(super) fn begin(&self) -> Tick {
         let mut clock = self.clock.load(Relaxed);
-        // Many waits begin between two looks at a busy connection; only the first costs more than a load. If the next
-        // look comes between that load and the end of this function, it finds the clock fresh, too, and charges little.
+        // On a busy connection many waits begin between two sweeps, and only the first costs more than a load. If a sweep
+        // comes between the load and the end of this function, it finds the bit set by the earlier wait and charges little.
         if clock & FRESH == 0 {
             clock = self.clock.fetch_or(FRESH, Relaxed);
         }
@@ -58,14 +58,14 @@ impl Entry {
         self.deadline.store(at.map_or(NEVER, Tick::as_millis), Relaxed);
     }
 
-    /// Stores until when these waits may last; the phase if that is over already.
+    /// Stores the deadline of these waits. The error is the phase whose deadline has passed already.
     #[inline(always)]
     pub(super) fn wait(&self, waits: &mut WaitState, stopping: Stopping, limits: &WaitLimits) -> Result<(), Phase> {
         let now = if waits.begins_to_drain(stopping) { self.begin() } else { self.now() };
         let end = waits.poll(now, stopping, limits);
         self.set_deadline(end.unwrap_or(None));
         match end {
-            // The sweeper may have looked meanwhile, at the deadline that was there before.
+            // A sweep may have come between the poll and the store, and compared the deadline of the wait before.
             Ok(Some(end)) if end <= self.now() => {
                 self.set_deadline(None);
                 waits.poll(end, stopping, limits).map(drop)
@@ -74,11 +74,13 @@ impl Entry {
         }
     }
 
-    /// The sweeper looks, `gap` milliseconds after it did the last time; whether the wait is over. One at a time.
+    /// Sweeps this entry, `gap` milliseconds after the last sweep. Returns whether the deadline has passed. Only one sweep
+    /// runs at a time: it holds the lock of the register.
     pub(super) fn advance(&self, gap: u64) -> bool {
         let clock = if gap <= STEP {
-            // A plain store may lose a wait that begins meanwhile and sets its bit. That wait is then charged with all of
-            // the gap to the next look: rightly, as it did begin before this one.
+            // This store may erase the bit of a wait that begins between the load and the store. That wait is charged with
+            // the whole gap to the next sweep, which is right: it began before this one. An exchange would cost every
+            // connection of the server a locked instruction five times a second.
             let clock = (self.clock.load(Relaxed) / 2 + gap) * 2;
             self.clock.store(clock, Relaxed);
             clock
@@ -91,6 +93,7 @@ impl Entry {
         self.deadline.load(Relaxed) <= clock / 2
     }
 
+    /// Registers the task to wake.
     pub(super) fn register_waker(&self, task: &Waker) {
         let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
@@ -98,10 +101,10 @@ impl Entry {
         }
     }
 
-    /// The wait has ended for good, and with it the task to wake.
+    /// Drops the task to wake: the connection or the child has ended.
     pub(super) fn dismiss(&self) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(task); // not under the lock: nobody knows what the last reference to a task takes with it
+        drop(task); // not under the lock: the last reference to a task drops its future, which may run any code
     }
 
     pub(super) fn wake(&self) {

@@ -1,19 +1,19 @@
-//! The waits of one wire, told to its connection's entry.
+//! The waits of one wire, with their deadlines stored in the entry of its connection.
 //!
-//! Nothing here waits: a wait that begins stores its end in the entry, where the sweeper looks, and a wait that is over
-//! takes it back. Without an entry nobody is ever late.
+//! This type does not wait: a wait that begins stores its deadline in the entry, and the sweeper compares it with the
+//! clock. A wire without an entry has no timeouts.
 
 use std::{sync::Arc, task::Context};
 
 use super::{active_request::ActiveRequest, conn_guard::ConnGuard, connection::Connection, wire_error::WireError};
 use crate::{Phase, Tick, WaitState};
 
-/// The waits of one wire, told to its connection's entry.
+/// The waits of one wire, with their deadlines stored in the entry of its connection.
 #[derive(Debug)]
 pub(super) struct EntryWait {
     connection: Option<ConnGuard>,
     state: WaitState,
-    /// The task that is woken when the client is late, by the address of its waker.
+    /// The address of the waker of the task to wake, which identifies the task.
     task: usize,
 }
 
@@ -38,9 +38,9 @@ impl EntryWait {
 
     /// See [`Wire::register_waker`](super::Wire::register_waker).
     ///
-    /// Comparing an address is cheaper than the lock around the entry's waker, and it is enough: while the entry keeps a
-    /// clone of a waker its data is not freed, so no other task's has the same address. (Two wakers of one address wake
-    /// one task.) Before the first there is none, and no data lies at the last address there is.
+    /// Comparing an address is cheaper than locking the entry's waker, and it is enough: the entry keeps a clone of the
+    /// waker, so its data is not freed, and no other task's waker has the same address. Two wakers of one address wake the
+    /// same task. Before the first call the address is [`NO_TASK`], the last address, at which no data lies.
     #[inline]
     pub(super) fn register_waker(&mut self, cx: &Context<'_>) {
         let task = cx.waker().data().addr();
@@ -77,19 +77,19 @@ impl EntryWait {
 
     #[inline]
     pub(super) fn arrived(&mut self, n: usize) {
-        // The time counts for a body alone, and asking for it costs as much as the rest.
+        // The time counts only for a body, and reading it costs as much as the rest of this function.
         let now = if self.state.phase() == Some(Phase::Body) { self.now() } else { Tick::START };
         self.state.arrived(n, now);
     }
 
     #[inline]
     pub(super) fn taken(&mut self, n: usize) {
-        // The same: it counts at the end of a wait.
+        // The time counts only at the end of a wait.
         let now = if self.state.is_waiting_for_room() { self.now() } else { Tick::START };
         self.state.taken(n, now);
     }
 
-    /// Begins, or goes on, to wait for bytes. `silent` says that nothing is here that was not understood.
+    /// Begins or continues a wait for bytes. `silent` says that no byte is buffered: the wait is for the first one.
     #[inline]
     pub(super) fn wait_for_bytes(&mut self, silent: bool) -> Result<(), WireError> {
         self.adopt_moved();
@@ -99,7 +99,7 @@ impl EntryWait {
         self.wait()
     }
 
-    /// Begins, or goes on, to wait for room.
+    /// Begins or continues a wait for room to send into.
     pub(super) fn wait_for_room(&mut self) -> Result<(), WireError> {
         self.adopt_moved();
         let Some(connection) = &self.connection else { return Ok(()) };
@@ -108,7 +108,7 @@ impl EntryWait {
         self.wait()
     }
 
-    /// See [`Wire::start_half_closed_timeout`](super::Wire::start_half_closed_timeout), of a client that sent FIN.
+    /// See [`Wire::start_half_closed_timeout`](super::Wire::start_half_closed_timeout). The client sent FIN.
     pub(super) fn start_half_closed_timeout(&mut self) -> Result<(), WireError> {
         self.adopt_moved();
         let Some(connection) = &self.connection else { return Ok(()) };
@@ -122,7 +122,7 @@ impl EntryWait {
         self.state.clear_half_closed();
     }
 
-    /// Takes over the deadlines that a handler moved, also for a wait that is under way.
+    /// Adopts the deadlines that a handler moved, also for a wait in progress.
     #[inline]
     pub(super) fn adopt_moved(&mut self) {
         if let Some(connection) = &self.connection {
@@ -132,12 +132,14 @@ impl EntryWait {
         }
     }
 
-    /// Stores until when this wait may last; an error if that is over already, or the connection was aborted.
-    // Always, and what it calls: it is asked once for each request, from one place.
+    /// Stores the deadline of the wait in progress. Fails if it has passed already, or if the server aborted.
+    // Always inlined, with what it calls: one place calls it once for each request.
     #[inline(always)]
     pub(super) fn wait(&mut self) -> Result<(), WireError> {
         let Some(connection) = &self.connection else { return Ok(()) };
         let waits = connection.entry.wait(&mut self.state, connection.stops(), connection.limits());
+        // `abort` sets its flag before it wakes the tasks. If this load misses the flag, the wake is still to come, and
+        // the task polls this wait again.
         if connection.shared.is_aborted() {
             return Err(WireError::Aborted);
         }
@@ -152,14 +154,14 @@ impl EntryWait {
 
 impl Drop for EntryWait {
     fn drop(&mut self) {
-        // The entry may live on, and nobody waits for this client any more.
+        // A kept handle may hold the entry for longer, and this wire no longer waits: no sweep shall wake its task.
         if let Some(connection) = &self.connection {
             connection.entry.set_deadline(None);
         }
     }
 }
 
-/// The time at which a wait goes on, or begins.
+/// The time of the connection's clock for a wait that continues (`goes_on`) or begins.
 #[inline]
 fn clock(connection: &Connection, goes_on: bool) -> Tick {
     if goes_on { connection.entry.now() } else { connection.entry.begin() }

@@ -26,8 +26,8 @@ owner_only! {
     state: "E0624", "guard.set_state(State::Active);", not "connection.set_state(State::Active);";
     state_by_the_wire: "E0624", "wire.set_state(State::Active);", not "wire.connection().unwrap().set_state(State::Active);";
     waker: "E0624", "guard.register_waker(Waker::noop());", not "connection.register_waker(Waker::noop());";
-    cancel: "E0624", "guard.cancel();", not "connection.cancel();";
-    cancel_by_the_wire: "E0624", "wire.cancel();", not "wire.connection().unwrap().cancel();";
+    set_disconnected: "E0624", "guard.set_disconnected();", not "connection.set_disconnected();";
+    set_disconnected_by_the_wire: "E0624", "wire.set_disconnected();", not "wire.connection().unwrap().cancel();";
     end_request: "E0599", "guard.end_request();", not "guard.active().end_request();";
     deadlines_of_a_connection: "E0599", "guard.active().set_read_deadline(Duration::ZERO);", not "connection.set_read_deadline(Duration::ZERO);";
     child: "E0599", "guard.child();", not "guard.active().child();";

@@ -1,15 +1,15 @@
-//! What the task that serves one of many requests on a connection owns of it.
+//! The guard of one of many requests on a connection, owned by the task that serves the request.
 
 use std::{fmt, sync::Arc, task::Waker};
 
 use super::{active_request::ActiveRequest, child::Child, connection::Connection, wire_error::WireError};
 use crate::{Tick, WaitLimits, WaitState};
 
-/// What the task that serves one of many requests on a connection owns of it: a child of the connection
-/// ([`ConnGuard::child`](super::ConnGuard::child)) with a clock, a deadline and a client of its own, which the sweeper
-/// looks at and which no count of connections has.
+/// The guard of one of many requests on a connection, owned by the task that serves the request: a child of the
+/// connection ([`ConnGuard::child`](super::ConnGuard::child)) with a clock and a deadline of its own. The sweeper checks
+/// it, and [`Connections::counts`](super::Connections::counts) does not count it.
 ///
-/// Dropping it is the end of the request, and leaves nothing of it with the connection.
+/// Dropping it ends the request, and removes the child from the connection.
 pub struct RequestGuard {
     connection: Arc<Connection>,
     child: Arc<Child>,
@@ -25,19 +25,19 @@ impl RequestGuard {
         ActiveRequest::of_child(Arc::clone(&self.connection), Arc::clone(&self.child))
     }
 
-    /// The connection that it came by.
+    /// The connection of the request.
     pub fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 
-    /// The task to wake when the deadline passed, when stopping or when aborted.
+    /// Registers the task to wake when the deadline passed, the server stops, or it aborts.
     pub fn register_waker(&self, task: &Waker) {
         self.child.entry.register_waker(task);
     }
 
-    /// The client of this request has gone away; those of other requests have not.
-    pub fn cancel(&self) {
-        self.child.current.cancel();
+    /// Says that the client disconnected from this request (a reset stream of HTTP/2). Other requests go on.
+    pub fn set_disconnected(&self) {
+        self.child.current.set_disconnected();
     }
 
     /// The time of this request's clock, for a wait that goes on.
@@ -50,15 +50,15 @@ impl RequestGuard {
         self.child.entry.begin()
     }
 
-    /// The limits by that clock.
+    /// The timeouts by this clock.
     pub fn limits(&self) -> &WaitLimits {
         self.connection.limits()
     }
 
-    /// Takes over the deadlines that a handler moved, and stores until when these waits last: the task is woken then.
+    /// Adopts the deadlines that a handler moved, and stores the deadline of these waits, at which the task is woken.
     ///
     /// # Errors
-    /// [`WireError::TimedOut`] if they are over, [`WireError::Aborted`].
+    /// [`WireError::TimedOut`] if the deadline has passed, [`WireError::Aborted`] if the server aborted the connection.
     pub fn wait(&self, waits: &mut WaitState) -> Result<(), WireError> {
         if let Some((read, write)) = self.child.current.moved() {
             waits.set_moved(read, write);
@@ -67,14 +67,14 @@ impl RequestGuard {
         if self.connection.shared.is_aborted() { Err(WireError::Aborted) } else { Ok(()) }
     }
 
-    /// Takes the interim replies that wait to be sent; `None` if there are none.
+    /// Takes the interim replies to be sent; `None` if there are none.
     pub fn take_interim(&self) -> Option<Vec<u8>> {
         self.child.current.take_interim()
     }
 
-    /// The final reply begins: what is returned goes before it, and no interim reply comes after it.
-    pub fn begin_reply(&self) -> Option<Vec<u8>> {
-        self.child.current.begin_reply()
+    /// Begins the final reply. Returns the interim replies to be sent before it; from now on none is accepted.
+    pub fn end_interim(&self) -> Option<Vec<u8>> {
+        self.child.current.end_interim()
     }
 }
 

@@ -34,11 +34,13 @@ impl<S: Stream> Wire<S> {
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
+        // Until the stream is pending: only a pending read registers the task for the next bytes or a FIN. At the limit
+        // the loop ends without that, and a client that sends more is not read from.
         loop {
             match self.poll_read(cx, limit) {
                 Poll::Ready(Ok(Filled::Bytes(_))) => {}
                 Poll::Ready(Ok(Filled::End)) => {
-                    self.cancel();
+                    self.set_disconnected();
                     break;
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

@@ -100,10 +100,10 @@ impl<S> Wire<S> {
         }
     }
 
-    /// As [`ConnGuard::cancel`]; nothing if the connection has no entry.
-    pub fn cancel(&self) {
+    /// As [`ConnGuard::set_disconnected`]; nothing if the connection has no entry.
+    pub fn set_disconnected(&self) {
         if let Some(connection) = self.connection() {
-            connection.cancel();
+            connection.set_disconnected();
         }
     }
 
@@ -272,6 +272,7 @@ impl<S: Stream> Wire<S> {
             Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
             Poll::Pending => return Poll::Pending,
         }
+        // There was room to read into, so that zero bytes are the end (FIN) and not a full buffer.
         if n == 0 {
             self.ended = true;
             self.release_memory();
@@ -353,6 +354,7 @@ impl<S: Stream> Wire<S> {
         self.unflushed = flushed.is_pending();
         match flushed {
             Poll::Ready(Ok(())) => {
+                // Ends the wait of a flush: it moved no byte that was not counted, but the client is no longer waited for.
                 self.waits.taken(0);
                 Poll::Ready(Ok(()))
             }

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: connections under a paused clock, of pipes and of scripted streams.
+//! Helpers of the tests: connections under a paused clock, with pipes or scripted streams as clients.
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test binary uses its part")]
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -10,17 +10,17 @@ pub use quintet_listener::testing::{
 };
 use tokio::{io::DuplexStream, time::Instant};
 
-/// An address for a client that has none.
+/// The address of a client in memory, which has none.
 pub fn addr() -> Addr {
     "192.0.2.1:54321".parse().expect("an address")
 }
 
-/// Connections with a sweeper at work.
+/// Connections whose sweeper runs.
 pub fn connections(timeouts: Timeouts) -> Arc<Connections> {
     hooked(timeouts, None)
 }
 
-/// The same, with a hook.
+/// As [`connections`], with a state hook.
 pub fn hooked(timeouts: Timeouts, hook: Option<StateHook>) -> Arc<Connections> {
     let (connections, sweeper) = Connections::new(timeouts, None, hook);
     tokio::spawn(sweeper);
@@ -41,12 +41,12 @@ pub fn scripted(connections: &Arc<Connections>) -> (ConnGuard, Wire<Script>, Pee
     (connection, wire, peer)
 }
 
-/// The limits of the documentation, at which a test can tell one from another.
+/// The default timeouts: no two are the same, so that a test sees which one ended a wait.
 pub fn limits() -> Timeouts {
     Timeouts::default()
 }
 
-/// Waits for what must end `limit` from now: not earlier, and at most half a second later.
+/// Awaits a future that must end `limit` from now: not earlier, and at most half a second later.
 pub async fn ends_after<T>(limit: Duration, wait: impl Future<Output = T>) -> T {
     let start = Instant::now();
     let outcome = tokio::time::timeout(limit + Duration::from_secs(600), wait).await.expect("it never ends");
@@ -56,7 +56,7 @@ pub async fn ends_after<T>(limit: Duration, wait: impl Future<Output = T>) -> T 
     outcome
 }
 
-/// The connection alone, for a test that lets go of the connection.
+/// A kept handle, for a test that drops the guard.
 pub fn connection_of(tracked: &ConnGuard) -> Arc<Connection> {
     Arc::clone(tracked)
 }

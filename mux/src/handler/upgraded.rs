@@ -6,6 +6,8 @@ use quintet_listener::Stream;
 
 /// A connection that was handed over to another protocol: the stream, and the bytes of that protocol that were read
 /// with the request.
+///
+/// Fields may be added: take it apart with `Upgraded { io, leftover, .. }`.
 #[doc(alias = "websocket")]
 #[doc(alias = "Hijacker")]
 pub struct Upgraded {

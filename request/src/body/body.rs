@@ -15,9 +15,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::{
     body_error::BodyError,
-    incoming_body::RevocableBody,
     limited::Limited,
     revocable::Borrowed,
+    revocable_body::RevocableBody,
     writer::{Writer, Written},
 };
 

@@ -11,11 +11,7 @@ use http_body::Frame;
 use quintet_conn::{Buffer, Filled, Phase, Wire, WireError};
 use quintet_listener::Stream;
 
-use super::{
-    body_error::BodyError,
-    received_trailers::ReceivedTrailers,
-    revocable::{Borrowable, Revocable, RevocableGuard},
-};
+use super::{body_error::BodyError, received_trailers::ReceivedTrailers, revocable::RevocableGuard};
 use crate::{Chunked, CloseReason, RequestBody};
 
 /// The most bytes that a shared wire reads ahead. It reads ahead while no task reads the body, to notice that the
@@ -27,15 +23,6 @@ const MAX_READ_BYTES: usize = 256 * 1024;
 const MIN_DIRECT_READ_BYTES: u64 = 8 * 1024;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// An incoming body without the type of its stream, as [`Body`](super::Body) holds it.
-pub(crate) trait RevocableBody: Borrowable + Send + Sync {
-    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>>;
-    fn left(&self) -> Option<u64>;
-    fn is_end(&self) -> bool;
-    /// Whoever waited for a frame has given up: until the next poll the client is not waited for.
-    fn give_up(&self);
-}
 
 /// The part of a body that was not read yet.
 #[derive(Debug)]
@@ -91,7 +78,7 @@ impl<S: Stream> IncomingBody<S> {
         }
     }
 
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(error) = &self.failed {
             return Poll::Ready(Some(Err(error.duplicate())));
         }
@@ -206,7 +193,7 @@ impl<S: Stream> IncomingBody<S> {
         }
         let filled = ready!(self.wire.poll_fill(cx, MAX_READ_AHEAD_BYTES))?;
         if filled == Filled::End {
-            self.wire.cancel();
+            self.wire.set_disconnected();
         }
         Poll::Ready(Ok(filled))
     }
@@ -318,54 +305,5 @@ impl<S: Stream> RevocableGuard<'_, IncomingBody<S>> {
         };
         self.wake();
         told
-    }
-}
-
-impl<S: Stream> Borrowable for Revocable<IncomingBody<S>> {
-    fn add_borrower(&self) {
-        Revocable::add_borrower(self);
-    }
-
-    fn remove_borrower(&self) {
-        // With no reader left, no read timeout runs.
-        Revocable::remove_borrower(self, |incoming| incoming.wire.pause());
-    }
-}
-
-impl<S: Stream> RevocableBody for Revocable<IncomingBody<S>> {
-    fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match ready!(self.poll(cx, |incoming, cx| incoming.poll_frame(cx))) {
-            Some(frame) => Poll::Ready(frame),
-            None => Poll::Ready(Some(Err(BodyError::AfterReply))),
-        }
-    }
-
-    fn left(&self) -> Option<u64> {
-        match self.get()?.left {
-            Left::Length(left) => Some(left),
-            Left::Nothing => Some(0),
-            Left::Chunked(_) => None,
-        }
-    }
-
-    fn is_end(&self) -> bool {
-        self.get().is_some_and(|incoming| incoming.is_end())
-    }
-
-    fn give_up(&self) {
-        if let Some(mut incoming) = self.get() {
-            incoming.wire.pause();
-            incoming.forget();
-        }
-    }
-}
-
-/// The owner's reference. Dropping it takes the wire back, so that no borrower keeps it.
-#[derive(Debug)]
-pub(crate) struct RevokeOnDrop<S: Stream>(pub(crate) Arc<Revocable<IncomingBody<S>>>);
-
-impl<S: Stream> Drop for RevokeOnDrop<S> {
-    fn drop(&mut self) {
-        drop(self.0.take());
     }
 }

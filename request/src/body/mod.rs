@@ -7,6 +7,7 @@ pub(crate) mod incoming_body;
 mod limited;
 pub(crate) mod received_trailers;
 pub(crate) mod revocable;
+pub(crate) mod revocable_body;
 mod writer;
 
 pub use body::Body;

@@ -40,7 +40,7 @@ fn owner_and_borrower_are_woken_together() {
     };
     // The borrower polls first. The owner, which polls next, passes a waker of both.
     assert!(revocable.poll(&mut Context::from_waker(&borrower), remember).is_pending());
-    let waker = revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).expect("somebody waits");
+    let waker = revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).expect("a borrower waits");
     waker.wake();
     assert_eq!(counts(), (1, 1));
     // From now on the borrower passes a waker of both, too.
@@ -73,13 +73,13 @@ fn the_drop_of_the_last_borrower_wakes_the_owner() {
     assert!(bodies[0].poll(&mut Context::from_waker(&borrower), |_, _| Poll::<()>::Pending).is_pending());
     let [first, last] = bodies;
     drop(first);
-    assert_eq!(owners.0.load(Ordering::SeqCst), 0, "somebody still has it");
+    assert_eq!(owners.0.load(Ordering::SeqCst), 0, "a borrower still has it");
     assert_eq!(*revocable.get().unwrap(), 0);
     drop(last);
     assert_eq!(owners.0.load(Ordering::SeqCst), 1);
     assert_eq!(*revocable.get().unwrap(), 1, "the last one to go left it in order");
     assert!(!revocable.get().unwrap().is_borrowed());
-    assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none(), "nobody waits any more");
+    assert!(revocable.get().unwrap().wake_both(&Context::from_waker(&owner)).is_none(), "no borrower waits any more");
     assert_eq!(borrowers.0.load(Ordering::SeqCst), 0);
     assert_eq!(Arc::strong_count(&borrowers), 2, "no waker of a borrower is kept: ours and the test's");
 }

@@ -16,8 +16,9 @@ use super::{
 use crate::{
     Body, Chunked, CloseReason, Exchange, Framing, HeadError, Index, Limits, Request, RequestBody, Scan,
     body::{
-        incoming_body::{IncomingBody, Left, MAX_READ_AHEAD_BYTES, RevokeOnDrop},
+        incoming_body::{IncomingBody, Left, MAX_READ_AHEAD_BYTES},
         revocable::{Revocable, RevocableGuard},
+        revocable_body::RevokeOnDrop,
     },
 };
 

@@ -120,7 +120,7 @@ impl HeadError {
         }
     }
 
-    /// The status to answer: 400, 414, 417, 431, 501 or 505.
+    /// The status of the reply: 400, 414, 417, 431, 501 or 505.
     pub const fn status(self) -> StatusCode {
         match self {
             Self::TargetTooLong { .. } => StatusCode::URI_TOO_LONG,

@@ -41,7 +41,7 @@ impl TargetError {
         }
     }
 
-    /// The status to answer: 400.
+    /// The status of the reply: 400.
     pub const fn status(self) -> StatusCode {
         StatusCode::BAD_REQUEST
     }

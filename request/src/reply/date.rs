@@ -1,16 +1,13 @@
 //! The start of a reply with its `Date` field, which each thread formats once a second.
 
-use std::{
-    cell::RefCell,
-    time::{Duration, SystemTime},
-};
+use std::cell::RefCell;
 
 use http::StatusCode;
 
-use crate::Version;
-
-/// The last second of the year 9999: a year has four digits. `httpdate` panics after it.
-const LAST_SECOND: u64 = 253_402_300_799;
+use crate::{
+    Version,
+    http_date::{HttpDate, LAST_SECOND},
+};
 
 /// The offset of the `Date` field in [`Prefix::bytes`].
 const DATE_AT: usize = b"HTTP/1.1 200 OK\r\n".len();
@@ -55,8 +52,7 @@ pub(super) fn write_start(out: &mut Vec<u8>, status: StatusCode, version: Versio
 impl Prefix {
     #[cold]
     fn at(second: u64) -> Self {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
-        let date = httpdate::fmt_http_date(time);
+        let date = HttpDate::at(second);
         Self { second, bytes: format!("HTTP/1.1 200 OK\r\nDate: {date}\r\n").into_bytes() }
     }
 }

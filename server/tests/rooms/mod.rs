@@ -1,5 +1,5 @@
-//! The rooms that wait: the only folders of the four lower crates in which `.await` may stand. Everything else there is
-//! a function of bytes, state and the time it is given. (The gate of the fuzz targets reads this list, too.)
+//! The rooms: the only folders of the four lower crates in which `.await` may stand. All other code there is functions of
+//! bytes, state and the time they are given. (The gate of the fuzz targets reads this list too.)
 
 /// Folders, from the root of the repository.
 pub(crate) const ROOMS: [&str; 7] = [

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 /// A client that sends bytes and reads replies.
 pub struct Client<S> {
     pub io: S,
-    /// What arrived and was not yet looked at.
+    /// The bytes that were received and not used yet.
     seen: Vec<u8>,
 }
 
@@ -20,7 +20,7 @@ pub struct Reply {
     /// Everything before the empty line.
     pub head: String,
     pub body: Vec<u8>,
-    /// A line each.
+    /// The fields, a line each.
     pub trailers: String,
     parsed: ReplyHead,
 }
@@ -35,7 +35,7 @@ impl Reply {
         std::str::from_utf8(&self.body).expect("a body that is text")
     }
 
-    /// Whether it says that it is the last on its connection.
+    /// Whether the reply says that it is the last on its connection.
     pub fn is_last(&self) -> bool {
         self.parsed.is_last()
     }
@@ -69,17 +69,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.send(format!("GET {path} HTTP/1.1\r\n{fields}\r\n")).await;
     }
 
-    /// Says that nothing more will be sent.
+    /// Half-closes: sends FIN.
     pub async fn finish(&mut self) {
         let _ = self.io.shutdown().await;
     }
 
-    /// Some more bytes; `false` if the server has closed (or reset) the connection.
+    /// Reads some more bytes; `false` if the server has closed or reset the connection.
     async fn more(&mut self) -> bool {
         matches!(self.io.read_buf(&mut self.seen).await, Ok(n) if n > 0)
     }
 
-    /// What `read` finds at the beginning of what arrives, which is used up. `None` if the connection ended before.
+    /// Reads until `read` finds something at the beginning of the received bytes, and uses it up. `None` if the connection
+    /// ended before.
     async fn next<T>(&mut self, read: impl Fn(&[u8]) -> Option<(T, usize)>) -> Option<T> {
         loop {
             if let Some((found, len)) = read(&self.seen) {
@@ -135,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Some(Reply { status: parsed.status, head: parsed.text.clone(), body, trailers, parsed })
     }
 
-    /// The next reply, which must come whole.
+    /// The next reply, which must be whole.
     pub async fn reply(&mut self) -> Reply {
         self.try_reply().await.expect("a whole reply")
     }
@@ -146,18 +147,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         self.reply().await
     }
 
-    /// Everything until the server closes or resets.
+    /// All bytes until the server closes or resets the connection.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.more().await {}
         std::mem::take(&mut self.seen)
     }
 
-    /// Waits for the end; whether it came in order (FIN) and nothing was left to read.
+    /// Waits for the end of the connection; `true` if it is a FIN, and no bytes come before it.
     pub async fn ends(&mut self) -> bool {
         self.rest().await.is_empty()
     }
 
-    /// Some bytes as they come; empty at the end.
+    /// The next bytes as they arrive; empty at the end of the connection.
     pub async fn some(&mut self) -> Vec<u8> {
         if self.seen.is_empty() {
             self.more().await;

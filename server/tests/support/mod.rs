@@ -1,5 +1,5 @@
-//! What the tests of the server share: servers in memory and on the loopback, a client, a strict reader of replies, and a
-//! bound on time. The fuzz targets use the reader, too.
+//! The test kit of the server: servers in memory and on the loopback, a client, a strict reader of replies, and a bound on
+//! real time. The fuzz targets use the reader too.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test uses a part of it")]
 
@@ -20,8 +20,8 @@ use quintet_listener::testing::{Dialer, MemoryListener, MemoryStream};
 use quintet_server::{Config, Handler, Listener, ServeError, Server, Timeouts, listen};
 use tokio::{io::DuplexStream, net::TcpStream, task::JoinHandle};
 
-/// Runs a test, and ends the process if it takes a minute of real time: a server that spins stops even the clock of a
-/// paused runtime, and would otherwise hang here for ever.
+/// Runs a test, and aborts the process if it takes a minute of real time. A server that spins stops the clock of a paused
+/// runtime, so a timeout of that runtime would never end the test.
 pub async fn bounded<T>(test: impl Future<Output = T>) -> T {
     let (done, waits) = mpsc::channel::<()>();
     let name = std::thread::current().name().unwrap_or("a test").to_owned();
@@ -36,13 +36,13 @@ pub async fn bounded<T>(test: impl Future<Output = T>) -> T {
     result
 }
 
-/// Whether no time limit holds: the suites run once more like that, and all must come to rest. What only a limit would
-/// end is a wake-up that was lost.
+/// Whether the servers of this run have no timeouts. The gate runs the suites once more like that, and all must end: a test
+/// that only a timeout would end has lost a wake-up.
 pub fn without_timeouts() -> bool {
     std::env::var_os("QUINTET_WITHOUT_TIMEOUTS").is_some()
 }
 
-/// The default settings, without time limits if [`without_timeouts`].
+/// The default settings, without timeouts if [`without_timeouts`].
 pub fn config() -> Config {
     let timeouts = if without_timeouts() { Timeouts::none() } else { Timeouts::default() };
     Config { timeouts, ..Config::default() }
@@ -73,7 +73,7 @@ pub type Memory = MemoryStream;
 #[cfg(feature = "ring")]
 pub type Memory = over_tls::MaybeTls;
 
-/// A listener of streams in memory, and the way to it.
+/// A listener of streams in memory, and its dialer.
 pub fn memory() -> (MemoryListener<Memory>, Dial) {
     let (listener, dialer) = MemoryListener::new();
     let dial = Dial {
@@ -119,7 +119,7 @@ pub fn in_memory<H: Handler>(server: &Server<H>) -> (Dial, JoinHandle<Result<(),
     (dial, tokio::spawn(async move { server.serve(listener).await }))
 }
 
-/// Serves a port of the loopback, in a task of its own; the address.
+/// Serves a port of the loopback, in a task of its own; returns the address.
 pub fn on_loopback<H: Handler>(server: &Server<H>) -> (String, JoinHandle<Result<(), ServeError>>) {
     let listener = listen("127.0.0.1:0").expect("a free port");
     let addr = listener.local_addr().expect("its address").to_string();
@@ -131,7 +131,7 @@ pub async fn dial(addr: &str) -> Client<TcpStream> {
     Client::new(TcpStream::connect(addr).await.expect("a server listens"))
 }
 
-/// Waits until something is so, for up to ten seconds of the runtime's clock.
+/// Waits until a condition holds, for up to ten seconds of the runtime's clock and of real time.
 pub async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let (paused, real) = (tokio::time::Instant::now(), Instant::now());
     while !is_so() {

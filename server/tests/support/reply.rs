@@ -1,6 +1,6 @@
-//! A strict reader of replies: functions of bytes, made to find the server wrong.
+//! A strict reader of replies: functions of bytes that find mistakes of the server.
 //!
-//! What is malformed is a failed assertion; what is not all there is `None`.
+//! Malformed bytes fail an assertion; unfinished ones are `None`.
 
 /// The head of one reply.
 #[derive(Clone, Debug)]
@@ -15,13 +15,13 @@ pub struct ReplyHead {
 /// How the body of a reply ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
-    /// There is none.
+    /// There is no body.
     NoBody,
     /// After so many bytes.
     Length(usize),
     /// After the last chunk and the trailers.
     Chunked,
-    /// With the connection.
+    /// At the end of the connection.
     Close,
 }
 
@@ -29,12 +29,12 @@ pub enum BodyEnd {
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
     pub data: &'a [u8],
-    /// How many bytes it has on the wire.
+    /// Its bytes on the wire, framing included.
     pub len: usize,
 }
 
 impl ReplyHead {
-    /// The head at the beginning of these bytes, and how many bytes it has.
+    /// The head at the beginning of these bytes, and its length.
     pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
         let text = std::str::from_utf8(&bytes[..end]).expect("a head is text");
@@ -65,21 +65,21 @@ impl ReplyHead {
         self.fields().find_map(|(known, value)| known.eq_ignore_ascii_case(name).then(|| value.trim()))
     }
 
-    /// The value of a field that may be there once.
+    /// The value of a field that may occur at most once.
     pub fn only(&self, name: &str) -> Option<&str> {
         let count = self.fields().filter(|(known, _)| known.eq_ignore_ascii_case(name)).count();
         assert!(count <= 1, "{name} {count} times in {:?}", self.text);
         self.field(name)
     }
 
-    /// Whether it says that it is the last on its connection.
+    /// Whether the reply says that it is the last on its connection.
     pub fn is_last(&self) -> bool {
         let Some(value) = self.only("connection") else { return self.is_http10 };
         let says = |token: &str| value.split(',').any(|known| known.trim().eq_ignore_ascii_case(token));
         says("close") || (self.is_http10 && !says("keep-alive"))
     }
 
-    /// How the body ends, if this answers a request of this method (RFC 9112 §6.3).
+    /// How the body of this reply to a request of this method ends (RFC 9112 §6.3).
     pub fn body_end(&self, method: &str) -> BodyEnd {
         if method == "HEAD" || matches!(self.status, 100..200 | 204 | 304) {
             return BodyEnd::NoBody;
@@ -116,7 +116,7 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// The trailers behind a last chunk, a line each, and how many bytes they have with the empty line.
+/// The trailers (fields after the last chunk), a line each, and their length with the empty line.
 pub fn trailers(bytes: &[u8]) -> Option<(String, usize)> {
     let (mut trailers, mut len) = (String::new(), 0);
     loop {
@@ -132,7 +132,7 @@ pub fn trailers(bytes: &[u8]) -> Option<(String, usize)> {
     }
 }
 
-/// What comes before the first line end, if there is one.
+/// The text before the first line end, if there is one.
 fn line(bytes: &[u8]) -> Option<&[u8]> {
     bytes.windows(2).position(|window| window == b"\r\n").map(|end| &bytes[..end])
 }

@@ -1,5 +1,5 @@
-//! Which file of a crate uses which: read from its paths (`use crate::…`, `super::…`), with what a `mod.rs` or `lib.rs`
-//! re-exports followed to the file that defines it. Tests at the end of a file do not count, nor do re-exports.
+//! Which file of a crate uses which, from its paths (`use crate::…`, `super::…`). A name that a `mod.rs` or `lib.rs`
+//! re-exports is followed to the file that defines it. Tests at the end of a file and re-exports do not count.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,9 +18,9 @@ pub(crate) struct Uses {
 }
 
 struct File {
-    /// Whether it is a `mod.rs` or `lib.rs`, whose names are its children's.
+    /// Whether it is a `mod.rs` or `lib.rs`, whose names are those of its children.
     is_folder: bool,
-    /// What it exports under which name.
+    /// Its exports: the name, and the path behind it.
     exports: BTreeMap<String, Names>,
     paths: Vec<Names>,
 }
@@ -54,7 +54,7 @@ impl Uses {
         paths.filter(|used| *used != module).collect()
     }
 
-    /// The file that a path leads to, if that is one of the crate's.
+    /// The file of this crate that a path leads to, if any.
     fn resolve(&self, from: &Module, path: &[String], depth: usize) -> Option<&Module> {
         let (mut at, mut rest): (Module, _) = match path.first()?.as_str() {
             "crate" => (Vec::new(), &path[1..]),
@@ -81,7 +81,7 @@ impl Uses {
         exported.and_then(|path| self.resolve(here, path, depth + 1)).or(Some(here))
     }
 
-    /// The sets of files that use one another, in however many steps.
+    /// The sets of files that use each other, directly or through others.
     pub(crate) fn circles(&self) -> Vec<BTreeSet<String>> {
         let reached: BTreeMap<&Module, BTreeSet<&Module>> =
             self.files.keys().map(|module| (module, self.reached_from(module))).collect();
@@ -130,7 +130,7 @@ impl File {
         file
     }
 
-    /// The paths that stand in the code itself.
+    /// The paths in the code outside of `use` lines.
     fn read_paths(&mut self, code: &str) {
         let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
         for words in code.split(|c| !is_name(c)) {
@@ -146,7 +146,7 @@ fn child(module: &Module, name: &str) -> Module {
     module.iter().map(String::as_str).chain([name]).map(str::to_owned).collect()
 }
 
-/// The text without comments and without the tests behind it.
+/// The text without comments and without the tests at its end.
 fn code(text: &str) -> String {
     let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     code.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
