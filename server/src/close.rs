@@ -51,9 +51,12 @@ pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Reque
     }
 }
 
-/// Leaves a connection between two requests. Over TLS the client is told (close_notify), so that it does not take the end
+/// Closes a connection between two requests. Over TLS the client is told (close_notify), so that it does not take the end
 /// for a cut (RFC 8446 §6.1); without, the close says it.
-pub(crate) async fn part<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) -> (Next, Option<CloseReason>) {
+pub(crate) async fn close_idle<S: Stream>(
+    connection: &ConnGuard,
+    requests: &mut Requests<S>,
+) -> (Next, Option<CloseReason>) {
     let reason = requests.close_reason();
     if connection.tls().is_some() && !connection.is_aborted() {
         let _ = Box::pin(requests.reclaim().half_close()).await;

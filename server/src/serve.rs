@@ -8,7 +8,7 @@ use quintet_mux::Handler;
 use quintet_request::{CloseReason, Exchange, Next, Requests};
 
 use crate::{
-    close::{close, hijack, part, refuse},
+    close::{close, close_idle, hijack, refuse},
     dispatch::dispatch,
     fair::{REQUESTS, Turn, give_way},
     respond::{finish_reply, write},
@@ -75,7 +75,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
     let (next, reason) = loop {
         let request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
-            Ok(None) => break part(&connection, &mut requests).await, // closed, idle for too long, or stopping
+            Ok(None) => break close_idle(&connection, &mut requests).await, // closed, idle for too long, or stopping
             // Boxed, as are all rare paths below: a future takes the memory of its largest path, also while it is idle.
             Err(error) => break Box::pin(refuse(&server, &connection, &mut requests, error)).await,
         };
