@@ -34,17 +34,17 @@ pub struct CloseCode(NonZeroU8);
 
 impl CloseCode {
     /// The close code of this number. `None` for zero, which stands for "no reason yet".
-    pub const fn new(code: u8) -> Option<CloseCode> {
+    pub const fn new(code: u8) -> Option<Self> {
         match NonZeroU8::new(code) {
-            Some(code) => Some(CloseCode(code)),
+            Some(code) => Some(Self(code)),
             None => None,
         }
     }
 
     /// The close code of an enum variant whose number counts from zero: one more than the index. 255 has no code of its
     /// own and gets that of 254.
-    pub const fn from_index(index: u8) -> CloseCode {
-        CloseCode(NonZeroU8::MIN.saturating_add(index))
+    pub const fn from_index(index: u8) -> Self {
+        Self(NonZeroU8::MIN.saturating_add(index))
     }
 
     /// The number.
@@ -59,13 +59,13 @@ impl CloseCode {
 }
 
 impl From<NonZeroU8> for CloseCode {
-    fn from(code: NonZeroU8) -> CloseCode {
-        CloseCode(code)
+    fn from(code: NonZeroU8) -> Self {
+        Self(code)
     }
 }
 
 impl From<CloseCode> for NonZeroU8 {
-    fn from(code: CloseCode) -> NonZeroU8 {
+    fn from(code: CloseCode) -> Self {
         code.0
     }
 }

@@ -20,5 +20,5 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Reply, Phase::Linger, Phase::Drain];
+    pub const ALL: [Self; 6] = [Self::Idle, Self::Head, Self::Body, Self::Reply, Self::Linger, Self::Drain];
 }

@@ -40,15 +40,15 @@ pub struct IllegalMove {
 
 impl State {
     /// Every state, from accept to close.
-    pub const ALL: [State; 5] = [State::New, State::Active, State::Idle, State::Hijacked, State::Closed];
+    pub const ALL: [Self; 5] = [Self::New, Self::Active, Self::Idle, Self::Hijacked, Self::Closed];
 
     /// The states that may follow this one.
-    pub const fn moves(self) -> &'static [State] {
+    pub const fn moves(self) -> &'static [Self] {
         match self {
-            State::New => &[State::Active, State::Closed],
-            State::Active => &[State::Idle, State::Hijacked, State::Closed],
-            State::Idle => &[State::Active, State::Closed],
-            State::Hijacked | State::Closed => &[],
+            Self::New => &[Self::Active, Self::Closed],
+            Self::Active => &[Self::Idle, Self::Hijacked, Self::Closed],
+            Self::Idle => &[Self::Active, Self::Closed],
+            Self::Hijacked | Self::Closed => &[],
         }
     }
 
@@ -57,7 +57,7 @@ impl State {
     /// # Errors
     /// [`IllegalMove`] if `to` is not one of [`moves`](Self::moves). The same state again is not legal either.
     #[inline]
-    pub const fn go(self, to: State) -> Result<State, IllegalMove> {
+    pub const fn go(self, to: Self) -> Result<Self, IllegalMove> {
         if LEGAL[self as usize] & 1 << to as u8 != 0 { Ok(to) } else { Err(IllegalMove { from: self, to }) }
     }
 
@@ -67,13 +67,13 @@ impl State {
     }
 
     #[cfg(any(feature = "io", test))]
-    pub(crate) const fn from_u8(n: u8) -> State {
+    pub(crate) const fn from_u8(n: u8) -> Self {
         match n {
-            0 => State::New,
-            1 => State::Active,
-            2 => State::Idle,
-            3 => State::Hijacked,
-            _ => State::Closed,
+            0 => Self::New,
+            1 => Self::Active,
+            2 => Self::Idle,
+            3 => Self::Hijacked,
+            _ => Self::Closed,
         }
     }
 }
@@ -98,11 +98,11 @@ const LEGAL: [u8; 5] = {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            State::New => "new",
-            State::Active => "active",
-            State::Idle => "idle",
-            State::Hijacked => "hijacked",
-            State::Closed => "closed",
+            Self::New => "new",
+            Self::Active => "active",
+            Self::Idle => "idle",
+            Self::Hijacked => "hijacked",
+            Self::Closed => "closed",
         })
     }
 }

@@ -23,14 +23,14 @@ pub struct Tick(NonZeroU64);
 
 impl Tick {
     /// The time at which the clock began.
-    pub const START: Tick = Tick(NonZeroU64::MIN);
+    pub const START: Self = Self(NonZeroU64::MIN);
     /// The last time, 584 million years after the clock began.
-    pub const MAX: Tick = Tick(NonZeroU64::MAX);
+    pub const MAX: Self = Self(NonZeroU64::MAX);
 
     /// The time `millis` milliseconds after the clock began. [`MAX`](Self::MAX) for the two largest numbers.
     #[inline]
-    pub const fn from_millis(millis: u64) -> Tick {
-        Tick(NonZeroU64::MIN.saturating_add(millis))
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(millis))
     }
 
     /// Milliseconds since the clock began.
@@ -42,31 +42,31 @@ impl Tick {
     /// The time `wait` after this one, rounded up to a whole millisecond so that no deadline is early. `None`, which is
     /// never, if that is past [`MAX`](Self::MAX).
     #[inline]
-    pub fn after(self, wait: Duration) -> Option<Tick> {
+    pub fn after(self, wait: Duration) -> Option<Self> {
         self.after_millis(millis(wait))
     }
 
     /// As [`after`](Self::after), in milliseconds.
     #[inline]
-    pub fn after_millis(self, millis: u64) -> Option<Tick> {
+    pub fn after_millis(self, millis: u64) -> Option<Self> {
         self.0.checked_add(millis).map(Tick)
     }
 
     /// As [`after_millis`](Self::after_millis), and [`MAX`](Self::MAX) at the most.
     #[inline]
-    pub(crate) fn saturating_after_millis(self, millis: u64) -> Tick {
-        Tick(self.0.saturating_add(millis))
+    pub(crate) fn saturating_after_millis(self, millis: u64) -> Self {
+        Self(self.0.saturating_add(millis))
     }
 
     /// Milliseconds from `earlier` until this time; zero if `earlier` is later.
     #[inline]
-    pub const fn millis_since(self, earlier: Tick) -> u64 {
+    pub const fn millis_since(self, earlier: Self) -> u64 {
         self.0.get().saturating_sub(earlier.0.get())
     }
 
     /// The earlier of two deadlines. `None` is never.
     #[inline]
-    pub fn earlier(one: Option<Tick>, other: Option<Tick>) -> Option<Tick> {
+    pub fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

@@ -57,7 +57,7 @@ pub struct Timeouts {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Timeouts {
+        Self {
             read_header: Duration::from_secs(10),
             idle: Duration::from_secs(75),
             min_rate: 240,
@@ -75,20 +75,20 @@ impl Timeouts {
     /// their defaults, so that every close and every shutdown ends.
     pub fn none() -> Self {
         let never = Duration::MAX;
-        Timeouts {
+        Self {
             read_header: never,
             idle: never,
             min_rate: 0,
             min_rate_grace: never,
             stall: never,
             reply_stall: never,
-            ..Timeouts::default()
+            ..Self::default()
         }
     }
 
     /// The same timeouts, each longer by `by`. Rates are unchanged.
     pub(crate) fn longer(&self, by: Duration) -> Self {
-        Timeouts {
+        Self {
             read_header: self.read_header.saturating_add(by),
             idle: self.idle.saturating_add(by),
             min_rate: self.min_rate,

@@ -30,7 +30,7 @@ impl WaitLimits {
     /// wait would get it again and again, and never time out.
     pub fn new(timeouts: &Timeouts, slack: Duration) -> Self {
         let timeouts = timeouts.longer(slack);
-        WaitLimits { phases: Phase::ALL.map(|phase| millis(timeouts.limit(phase))), timeouts }
+        Self { phases: Phase::ALL.map(|phase| millis(timeouts.limit(phase))), timeouts }
     }
 
     /// As [`Timeouts::end`].

@@ -159,8 +159,8 @@ mod children {
     }
 
     impl Waiting {
-        fn new(connection: &ConnGuard, phase: Phase) -> Waiting {
-            let mut waiting = Waiting { guard: connection.child(), waits: WaitState::new(), bell: Bell::new() };
+        fn new(connection: &ConnGuard, phase: Phase) -> Self {
+            let mut waiting = Self { guard: connection.child(), waits: WaitState::new(), bell: Bell::new() };
             waiting.guard.register_waker(&Arc::clone(&waiting.bell).into());
             waiting.waits.enter(phase);
             waiting.waits.wait_for_bytes(true, waiting.guard.begin(), waiting.guard.limits());

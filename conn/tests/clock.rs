@@ -32,12 +32,12 @@ struct Busy {
 }
 
 impl Busy {
-    fn new(timeouts: Timeouts) -> Busy {
+    fn new(timeouts: Timeouts) -> Self {
         let (connections, mut sweeper) = Connections::new(timeouts, None, None);
         let bell = Bell::new();
         let (connection, wire, peer) = scripted(&connections);
         assert!(poll_once(&bell, Pin::new(&mut sweeper)).is_pending());
-        Busy { connections, sweeper, connection, wire, peer, bell, start: Instant::now() }
+        Self { connections, sweeper, connection, wire, peer, bell, start: Instant::now() }
     }
 
     /// Blocks the thread for this long, and then sweeps.

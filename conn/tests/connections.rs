@@ -203,7 +203,7 @@ mod sweeper {
     impl Sweeping {
         fn new(timeouts: Timeouts) -> (Arc<Connections>, Self) {
             let (connections, sweeper) = Connections::new(timeouts, None, None);
-            (connections, Sweeping(sweeper, Bell::new()))
+            (connections, Self(sweeper, Bell::new()))
         }
 
         fn sweep(&mut self) -> Poll<()> {

@@ -73,7 +73,7 @@ struct Model {
 }
 
 impl Model {
-    fn new(counted: Option<&Arc<Connections>>, buffers: bool) -> Model {
+    fn new(counted: Option<&Arc<Connections>>, buffers: bool) -> Self {
         let (wire, peer, connection) = match counted {
             Some(connections) => {
                 let (connection, wire, peer) = scripted(connections);
@@ -87,7 +87,7 @@ impl Model {
         if buffers {
             peer.buffers();
         }
-        Model { wire, peer, connection, bell: Bell::new(), sent: 0, consumed: 0, appended: 0 }
+        Self { wire, peer, connection, bell: Bell::new(), sent: 0, consumed: 0, appended: 0 }
     }
 
     fn next_bytes(&mut self, n: usize) -> Vec<u8> {

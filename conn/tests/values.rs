@@ -20,15 +20,15 @@ enum Reason {
 }
 
 impl From<Reason> for CloseCode {
-    fn from(reason: Reason) -> CloseCode {
-        CloseCode::from_index(reason as u8)
+    fn from(reason: Reason) -> Self {
+        Self::from_index(reason as u8)
     }
 }
 
 impl TryFrom<CloseCode> for Reason {
     type Error = CloseCode;
-    fn try_from(code: CloseCode) -> Result<Reason, CloseCode> {
-        [Reason::ClientLeft, Reason::TooSlow].into_iter().nth(code.index().into()).ok_or(code)
+    fn try_from(code: CloseCode) -> Result<Self, CloseCode> {
+        [Self::ClientLeft, Self::TooSlow].into_iter().nth(code.index().into()).ok_or(code)
     }
 }
 

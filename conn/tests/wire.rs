@@ -408,16 +408,16 @@ mod memory {
         /// One poll; `None` while it waits.
         fn poll(self, wire: &mut Wire<Script>, bell: &std::sync::Arc<Bell>) -> Option<Result<(), WireError>> {
             let polled = match self {
-                Call::Turn => poll_once(bell, wire.flush_and_fill(1 << 20)).map_ok(drop),
-                Call::Fill => poll_once(bell, poll_fn(|cx| wire.poll_fill(cx, 1 << 20))).map_ok(drop),
-                Call::FillInto => {
+                Self::Turn => poll_once(bell, wire.flush_and_fill(1 << 20)).map_ok(drop),
+                Self::Fill => poll_once(bell, poll_fn(|cx| wire.poll_fill(cx, 1 << 20))).map_ok(drop),
+                Self::FillInto => {
                     let mut into = BytesMut::new();
                     poll_once(bell, poll_fn(|cx| wire.poll_fill_into(cx, &mut into, 1 << 20))).map_ok(drop)
                 }
-                Call::Flush => poll_once(bell, wire.flush()),
-                Call::Watch => poll_once(bell, poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).map_ok(drop),
-                Call::HalfClose => poll_once(bell, wire.half_close()),
-                Call::Linger => poll_once(bell, wire.linger(1 << 20)),
+                Self::Flush => poll_once(bell, wire.flush()),
+                Self::Watch => poll_once(bell, poll_fn(|cx| wire.poll_watch(cx, 64 * 1024))).map_ok(drop),
+                Self::HalfClose => poll_once(bell, wire.half_close()),
+                Self::Linger => poll_once(bell, wire.linger(1 << 20)),
             };
             match polled {
                 Poll::Ready(done) => Some(done),

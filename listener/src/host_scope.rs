@@ -22,11 +22,8 @@ pub struct HostScope {
 impl HostScope {
     /// A scope of the name that the client said, and of every other host for which `same_configuration` says that the
     /// handshake would have gone the same way. It is given the host in small letters.
-    pub fn new(
-        server_name: Option<&str>,
-        same_configuration: impl Fn(&str) -> bool + Send + Sync + 'static,
-    ) -> HostScope {
-        HostScope { server_name: server_name.map(Box::from), same_configuration: Arc::new(same_configuration) }
+    pub fn new(server_name: Option<&str>, same_configuration: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self { server_name: server_name.map(Box::from), same_configuration: Arc::new(same_configuration) }
     }
 
     /// Whether a request for `host`, without port, may be answered on this connection.

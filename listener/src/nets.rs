@@ -65,15 +65,15 @@ impl Nets {
 impl Net {
     fn contains(self, ip: IpAddr) -> bool {
         match (self, ip) {
-            (Net::V4(first, len), IpAddr::V4(ip)) => first == mask_v4(ip, len),
-            (Net::V6(first, len), IpAddr::V6(ip)) => first == mask_v6(ip, len),
-            (Net::V4(..) | Net::V6(..) | Net::Unix, _) => false,
+            (Self::V4(first, len), IpAddr::V4(ip)) => first == mask_v4(ip, len),
+            (Self::V6(first, len), IpAddr::V6(ip)) => first == mask_v6(ip, len),
+            (Self::V4(..) | Self::V6(..) | Self::Unix, _) => false,
         }
     }
 
     fn parse(text: &str, at: usize) -> Result<Self, NetsError> {
         if text == "unix" {
-            return Ok(Net::Unix);
+            return Ok(Self::Unix);
         }
         let (ip, len) = match text.split_once('/') {
             None => (text, None),
@@ -89,10 +89,10 @@ impl Net {
             Some(len) => len.parse().ok().filter(|len| *len <= bits).ok_or(NetsError::Length { at: len_at })?,
         };
         let net = match ip {
-            IpAddr::V4(ip) => Net::V4(mask_v4(ip, len), len),
+            IpAddr::V4(ip) => Self::V4(mask_v4(ip, len), len),
             IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-                Some(v4) if len >= 96 => Net::V4(mask_v4(v4, len - 96), len - 96),
-                _ => Net::V6(mask_v6(v6, len), len),
+                Some(v4) if len >= 96 => Self::V4(mask_v4(v4, len - 96), len - 96),
+                _ => Self::V6(mask_v6(v6, len), len),
             },
         };
         // What was meant by 10.0.0.1/8: the network, or the one address? The difference is who is trusted.
@@ -101,9 +101,9 @@ impl Net {
 
     fn first(self) -> Option<IpAddr> {
         match self {
-            Net::V4(first, _) => Some(first.into()),
-            Net::V6(first, _) => Some(IpAddr::from(first).to_canonical()),
-            Net::Unix => None,
+            Self::V4(first, _) => Some(first.into()),
+            Self::V6(first, _) => Some(IpAddr::from(first).to_canonical()),
+            Self::Unix => None,
         }
     }
 }
@@ -131,7 +131,7 @@ impl FromStr for Nets {
             }
             at += entry.len() + 1;
         }
-        Ok(Nets(nets))
+        Ok(Self(nets))
     }
 }
 

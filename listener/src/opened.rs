@@ -26,8 +26,8 @@ pub struct Opened {
 impl Opened {
     /// Takes over what a layer further out has told, where this one says nothing.
     #[must_use]
-    pub fn or(self, inner: Opened) -> Self {
-        Opened {
+    pub fn or(self, inner: Self) -> Self {
+        Self {
             peer: self.peer.or(inner.peer),
             local: self.local.or(inner.local),
             tls: self.tls.or(inner.tls),

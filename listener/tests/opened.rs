@@ -25,7 +25,7 @@ struct Slow {
 
 impl Slow {
     fn new() -> Self {
-        Slow { stream: tokio::io::duplex(1).0, calls: 0 }
+        Self { stream: tokio::io::duplex(1).0, calls: 0 }
     }
 }
 

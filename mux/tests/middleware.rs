@@ -70,7 +70,7 @@ mod shared_handlers {
     impl Clone for State {
         fn clone(&self) -> Self {
             self.0.fetch_add(1, Ordering::Relaxed);
-            State(Arc::clone(&self.0))
+            Self(Arc::clone(&self.0))
         }
     }
 

@@ -72,7 +72,7 @@ impl Medium for Loopback {
     fn open() -> (TcpListener, Self) {
         let listener = TcpListener::bind("127.0.0.1:0", &TcpOptions::default()).expect("a free port");
         let addr = SocketAddr::from(([127, 0, 0, 1], listener.port()));
-        (listener, Loopback(addr))
+        (listener, Self(addr))
     }
 
     async fn dial(&self) -> TcpStream {
@@ -113,13 +113,13 @@ const RIVALS: [(&str, Rival); 4] =
 impl Rival {
     async fn serve<L: Listener>(self, listener: L) {
         match self {
-            Rival::Bare => each(listener, bare).await,
-            Rival::Hyper => each(listener, hyper).await,
-            Rival::Axum => {
+            Self::Bare => each(listener, bare).await,
+            Self::Hyper => each(listener, hyper).await,
+            Self::Axum => {
                 let router = router();
                 each(listener, move |stream| axum(stream, router.clone())).await;
             }
-            Rival::Quintet => Server::new(mux()).serve(listener).await.expect("nothing ends the listener"),
+            Self::Quintet => Server::new(mux()).serve(listener).await.expect("nothing ends the listener"),
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Config {
+        Self {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             max_drain_bytes: 256 * 1024,

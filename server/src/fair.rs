@@ -51,7 +51,7 @@ pub(crate) struct Turn {
 impl Turn {
     /// A first turn. This one and each later one has at most `most` units.
     pub(crate) const fn of(most: u8) -> Self {
-        Turn { left: FIRST, done: 0, most, slow: false, since: 0 }
+        Self { left: FIRST, done: 0, most, slow: false, since: 0 }
     }
 
     /// Begins a new turn: the task waited or yielded, so the other tasks of the thread could run.

@@ -43,7 +43,7 @@ pub(crate) struct Observer {
 
 impl Observer {
     pub(crate) fn new(hooks: Hooks) -> Arc<Self> {
-        Arc::new(Observer { hooks, ..Observer::default() })
+        Arc::new(Self { hooks, ..Self::default() })
     }
 
     /// The state hook, wrapped so that its panics are caught; `None` if it is not set, which costs a connection nothing.
@@ -183,7 +183,7 @@ mod tests {
     impl Drop for Bomb {
         fn drop(&mut self) {
             if self.0 > 0 {
-                std::panic::panic_any(Bomb(self.0 - 1));
+                std::panic::panic_any(Self(self.0 - 1));
             }
         }
     }

@@ -111,9 +111,9 @@ mod tests {
         type Stream = TcpStream;
         async fn accept(&mut self) -> io::Result<(Self::Stream, Addr)> {
             match self {
-                Either::Panics => panic!("as asked"),
-                Either::Broken => Err(io::Error::from(io::ErrorKind::InvalidInput)),
-                Either::Whole(tcp) => tcp.accept().await,
+                Self::Panics => panic!("as asked"),
+                Self::Broken => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+                Self::Whole(tcp) => tcp.accept().await,
             }
         }
         fn local_addr(&self) -> io::Result<Addr> {

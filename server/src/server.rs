@@ -40,7 +40,7 @@ pub struct Server<H> {
 
 impl<H> Clone for Server<H> {
     fn clone(&self) -> Self {
-        Server { shared: Arc::clone(&self.shared) }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -48,13 +48,13 @@ impl<H: Handler> Server<H> {
     /// A server with the defaults of [`Config`].
     #[must_use]
     pub fn new(handler: H) -> Self {
-        Server::with_config(handler, Config::default())
+        Self::with_config(handler, Config::default())
     }
 
     /// A server with these settings.
     #[must_use]
     pub fn with_config(handler: H, config: Config) -> Self {
-        Server {
+        Self {
             shared: Arc::new(Shared {
                 handler,
                 limits: Arc::new(config.limits),

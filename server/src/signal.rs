@@ -98,7 +98,7 @@ struct Signals {
 impl Signals {
     fn new() -> Self {
         let listen = |kind| unix::signal(kind).ok();
-        Signals { terminate: listen(unix::SignalKind::terminate()), interrupt: listen(unix::SignalKind::interrupt()) }
+        Self { terminate: listen(unix::SignalKind::terminate()), interrupt: listen(unix::SignalKind::interrupt()) }
     }
 
     /// Waits for the next signal, for ever if the process cannot listen to signals.

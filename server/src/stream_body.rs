@@ -103,7 +103,7 @@ enum First {
 impl First {
     fn data(&self) -> Option<&Bytes> {
         match self {
-            First::Asked(Some(frame)) => frame.data_ref(),
+            Self::Asked(Some(frame)) => frame.data_ref(),
             _ => None,
         }
     }

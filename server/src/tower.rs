@@ -89,13 +89,13 @@ impl<H: Handler> HandlerService<H> {
     /// A service that calls this handler.
     #[must_use]
     pub fn new(handler: H) -> Self {
-        HandlerService(Arc::new(handler))
+        Self(Arc::new(handler))
     }
 }
 
 impl<H> Clone for HandlerService<H> {
     fn clone(&self) -> Self {
-        HandlerService(Arc::clone(&self.0))
+        Self(Arc::clone(&self.0))
     }
 }
 

@@ -46,7 +46,7 @@ impl Told {
             }
         }));
         config.hooks.panicked = Some(Arc::new(|_| {}));
-        Told { server: Server::with_config(mux(), config), reasons }
+        Self { server: Server::with_config(mux(), config), reasons }
     }
 
     /// Waits for the end of the only connection; returns its reason.
@@ -91,7 +91,7 @@ struct Pieces {
 
 impl Pieces {
     fn new(breaks: bool) -> Self {
-        Pieces { sent: false, breaks, pause: Box::pin(sleep(Duration::from_secs(1))) }
+        Self { sent: false, breaks, pause: Box::pin(sleep(Duration::from_secs(1))) }
     }
 }
 

@@ -135,7 +135,7 @@ impl World {
             let server = server.clone();
             async move { server.serve(listener).await }
         });
-        World { server, serving, dial, open: Arc::default(), said }
+        Self { server, serving, dial, open: Arc::default(), said }
     }
 
     fn connect(&self, fault: Option<(At, u32, i32)>) -> Client<DuplexStream> {

@@ -48,7 +48,7 @@ struct Panics {
 
 impl Panics {
     fn after(pieces: &[&'static str]) -> Body {
-        Body::new(Panics { pieces: pieces.to_vec(), waits: !pieces.is_empty() })
+        Body::new(Self { pieces: pieces.to_vec(), waits: !pieces.is_empty() })
     }
 }
 

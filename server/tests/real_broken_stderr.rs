@@ -85,7 +85,7 @@ fn say_addr(addr: &str) {
 struct Process(Child, SocketAddr);
 
 impl Process {
-    fn start(mode: &str, stderr: Stderr) -> Process {
+    fn start(mode: &str, stderr: Stderr) -> Self {
         let program = std::env::current_exe().expect("this program");
         let close = if stderr == Stderr::Closed { "2>&-" } else { "" };
         let script = format!("ulimit -n {DESCRIPTORS}; exec \"$0\" --exact child --ignored --nocapture {close}");
@@ -108,7 +108,7 @@ impl Process {
             addr.parse().ok()
         });
         thread::spawn(move || out.for_each(drop));
-        let process = Process(child, addr.expect("it says where it listens"));
+        let process = Self(child, addr.expect("it says where it listens"));
         let since = Instant::now();
         while TcpStream::connect(process.1).is_err() {
             assert!(since.elapsed() < Duration::from_secs(10), "it does not listen");

@@ -23,10 +23,10 @@ const GRACE_PERIOD: Duration = Duration::from_secs(5);
 struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Folder {
+    fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("quintet-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder");
-        Folder(folder)
+        Self(folder)
     }
 
     fn socket(&self) -> PathBuf {

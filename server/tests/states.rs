@@ -62,7 +62,7 @@ impl Watched {
         config.hooks.state = Some(Arc::new(move |_, from, to| seen.lock().expect("no panic").push((from, to))));
         let server = Server::with_config(mux, config);
         let (dial, _) = in_memory(&server);
-        Watched { server, dial, moves, answer }
+        Self { server, dial, moves, answer }
     }
 
     /// The states of the only connection so far. Asserts that each change begins with the state of the last one.

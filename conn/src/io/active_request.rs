@@ -30,12 +30,12 @@ impl ActiveRequest {
     /// The request in progress on a connection that has one at a time.
     #[inline]
     pub(super) fn of_connection(connection: Arc<Connection>) -> Self {
-        ActiveRequest { number: connection.current.number(), connection, child: None }
+        Self { number: connection.current.number(), connection, child: None }
     }
 
     /// One of many requests in progress at once.
     pub(super) fn of_child(connection: Arc<Connection>, child: Arc<Child>) -> Self {
-        ActiveRequest { number: child.current.number(), connection, child: Some(child) }
+        Self { number: child.current.number(), connection, child: Some(child) }
     }
 
     /// The connection of the request.

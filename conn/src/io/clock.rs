@@ -35,7 +35,7 @@ pub(super) struct Clock {
 
 impl Clock {
     pub(super) fn new() -> Self {
-        Clock { epoch: Instant::now(), now: AtomicU64::new(0), unix: AtomicU64::new(0), asked: AtomicU32::new(0) }
+        Self { epoch: Instant::now(), now: AtomicU64::new(0), unix: AtomicU64::new(0), asked: AtomicU32::new(0) }
     }
 
     /// The time of the last sweep or admission.

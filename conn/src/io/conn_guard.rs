@@ -24,7 +24,7 @@ pub struct ConnGuard(Arc<Connection>);
 impl ConnGuard {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         connection.holders.fetch_add(1, Relaxed);
-        ConnGuard(connection)
+        Self(connection)
     }
 
     /// Changes the state and calls the state hook. A change that is not legal ([`State::moves`]) does nothing.

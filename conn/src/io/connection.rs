@@ -45,7 +45,7 @@ const LINGERING: u8 = 3;
 /// end connections. A `Connection` gives access to none of these owners.
 pub struct Connection {
     ends: Ends,
-    pub(super) shared: Arc<Shared<Connection>>,
+    pub(super) shared: Arc<Shared<Self>>,
     /// The number in the register. Four bytes, as every field that a wait does not read: this struct is most of the
     /// memory of an idle connection.
     pub(super) slot: u32,
@@ -105,8 +105,8 @@ fn from_quarters(quarters: u32) -> Tick {
 
 impl Connection {
     /// `own` is the local address if it is not the listener's.
-    pub(super) fn new(peer: Addr, own: Option<Addr>, shared: Arc<Shared<Connection>>, slot: u32) -> Self {
-        Connection {
+    pub(super) fn new(peer: Addr, own: Option<Addr>, shared: Arc<Shared<Self>>, slot: u32) -> Self {
+        Self {
             ends: match own {
                 None => Ends::Peer(peer),
                 Some(own) => Ends::Both(Box::new((peer, own))),

@@ -48,7 +48,7 @@ impl Connections {
         let wildcard = local.as_ref().is_some_and(is_wildcard);
         let shared = Arc::new(Shared::new(timeouts, local, hook));
         let sweeper = Sweeper::new(&shared);
-        (Arc::new(Connections { shared, wildcard }), sweeper)
+        (Arc::new(Self { shared, wildcard }), sweeper)
     }
 
     /// Admits an accepted connection: its state is [`State::New`], and it waits for its first head.

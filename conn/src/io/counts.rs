@@ -36,9 +36,9 @@ impl Counts {
 }
 
 impl std::ops::Add for Counts {
-    type Output = Counts;
-    fn add(self, other: Counts) -> Counts {
-        Counts {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
             new: self.new + other.new,
             active: self.active + other.active,
             idle: self.idle + other.idle,

@@ -67,7 +67,7 @@ pub(super) enum Deadline {
 
 impl Current {
     pub(super) fn new() -> Self {
-        Current { number: AtomicU32::new(0), gone: AtomicBool::new(false), rare: OnceLock::new() }
+        Self { number: AtomicU32::new(0), gone: AtomicBool::new(false), rare: OnceLock::new() }
     }
 
     /// The number of the request in progress.

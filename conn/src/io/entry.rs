@@ -27,7 +27,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new() -> Self {
-        Entry { clock: AtomicU64::new(0), deadline: AtomicU64::new(NEVER), task: Mutex::new(None) }
+        Self { clock: AtomicU64::new(0), deadline: AtomicU64::new(NEVER), task: Mutex::new(None) }
     }
 
     /// The clock: the milliseconds charged until the last sweep.

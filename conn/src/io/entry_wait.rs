@@ -22,7 +22,7 @@ const NO_TASK: usize = usize::MAX;
 
 impl EntryWait {
     pub(super) fn new(connection: Option<ConnGuard>) -> Self {
-        EntryWait { connection, state: WaitState::new(), task: NO_TASK }
+        Self { connection, state: WaitState::new(), task: NO_TASK }
     }
 
     #[inline]

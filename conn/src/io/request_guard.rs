@@ -17,7 +17,7 @@ pub struct RequestGuard {
 
 impl RequestGuard {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
-        RequestGuard { child: connection.add_child(), connection }
+        Self { child: connection.add_child(), connection }
     }
 
     /// The handle of this request.

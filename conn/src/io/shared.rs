@@ -61,7 +61,7 @@ pub(super) struct Register<C> {
 
 impl<C> Shared<C> {
     pub(super) fn new(timeouts: Timeouts, local: Option<Addr>, hook: Option<Hook<C>>) -> Self {
-        Shared {
+        Self {
             clock: Clock::new(),
             limits: WaitLimits::new(&timeouts, SLACK),
             timeouts,

@@ -35,7 +35,7 @@ impl<T> Slots<T> {
         self.taken -= 1;
         // After a burst of connections the memory of the set goes with the last of them.
         if self.taken == 0 {
-            *self = Slots::default();
+            *self = Self::default();
         } else {
             self.free.push(number);
         }
@@ -57,7 +57,7 @@ impl<T> Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Slots { things: Vec::new(), free: Vec::new(), taken: 0 }
+        Self { things: Vec::new(), free: Vec::new(), taken: 0 }
     }
 }
 

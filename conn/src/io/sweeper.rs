@@ -44,7 +44,7 @@ pub struct Sweeper(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Sweeper {
     pub(super) fn new(shared: &Arc<Shared<Connection>>) -> Self {
-        Sweeper(Box::pin(sweep(Arc::downgrade(shared), Arc::clone(&shared.sweeper_notify))))
+        Self(Box::pin(sweep(Arc::downgrade(shared), Arc::clone(&shared.sweeper_notify))))
     }
 }
 

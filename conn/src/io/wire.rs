@@ -62,7 +62,7 @@ pub enum Filled {
 impl<S> Wire<S> {
     /// A wire without timeouts, for a stream that no [`Connections`](crate::Connections) admitted.
     pub fn new(io: S) -> Self {
-        Wire {
+        Self {
             io,
             input: Buffer::new(),
             output: Output::new(),
@@ -75,7 +75,7 @@ impl<S> Wire<S> {
 
     /// The wire of an admitted connection, which waits for its first head.
     pub(super) fn admitted(io: S, connection: ConnGuard) -> Self {
-        let mut wire = Wire { waits: EntryWait::new(Some(connection)), ..Wire::new(io) };
+        let mut wire = Self { waits: EntryWait::new(Some(connection)), ..Self::new(io) };
         wire.enter(Phase::Head);
         wire
     }

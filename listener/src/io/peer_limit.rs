@@ -106,12 +106,12 @@ impl Counts {
 impl Peer {
     fn of(addr: &Addr) -> Self {
         match addr.ip().map(|ip| ip.to_canonical()) {
-            Some(IpAddr::V4(ip)) => Peer::V4(ip.to_bits()),
+            Some(IpAddr::V4(ip)) => Self::V4(ip.to_bits()),
             Some(IpAddr::V6(ip)) => {
                 let [a, b, c, d, e, f, g, h, ..] = ip.octets();
-                Peer::V6(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+                Self::V6(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
             }
-            None => Peer::Unix,
+            None => Self::Unix,
         }
     }
 }

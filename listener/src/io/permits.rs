@@ -30,7 +30,7 @@ pub struct Permit(Held);
 #[expect(dead_code, reason = "held for its drop")]
 enum Held {
     Alone(OwnedSemaphorePermit),
-    WithPlace(Box<(Held, PeerPlace)>),
+    WithPlace(Box<(Self, PeerPlace)>),
 }
 
 impl Permit {

@@ -145,11 +145,11 @@ impl TcpListener {
     ///
     /// # Spec
     /// Go: `net.FileListener`.
-    pub fn from_std(listener: std::net::TcpListener, options: &TcpOptions) -> io::Result<TcpListener> {
+    pub fn from_std(listener: std::net::TcpListener, options: &TcpOptions) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let local = listener.local_addr()?;
         let each = Each { inherited: false, ..Each::new(options) };
-        Ok(TcpListener { socket: Lazy::Bound(listener), local, each })
+        Ok(Self { socket: Lazy::Bound(listener), local, each })
     }
 
     /// The port, also when 0 was asked for.
@@ -176,9 +176,9 @@ impl Listener for TcpListener {
 }
 
 impl Each {
-    fn new(options: &TcpOptions) -> Each {
+    fn new(options: &TcpOptions) -> Self {
         let keep_alive = options.keep_alive.map(keep_alive);
-        Each { nodelay: options.nodelay, keep_alive, notsent_lowat: options.notsent_lowat, inherited: INHERITED }
+        Self { nodelay: options.nodelay, keep_alive, notsent_lowat: options.notsent_lowat, inherited: INHERITED }
     }
 
     /// A failure concerns the client: the socket is already reset, and the first read will say so.

@@ -117,10 +117,10 @@ impl UnixListener {
     ///
     /// # Spec
     /// Go: `net.FileListener`, `(*net.UnixListener).SetUnlinkOnClose(false)`.
-    pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+    pub fn from_std(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let name = name(&listener.local_addr()?.into());
-        Ok(UnixListener { socket: Lazy::Bound(listener), name, file: None })
+        Ok(Self { socket: Lazy::Bound(listener), name, file: None })
     }
 }
 

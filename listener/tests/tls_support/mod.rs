@@ -51,12 +51,12 @@ pub(crate) struct Pair {
 }
 
 impl Authority {
-    pub(crate) fn new(name: &str) -> Authority {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        Authority(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
     pub(crate) fn issue(&self, name: &str, serial: u8) -> Pair {
@@ -159,12 +159,12 @@ impl Pair {
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub(crate) fn new() -> Folder {
+    pub(crate) fn new() -> Self {
         static NTH: AtomicUsize = AtomicUsize::new(0);
         let nth = NTH.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("quintet-tls-{}-{nth}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
-        Folder(path)
+        Self(path)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

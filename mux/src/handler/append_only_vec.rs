@@ -15,7 +15,7 @@ pub(super) struct AppendOnlyVec<T>([OnceLock<Box<[OnceLock<T>]>>; usize::BITS as
 
 impl<T> AppendOnlyVec<T> {
     pub(super) fn new() -> Self {
-        AppendOnlyVec([const { OnceLock::new() }; usize::BITS as usize - FIRST.ilog2() as usize])
+        Self([const { OnceLock::new() }; usize::BITS as usize - FIRST.ilog2() as usize])
     }
 
     /// Puts an entry at an unused place.

@@ -115,7 +115,7 @@ impl BoxHandler {
     /// Erases the type of a handler.
     #[must_use]
     pub fn new(handler: impl Handler) -> Self {
-        BoxHandler(Arc::new(handler))
+        Self(Arc::new(handler))
     }
 
     #[inline]

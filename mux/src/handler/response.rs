@@ -52,13 +52,13 @@ impl Response {
     #[inline]
     #[must_use]
     pub fn new(body: impl Into<Body>) -> Self {
-        Response { status: StatusCode::OK, content_type: ContentType::Sniffed, rare: None, body: body.into() }
+        Self { status: StatusCode::OK, content_type: ContentType::Sniffed, rare: None, body: body.into() }
     }
 
     /// A reply of one line of plain text, with a line feed at its end. Go: `http.Error`.
     #[must_use]
     pub fn text(status: StatusCode, line: impl fmt::Display) -> Self {
-        Response::new(format!("{line}\n"))
+        Self::new(format!("{line}\n"))
             .with_status(status)
             .with_known_type("text/plain; charset=utf-8")
             .with_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
@@ -108,7 +108,7 @@ impl Response {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let mut response = Response::new(()).with_status(status);
+        let mut response = Self::new(()).with_status(status);
         response.rare_mut().upgrade = Some(Upgrade::new(then));
         response
     }
@@ -143,7 +143,7 @@ impl Response {
     #[doc(alias = "444")]
     #[must_use]
     pub fn abort() -> Self {
-        let mut response = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
+        let mut response = Self::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
             .with_header(header::CONNECTION, HeaderValue::from_static("close"));
         response.rare_mut().abort = true;
         response
@@ -296,7 +296,7 @@ impl Response {
         if self.field_error().is_some() || self.is_abort() {
             return self;
         }
-        let mut failed = Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error");
+        let mut failed = Self::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error");
         failed.rare_mut().error = Some(error);
         failed
     }
@@ -366,7 +366,7 @@ impl Response {
 
 impl Default for Response {
     fn default() -> Self {
-        Response::new(())
+        Self::new(())
     }
 }
 
@@ -378,9 +378,9 @@ where
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
         if parts.extensions.get::<Abort>().is_some() {
-            return Response::abort();
+            return Self::abort();
         }
-        let mut response = Response::new(Body::new(body)).with_status(parts.status);
+        let mut response = Self::new(Body::new(body)).with_status(parts.status);
         // The builder of an `http::Response` decides about its type, so it is not sniffed here.
         response.content_type = ContentType::Unsaid;
         *response.headers_mut() = parts.headers;
@@ -395,7 +395,7 @@ impl From<Response> for http::Response<Body> {
         if response.take_upgrade().is_some() {
             return Response::text(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented").into();
         }
-        let mut converted = http::Response::new(response.take_body());
+        let mut converted = Self::new(response.take_body());
         if response.is_abort() {
             // An abort is not a reply, so the fields and the body that were added to it are dropped.
             response = Response::abort();

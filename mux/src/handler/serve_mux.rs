@@ -94,7 +94,7 @@ impl ServeMux {
     /// A mux without patterns, which answers every request with 404.
     #[must_use]
     pub fn new() -> Self {
-        ServeMux(Arc::new(Shared {
+        Self(Arc::new(Shared {
             routes: ArcSwap::default(),
             latest: Mutex::default(),
             stale: AtomicBool::new(false),
@@ -244,7 +244,7 @@ impl Handler for ServeMux {
 
 impl Default for ServeMux {
     fn default() -> Self {
-        ServeMux::new()
+        Self::new()
     }
 }
 

@@ -16,7 +16,7 @@ impl Upgrade {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        Upgrade(Box::new(|upgraded| Box::pin(then(upgraded))))
+        Self(Box::new(|upgraded| Box::pin(then(upgraded))))
     }
 
     /// Hands the connection over, and completes when the other protocol has ended.

@@ -56,7 +56,7 @@ enum Kind {
 impl Body {
     /// A body without bytes.
     pub const fn empty() -> Self {
-        Body(Kind::Empty)
+        Self(Kind::Empty)
     }
 
     /// Wraps any other body. Its errors become [`BodyError::Source`].
@@ -65,7 +65,7 @@ impl Body {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        Body(Kind::Stream(Mutex::new(Box::pin(Mapped(Box::pin(body))))))
+        Self(Kind::Stream(Mutex::new(Box::pin(Mapped(Box::pin(body))))))
     }
 
     /// A body that a future writes while it is sent. Go: `ResponseWriter` and `Flusher`.
@@ -93,11 +93,11 @@ impl Body {
         W: FnOnce(Writer) -> F,
         F: Future<Output = io::Result<()>> + Send + 'static,
     {
-        Body(Kind::Stream(Mutex::new(Box::pin(Written::new(write)))))
+        Self(Kind::Stream(Mutex::new(Box::pin(Written::new(write)))))
     }
 
     pub(crate) fn incoming(revocable: Arc<dyn RevocableBody>) -> Self {
-        Body(Kind::Incoming(Borrowed::new(revocable)))
+        Self(Kind::Incoming(Borrowed::new(revocable)))
     }
 
     /// The same body with a limit: at most `limit` bytes can be read, and a longer body then fails with
@@ -121,7 +121,7 @@ impl Body {
     pub fn limited(self, limit: u64) -> Self {
         match self.len() {
             Some(len) if len <= limit => self,
-            _ => Body(Kind::Limited(Box::new(Limited::new(self, limit)))),
+            _ => Self(Kind::Limited(Box::new(Limited::new(self, limit)))),
         }
     }
 
@@ -151,7 +151,7 @@ impl Body {
         match self.0 {
             Kind::Empty => Ok(Bytes::new()),
             Kind::Bytes(bytes) => Ok(bytes),
-            kind => Err(Body(kind)),
+            kind => Err(Self(kind)),
         }
     }
 
@@ -322,7 +322,7 @@ impl fmt::Debug for Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        if bytes.is_empty() { Body(Kind::Empty) } else { Body(Kind::Bytes(bytes)) }
+        if bytes.is_empty() { Self(Kind::Empty) } else { Self(Kind::Bytes(bytes)) }
     }
 }
 
@@ -352,7 +352,7 @@ impl From<&'static [u8]> for Body {
 
 impl From<()> for Body {
     fn from((): ()) -> Self {
-        Body::empty()
+        Self::empty()
     }
 }
 

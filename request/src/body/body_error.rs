@@ -41,7 +41,7 @@ pub enum BodyError {
 impl BodyError {
     /// Wraps the error of a body's source.
     pub fn source(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        BodyError::Source(error.into())
+        Self::Source(error.into())
     }
 
     /// Undoes a wrapping: a [`BodyError`] inside is returned as it was.
@@ -56,19 +56,19 @@ impl BodyError {
     /// large, else 500.
     pub fn status(&self) -> StatusCode {
         match self {
-            BodyError::UnexpectedEof | BodyError::Io(_) => StatusCode::BAD_REQUEST,
-            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
-            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::Chunk(error) => error.status(),
-            BodyError::AfterReply | BodyError::Source(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UnexpectedEof | Self::Io(_) => StatusCode::BAD_REQUEST,
+            Self::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Chunk(error) => error.status(),
+            Self::AfterReply | Self::Source(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     /// The state of the request's body after this error, for the exchange.
     pub(crate) fn lost(&self) -> RequestBody {
         RequestBody::Lost(match self {
-            BodyError::TimedOut => CloseReason::RequestBodyTimeout,
-            BodyError::Io(_) => CloseReason::Io,
+            Self::TimedOut => CloseReason::RequestBodyTimeout,
+            Self::Io(_) => CloseReason::Io,
             _ => CloseReason::RequestBodyBroken,
         })
     }
@@ -76,13 +76,13 @@ impl BodyError {
     /// A copy of the error, for the further reads of a body that failed.
     pub(crate) fn duplicate(&self) -> Self {
         match self {
-            BodyError::UnexpectedEof => BodyError::UnexpectedEof,
-            BodyError::TimedOut => BodyError::TimedOut,
-            BodyError::TooLarge { limit } => BodyError::TooLarge { limit: *limit },
-            BodyError::Chunk(error) => BodyError::Chunk(*error),
-            BodyError::AfterReply => BodyError::AfterReply,
-            BodyError::Io(error) => BodyError::Io(Arc::clone(error)),
-            BodyError::Source(error) => BodyError::Source(error.to_string().into()),
+            Self::UnexpectedEof => Self::UnexpectedEof,
+            Self::TimedOut => Self::TimedOut,
+            Self::TooLarge { limit } => Self::TooLarge { limit: *limit },
+            Self::Chunk(error) => Self::Chunk(*error),
+            Self::AfterReply => Self::AfterReply,
+            Self::Io(error) => Self::Io(Arc::clone(error)),
+            Self::Source(error) => Self::Source(error.to_string().into()),
         }
     }
 }
@@ -90,9 +90,9 @@ impl BodyError {
 impl From<WireError> for BodyError {
     fn from(error: WireError) -> Self {
         match error {
-            WireError::TimedOut(_) => BodyError::TimedOut,
-            WireError::Io(error) => BodyError::Io(Arc::new(error)),
-            _ => BodyError::UnexpectedEof,
+            WireError::TimedOut(_) => Self::TimedOut,
+            WireError::Io(error) => Self::Io(Arc::new(error)),
+            _ => Self::UnexpectedEof,
         }
     }
 }

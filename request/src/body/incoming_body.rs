@@ -50,7 +50,7 @@ pub(crate) struct IncomingBody<S> {
 impl<S: Stream> IncomingBody<S> {
     pub(crate) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
         let trailers = matches!(left, Left::Chunked(_)).then(ReceivedTrailers::default);
-        IncomingBody { wire, left, expects, failed: None, trailers, discarded: 0, scratch: BytesMut::new() }
+        Self { wire, left, expects, failed: None, trailers, discarded: 0, scratch: BytesMut::new() }
     }
 
     /// The place where the request finds its trailers. `None` if its body cannot have trailers.

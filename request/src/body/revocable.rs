@@ -34,7 +34,7 @@ struct Slot<T> {
 
 impl<T> Revocable<T> {
     pub(crate) fn new(value: T) -> Self {
-        Revocable(Mutex::new(Slot { value: Some(value), borrowers: 0, borrower: None, owner: None }))
+        Self(Mutex::new(Slot { value: Some(value), borrowers: 0, borrower: None, owner: None }))
     }
 
     /// For the borrower: calls `poll` with the value. `None` if the value was taken back. If `poll` is pending, the
@@ -154,7 +154,7 @@ pub(crate) struct Borrowed<L: Borrowable + ?Sized>(Arc<L>);
 impl<L: Borrowable + ?Sized> Borrowed<L> {
     pub(crate) fn new(revocable: Arc<L>) -> Self {
         revocable.add_borrower();
-        Borrowed(revocable)
+        Self(revocable)
     }
 }
 

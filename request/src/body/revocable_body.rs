@@ -26,12 +26,12 @@ pub(crate) trait RevocableBody: Borrowable + Send + Sync {
 
 impl<S: Stream> Borrowable for Revocable<IncomingBody<S>> {
     fn add_borrower(&self) {
-        Revocable::add_borrower(self);
+        Self::add_borrower(self);
     }
 
     fn remove_borrower(&self) {
         // With no reader left, no read timeout runs.
-        Revocable::remove_borrower(self, |incoming| incoming.wire.pause());
+        Self::remove_borrower(self, |incoming| incoming.wire.pause());
     }
 }
 

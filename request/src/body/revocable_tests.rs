@@ -55,10 +55,10 @@ fn owner_and_borrower_are_woken_together() {
 
 impl Borrowable for Revocable<u32> {
     fn add_borrower(&self) {
-        Revocable::add_borrower(self);
+        Self::add_borrower(self);
     }
     fn remove_borrower(&self) {
-        Revocable::remove_borrower(self, |value| *value += 1);
+        Self::remove_borrower(self, |value| *value += 1);
     }
 }
 

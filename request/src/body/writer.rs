@@ -152,7 +152,7 @@ impl Written {
         F: Future<Output = io::Result<()>> + Send + 'static,
     {
         let state = Arc::<Shared>::default();
-        Written { write: Some(Box::pin(write(Writer(Arc::clone(&state))))), state }
+        Self { write: Some(Box::pin(write(Writer(Arc::clone(&state))))), state }
     }
 }
 

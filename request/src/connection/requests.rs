@@ -89,7 +89,7 @@ enum WireSlot<S: Stream> {
 impl<S: Stream> Requests<S> {
     /// Makes the sequence of requests that arrive on this wire.
     pub fn new(wire: Wire<S>, limits: Arc<Limits>) -> Self {
-        Requests { slot: Some(WireSlot::Owned(wire)), scan: Scan::new(&limits), limits, ended: None, waited: false }
+        Self { slot: Some(WireSlot::Owned(wire)), scan: Scan::new(&limits), limits, ended: None, waited: false }
     }
 
     /// Access to the wire, also while a body shares it: to append a reply and to flush it.

@@ -43,20 +43,20 @@ impl RequestsError {
     /// The status of the reply. `None` if no reply can be sent.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
-            RequestsError::Head(error) => Some(error.status()),
-            RequestsError::TimedOut => Some(StatusCode::REQUEST_TIMEOUT),
-            RequestsError::UnexpectedEof => Some(StatusCode::BAD_REQUEST),
-            RequestsError::Wire(_) => None,
+            Self::Head(error) => Some(error.status()),
+            Self::TimedOut => Some(StatusCode::REQUEST_TIMEOUT),
+            Self::UnexpectedEof => Some(StatusCode::BAD_REQUEST),
+            Self::Wire(_) => None,
         }
     }
 
     /// The reason for the end of the connection.
     pub fn close_reason(&self) -> CloseReason {
         match self {
-            RequestsError::Head(_) => CloseReason::HeadRefused,
-            RequestsError::TimedOut => CloseReason::HeadTimeout,
-            RequestsError::UnexpectedEof => CloseReason::UnexpectedEof,
-            RequestsError::Wire(error) => error.into(),
+            Self::Head(_) => CloseReason::HeadRefused,
+            Self::TimedOut => CloseReason::HeadTimeout,
+            Self::UnexpectedEof => CloseReason::UnexpectedEof,
+            Self::Wire(error) => error.into(),
         }
     }
 }

@@ -23,9 +23,9 @@ impl FormReadError {
     /// The status of the reply: that of the cause, else 400.
     pub fn status(&self) -> StatusCode {
         match self {
-            FormReadError::Body(error) => error.status(),
-            FormReadError::Form(error) => error.status(),
-            FormReadError::Begun => StatusCode::BAD_REQUEST,
+            Self::Body(error) => error.status(),
+            Self::Form(error) => error.status(),
+            Self::Begun => StatusCode::BAD_REQUEST,
         }
     }
 }

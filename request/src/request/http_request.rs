@@ -74,7 +74,7 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
     /// [`HeadError`] if the parser refuses the written head.
     fn try_from(request: http::Request<B>) -> Result<Self, HeadError> {
         let (mut parts, body) = request.into_parts();
-        let mut converted = Request::blank(0);
+        let mut converted = Self::blank(0);
         *converted.head_mut() = (&parts).try_into()?;
         *converted.body_mut() = body.into();
         parts.extensions.remove::<Arc<Connection>>();

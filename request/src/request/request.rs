@@ -47,8 +47,8 @@ impl Request {
     ///
     /// # Errors
     /// [`HeadError`] if the parser refuses the head; [`HeadError::Incomplete`] (400) if its end is missing.
-    pub fn parse(bytes: &[u8]) -> Result<Request, HeadError> {
-        let mut request = Request::blank(0);
+    pub fn parse(bytes: &[u8]) -> Result<Self, HeadError> {
+        let mut request = Self::blank(0);
         match request.inner_mut().head.parse(bytes, &Limits::default())? {
             Some(len) => {
                 *request.body_mut() = Bytes::copy_from_slice(&bytes[len..]).into();
@@ -59,8 +59,8 @@ impl Request {
     }
 
     /// A request to be filled, for the connection with this number. Its head is that of the last request in its memory.
-    pub(crate) fn blank(number: usize) -> Request {
-        Request(Some(pool::take(number)))
+    pub(crate) fn blank(number: usize) -> Self {
+        Self(Some(pool::take(number)))
     }
 
     pub(crate) fn head_mut(&mut self) -> &mut Head {

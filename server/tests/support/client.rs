@@ -43,7 +43,7 @@ impl Reply {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub fn new(io: S) -> Self {
-        Client { io, seen: Vec::new() }
+        Self { io, seen: Vec::new() }
     }
 
     /// Sends these bytes; the server must take them.

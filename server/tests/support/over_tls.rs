@@ -43,10 +43,10 @@ fn configs() -> &'static (Arc<ServerConfig>, Arc<ClientConfig>) {
 }
 
 impl OverTls {
-    pub fn new() -> OverTls {
+    pub fn new() -> Self {
         let (listener, dialer) = MemoryListener::new();
         let tls = Tls::new(listener, TlsConfig::from(Arc::clone(&configs().0)));
-        OverTls { tls: Arc::new(Mutex::new(tls)), dialer }
+        Self { tls: Arc::new(Mutex::new(tls)), dialer }
     }
 
     /// A connection whose two directions hold so many bytes each: the server's end and the client's.

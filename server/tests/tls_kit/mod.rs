@@ -40,7 +40,7 @@ pub struct Site {
 }
 
 impl Site {
-    pub fn new() -> Site {
+    pub fn new() -> Self {
         static NTH: AtomicUsize = AtomicUsize::new(0);
         let nth = NTH.fetch_add(1, Relaxed);
         let folder = std::env::temp_dir().join(format!("quintet-https-{}-{nth}", std::process::id()));
@@ -48,7 +48,7 @@ impl Site {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let site = Site { authority, folder };
+        let site = Self { authority, folder };
         site.renew();
         site
     }

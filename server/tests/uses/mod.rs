@@ -28,7 +28,7 @@ struct File {
 impl Uses {
     /// Reads every file below a crate's `src`.
     pub(crate) fn read(src: &Path) -> Self {
-        let mut uses = Uses { files: BTreeMap::new() };
+        let mut uses = Self { files: BTreeMap::new() };
         uses.read_folder(src, &Vec::new());
         uses
     }
@@ -111,7 +111,7 @@ impl Uses {
 
 impl File {
     fn read(text: &str, is_folder: bool) -> Self {
-        let mut file = File { is_folder, exports: BTreeMap::new(), paths: Vec::new() };
+        let mut file = Self { is_folder, exports: BTreeMap::new(), paths: Vec::new() };
         let code = code(text);
         let mut rest = &code[..];
         while let Some(at) = next_use(rest) {

@@ -14,15 +14,12 @@ pub struct ClientHello<'a> {
 
 impl<'a> ClientHello<'a> {
     /// The message of a handshake, and the name in it in small letters.
-    pub(super) fn of_message(
-        server_name: Option<&'a str>,
-        message: &'a rustls::server::ClientHello<'a>,
-    ) -> ClientHello<'a> {
+    pub(super) fn of_message(server_name: Option<&'a str>, message: &'a rustls::server::ClientHello<'a>) -> Self {
         ClientHello { server_name, message: Some(message) }
     }
 
     /// A client that would say this name, in small letters.
-    pub(super) fn of_host(host: &'a str) -> ClientHello<'a> {
+    pub(super) fn of_host(host: &'a str) -> Self {
         // Only names are said in a handshake (RFC 6066 §3), not addresses.
         let is_name = host.parse::<std::net::IpAddr>().is_err() && !host.starts_with('[');
         ClientHello { server_name: is_name.then_some(host), message: None }

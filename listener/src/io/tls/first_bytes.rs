@@ -29,7 +29,7 @@ impl FirstBytes {
     /// Decides by the beginning of what a client sent; `None` if more bytes are needed.
     ///
     /// More bytes never change a decision.
-    pub fn read(bytes: &[u8]) -> Option<FirstBytes> {
+    pub fn read(bytes: &[u8]) -> Option<Self> {
         const HANDSHAKE: u8 = 22;
         // The beginnings of the methods of RFC 9110 and 5789, and of the connection preface of HTTP/2.
         const METHODS: [&[u8; 5]; 10] =
@@ -37,9 +37,9 @@ impl FirstBytes {
         let beginning = &bytes[..bytes.len().min(5)];
         match beginning {
             [] => None,
-            [HANDSHAKE, ..] => Some(FirstBytes::Handshake),
-            _ if !METHODS.iter().any(|method| method.starts_with(beginning)) => Some(FirstBytes::Other),
-            _ => (beginning.len() == 5).then_some(FirstBytes::Http),
+            [HANDSHAKE, ..] => Some(Self::Handshake),
+            _ if !METHODS.iter().any(|method| method.starts_with(beginning)) => Some(Self::Other),
+            _ => (beginning.len() == 5).then_some(Self::Http),
         }
     }
 }

@@ -38,38 +38,38 @@ pub enum HandshakeErrorKind {
 
 impl HandshakeErrorKind {
     /// How many there are.
-    pub(super) const COUNT: usize = HandshakeErrorKind::Protocol as usize + 1;
+    pub(super) const COUNT: usize = Self::Protocol as usize + 1;
 
     /// Sorts what reading, writing or rustls said during a handshake.
-    pub(super) fn of(error: &io::Error) -> HandshakeErrorKind {
+    pub(super) fn of(error: &io::Error) -> Self {
         use rustls::Error as Tls;
-        if let Some(kind) = error.get_ref().and_then(|inner| inner.downcast_ref::<HandshakeErrorKind>()) {
+        if let Some(kind) = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>()) {
             return *kind;
         }
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) {
             Some(Tls::AlertReceived(AlertDescription::CloseNotify | AlertDescription::UserCanceled)) => {
-                HandshakeErrorKind::Disconnected
+                Self::Disconnected
             }
-            Some(Tls::AlertReceived(_)) => HandshakeErrorKind::RefusedByClient,
-            Some(Tls::NoCertificatesPresented | Tls::InvalidCertificate(_)) => HandshakeErrorKind::ClientCertificate,
-            Some(Tls::PeerIncompatible(_) | Tls::NoApplicationProtocol) => HandshakeErrorKind::Incompatible,
-            Some(_) => HandshakeErrorKind::Protocol,
-            None if error.kind() == io::ErrorKind::TimedOut => HandshakeErrorKind::TimedOut,
-            None if error.kind() == io::ErrorKind::InvalidData => HandshakeErrorKind::Protocol,
-            None => HandshakeErrorKind::Disconnected,
+            Some(Tls::AlertReceived(_)) => Self::RefusedByClient,
+            Some(Tls::NoCertificatesPresented | Tls::InvalidCertificate(_)) => Self::ClientCertificate,
+            Some(Tls::PeerIncompatible(_) | Tls::NoApplicationProtocol) => Self::Incompatible,
+            Some(_) => Self::Protocol,
+            None if error.kind() == io::ErrorKind::TimedOut => Self::TimedOut,
+            None if error.kind() == io::ErrorKind::InvalidData => Self::Protocol,
+            None => Self::Disconnected,
         }
     }
 }
 
 /// As an error of reading and writing.
 impl From<HandshakeErrorKind> for io::Error {
-    fn from(kind: HandshakeErrorKind) -> io::Error {
+    fn from(kind: HandshakeErrorKind) -> Self {
         let io_kind = match kind {
             HandshakeErrorKind::TimedOut => io::ErrorKind::TimedOut,
             HandshakeErrorKind::Disconnected => io::ErrorKind::UnexpectedEof,
             _ => io::ErrorKind::InvalidData,
         };
-        io::Error::new(io_kind, kind)
+        Self::new(io_kind, kind)
     }
 }
 

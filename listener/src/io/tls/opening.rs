@@ -89,8 +89,8 @@ impl<S: Stream> Opening<S> {
     const MAX_UNSENT_BYTES: usize = 16 << 10;
 
     /// Begins now: the time for the handshake runs.
-    pub(super) fn new(stream: S, peer: Addr, settings: Arc<Settings>) -> Opening<S> {
-        Opening {
+    pub(super) fn new(stream: S, peer: Addr, settings: Arc<Settings>) -> Self {
+        Self {
             stage: Stage::Inner(stream),
             deadline: Box::pin(sleep(settings.handshake_timeout)),
             _counted: settings.health.opening(),

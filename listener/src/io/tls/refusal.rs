@@ -28,8 +28,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Refusal<S> {
     /// How much is read: more than a client sends before it has read anything.
     const MAX_DRAIN_BYTES: usize = 64 << 10;
 
-    pub(super) fn new(stream: S, answer: impl Into<Vec<u8>>) -> Refusal<S> {
-        Refusal { stream, answer: answer.into(), written: 0, is_shut_down: false, drained: 0 }
+    pub(super) fn new(stream: S, answer: impl Into<Vec<u8>>) -> Self {
+        Self { stream, answer: answer.into(), written: 0, is_shut_down: false, drained: 0 }
     }
 
     pub(super) fn get_ref(&self) -> &S {

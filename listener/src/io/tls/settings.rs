@@ -27,8 +27,8 @@ impl Settings {
     /// At most one report an interval.
     const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-    pub(super) fn new(config: TlsConfig) -> Settings {
-        Settings {
+    pub(super) fn new(config: TlsConfig) -> Self {
+        Self {
             health: TlsHealth::new(config.clone()),
             config,
             handshake_timeout: Self::HANDSHAKE_TIMEOUT,

@@ -39,15 +39,15 @@ pub struct Tls<L> {
 impl<L> Tls<L> {
     /// Speaks TLS as `config` says at the time of each handshake. Nothing is logged until [`on_error`](Self::on_error)
     /// says where.
-    pub fn new(listener: L, config: impl Into<TlsConfig>) -> Tls<L> {
-        Tls { listener, settings: Arc::new(Settings::new(config.into())) }
+    pub fn new(listener: L, config: impl Into<TlsConfig>) -> Self {
+        Self { listener, settings: Arc::new(Settings::new(config.into())) }
     }
 
     /// How long a handshake may take, from the accept on; 10 s if nothing else is said.
     ///
     /// The time limit is in the stream, so it holds under every server.
     #[must_use]
-    pub fn handshake_timeout(mut self, limit: Duration) -> Tls<L> {
+    pub fn handshake_timeout(mut self, limit: Duration) -> Self {
         Arc::make_mut(&mut self.settings).handshake_timeout = limit;
         self
     }
@@ -57,7 +57,7 @@ impl<L> Tls<L> {
     ///
     /// A panic in `report` is caught and counted.
     #[must_use]
-    pub fn on_error(mut self, report: impl Fn(&HandshakeError<'_>) + Send + Sync + 'static) -> Tls<L> {
+    pub fn on_error(mut self, report: impl Fn(&HandshakeError<'_>) + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.settings).on_error = Some(Arc::new(report));
         self
     }

@@ -63,8 +63,8 @@ impl TlsConfig {
     ///
     /// # Spec
     /// Go: `tls.LoadX509KeyPair`.
-    pub fn load_x509_key_pair(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<TlsConfig, TlsError> {
-        TlsConfig::load_with(certificate, key, TlsOptions::default())
+    pub fn load_x509_key_pair(certificate: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, TlsError> {
+        Self::load_with(certificate, key, TlsOptions::default())
     }
 
     /// As [`load_x509_key_pair`](Self::load_x509_key_pair), with choices.
@@ -75,17 +75,17 @@ impl TlsConfig {
         certificate: impl AsRef<Path>,
         key: impl AsRef<Path>,
         options: TlsOptions,
-    ) -> Result<TlsConfig, TlsError> {
+    ) -> Result<Self, TlsError> {
         let (certificate, key) = (certificate.as_ref().to_owned(), key.as_ref().to_owned());
         let files = TlsFiles { certificate, key, options };
         let loaded = files.load(None)?;
-        Ok(TlsConfig::new(Some(files), loaded))
+        Ok(Self::new(Some(files), loaded))
     }
 
-    fn new(files: Option<TlsFiles>, loaded: Loaded) -> TlsConfig {
+    fn new(files: Option<TlsFiles>, loaded: Loaded) -> Self {
         let loaded = Arc::new(loaded);
         let state = State { loaded, choose: None, alpn: Vec::new(), adapted: Vec::new() };
-        TlsConfig(Arc::new(Shared {
+        Self(Arc::new(Shared {
             files,
             reloading: Mutex::default(),
             failed_reloads: AtomicU64::new(0),
@@ -137,7 +137,7 @@ impl TlsConfig {
     pub fn config_for_client(
         self,
         choose: impl Fn(&ClientHello<'_>) -> Option<Arc<ServerConfig>> + Send + Sync + 'static,
-    ) -> TlsConfig {
+    ) -> Self {
         self.state().choose = Some(Arc::new(choose));
         self
     }
@@ -215,13 +215,13 @@ impl TlsConfig {
 }
 
 impl From<Arc<ServerConfig>> for TlsConfig {
-    fn from(config: Arc<ServerConfig>) -> TlsConfig {
-        TlsConfig::new(None, config.into())
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self::new(None, config.into())
     }
 }
 
 impl From<ServerConfig> for TlsConfig {
-    fn from(config: ServerConfig) -> TlsConfig {
+    fn from(config: ServerConfig) -> Self {
         Arc::new(config).into()
     }
 }

@@ -39,8 +39,8 @@ pub(super) struct Loaded {
 }
 
 impl From<Arc<ServerConfig>> for Loaded {
-    fn from(config: Arc<ServerConfig>) -> Loaded {
-        Loaded { config, validity: None, client_auth: Vec::new(), ticketer: None }
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self { config, validity: None, client_auth: Vec::new(), ticketer: None }
     }
 }
 

@@ -64,8 +64,8 @@ pub struct TlsHealthSnapshot {
 }
 
 impl TlsHealth {
-    pub(super) fn new(config: TlsConfig) -> TlsHealth {
-        TlsHealth { counts: Arc::default(), config }
+    pub(super) fn new(config: TlsConfig) -> Self {
+        Self { counts: Arc::default(), config }
     }
 
     /// Everything at once. The numbers are read one after another while handshakes go on.

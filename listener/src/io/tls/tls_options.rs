@@ -68,12 +68,12 @@ pub enum ClientAuthMode {
 
 impl ClientAuth {
     /// Every client must have a certificate that one of these authorities signed.
-    pub fn required(roots: impl Into<PathBuf>) -> ClientAuth {
-        ClientAuth { roots: roots.into(), revocation_lists: Vec::new(), mode: ClientAuthMode::Required }
+    pub fn required(roots: impl Into<PathBuf>) -> Self {
+        Self { roots: roots.into(), revocation_lists: Vec::new(), mode: ClientAuthMode::Required }
     }
 
     /// A client may have a certificate that one of these authorities signed.
-    pub fn optional(roots: impl Into<PathBuf>) -> ClientAuth {
-        ClientAuth { mode: ClientAuthMode::Optional, ..ClientAuth::required(roots) }
+    pub fn optional(roots: impl Into<PathBuf>) -> Self {
+        Self { mode: ClientAuthMode::Optional, ..Self::required(roots) }
     }
 }

@@ -33,9 +33,9 @@ impl TlsProvider {
     ///
     /// rustls can also choose one by the features that it was built with. It panics if there are two, so it is never
     /// asked to.
-    pub fn installed() -> Option<TlsProvider> {
+    pub fn installed() -> Option<Self> {
         let crypto = Arc::clone(CryptoProvider::get_default()?);
-        Some(TlsProvider { crypto, ticketer: None })
+        Some(Self { crypto, ticketer: None })
     }
 }
 

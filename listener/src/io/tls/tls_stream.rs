@@ -40,8 +40,8 @@ enum State<S> {
 }
 
 impl<S: Stream> TlsStream<S> {
-    pub(super) fn new(stream: S, peer: Addr, settings: Arc<Settings>) -> TlsStream<S> {
-        TlsStream(State::Opening(Box::new(Opening::new(stream, peer, settings)), Arc::default()))
+    pub(super) fn new(stream: S, peer: Addr, settings: Arc<Settings>) -> Self {
+        Self(State::Opening(Box::new(Opening::new(stream, peer, settings)), Arc::default()))
     }
 
     /// The stream inside, if the handshake is over.

@@ -19,7 +19,7 @@ impl Validity {
     /// Reads it from a certificate in DER; `None` if there is none to be found.
     ///
     /// Shape: `SEQUENCE { SEQUENCE { [0] version, serial, algorithm, issuer, SEQUENCE { not_before, not_after }, … } … }`
-    pub(super) fn read(certificate: &[u8]) -> Option<Validity> {
+    pub(super) fn read(certificate: &[u8]) -> Option<Self> {
         let mut certificate = Der(certificate).inside(SEQUENCE)?.inside(SEQUENCE)?;
         if certificate.0.first() == Some(&VERSION) {
             certificate.next()?;
@@ -28,7 +28,7 @@ impl Validity {
             certificate.next()?;
         }
         let mut validity = certificate.inside(SEQUENCE)?;
-        Some(Validity { not_before: time(validity.next()?)?, not_after: time(validity.next()?)? })
+        Some(Self { not_before: time(validity.next()?)?, not_after: time(validity.next()?)? })
     }
 
     /// Whether `now` is later.
@@ -69,7 +69,7 @@ impl<'a> Der<'a> {
     }
 
     /// What is inside the next value.
-    fn inside(&mut self, expected: u8) -> Option<Der<'a>> {
+    fn inside(&mut self, expected: u8) -> Option<Self> {
         let (tag, value) = self.next()?;
         (tag == expected).then_some(Der(value))
     }
