@@ -125,10 +125,11 @@ impl WaitState {
     pub fn taken(&mut self, n: usize, now: Tick) {
         if self.write_meter.is_waiting() {
             self.write_meter.moved(n, charged(now, self.write_by));
-            self.write_by = None;
         } else {
             self.write_meter.count(n);
         }
+        // A wait until a moved deadline has no meter, and is over as well.
+        self.write_by = None;
     }
 
     /// Whether a wait for room is in progress: only then the time of [`taken`](Self::taken) counts.

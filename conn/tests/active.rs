@@ -5,7 +5,13 @@
 
 mod common;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{Arc, Mutex},
+    task::{Context, Wake, Waker},
+    time::Duration,
+};
 
 use common::{Bell, connections, ends_after, limits, piped, poll_once, scripted};
 use quintet_conn::{
@@ -13,6 +19,7 @@ use quintet_conn::{
 };
 use quintet_listener::Stream;
 use tokio::{
+    io::AsyncReadExt,
     task::{JoinHandle, yield_now},
     time::{sleep, timeout},
 };
@@ -48,6 +55,23 @@ mod one_at_a_time {
         kept.set_read_deadline(Duration::MAX);
         wire.enter(Phase::Body);
         assert!(ends_after(secs(1), wire.flush_and_fill(1024)).await.is_err());
+    }
+
+    /// The client read its reply in time: the deadline is over with the wait, and not a limit of the idle connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_write_deadline_ends_with_the_wait_for_room() {
+        let connections = connections(limits());
+        let (connection, mut wire, mut client) = piped(&connections, 16);
+        connection.active().set_write_deadline(secs(1));
+        wire.clear_phase();
+        wire.output.extend(&[b'x'; 64]);
+        let mut reply = [0; 64];
+        let (sent, read) = tokio::join!(wire.flush(), client.read_exact(&mut reply));
+        assert!(sent.is_ok() && read.is_ok());
+        connection.end_request();
+        wire.enter(Phase::Idle);
+        let error = ends_after(secs(75), wire.flush_and_fill(1024)).await.unwrap_err();
+        assert!(matches!(error, WireError::TimedOut(Phase::Idle)), "{error:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -238,6 +262,51 @@ mod children {
         two.connection.set_disconnected();
         waiting.1.await.unwrap();
         waiting.2.await.unwrap();
+    }
+
+    /// Its frames may still be in the buffer of a connection whose client has sent FIN.
+    #[tokio::test(start_paused = true)]
+    async fn a_child_of_a_disconnected_connection_is_disconnected() {
+        let two = two(limits());
+        two.connection.set_disconnected();
+        let late = two.connection.child();
+        assert!(late.active().is_disconnected());
+        timeout(secs(1), late.active().disconnected()).await.expect("told at once");
+    }
+
+    /// A task that is dropped as it is woken: its executor is gone.
+    struct Gone(Mutex<Option<RequestGuard>>);
+
+    impl Wake for Gone {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+
+        fn wake_by_ref(self: &Arc<Self>) {
+            let guard = self.0.lock().unwrap().take();
+            drop(guard);
+        }
+    }
+
+    #[test]
+    fn a_child_dropped_as_it_is_woken_is_no_deadlock() {
+        for by_client in [true, false] {
+            let (connections, _sweeper) = Connections::new(limits(), None, None);
+            let (connection, _wire, _peer) = scripted(&connections);
+            let child = connection.child();
+            let active = child.active();
+            let task = Arc::new(Gone(Mutex::new(None)));
+            let waker = Waker::from(Arc::clone(&task));
+            let mut disconnected = pin!(active.disconnected());
+            assert!(disconnected.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            child.register_waker(&waker);
+            *task.0.lock().unwrap() = Some(child);
+            match by_client {
+                true => connection.set_disconnected(),
+                false => connections.stop(),
+            }
+            assert!(task.0.lock().unwrap().is_none() && active.is_disconnected());
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -107,6 +107,16 @@ fn a_wait_ends_with_its_phase() {
         ("a reply has its grace", &[(3, Room)], Ok(Some(5_003))),
         ("a reply that was taken", &[(3, Room), (4, Taken(9))], Ok(None)),
         ("a fast reply", &[(3, Taken(1 << 20)), (4, Room)], Ok(Some(60_004))),
+        (
+            "a reply that was taken before its moved deadline",
+            &[(0, Moved(None, Some(1_000))), (3, Room), (4, Taken(9)), (5, Moved(None, None))],
+            Ok(None),
+        ),
+        (
+            "a reply that was taken, whose deadline was moved while it waited",
+            &[(3, Room), (3, Moved(None, Some(1_000))), (4, Taken(9)), (5, Moved(None, None))],
+            Ok(None),
+        ),
         ("the earlier of both", &[(0, Enter(Phase::Head)), (1, Bytes(true)), (2, Room)], Ok(Some(5_002))),
         ("half closed", &[(4, HalfClosed)], Ok(Some(30_004))),
         ("half closed goes on", &[(4, HalfClosed), (9, HalfClosed)], Ok(Some(30_004))),

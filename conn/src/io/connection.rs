@@ -235,17 +235,13 @@ impl Connection {
     /// See [`ConnGuard::set_disconnected`](super::ConnGuard::set_disconnected).
     pub(super) fn set_disconnected(&self) {
         self.current.set_disconnected();
-        if let Some(rare) = self.rare.get() {
-            rare.children.lock().iter().for_each(|child| child.current.set_disconnected());
-        }
+        self.children(|_| true).iter().for_each(|child| child.current.set_disconnected());
     }
 
     /// Wakes the task that serves the connection and those that serve its children.
     pub(super) fn wake(&self) {
         self.entry.wake();
-        if let Some(rare) = self.rare.get() {
-            rare.children.lock().iter().for_each(|child| child.entry.wake());
-        }
+        self.children(|_| true).iter().for_each(|child| child.entry.wake());
     }
 
     /// Sweeps this connection and its children, `gap` milliseconds after the last sweep: wakes the tasks past their
@@ -254,14 +250,25 @@ impl Connection {
         if self.entry.advance(gap) {
             self.entry.wake();
         }
-        if let Some(rare) = self.rare.get() {
-            rare.children.lock().iter().filter(|child| child.entry.advance(gap)).for_each(|child| child.entry.wake());
-        }
+        self.children(|child| child.entry.advance(gap)).iter().for_each(|child| child.entry.wake());
     }
 
+    /// The children for which `wanted` is true. The caller wakes them without the lock: a task that is dropped as it is
+    /// woken removes its child. A connection that never had a child takes no lock, and nothing is allocated for none.
+    fn children(&self, wanted: impl Fn(&Child) -> bool) -> Vec<Arc<Child>> {
+        let Some(rare) = self.rare.get() else { return Vec::new() };
+        rare.children.lock().iter().filter(|child| wanted(child)).cloned().collect()
+    }
+
+    /// Adds a child. It is disconnected if the connection is.
     pub(super) fn add_child(&self) -> Arc<Child> {
         let (entry, current) = (Entry::new(), Current::new());
-        self.rare().children.lock().add(|slot| Child { slot, entry, current })
+        let child = self.rare().children.lock().add(|slot| Child { slot, entry, current });
+        // After it was added: `set_disconnected` either finds it or was seen here.
+        if self.current.is_gone() {
+            child.current.set_disconnected();
+        }
+        child
     }
 
     pub(super) fn remove_child(&self, slot: u32) {

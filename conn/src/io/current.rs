@@ -103,6 +103,12 @@ impl Current {
         }
     }
 
+    /// Whether the client disconnected, with the ordering of [`disconnected`](Self::disconnected): either this sees the
+    /// flag, or [`set_disconnected`](Self::set_disconnected) sees what was done before.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.fetch_or(false, AcqRel)
+    }
+
     /// Whether the client of this request disconnected, or the request has ended.
     pub(super) fn is_disconnected(&self, number: u32) -> bool {
         self.gone.load(Relaxed) || self.number() != number

@@ -108,9 +108,9 @@ impl Entry {
     }
 
     pub(super) fn wake(&self) {
-        let slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(task) = slot.as_ref() {
-            task.wake_by_ref();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(task) = task {
+            task.wake(); // not under the lock, as above
         }
     }
 }
