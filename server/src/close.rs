@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::{ConnGuard, State};
+use quintet_conn::{ConnGuard, State, WireError};
 use quintet_listener::{Abortable, Stream};
 use quintet_mux::{Response, Upgrade, Upgraded};
 use quintet_request::{CloseReason, Exchange, Next, Requests, RequestsError};
@@ -29,19 +29,37 @@ use crate::{
 /// a pipelined request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it
 /// left a body unread (`closeWriteAndWait`).
 ///
+/// The close reason is that of the exchange, unless the server cuts off the last reply, by a timeout or an abort. A client
+/// that disconnects while the last reply is sent does not change the reason.
+///
 /// # Cancel safety
 /// Not cancel safe: unsent bytes of the reply are lost.
-pub(crate) async fn close<H, S: Stream>(server: &Shared<H>, requests: &mut Requests<S>, next: Next) {
-    match next {
-        Next::Linger => {}
-        Next::Reset => return requests.wire().abort(),
-        _ => return,
+pub(crate) async fn close<H, S: Stream>(
+    server: &Shared<H>,
+    connection: &ConnGuard,
+    requests: &mut Requests<S>,
+    next: Next,
+    mut reason: Option<CloseReason>,
+) {
+    if next == Next::Reset {
+        requests.wire().abort();
+    }
+    let mut flushed = false;
+    if next == Next::Linger {
+        match requests.reclaim().flush().await {
+            Ok(()) => flushed = true,
+            Err(error @ (WireError::TimedOut(_) | WireError::Aborted)) => reason = Some(CloseReason::from(&error)),
+            Err(_) => {}
+        }
+    }
+    if let Some(reason) = reason {
+        connection.set_close_reason(reason);
+    }
+    if !flushed {
+        return;
     }
     let wire = requests.reclaim();
     // After the FIN of the client no more bytes arrive, so nothing can cause a reset: no linger is needed.
-    if wire.flush().await.is_err() {
-        return;
-    }
     if !wire.is_ended() {
         let _ = Box::pin(wire.linger(server.config.max_linger_bytes)).await;
     } else if wire.connection().is_some_and(|connection| connection.tls().is_some()) {
@@ -107,14 +125,16 @@ pub(crate) async fn hijack<H, S: Stream>(
     upgrade: Upgrade,
 ) {
     let mut wire = requests.into_wire();
-    if wire.flush().await.is_err() {
-        return;
-    }
+    let mut sent = wire.flush().await;
     // The timeouts of HTTP do not apply to the other protocol.
     wire.clear_phase();
-    if wire.check().is_err() {
-        return;
+    if sent.is_ok() {
+        sent = wire.check();
     }
+    if let Err(error) = sent {
+        return connection.set_close_reason(CloseReason::from(&error));
+    }
+    connection.set_close_reason(CloseReason::Takeover);
     connection.set_state(State::Hijacked);
     let (io, mut input, _) = wire.into_parts();
     let (io, handle) = Abortable::new(io);

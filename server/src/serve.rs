@@ -1,6 +1,6 @@
 //! The accept loop and the connection loop, with the names of Go's `Serve` and `serve` at the right.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, thread::panicking};
 
 use quintet_conn::{ConnGuard, Wire};
 use quintet_listener::{Listener, Stream};
@@ -65,6 +65,7 @@ impl<H: Handler> Server<H> {
 async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: ConnGuard, wire: Wire<S>) {
     // Declared before the wire's new owner, so dropped after it: a listener that waits for a descriptor finds it free.
     let _fd_released = server.fd_released_on_drop();
+    let _ended = Ended(&connection);
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     // Go: tlsConn.HandshakeContext
     if let Err(error) = requests.reclaim().open().await {
@@ -99,7 +100,6 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             Some(rest) => Box::pin(finish_reply(&server, &connection, &mut requests, &mut exchange, rest)).await,
         };
         if let Some(upgrade) = upgrade {
-            connection.set_close_reason(CloseReason::Takeover);
             return Box::pin(hijack(&server, &connection, requests, upgrade)).await;
         }
         match exchange.finish() {
@@ -107,10 +107,17 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             next => break (next, exchange.close_reason()),
         }
     };
-    if let Some(reason) = reason {
-        connection.set_close_reason(reason);
+    close(&server, &connection, &mut requests, next, reason).await;
+}
+
+/// Sets the close reason of a connection that has none when its task ends: the task panicked where no panic is caught (in
+/// the destructor of a handler's future or body), or was dropped with its runtime.
+struct Ended<'a>(&'a ConnGuard);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.set_close_reason(if panicking() { CloseReason::Panic } else { CloseReason::Aborted });
     }
-    close(&server, &mut requests, next).await;
 }
 
 #[cfg(test)]

@@ -73,6 +73,13 @@ fn mux() -> ServeMux {
     mux.handle("/panic", async |_: Request| -> &'static str { panic!("as asked") });
     mux.handle("/wait", async |_: Request| sleep(Duration::from_secs(3600)).await);
     mux.handle("/big", async |_: Request| vec![b'x'; 1 << 20]);
+    // More than the client's buffer holds, and less than what is waited for before the connection is closed.
+    mux.handle("/some", async |_: Request| vec![b'x'; 80 << 10]);
+    mux.handle("/bomb", async |_: Request| Response::new(Body::new(Bomb)));
+    mux.handle("/held-bomb", async |_: Request| {
+        let _bomb = Bomb;
+        sleep(Duration::from_secs(3600)).await;
+    });
     mux.handle("/stream", async |_: Request| Response::new(Body::new(Pieces::new(false))));
     mux.handle("/broken", async |_: Request| Response::new(Body::new(Pieces::new(true))));
     mux.handle("/echo", async |mut request: Request| Response::new(std::mem::take(request.body_mut())));
@@ -105,6 +112,24 @@ impl http_body::Body for Pieces {
         }
         ready!(self.pause.as_mut().poll(cx));
         Poll::Ready(if self.breaks { Some(Err("broken")) } else { None })
+    }
+}
+
+/// An empty body that panics when it is dropped.
+struct Bomb;
+
+impl http_body::Body for Bomb {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
+        Poll::Ready(None)
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("as asked")
     }
 }
 
@@ -182,8 +207,13 @@ async fn the_state_hook_is_told_why_a_connection_ends() {
         (get("/big"), Waits, ReplyTimeout),
         (old("/big HTTP/1.0"), Waits, ReplyTimeout),
         (get("/big"), Drops, Io),
+        (get("/some"), Waits, ReplyTimeout),
+        (old("/some HTTP/1.0"), Waits, ReplyTimeout),
+        (get("/some") + &close, Waits, ReplyTimeout),
+        (get("/bomb"), Reads, Panic),
         // Other protocols.
-        (upgrade, Reads, Takeover),
+        (upgrade.clone(), Reads, Takeover),
+        (upgrade, Drops, Io),
         (get("/upgrade"), Reads, TakeoverRefused),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n".to_owned(), Reads, TakeoverRefused),
     ];
@@ -214,7 +244,12 @@ async fn the_state_hook_is_told_of_a_limit_that_ended_a_connection() {
 #[tokio::test(start_paused = true)]
 async fn the_state_hook_is_told_of_a_shutdown_and_an_abort() {
     bounded(async {
-        for (path, expected) in [("/", CloseReason::Stopping), ("/wait", CloseReason::Aborted)] {
+        for (path, expected) in [
+            ("/", CloseReason::Stopping),
+            ("/wait", CloseReason::Aborted),
+            ("/some", CloseReason::Aborted),
+            ("/held-bomb", CloseReason::Panic),
+        ] {
             let told = Told::new(Config::default());
             let (dial, _) = in_memory(&told.server);
             let mut client = dial.connect();

@@ -188,8 +188,8 @@ impl Model {
 
     fn taken(&mut self, n: usize, now: u64) {
         self.reply.pieces.push(n);
+        let end = self.write.take().flatten();
         if let Some(since) = self.reply.since {
-            let end = self.write.take().flatten();
             self.reply.stop(end.map_or(now, |end| now.min(end + STEP)).max(since));
         }
     }
