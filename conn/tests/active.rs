@@ -89,6 +89,20 @@ mod one_at_a_time {
         assert!(!connection.active().is_disconnected());
     }
 
+    /// Its last request has no `end_request`: the connection was closed in the middle of it, or after it.
+    #[test]
+    fn a_handle_does_nothing_after_the_end_of_its_connection() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let (connection, wire, _peer) = scripted(&connections);
+        let active = connection.active();
+        active.note("GET /");
+        drop(connection);
+        assert_eq!(active.push_interim(b"x"), Ok(()), "the wire is there");
+        drop(wire);
+        assert_eq!((active.take_note(), active.push_interim(b"x")), (None, Err(InterimError::Over)));
+        assert!(active.is_disconnected());
+    }
+
     #[test]
     fn a_note_is_taken_once_and_ends_with_its_request() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);

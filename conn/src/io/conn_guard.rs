@@ -125,10 +125,12 @@ impl Drop for ConnGuard {
         if self.0.holders.fetch_sub(1, AcqRel) > 1 {
             return;
         }
-        // In this order: the hook sees `Closed` while the connection is still counted; then the handlers are told; the
-        // connection leaves last, so that a task in `drained` resumes only when nothing of it is left.
+        // In this order: the hook sees `Closed` while the connection is still counted; then the handlers are told, and the
+        // handles of the last request have no effect any more; the connection leaves last, so that a task in `drained`
+        // resumes only when nothing of it is left.
         self.0.set_state(State::Closed);
         self.0.set_disconnected();
+        self.0.current.end();
         self.0.entry.dismiss();
         self.0.shared.leave(self.0.slot);
     }
