@@ -20,7 +20,7 @@ use quintet_server::{
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
+    ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
@@ -100,12 +100,23 @@ impl Site {
             .unwrap()
     }
 
-    /// A client that trusts the authority.
-    pub fn client(&self, pair: Option<(String, String)>) -> Arc<ClientConfig> {
+    /// A client that trusts the authority, and speaks this version of TLS only.
+    pub fn client_of(&self, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+        let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
+        let builder = builder.with_protocol_versions(&[version]).unwrap().with_root_certificates(self.roots());
+        Arc::new(builder.with_no_client_auth())
+    }
+
+    fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.der().clone()).unwrap();
+        roots
+    }
+
+    /// A client that trusts the authority.
+    pub fn client(&self, pair: Option<(String, String)>) -> Arc<ClientConfig> {
         let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
-        let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots);
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(self.roots());
         let mut client = match pair {
             Some((chain, key)) => builder.with_client_auth_cert(vec![certificate(&chain)], private_key(&key)).unwrap(),
             None => builder.with_no_client_auth(),
