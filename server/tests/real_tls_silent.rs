@@ -48,14 +48,14 @@ fn number(name: &str) -> u64 {
 struct Process(Child, Lines<BufReader<ChildStdout>>);
 
 impl Process {
-    fn start(role: &str, environment: &[(&str, &str)]) -> Process {
+    fn start(role: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", "ulimit -n 12000 2>/dev/null || ulimit -n $(ulimit -Hn); exec \"$0\" \"$@\""]);
         command.arg(env::current_exe().unwrap()).args(["--exact", "process", "--ignored", "--nocapture"]);
         command.env(ROLE, role).envs(environment.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Process(child, lines)
+        Self(child, lines)
     }
 
     /// What it says next.

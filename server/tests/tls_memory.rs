@@ -57,7 +57,7 @@ struct Client {
 }
 
 impl Client {
-    fn new(config: &Arc<ClientConfig>, until: Until, silent: &Arc<AtomicUsize>) -> Client {
+    fn new(config: &Arc<ClientConfig>, until: Until, silent: &Arc<AtomicUsize>) -> Self {
         let mut tls = ClientConnection::new(Arc::clone(config), "a.example".try_into().unwrap()).unwrap();
         let mut unread = Vec::new();
         if until != Until::Connected {
@@ -67,7 +67,7 @@ impl Client {
             unread.truncate(unread.len() / 2);
         }
         let silent = Some(Arc::clone(silent));
-        Client { tls, until, unread, reply: Vec::new(), asked: false, waker: None, silent }
+        Self { tls, until, unread, reply: Vec::new(), asked: false, waker: None, silent }
     }
 
     /// Takes what the server has sent.
