@@ -5,6 +5,8 @@
 
 use std::{io, num::NonZeroUsize, thread};
 
+#[cfg(feature = "tls")]
+use quintet_listener::TlsConfig;
 use quintet_listener::{Listener, reuse_port};
 use quintet_mux::Handler;
 use tokio::runtime::Builder;
@@ -27,6 +29,20 @@ impl<H: Handler> Server<H> {
         self.shared.check_open()?;
         let listeners = reuse_port(addr, threads.get()).map_err(failed)?;
         together(self.serve_each(listeners).map_err(failed)?)
+    }
+
+    /// As [`serve_per_core`](Self::serve_per_core), over TLS as [`serve_tls`](Self::serve_tls). A session that began on one
+    /// thread is resumed on any other, since they share `config`.
+    ///
+    /// # Errors
+    /// The same.
+    #[cfg(feature = "tls")]
+    pub fn serve_per_core_tls(&self, addr: &str, threads: NonZeroUsize, config: TlsConfig) -> Result<(), ServeError> {
+        let failed = |source| ServeError::Listen { addr: addr.to_owned(), source };
+        self.shared.check_open()?;
+        let listeners = reuse_port(addr, threads.get()).map_err(failed)?;
+        let listeners = listeners.into_iter().map(move |listener| self.tls_listener(listener, config.clone()));
+        together(self.serve_each(listeners.collect()).map_err(failed)?)
     }
 
     /// Spawns a thread for each listener. The iterator joins the threads, and resumes the panic of one that panicked.
