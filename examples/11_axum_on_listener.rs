@@ -10,20 +10,30 @@
 //!           the file descriptors: this terminal has one line a second, and the processor is idle. As soon as the
 //!           clients have gone, curl works again. (With 2,000 descriptors instead of 40, `Limit` would make clients
 //!           wait first.)
+//! TLS:      `--cert target/cert.pem --key target/key.pem`, with the pair that `13_tls` makes, and
+//!           `curl --cacert target/cert.pem https://localhost:9090/`: clients that say nothing hold up nobody, since
+//!           accepting does not wait for a handshake, and each has 10 s.
 //! End:      Ctrl-C.
 
 use std::future::IntoFuture;
 
 use anyhow::Context;
 use axum::{Router, extract::ConnectInfo, routing::get};
-use quintet_examples::{NoArguments, arguments, errln, outln};
-use quintet_listener::{Addr, Limit, Listener, Retry, listen};
+use quintet_examples::{MaybeTls, arguments, errln, outln};
+use quintet_listener::{Addr, Limit, Listener, Retry, Tls, listen};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("11_axum_on_listener.rs"));
+    let arguments: MaybeTls = arguments(include_str!("11_axum_on_listener.rs"));
     let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
-    let listener = Retry::new(limited).on_error(|error| errln!("{error}"));
+    match arguments.config()? {
+        Some(config) => serve(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await,
+        None => serve(limited).await,
+    }
+}
+
+async fn serve(listener: impl Listener) -> anyhow::Result<()> {
+    let listener = Retry::new(listener).on_error(|error| errln!("{error}"));
     outln!("listening on {}", Listener::local_addr(&listener)?);
 
     let health = listener.health();

@@ -9,23 +9,32 @@
 //! You see:  a greeting. Then, while all descriptors are in use, one line a second in this terminal, and the processor
 //!           is idle. As soon as the clients have gone, curl works again, because each closed connection wakes the
 //!           loop.
+//! TLS:      `--cert target/cert.pem --key target/key.pem`, with the pair that `13_tls` makes, and
+//!           `curl --cacert target/cert.pem https://localhost:9090/`: the reply says which version of TLS it was.
 //! End:      Ctrl-C. The server ends at once, even during a back-off.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, future::poll_fn, io};
 
 use anyhow::Context;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use quintet_examples::{NoArguments, arguments, errln, outln};
-use quintet_listener::{Addr, Limit, Listener, Retry, listen};
+use quintet_examples::{MaybeTls, arguments, errln, outln};
+use quintet_listener::{Addr, Limit, Listener, Retry, Stream, Tls, listen};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let NoArguments {} = arguments(include_str!("12_hyper_on_listener.rs"));
+    let arguments: MaybeTls = arguments(include_str!("12_hyper_on_listener.rs"));
     let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
-    let mut listener = Retry::new(limited).on_error(|error| errln!("{error}"));
+    match arguments.config()? {
+        Some(config) => accept(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await,
+        None => accept(limited).await,
+    }
+}
+
+async fn accept(listener: impl Listener) -> anyhow::Result<()> {
+    let mut listener = Retry::new(listener).on_error(|error| errln!("{error}"));
     outln!("listening on {}", listener.local_addr()?);
 
     let fd_released = listener.fd_released();
@@ -35,17 +44,30 @@ async fn main() -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
         // The permit of `Limit` is inside the stream, so it is returned when hyper drops the stream, upgraded or not.
-        let stream = TokioIo::new(fd_released.on_drop(stream));
+        let stream = fd_released.on_drop(stream);
         tokio::spawn(async move {
-            let service = service_fn(|request| hello(request, &peer));
-            let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service);
-            if let Err(error) = connection.await {
+            // A handshake that fails is reported by its listener.
+            if let Ok(Err(error)) = serve(stream, &peer).await {
                 errln!("{peer}: {error}");
             }
         });
     }
 }
 
-async fn hello(request: Request<Incoming>, peer: &Addr) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
-    Ok(Response::new(format!("hello {peer}, you asked for {}\n", request.uri().path()).into()))
+/// Opens a stream, which for TLS is the handshake, and serves what comes. The error outside is one of opening.
+///
+/// Reading would open it, too; but this tells what the handshake agreed on.
+async fn serve(mut stream: impl Stream + 'static, peer: &Addr) -> io::Result<hyper::Result<()>> {
+    let opened = poll_fn(|cx| stream.poll_open(cx)).await?;
+    let over = opened.tls.as_ref().and_then(|tls| tls.version_name()).unwrap_or("no TLS");
+    let service = service_fn(|request| hello(request, peer, over));
+    Ok(http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await)
+}
+
+async fn hello(
+    request: Request<Incoming>,
+    peer: &Addr,
+    over: &str,
+) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
+    Ok(Response::new(format!("hello {peer}, you asked for {} over {over}\n", request.uri().path()).into()))
 }

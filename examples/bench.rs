@@ -3,16 +3,22 @@
 //! You learn: how to write a server for measurements; it has the default limits and all checks, as any other server.
 //!
 //! Run:      `cargo run --release --example bench -- --port 8080 --threads 1 --root FOLDER`;
-//!           `--routes 1000` adds as many
+//!           `--routes 1000` adds as many; `--tls-port 8443 --cert target/cert.pem --key target/key.pem` adds TLS,
+//!           with the pair that `13_tls` makes
 //! Then:     `wrk -c 64 -t 1 -d 5 http://127.0.0.1:8080/plaintext`
 //! You see:  requests per second. Only the ratio to another server, measured on the same machine, has a meaning.
 //! End:      Ctrl-C.
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::{Arc, mpsc},
+    thread,
+};
 
 use bytes::Bytes;
 use http::StatusCode;
-use quintet_examples::arguments;
+use quintet_examples::{MaybeTls, arguments};
 use quintet_server::{Body, IntoResponse, Request, Response, ServeMux, Server};
 use serde::Serialize;
 
@@ -82,10 +88,16 @@ struct Arguments {
     /// How many more routes
     #[arg(long, default_value_t = 0)]
     routes: usize,
+    /// Where to listen for TLS, on 127.0.0.1, with as many threads again
+    #[arg(long, requires = "cert")]
+    tls_port: Option<u16>,
+    #[command(flatten)]
+    tls: MaybeTls,
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { port, threads, root, routes } = arguments(include_str!("bench.rs"));
+    let Arguments { port, threads, root, routes, tls_port, tls } = arguments(include_str!("bench.rs"));
+    let config = tls.config()?;
 
     let mux = ServeMux::new();
     for resource in RESOURCES {
@@ -106,6 +118,9 @@ fn main() -> anyhow::Result<()> {
         Response::new(request.into_body()).with_content_type("application/octet-stream")
     });
     mux.handle("GET /stream", stream);
+    mux.handle("GET /bytes/64k", async |_| {
+        Response::new(Bytes::from_static(&[b'x'; 64 * 1024])).with_content_type("application/octet-stream")
+    });
     let root = Arc::new(root);
     mux.handle("GET /file/{name}", move |request: Request| {
         let path = request.path_value("name").filter(|name| !name.contains('/') && !name.starts_with('.'));
@@ -121,6 +136,14 @@ fn main() -> anyhow::Result<()> {
             }
         }
     });
-    Server::new(mux).serve_per_core(&format!("127.0.0.1:{port}"), threads)?;
+    let (ended, end) = mpsc::channel();
+    let server = Server::new(mux);
+    if let Some((port, config)) = tls_port.zip(config) {
+        let (server, ended) = (server.clone(), ended.clone());
+        thread::spawn(move || ended.send(server.serve_per_core_tls(&format!("127.0.0.1:{port}"), threads, config)));
+    }
+    thread::spawn(move || ended.send(server.serve_per_core(&format!("127.0.0.1:{port}"), threads)));
+    // The first one that ends, ends the process.
+    end.recv()??;
     Ok(())
 }

@@ -3,19 +3,23 @@
 //! You learn: what each part of a request looks like to a handler, and what each limit of the server does.
 //!
 //! Run:      `cargo run --release --example inspect -- --addr 127.0.0.1:9102 --idle-ms 75000`
-//!           (an option for each limit; `--help` has the list)
+//!           (an option for each limit; `--help` has the list);
+//!           `--tls-port 9443 --cert target/cert.pem --key target/key.pem` adds TLS, with the pair that `13_tls` makes
 //! Then:     `curl -s -d abc 'localhost:9102/inspect?a=1'`, or
 //!           `printf 'GET /inspect HTTP/1.1\r\nHost: a\r\n\r\n' | nc localhost 9102`
 //! You see:  the request as JSON: method, target, headers in order of arrival, the length of the body, and trailers
-//!           (fields after a chunked body).
+//!           (fields after a chunked body); over TLS also what the handshake agreed on.
 //! End:      Ctrl-C. Requests in progress are answered first.
 
-use std::{future::poll_fn, pin::Pin, time::Duration};
+use std::{future::poll_fn, io, path::PathBuf, pin::Pin, time::Duration};
 
 use anyhow::Context;
 use http_body::Body as _;
-use quintet_examples::{arguments, outln};
-use quintet_server::{Body, BodyError, Config, Listener, Request, Response, ServeMux, Server, listen};
+use quintet_examples::{MaybeTls, arguments, errln, outln};
+use quintet_server::{
+    Body, BodyError, Config, Listener, Request, Response, ServeMux, Server, listen,
+    listener::{ClientAuth, ClientAuthMode, TlsState},
+};
 use serde_json::{Value, json};
 
 async fn inspect(mut request: Request) -> Result<Response, BodyError> {
@@ -40,8 +44,22 @@ async fn inspect(mut request: Request) -> Result<Response, BodyError> {
         "transfer_encoding": request.header("transfer-encoding"),
         "body_len": length,
         "trailers": trailers,
+        "tls": request.tls().map(agreed_on),
     });
     Ok(Response::new(format!("{seen}\n")).with_content_type("application/json"))
+}
+
+/// What the TLS handshake agreed on. The client's certificates are DER in hexadecimal digits.
+fn agreed_on(tls: &TlsState) -> Value {
+    let hex = |der: &[u8]| der.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    json!({
+        "version": tls.version_name(),
+        "cipher_suite": format!("{:#06x}", tls.cipher_suite),
+        "negotiated_protocol": String::from_utf8_lossy(&tls.negotiated_protocol),
+        "server_name": tls.server_name,
+        "peer_certificates": tls.peer_certificates.iter().map(|der| hex(der)).collect::<Vec<_>>(),
+        "did_resume": tls.did_resume,
+    })
 }
 
 fn pairs<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<Value> {
@@ -82,6 +100,19 @@ async fn bytes(request: Request) -> Response {
     Response::new(body).with_content_type("application/octet-stream").with_header("content-length", n.to_string())
 }
 
+/// A body that breaks in the middle: an HTTP/1.0 client, to whom the end of the connection is that of the body, must be
+/// able to tell this from the end.
+async fn broken(_: Request) -> Response {
+    let body = Body::writer(move |mut w| async move {
+        w.write("the first part, and no other\n").await?;
+        w.flush().await?;
+        // Until the first part is on its way: a body that fails before is answered with a 500.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Err(io::Error::other("as asked"))
+    });
+    Response::new(body).with_content_type("text/plain; charset=utf-8")
+}
+
 async fn slow(request: Request) -> &'static str {
     tokio::time::sleep(Duration::from_millis(number(&request, "ms", 1000))).await;
     "slow\n"
@@ -93,6 +124,17 @@ struct Arguments {
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:9102")]
     addr: String,
+    /// Where to listen for TLS, on 127.0.0.1
+    #[arg(long, requires = "cert")]
+    tls_port: Option<u16>,
+    #[command(flatten)]
+    tls: MaybeTls,
+    /// Authorities, in PEM: over TLS a client must have a certificate that one of them signed
+    #[arg(long, requires = "tls_port")]
+    client_ca: Option<PathBuf>,
+    /// A client may also have no certificate
+    #[arg(long, requires = "client_ca")]
+    client_cert_optional: bool,
     /// The longest head, in bytes
     #[arg(long)]
     head: Option<usize>,
@@ -144,6 +186,11 @@ struct Arguments {
 }
 
 impl Arguments {
+    fn client_auth(&self) -> Option<ClientAuth> {
+        let mode = if self.client_cert_optional { ClientAuthMode::Optional } else { ClientAuthMode::Required };
+        self.client_ca.as_ref().map(|roots| ClientAuth { mode, ..ClientAuth::required(roots) })
+    }
+
     fn config(&self) -> Config {
         fn set<T>(place: &mut T, given: Option<T>) {
             if let Some(given) = given {
@@ -178,12 +225,14 @@ impl Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments: Arguments = arguments(include_str!("inspect.rs"));
     let (addr, config) = (&arguments.addr, arguments.config());
+    let tls = arguments.tls.config_with(arguments.client_auth())?;
     let mux = ServeMux::new();
     mux.handle("GET /{$}", async |_| "hello\n");
     mux.handle("POST /echo", async |request: Request| Response::new(request.into_body()));
     mux.handle("/inspect", inspect);
     mux.handle("GET /chunked", chunked);
     mux.handle("GET /bytes", bytes);
+    mux.handle("GET /broken", broken);
     mux.handle("GET /slow", slow);
     mux.handle("GET /panic", async |_: Request| -> &'static str { panic!("as asked") });
     mux.handle("GET /nobody", async |_| http::StatusCode::NO_CONTENT);
@@ -191,7 +240,18 @@ async fn main() -> anyhow::Result<()> {
 
     let listener = listen(addr).with_context(|| format!("cannot listen on {addr}"))?;
     outln!("listening on {}", listener.local_addr()?);
-    let report = Server::with_config(mux, config).serve_until_signal(listener, Duration::from_secs(10)).await?;
+    let server = Server::with_config(mux, config);
+    if let Some((port, tls)) = arguments.tls_port.zip(tls) {
+        let addr = format!("127.0.0.1:{port}");
+        let listener = listen(&addr).with_context(|| format!("cannot listen on {addr}"))?;
+        let server = server.clone();
+        tokio::spawn(async move {
+            if let Err(error) = server.serve_tls(listener, tls).await {
+                errln!("{addr}: {error}");
+            }
+        });
+    }
+    let report = server.serve_until_signal(listener, Duration::from_secs(10)).await?;
     outln!("drained {}, aborted {}", report.drained, report.aborted);
     Ok(())
 }

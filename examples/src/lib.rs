@@ -2,7 +2,11 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+use std::path::PathBuf;
+
 use clap::{CommandFactory, FromArgMatches};
+use quintet_listener::{ClientAuth, TlsConfig, TlsError, TlsOptions, TlsProvider};
+use rustls::crypto::ring;
 
 /// Prints a line as `println!` does, but ignores an error where `println!` panics: a server must go on if its output is
 /// closed (`08_hello | head -1`).
@@ -37,3 +41,36 @@ pub fn arguments<A: CommandFactory + FromArgMatches>(source: &'static str) -> A 
 /// The command line of an example without arguments of its own.
 #[derive(Clone, Copy, Debug, clap::Parser)]
 pub struct NoArguments {}
+
+/// The command line of an example that speaks TLS if it is given a certificate.
+#[derive(Clone, Debug, clap::Parser)]
+pub struct MaybeTls {
+    /// A chain of certificates in PEM: to speak TLS
+    #[arg(long, requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// The key of the first certificate, in PEM
+    #[arg(long, requires = "cert")]
+    pub key: Option<PathBuf>,
+}
+
+impl MaybeTls {
+    /// A configuration for a server of HTTP/1.1, with ring as provider of cryptography; `None` without a certificate.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub fn config(&self) -> Result<Option<TlsConfig>, TlsError> {
+        self.config_with(None)
+    }
+
+    /// The same, with a rule about certificates of clients.
+    ///
+    /// # Errors
+    /// What is wrong with the files.
+    pub fn config_with(&self, client_auth: Option<ClientAuth>) -> Result<Option<TlsConfig>, TlsError> {
+        let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
+        let provider = TlsProvider { crypto: ring::default_provider().into(), ticketer: Some(ring::Ticketer::new) };
+        let alpn_protocols = vec![b"http/1.1".to_vec()];
+        let options = TlsOptions { provider: Some(provider), client_auth, alpn_protocols, ..TlsOptions::default() };
+        TlsConfig::load_with(cert, key, options).map(Some)
+    }
+}
