@@ -312,6 +312,35 @@ async fn a_configuration_is_replaced_without_touching_connections() {
     assert_eq!(first.unwrap().read_u8().await.unwrap(), b'!');
 }
 
+/// The key is a pipe, so that the reload waits until it is written to.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_replacement_during_a_reload_stays() {
+    let ours = Authority::new("ours");
+    let folder = Folder::new();
+    let pair = ours.issue("a.example", 1);
+    folder.write_pair(&pair);
+    let config = TlsConfig::load_with(folder.path("cert.pem"), folder.path("key.pem"), options()).unwrap();
+    let key = folder.path("key.pem");
+    fs::remove_file(&key).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&key).status().unwrap().success());
+    std::thread::scope(|scope| {
+        let reload = scope.spawn(|| config.reload());
+        // Returns when the reload has opened the pipe to read.
+        let mut pipe = fs::File::create(&key).unwrap();
+        config.replace(Arc::new(ours.issue("a.example", 2).server_config()));
+        std::io::Write::write_all(&mut pipe, pair.key.as_bytes()).unwrap();
+        drop(pipe);
+        reload.join().unwrap().unwrap();
+    });
+    let (memory, dial) = memory();
+    let mut tls = Tls::new(memory, config.clone());
+    assert_eq!(shown(&mut tls, &dial, &forgetful(&ours)).await, 2);
+    folder.write_pair(&pair);
+    config.reload().unwrap();
+    assert_eq!(shown(&mut tls, &dial, &forgetful(&ours)).await, 1);
+}
+
 /// One exchange, so that the client has its tickets; whether it was resumed, or the error of the server.
 async fn visit(tls: &mut Tls<Memory>, dial: &Dial, client: &Arc<ClientConfig>) -> Result<bool, String> {
     let (mut server, opened, client) = handshake(tls, dial, client, "a.example").await;

@@ -106,7 +106,13 @@ impl TlsConfig {
         let _one_at_a_time = self.0.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let previous = Arc::clone(&self.state().loaded);
         match files.load(Some(&previous)) {
-            Ok(loaded) => self.state().loaded = Arc::new(loaded),
+            Ok(loaded) => {
+                let mut state = self.state();
+                // What replaced it while the files were read came later, and stays.
+                if Arc::ptr_eq(&state.loaded, &previous) {
+                    state.loaded = Arc::new(loaded);
+                }
+            }
             Err(error) => {
                 self.0.failed_reloads.fetch_add(1, Relaxed);
                 return Err(error);
@@ -118,7 +124,8 @@ impl TlsConfig {
     /// Handshakes that begin later use `config`: everything about it may differ, who may connect, too. A ticket of the
     /// earlier configuration is worth nothing, unless `config` has the same ticketer.
     ///
-    /// A later [`reload`](Self::reload) goes back to the files.
+    /// A [`reload`](Self::reload) that begins later goes back to the files; one that is reading them changes nothing any
+    /// more.
     pub fn replace(&self, config: Arc<ServerConfig>) {
         self.state().loaded = Arc::new(config.into());
     }
