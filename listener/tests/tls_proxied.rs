@@ -4,7 +4,10 @@
 
 mod tls_support;
 
-use std::sync::{Arc, Mutex};
+use std::{
+    io::ErrorKind,
+    sync::{Arc, Mutex},
+};
 
 use quintet_listener::{Listener, Proxied, Tls};
 use tls_support::{Authority, memory, open, options, tls_over};
@@ -39,4 +42,24 @@ async fn tls_behind_a_proxy_header_has_the_address_of_the_header() {
     drop(client);
     open(&mut server).await.unwrap_err();
     assert_eq!(*lines.lock().unwrap(), ["198.51.100.8:1234"]);
+}
+
+/// A balancer's check may be to connect and close, every few seconds.
+#[tokio::test(start_paused = true)]
+async fn a_health_check_that_only_connects_is_counted_and_not_reported() {
+    let (memory, dial) = memory();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&lines);
+    let proxied = Proxied::new(memory, "192.0.2.0/24".parse().unwrap());
+    let mut tls = Tls::new(proxied, Authority::new("ours").issue("a.example", 1).config(options()))
+        .on_error(move |error| to.lock().unwrap().push(error.to_string()));
+    for bytes in [&b""[..], b"PROXY TCP4 198.51"] {
+        let mut client = dial.connect();
+        let (mut server, _) = tls.accept().await.unwrap();
+        client.write_all(bytes).await.unwrap();
+        drop(client);
+        assert_eq!(open(&mut server).await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+    assert_eq!(*lines.lock().unwrap(), [""; 0]);
+    assert_eq!((tls.health().snapshot().disconnected, tls.get_ref().health().snapshot().unexpected_eof), (2, 2));
 }
