@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::contain::contain;
+
 /// The hosts whose requests a TLS connection may carry, where the configuration was chosen by the client's server name.
 ///
 /// A client that said one name in its handshake and asks for another in a request (`Host`, `:authority`) would have
@@ -26,12 +28,13 @@ impl HostScope {
         Self { server_name: server_name.map(Box::from), same_configuration: Arc::new(same_configuration) }
     }
 
-    /// Whether a request for `host`, without port, may be answered on this connection.
+    /// Whether a request for `host`, without port, may be answered on this connection. If the function that compares the
+    /// configurations panics, no: a client that may not see a page does not see it then either.
     pub fn covers(&self, host: &str) -> bool {
         // A name with a dot at its end is the same name.
         let host = host.strip_suffix('.').unwrap_or(host);
         self.server_name.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(host))
-            || (self.same_configuration)(&host.to_ascii_lowercase())
+            || contain(|| (self.same_configuration)(&host.to_ascii_lowercase())).unwrap_or(false)
     }
 }
 
@@ -69,6 +72,12 @@ mod tests {
             assert_eq!(scope.covers(host), covered, "{host}");
         }
         assert!(scope == scope.clone() && scope != HostScope::new(Some("a.example"), |_| true));
+    }
+
+    #[test]
+    fn a_comparison_that_panics_covers_nothing_but_the_name_itself() {
+        let scope = HostScope::new(Some("a.example"), |_| panic!("a name that the function does not expect"));
+        assert!(scope.covers("a.example") && !scope.covers("b.example"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod accept_error_kind;
 mod accept_error_kind_tests;
 mod addr;
 mod backoff;
+mod contain;
 mod endpoint;
 mod host_scope;
 #[cfg(all(feature = "activation", unix))]

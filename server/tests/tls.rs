@@ -108,6 +108,27 @@ async fn a_request_for_a_host_of_another_configuration_is_answered_421() {
     .await;
 }
 
+/// The function that chooses is the program's, and the host is the client's.
+#[tokio::test(start_paused = true)]
+async fn a_choice_that_panics_at_a_host_ends_no_other_request() {
+    bounded(async {
+        let site = Site::new();
+        let config = site.config(None).config_for_client(|hello| {
+            assert_ne!(hello.server_name(), Some("b.example"));
+            None
+        });
+        let kit = serve(Server::new(whoami), config);
+        let mut client = kit.connect(&site.client(None), "a.example").await.unwrap();
+        let requests =
+            ["a.example", "b.example", "c.example"].map(|host| format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        client.write_all(requests.concat().as_bytes()).await.unwrap();
+        for status in [200, 421, 200] {
+            assert_eq!(tls_kit::reply(&mut client).await.0, status);
+        }
+    })
+    .await;
+}
+
 /// A reply whose end is that of the connection.
 async fn until_close(request: Request) -> Response {
     let breaks = request.path() == "/breaks";

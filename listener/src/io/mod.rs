@@ -5,7 +5,6 @@ mod accept_error;
 mod any_listener;
 #[cfg(feature = "axum")]
 mod axum;
-mod contain;
 #[cfg(test)]
 mod errnos;
 mod fd_released;

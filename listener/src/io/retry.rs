@@ -16,7 +16,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     accept_error::AcceptError,
-    contain::contain,
     fd_released::{FdReleased, Watch},
     health::Health,
     listener::Listener,
@@ -25,6 +24,7 @@ use super::{
 use crate::{
     AcceptErrorKind, Addr, RetryDecision, RetryPolicy, Throttle,
     accept_error_kind::{classify, has_run_out},
+    contain::contain,
 };
 
 /// At most one report an interval.

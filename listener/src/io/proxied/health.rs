@@ -12,7 +12,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::{Addr, Throttle, io::contain::contain};
+use crate::{Addr, Throttle, contain::contain};
 
 /// At most one report an interval.
 const REPORT_EVERY: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{HandshakeError, HandshakeErrorKind, TlsConfig, TlsHealth};
-use crate::{Addr, Throttle, io::contain::contain};
+use crate::{Addr, Throttle, contain::contain};
 
 /// What all streams of one TLS listener share.
 #[derive(Clone)]
