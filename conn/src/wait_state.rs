@@ -193,7 +193,11 @@ impl WaitState {
     }
 
     /// Begins or continues a wait for room to send into.
+    ///
+    /// A client that still has bytes of a reply to read is not silent: until it is waited for bytes again, a stop does
+    /// not begin the wait of [`Phase::Drain`].
     pub fn wait_for_room(&mut self, now: Tick, limits: &WaitLimits) {
+        self.silent = false;
         self.write_by = match self.moved_write {
             Some(write_by) => Some(write_by),
             None => self.write_meter.wait(now, Phase::Reply, limits.timeouts()),

@@ -192,6 +192,18 @@ fn stopping_drains_a_connection_without_a_request() {
 }
 
 #[test]
+fn stopping_does_not_drain_a_client_that_has_a_reply_to_read() {
+    let (limits, mut waits) = (exact(), WaitState::new());
+    waits.enter(Phase::Head);
+    waits.wait_for_bytes(true, Tick::START, &limits);
+    waits.wait_for_room(at(100), &limits);
+    assert_eq!(waits.poll(at(200), Stopping::Drain, &limits), waits.poll(at(200), Stopping::No, &limits));
+    waits.taken(1, at(300));
+    waits.wait_for_bytes(true, at(300), &limits);
+    assert_eq!(waits.poll(at(300), Stopping::Drain, &limits), Ok(Some(at(800))));
+}
+
+#[test]
 fn a_drain_begins_once_and_ends_at_once_when_told() {
     let (limits, mut waits) = (exact(), WaitState::new());
     waits.enter(Phase::Idle);

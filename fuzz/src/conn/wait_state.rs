@@ -216,6 +216,9 @@ impl Model {
     }
 
     fn wait_for_room(&mut self, now: u64) {
+        if let Some(read) = &mut self.read {
+            read.silent = false;
+        }
         self.write = Some(self.moved.1.or_else(|| {
             self.reply.since.get_or_insert(now);
             self.reply.end(self.timeouts.reply_stall, &self.timeouts)

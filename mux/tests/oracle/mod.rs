@@ -132,7 +132,9 @@ pub(crate) fn check_misses<T>(why: &Explanation<'_, T>, patterns: usize) {
     }
     for Miss { pattern, reason, .. } in &why.misses {
         assert!(!matches(pattern, method, host, path), "{why}");
-        assert!(tunnel || path.ends_with('/') || !matches(pattern, method, host, &slashed), "{why}");
+        // Without a slash before it, a path matches nothing, and no redirect adds one behind it.
+        let adds_slash = !tunnel && path.starts_with('/') && !path.ends_with('/');
+        assert!(!adds_slash || !matches(pattern, method, host, &slashed), "{why}");
         let mut own = segments(pattern.as_str());
         let last = own.pop().expect("a pattern has a slash");
         let rest = is_rest(last);

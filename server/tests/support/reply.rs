@@ -125,9 +125,10 @@ pub fn trailers(bytes: &[u8]) -> Option<(String, usize)> {
         if line.is_empty() {
             return Some((trailers, len));
         }
-        let line = std::str::from_utf8(line).expect("a trailer is text");
+        // A value may have bytes past ASCII (RFC 9110 §5.5).
+        let line = String::from_utf8_lossy(line);
         assert!(line.contains(':'), "a trailer is a field: {line:?}");
-        trailers.push_str(line);
+        trailers.push_str(&line);
         trailers.push('\n');
     }
 }
