@@ -13,6 +13,9 @@ pub enum InheritedError {
     /// `LISTEN_FDS` is not a number of descriptors.
     #[error("LISTEN_FDS is not a number from 0 to 65536")]
     Count,
+    /// `LISTEN_FDS_FIRST_FD` is there and not the number of a descriptor with all others behind it.
+    #[error("LISTEN_FDS_FIRST_FD is not the number of a descriptor")]
+    First,
     /// `LISTEN_FDNAMES` has more or fewer names than there are sockets.
     #[error("LISTEN_FDNAMES does not name each of the {count} sockets of LISTEN_FDS")]
     Names {
@@ -30,8 +33,8 @@ pub enum InheritedError {
     },
 }
 
-/// The number of the first inherited descriptor: standard input, output and error come before.
-pub(crate) const FIRST_FD: usize = 3;
+/// The number of the first inherited descriptor, unless said otherwise: standard input, output and error come before.
+const FIRST_FD: usize = 3;
 
 /// More descriptors than any system gives a process unasked.
 const MAX_FDS: usize = 65536;
@@ -47,7 +50,7 @@ pub(crate) struct Environment<'a> {
     pub(crate) names: Option<&'a str>,
 }
 
-/// The names of the descriptors from [`FIRST_FD`] on that process `pid` has inherited.
+/// The names of the descriptors from [`first_fd`] on that process `pid` has inherited.
 ///
 /// # Spec
 /// sd_listen_fds_with_names(3): without `LISTEN_FDNAMES` each is named `unknown`.
@@ -66,6 +69,15 @@ pub(crate) fn inherited_names(environment: Environment<'_>, pid: u32) -> Result<
     if names.len() == count { Ok(names) } else { Err(InheritedError::Names { count }) }
 }
 
+/// The number of the first of `count` inherited descriptors, by `LISTEN_FDS_FIRST_FD`: an addition of the tool systemfd to
+/// what systemd sets. listenfd, which takes the descriptors, overflows where it is too large.
+pub(crate) fn first_fd(first: Option<&str>, count: usize) -> Result<usize, InheritedError> {
+    let Some(first) = first else { return Ok(FIRST_FD) };
+    let first = number(first).and_then(|first| usize::try_from(first).ok());
+    let is_fd = |first: &usize| first.checked_add(count).is_some_and(|end| i32::try_from(end).is_ok());
+    first.filter(is_fd).ok_or(InheritedError::First)
+}
+
 /// Digits and nothing else: Rust would read `+3`.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
@@ -74,6 +86,23 @@ fn number(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_descriptor_is_3_or_what_is_said() {
+        for (first, count, expected) in [
+            (None, 2, Ok(3)),
+            (Some("3"), 2, Ok(3)),
+            (Some("7"), 65536, Ok(7)),
+            (Some("2147483645"), 2, Ok(2_147_483_645)),
+            (Some("2147483646"), 2, Err(InheritedError::First)),
+            (Some("18446744073709551615"), 2, Err(InheritedError::First)),
+            (Some(""), 2, Err(InheritedError::First)),
+            (Some("-1"), 2, Err(InheritedError::First)),
+            (Some("three"), 2, Err(InheritedError::First)),
+        ] {
+            assert_eq!(first_fd(first, count), expected, "{first:?}");
+        }
+    }
 
     #[test]
     fn names_are_those_of_sd_listen_fds_with_names() {

@@ -145,6 +145,21 @@ fn a_descriptor_that_does_not_listen_is_refused() {
 }
 
 #[test]
+fn a_first_descriptor_that_is_none_is_an_error_and_no_panic() {
+    const TEST: &str = "a_first_descriptor_that_is_none_is_an_error_and_no_panic";
+    if role().is_some() {
+        let error = inherited().unwrap_err();
+        let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<InheritedError>());
+        assert_eq!((error.kind(), inside), (ErrorKind::InvalidData, Some(&InheritedError::First)));
+        return;
+    }
+    let null = std::fs::File::open("/dev/null").unwrap();
+    let mut child = child(TEST, "server", "http:admin", "$$", loopback(), Some(null.into()));
+    child.env("LISTEN_FDS_FIRST_FD", "2147483647");
+    succeeds(child);
+}
+
+#[test]
 fn without_sockets_there_are_none() {
     let error = listen("fd:http").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);

@@ -11,14 +11,16 @@ use socket2::SockRef;
 
 use crate::{
     AnyListener, InheritedError, TcpListener, TcpOptions, UnixListener,
-    inherited_names::{Environment, FIRST_FD, inherited_names},
+    inherited_names::{Environment, first_fd, inherited_names},
 };
 
 /// The process's inherited sockets. There is one environment, and each socket can be taken once.
 static SOCKETS: OnceLock<Result<Mutex<Sockets>, InheritedError>> = OnceLock::new();
 
 struct Sockets {
-    /// Of the descriptors from 3 on.
+    /// The number of the first descriptor.
+    first: usize,
+    /// Of the descriptors from the first on.
     names: Vec<String>,
     fds: ListenFd,
 }
@@ -83,13 +85,14 @@ impl Sockets {
         let environment = Environment { fds: fds.as_deref(), pid: pid.as_deref(), names: names.as_deref() };
         // Asked before listenfd is: that one also takes sockets that name no process.
         let names = inherited_names(environment, process::id())?;
-        Ok(Mutex::new(Self { names, fds: ListenFd::from_env() }))
+        let first = first_fd(variable("LISTEN_FDS_FIRST_FD").as_deref(), names.len())?;
+        Ok(Mutex::new(Self { first, names, fds: ListenFd::from_env() }))
     }
 
     /// Takes a socket; `None` if it has been taken.
     fn take(&mut self, at: usize) -> io::Result<Option<AnyListener>> {
-        let not_a_listener =
-            || io::Error::new(io::ErrorKind::InvalidInput, InheritedError::Socket { fd: FIRST_FD + at });
+        let fd = self.first + at;
+        let not_a_listener = || io::Error::new(io::ErrorKind::InvalidInput, InheritedError::Socket { fd });
         // It says `InvalidInput` for what is no such socket, and leaves it where it is.
         match self.fds.take_tcp_listener(at) {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
