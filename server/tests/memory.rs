@@ -16,7 +16,7 @@ use std::{
 
 use allocation_counter::measure;
 use quintet_server::{
-    Body, Listener, Request, Response, Server,
+    Body, Handler, Listener, Request, Response, Server,
     listener::{Addr, Stream},
 };
 use support::{bounded, in_memory};
@@ -76,14 +76,11 @@ impl Listener for Crowd {
 }
 
 /// Serves many clients until all have sent their bytes, and keeps their connections.
-fn serve(crowd: usize, said: &'static [u8]) -> Runtime {
+fn serve<H: Handler>(crowd: usize, said: &'static [u8], handler: H) -> Runtime {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
-        let server = Server::new(async |mut request: Request| {
-            let length = request.to_bytes(1 << 20).await.map(|body| body.len());
-            length.map(|length| format!("{length}\n"))
-        });
+        let server = Server::new(handler);
         let serving = server.clone();
         tokio::spawn(async move { serving.serve(Crowd(crowd, said)).await });
         while server.counts().total() < crowd || server.counts().new > 0 {
@@ -99,15 +96,29 @@ fn serve(crowd: usize, said: &'static [u8]) -> Runtime {
 
 /// The bytes of the heap for each client while it waits.
 fn kept(said: Vec<u8>) -> i64 {
+    kept_by(said, async |mut request: Request| {
+        let length = request.to_bytes(1 << 20).await.map(|body| body.len());
+        length.map(|length| format!("{length}\n"))
+    })
+}
+
+/// The same with this handler. The task of a connection has room for what its handler keeps while it waits.
+fn kept_by<H: Handler + Clone>(said: Vec<u8>, handler: H) -> i64 {
     let said: &'static [u8] = said.leak();
-    drop(serve(100, said));
+    drop(serve(100, said, handler.clone()));
     let mut kept = Vec::with_capacity(2);
-    let few = measure(|| kept.push(serve(100, said))).bytes_current;
-    let many = measure(|| kept.push(serve(1100, said))).bytes_current;
+    let few = measure(|| kept.push(serve(100, said, handler.clone()))).bytes_current;
+    let many = measure(|| kept.push(serve(1100, said, handler))).bytes_current;
     (many - few) / 1000
 }
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nAccept: */*\r\n\r\n";
+
+#[test]
+fn an_idle_connection_costs_at_most_1600_bytes_with_a_small_handler() {
+    let bytes = kept_by(GET.to_vec(), async |_| "hello");
+    assert!(bytes <= 1600, "{bytes} bytes");
+}
 
 #[test]
 fn an_idle_connection_costs_at_most_two_kibibytes() {
