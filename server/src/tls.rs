@@ -2,10 +2,12 @@
 
 use std::{convert::Infallible, path::Path, pin::pin, sync::Arc, time::Duration};
 
+#[cfg(unix)]
+use quintet_listener::TlsError;
 use quintet_listener::{Listener, Tls, TlsConfig, TlsOptions};
 use quintet_mux::Handler;
 #[cfg(unix)]
-use tokio::signal::unix;
+use tokio::{signal::unix, sync::oneshot};
 
 #[cfg(unix)]
 use crate::service_manager::{Notification, ServiceManager};
@@ -111,7 +113,7 @@ async fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> Infalli
             let config = config.clone();
             let manager = ServiceManager::from_env();
             manager.reloading();
-            if let Ok(Err(error)) = tokio::task::spawn_blocking(move || config.reload()).await {
+            if let Some(Err(error)) = reload(config).await {
                 observer.reload_error(&error);
             }
             // Also if nothing has changed: it serves.
@@ -119,6 +121,22 @@ async fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> Infalli
         }
     }
     std::future::pending().await
+}
+
+/// Reads the files again, in a thread of its own; `None` if it panicked.
+///
+/// Not in one of the runtime's: the runtime waits for those when it ends, and so would the process, where a file is on a
+/// disk of another machine that does not answer.
+#[cfg(unix)]
+async fn reload(config: TlsConfig) -> Option<Result<(), TlsError>> {
+    let (done, reloaded) = oneshot::channel();
+    let own = config.clone();
+    let thread = std::thread::Builder::new().name("quintet-reload".into());
+    match thread.spawn(move || done.send(own.reload())) {
+        Ok(_) => reloaded.await.ok(),
+        // No thread is to be had. The files are small, and mostly here.
+        Err(_) => Some(config.reload()),
+    }
 }
 
 /// There is no such signal here.

@@ -96,6 +96,52 @@ async fn child() {
     .await;
 }
 
+/// The key is a pipe that nothing is written to, as a file of another machine is that does not answer.
+#[test]
+fn a_reload_that_waits_for_a_file_does_not_hold_the_exit() {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_with_a_pipe", "--ignored", "--nocapture"])
+        .env("QUINTET_RELOAD_CHILD", "1")
+        .spawn();
+    let mut child = child.unwrap();
+    for _ in 0..1500 {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{status}");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    panic!("the process does not end");
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in a process of its own"]
+async fn child_with_a_pipe() {
+    if std::env::var_os("QUINTET_RELOAD_CHILD").is_none() {
+        return;
+    }
+    let site = Site::new();
+    let (certificate, key) = (site.path("cert.pem"), site.path("key.pem"));
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let addr = format!("127.0.0.1:{port}");
+    let (at, pipe) = (addr.clone(), key.clone());
+    let running = tokio::spawn(async move {
+        Server::new(async |_| "hello").run_tls(&at, certificate, key, Duration::from_secs(1)).await
+    });
+    while TcpStream::connect(&addr).await.is_err() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    std::fs::remove_file(&pipe).unwrap();
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+    signal("HUP");
+    // Is opened when the reload has opened it to read, and stays open until the process ends.
+    let opened = std::thread::spawn(|| std::mem::forget(std::fs::File::create(pipe).unwrap()));
+    eventually("the reload reads the pipe", || opened.is_finished()).await;
+    signal("TERM");
+    running.await.unwrap().unwrap();
+}
+
 async fn eventually_async(is: impl AsyncFn() -> bool) {
     for _ in 0..500 {
         if is().await {
