@@ -83,7 +83,8 @@ enum Stage {
 
 impl Exchange {
     /// Makes the exchange of a request with this head.
-    #[inline]
+    // Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
+    #[inline(always)]
     pub fn new(head: HeadRef<'_>) -> Self {
         Self {
             constraints: Constraints::of(head),

@@ -3,7 +3,7 @@
 //! A connection stays on the thread that accepted it: its data never moves between cores, and its requests wait for no
 //! lock. The kernel spreads new connections over the listeners (`SO_REUSEPORT`).
 
-use std::{io, num::NonZeroUsize, thread};
+use std::{future::Future, io, num::NonZeroUsize, pin::Pin, thread};
 
 #[cfg(feature = "tls")]
 use quintet_listener::TlsConfig;
@@ -57,7 +57,10 @@ impl<H: Handler> Server<H> {
             let server = self.clone();
             let serve = move || {
                 let _ends_others = EndsOthers(&server);
-                runtime.block_on(server.serve_alone(listener))
+                // As a trait object: the runtime's loop is compiled once for all kinds of listeners, and stays inlined.
+                let serving: Pin<Box<dyn Future<Output = Result<(), ServeError>> + '_>> =
+                    Box::pin(server.serve_alone(listener));
+                runtime.block_on(serving)
             };
             match thread::Builder::new().name("quintet".into()).spawn(serve) {
                 Ok(thread) => threads.push(thread),

@@ -90,7 +90,8 @@ impl EntryWait {
     }
 
     /// Begins or continues a wait for bytes. `silent` says that no byte is buffered: the wait is for the first one.
-    #[inline]
+    // Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
+    #[inline(always)]
     pub(super) fn wait_for_bytes(&mut self, silent: bool) -> Result<(), WireError> {
         self.adopt_moved();
         let Some(connection) = &self.connection else { return Ok(()) };

@@ -206,7 +206,8 @@ impl ServeMux {
     }
 
     /// The handler of a request, or the reason why there is none.
-    #[inline]
+    // Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
+    #[inline(always)]
     fn route(&self, request: &mut Request) -> Result<&BoxHandler, Unrouted> {
         self.refresh();
         let routes = self.0.routes.load();
@@ -230,7 +231,8 @@ impl ServeMux {
 }
 
 impl Handler for ServeMux {
-    #[inline]
+    // Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
+    #[inline(always)]
     fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
         match self.route(&mut request) {
             Ok(handler) => handler.answer(request),

@@ -21,6 +21,8 @@ impl Head {
     ///
     /// # Errors
     /// As [`Index::parse`].
+    // Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
+    #[inline(always)]
     pub fn parse(&mut self, bytes: &[u8], limits: &Limits) -> Result<Option<usize>, HeadError> {
         if self.hits.is_tried() {
             let again = self.parse_cached(bytes, limits);

@@ -13,7 +13,8 @@ use crate::{Head, Limits, Span, TargetForm, byte};
 impl Head {
     /// Reads the head at the start of `bytes` if it differs from this one at most in its target, and returns its
     /// length. `None`: undecided, this head is unchanged, and the head has to be parsed.
-    #[inline]
+    // Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
+    #[inline(always)]
     pub(crate) fn parse_cached(&mut self, bytes: &[u8], limits: &Limits) -> Option<usize> {
         let len = self.index.len();
         if len == 0 || !self.fits(limits) {

@@ -24,7 +24,8 @@ pub use super::{matched::Matched, matched_pattern::MatchedPattern};
 /// route::set(&mut request, Some(&pattern));
 /// assert_eq!((request.pattern(), request.path_value("id").as_deref()), ("/users/{id}", Some("7")));
 /// ```
-#[inline]
+// Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
+#[inline(always)]
 pub fn find<R>(request: &mut Request, find: impl FnOnce(HeadRef<'_>, &str, &mut Vec<(u32, u32)>) -> R) -> R {
     let Inner { head, values, rare, .. } = request.inner_mut();
     let head = head.as_ref();
