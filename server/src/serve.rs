@@ -90,8 +90,9 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         served += 1;
         let mut exchange = Exchange::new(request.head());
         // Go: ServeHTTP
-        let response = dispatch(&server, &connection, request, &mut requests, &mut exchange).await;
-        let Some(response) = response else { break (exchange.finish(), exchange.close_reason()) };
+        let Some(response) = dispatch(&server, &connection, request, &mut requests, &mut exchange).await else {
+            break (exchange.finish(), exchange.close_reason());
+        };
         if let Some(reason) = server.last_reason(&connection, served, requests.is_ahead()) {
             exchange.close(reason);
         }
