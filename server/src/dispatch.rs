@@ -12,7 +12,7 @@ use http::StatusCode;
 use quintet_conn::{ConnGuard, Connection, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Handler, Response, canonical_host};
-use quintet_request::{CloseReason, Exchange, Request, Requests, Version};
+use quintet_request::{CloseReason, Request, Requests, Version};
 
 use crate::{config::Panicked, observe::discard, shared::Shared};
 
@@ -20,7 +20,7 @@ use crate::{config::Panicked, observe::discard, shared::Shared};
 const MAX_UNSENT_BYTES: usize = 16 * 1024;
 
 /// Calls the handler and waits for its response. A panic becomes a response of 500 that closes the connection. `None` if
-/// the connection was aborted; the exchange is told so.
+/// the connection was aborted.
 ///
 /// While the handler waits, the output is sent and the client is watched. If the client disconnects or half-closes,
 /// [`Request::disconnected`](quintet_request::Request::disconnected) resolves, and the handler goes on.
@@ -33,7 +33,6 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     connection: &ConnGuard,
     request: Request,
     requests: &mut Requests<S>,
-    exchange: &mut Exchange,
 ) -> Option<Response> {
     if is_misdirected(connection, &request) {
         return Some(misdirected());
@@ -47,24 +46,15 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     // `call` may panic before it returns a future, if the handler is no `async fn`.
     let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
         Ok(future) => future,
-        Err(payload) => {
-            exchange.close(CloseReason::Panic);
-            return Some(panicked(server, connection, payload));
-        }
+        Err(payload) => return Some(panicked_handler(server, connection, payload)),
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         // Returned as it is: reading the response here would copy it once more, for thirty instructions.
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
-        Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| {
-            exchange.fail(CloseReason::Aborted);
-            None
-        }),
-        Err(payload) => {
-            exchange.close(CloseReason::Panic);
-            Poll::Ready(Some(panicked(server, connection, payload)))
-        }
+        Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| None),
+        Err(payload) => Poll::Ready(Some(panicked_handler(server, connection, payload))),
     })
     .await
 }
@@ -122,6 +112,13 @@ fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
             requests.wire().output.extend(&interim);
         }
     }
+}
+
+/// Reports the panic of a handler, which is why the connection ends; the response to it.
+#[cold]
+fn panicked_handler<H>(server: &Shared<H>, connection: &ConnGuard, payload: Box<dyn Any + Send>) -> Response {
+    connection.set_close_reason(CloseReason::Panic);
+    panicked(server, connection, payload)
 }
 
 /// Reports a panic to the hook; returns the response to it.

@@ -1,6 +1,6 @@
 //! The accept loop and the connection loop, with the names of Go's `Serve` and `serve` at the right.
 
-use std::{pin::pin, sync::Arc, thread::panicking};
+use std::{ops::Deref, pin::pin, sync::Arc, thread::panicking};
 
 use quintet_conn::{ConnGuard, Wire};
 use quintet_listener::{Listener, Stream};
@@ -63,9 +63,9 @@ impl<H: Handler> Server<H> {
 
 /// Serves one connection until it closes. Go: `(*conn).serve`, whose deferred block is the drop of `connection`.
 async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: ConnGuard, wire: Wire<S>) {
+    let connection = Ended(connection);
     // Declared before the wire's new owner, so dropped after it: a listener that waits for a descriptor finds it free.
     let _fd_released = server.fd_released_on_drop();
-    let _ended = Ended(&connection);
     let mut requests = Requests::new(wire, Arc::clone(&server.limits));
     // Go: tlsConn.HandshakeContext
     if let Err(error) = requests.reclaim().open().await {
@@ -90,8 +90,8 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         served += 1;
         let mut exchange = Exchange::new(request.head());
         // Go: ServeHTTP
-        let Some(response) = dispatch(&server, &connection, request, &mut requests, &mut exchange).await else {
-            break (exchange.finish(), exchange.close_reason());
+        let Some(response) = dispatch(&server, &connection, request, &mut requests).await else {
+            break (Next::End, Some(CloseReason::Aborted));
         };
         if let Some(reason) = server.last_reason(&connection, served, requests.is_ahead()) {
             exchange.close(reason);
@@ -113,9 +113,17 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
 
 /// Sets the close reason of a connection that has none when its task ends: the task panicked where no panic is caught (in
 /// the destructor of a handler's future or body), or was dropped with its runtime.
-struct Ended<'a>(&'a ConnGuard);
+struct Ended(ConnGuard);
 
-impl Drop for Ended<'_> {
+impl Deref for Ended {
+    type Target = ConnGuard;
+    #[inline]
+    fn deref(&self) -> &ConnGuard {
+        &self.0
+    }
+}
+
+impl Drop for Ended {
     fn drop(&mut self) {
         self.0.set_close_reason(if panicking() { CloseReason::Panic } else { CloseReason::Aborted });
     }
