@@ -56,11 +56,17 @@ pub enum CloseReason {
     Io = 21,
     /// The connection was handed over to another protocol: an upgrade or a tunnel.
     Takeover = 22,
+    /// The client broke a rule of HTTP/2 that concerns the whole connection, or ended the connection because of an error.
+    ProtocolError = 23,
+    /// The client reset more requests of its HTTP/2 connection than it may.
+    TooManyResets = 24,
+    /// The client sent nothing although requests were in progress, and did not answer a PING.
+    PingTimeout = 25,
 }
 
 impl CloseReason {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::ClientAsked,
         Self::ClientClosed,
         Self::IdleTimeout,
@@ -83,6 +89,9 @@ impl CloseReason {
         Self::Aborted,
         Self::Io,
         Self::Takeover,
+        Self::ProtocolError,
+        Self::TooManyResets,
+        Self::PingTimeout,
     ];
 
     /// The name: small letters and `_`.
@@ -110,6 +119,9 @@ impl CloseReason {
             Self::Aborted => "aborted",
             Self::Io => "io",
             Self::Takeover => "takeover",
+            Self::ProtocolError => "protocol_error",
+            Self::TooManyResets => "too_many_resets",
+            Self::PingTimeout => "ping_timeout",
         }
     }
 }
@@ -184,7 +196,7 @@ mod tests {
             let code = CloseCode::from(reason);
             assert_eq!((code.get(), CloseReason::try_from(code)), (reason as u8, Ok(reason)));
         }
-        for unknown in [CloseReason::Takeover as u8 + 1, u8::MAX] {
+        for unknown in [CloseReason::PingTimeout as u8 + 1, u8::MAX] {
             let code = CloseCode::new(unknown).unwrap();
             assert_eq!(CloseReason::try_from(code), Err(code));
         }

@@ -17,6 +17,8 @@ mod form;
 mod form_error;
 mod form_iter;
 mod head;
+#[cfg(feature = "http2")]
+mod http2_config;
 mod http_date;
 mod limits;
 mod percent;
@@ -51,6 +53,9 @@ pub use {
     connection::{Requests, RequestsError, WireGuard},
     request::{ChangeError, FormReadError, PathValuesIter, Request, route},
 };
+
+#[cfg(feature = "http2")]
+pub use http2_config::Http2Config;
 
 #[cfg(feature = "io")]
 pub use quintet_conn;
