@@ -5,7 +5,10 @@
 
 use std::{sync::Arc, task::Context};
 
-use super::{active_request::ActiveRequest, conn_guard::ConnGuard, connection::Connection, wire_error::WireError};
+use super::{
+    active_request::ActiveRequest, conn_guard::ConnGuard, connection::Connection, request_guard::RequestGuard,
+    wire_error::WireError,
+};
 use crate::{Phase, Tick, WaitState};
 
 /// The waits of one wire, with their deadlines stored in the entry of its connection.
@@ -34,6 +37,11 @@ impl EntryWait {
     #[inline]
     pub(super) fn active(&self) -> Option<ActiveRequest> {
         self.connection.as_ref().map(ConnGuard::active)
+    }
+
+    /// See [`Wire::child`](super::Wire::child).
+    pub(super) fn child(&self) -> Option<RequestGuard> {
+        self.connection.as_ref().map(ConnGuard::child)
     }
 
     /// See [`Wire::register_waker`](super::Wire::register_waker).

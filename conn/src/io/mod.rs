@@ -14,6 +14,7 @@ mod half_close;
 mod open;
 #[cfg(doctest)]
 mod owner_only;
+mod pipe;
 mod request_guard;
 mod shared;
 mod slots;
@@ -28,6 +29,7 @@ pub use connection::{Connection, StateHook};
 pub use connections::Connections;
 pub use counts::Counts;
 pub use current::InterimError;
+pub use pipe::Pipe;
 pub use request_guard::RequestGuard;
 pub use sweeper::Sweeper;
 pub use wire::{Filled, Wire};

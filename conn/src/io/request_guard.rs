@@ -25,6 +25,11 @@ impl RequestGuard {
         ActiveRequest::of_child(Arc::clone(&self.connection), Arc::clone(&self.child))
     }
 
+    /// The number of this request among those in progress on its connection: small, and reused after the request ended.
+    pub fn slot(&self) -> usize {
+        self.child.slot as usize
+    }
+
     /// The connection of the request.
     pub fn connection(&self) -> &Arc<Connection> {
         &self.connection

@@ -237,7 +237,7 @@ impl<S: Stream> Wire<S> {
     /// attacker who cut the connection. A message says by itself where it ends, so one that was cut is noticed. Streams
     /// that are not ours to understand, those of a wire without an entry and those that were handed over, keep the error.
     #[cold]
-    fn is_end(&self, error: &io::Error) -> bool {
+    pub(super) fn is_end(&self, error: &io::Error) -> bool {
         error.kind() == io::ErrorKind::UnexpectedEof && self.connection().is_some()
     }
 
