@@ -96,6 +96,26 @@ async fn what_opening_told_is_at_the_connection() {
     assert_eq!(connection.unique_id(), Some(&b"id"[..]));
 }
 
+/// A proxy that ends TLS may have chosen HTTP/2 with the client, and speak HTTP/1.1 with us.
+#[tokio::test(start_paused = true)]
+async fn the_negotiated_protocol_is_that_of_our_own_tls() {
+    for (own_tls, protocol, seen) in [(true, "h2", Some("h2")), (true, "", Some("")), (false, "h2", None)] {
+        let connections = connections(limits());
+        let (stream, tell, _client) = opening();
+        let (connection, mut wire) = connections.admit(stream, addr());
+        assert_eq!(connection.negotiated_protocol(), None);
+        let mut opened = opened();
+        opened.own_tls = own_tls;
+        let mut tls = TlsState::default();
+        tls.negotiated_protocol = protocol.as_bytes().into();
+        opened.tls = Some(Arc::new(tls));
+        tell.send(Ok(opened)).unwrap();
+        wire.open().await.unwrap();
+        assert_eq!(connection.negotiated_protocol(), seen.map(str::as_bytes), "{own_tls} {protocol}");
+        assert_eq!(&*connection.tls().unwrap().negotiated_protocol, protocol.as_bytes());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_does_not_open_has_the_time_of_a_head() {
     let connections = connections(limits());

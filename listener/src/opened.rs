@@ -16,6 +16,9 @@ pub struct Opened {
     pub local: Option<Addr>,
     /// What the TLS handshake agreed on, with us or with a proxy in front of us.
     pub tls: Option<Arc<TlsState>>,
+    /// Whether that handshake was with us: the bytes that follow are of the protocol that it chose. A proxy in front of us
+    /// may have chosen HTTP/2 with the client, and speak HTTP/1.1 with us.
+    pub own_tls: bool,
     /// The hosts that the client may ask for, if its TLS configuration was chosen by the name it said; `None`: every one.
     pub hosts: Option<HostScope>,
     /// The identifier that a proxy in front of us gave this connection (PROXY protocol v2, `PP2_TYPE_UNIQUE_ID`), at
@@ -30,6 +33,7 @@ impl Opened {
         Self {
             peer: self.peer.or(inner.peer),
             local: self.local.or(inner.local),
+            own_tls: if self.tls.is_some() { self.own_tls } else { inner.own_tls },
             tls: self.tls.or(inner.tls),
             hosts: self.hosts.or(inner.hosts),
             unique_id: self.unique_id.or(inner.unique_id),

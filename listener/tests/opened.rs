@@ -120,7 +120,9 @@ fn what_the_outer_layer_told_goes_before_what_the_inner_did() {
     outer.tls = Some(tls.into());
     let mut inner = Opened::default();
     (inner.peer, inner.tls) = (Some(client()), Some(TlsState::default().into()));
+    inner.own_tls = true;
     let both = outer.clone().or(inner.clone());
+    assert!(!both.own_tls && Opened::default().or(inner.clone()).own_tls, "of the handshake that is told");
     assert_eq!((both.peer, both.tls.clone()), (inner.peer, outer.tls));
     assert_eq!(both.tls.unwrap().version_name(), Some("TLSv1.3"));
 }

@@ -273,7 +273,7 @@ async fn a_handshake_says_what_was_agreed_on() {
         assert_eq!(&*state.negotiated_protocol, b"http/1.1");
         assert_eq!(state.server_name.as_deref(), Some("a.example"));
         assert!(state.peer_certificates.is_empty() && !state.did_resume);
-        assert_eq!((opened.peer, opened.hosts), (None, None));
+        assert_eq!((opened.peer, opened.hosts, opened.own_tls), (None, None, true));
         assert!(server.get_ref().is_some());
     }
 }

@@ -165,6 +165,14 @@ impl Connection {
         self.opened()?.tls.as_deref()
     }
 
+    /// The protocol that ALPN chose in the TLS handshake with us: that of the bytes that follow. Empty if the client named
+    /// none; `None` without TLS, or with TLS that ends at a proxy in front of us.
+    #[doc(alias = "ALPN")]
+    pub fn negotiated_protocol(&self) -> Option<&[u8]> {
+        let opened = self.opened().filter(|opened| opened.own_tls)?;
+        Some(&opened.tls.as_deref()?.negotiated_protocol)
+    }
+
     /// The hosts that the client may ask for on this connection; `None`: every one. A request for another host is to be
     /// answered 421 (Misdirected Request).
     pub fn hosts(&self) -> Option<&HostScope> {

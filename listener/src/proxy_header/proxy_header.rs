@@ -144,6 +144,7 @@ impl From<ProxyHeader> for Opened {
             peer: header.source,
             local: header.destination,
             tls: header.tls.map(Into::into),
+            own_tls: false,
             hosts: None,
             unique_id: header.unique_id,
         }

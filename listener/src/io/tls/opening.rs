@@ -257,7 +257,8 @@ impl<S: Stream> Opening<S> {
     fn finish(&mut self, stream: Box<TlsStream<S>>) -> (Box<TlsStream<S>>, Opened) {
         let tls = tls_state(stream.get_ref().1);
         self.settings.health.succeeded(tls.did_resume);
-        let ours = Opened { tls: Some(Arc::new(tls)), hosts: self.hosts.take(), ..Opened::default() };
+        let hosts = self.hosts.take();
+        let ours = Opened { tls: Some(Arc::new(tls)), own_tls: true, hosts, ..Opened::default() };
         (stream, ours.or(mem::take(&mut self.opened)))
     }
 
