@@ -1,10 +1,13 @@
 //! Calling the handler: its panics are caught, and it goes on when its client disconnects.
+//!
+//! [`dispatch`] does that for the only request of a connection. The functions below it are those of any request, also one
+//! of many.
 
 use std::{
     any::Any,
-    future::poll_fn,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
@@ -34,29 +37,65 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     request: Request,
     requests: &mut Requests<S>,
 ) -> Option<Response> {
-    if is_misdirected(connection, &request) {
-        return Some(misdirected());
-    }
-    if request.head().is_asterisk() && !server.config.pass_options_star {
-        return Some(Response::new(())); // Go: globalOptionsHandler
+    if let Some(response) = early_reply(server, connection, &request) {
+        return Some(response);
     }
     if request.head().version() == Version::Http10 {
         connection.end_interim(); // HTTP/1.0 has no interim replies
     }
-    // `call` may panic before it returns a future, if the handler is no `async fn`.
-    let future = match catch_unwind(AssertUnwindSafe(|| server.handler.call(request))) {
+    let future = match call(server, request) {
         Ok(future) => future,
         Err(payload) => return Some(panicked_handler(server, connection, payload)),
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+    poll_fn(|cx| match poll_handler(future.as_mut(), cx) {
         // Returned as it is: reading the response here would copy it once more, for thirty instructions.
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| None),
         Err(payload) => Poll::Ready(Some(panicked_handler(server, connection, payload))),
     })
     .await
+}
+
+/// The reply to a request that no handler is called for: one for a host that is not served on its connection, and
+/// `OPTIONS *`.
+#[inline(always)]
+pub(crate) fn early_reply<H>(server: &Shared<H>, connection: &Connection, request: &Request) -> Option<Response> {
+    if is_misdirected(connection, request) {
+        return Some(misdirected());
+    }
+    if request.head().is_asterisk() && !server.config.pass_options_star {
+        return Some(Response::new(())); // Go: globalOptionsHandler
+    }
+    None
+}
+
+/// The payload of a panic.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+/// Calls the handler.
+///
+/// # Errors
+/// The payload of its panic: `call` may panic before it returns a future, if the handler is no `async fn`.
+#[inline(always)]
+pub(crate) fn call<H: Handler>(
+    server: &Shared<H>,
+    request: Request,
+) -> Result<impl Future<Output = Response> + Send + '_, Payload> {
+    catch_unwind(AssertUnwindSafe(|| server.handler.call(request)))
+}
+
+/// Polls the future of a handler.
+///
+/// # Errors
+/// The payload of its panic. The future is not to be polled again.
+#[inline(always)]
+pub(crate) fn poll_handler<F: Future<Output = Response>>(
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Result<Poll<Response>, Payload> {
+    catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
 }
 
 /// Whether a request is for a host that the TLS configuration of its connection does not cover. One without a host is for
@@ -116,22 +155,33 @@ fn send_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
 
 /// Reports the panic of a handler, which is why the connection ends; the response to it.
 #[cold]
-fn panicked_handler<H>(server: &Shared<H>, connection: &ConnGuard, payload: Box<dyn Any + Send>) -> Response {
+fn panicked_handler<H>(server: &Shared<H>, connection: &ConnGuard, payload: Payload) -> Response {
     connection.set_close_reason(CloseReason::Panic);
     panicked(server, connection, payload)
 }
 
-/// Reports a panic to the hook; returns the response to it.
+/// Reports a panic to the hook; returns the response to it, which closes the connection.
 #[cold]
-pub(crate) fn panicked<H>(server: &Shared<H>, connection: &ConnGuard, payload: Box<dyn Any + Send>) -> Response {
+pub(crate) fn panicked<H>(server: &Shared<H>, connection: &ConnGuard, payload: Payload) -> Response {
+    report_panic(server, connection, connection.take_note().as_deref(), payload);
+    internal_error().with_header("connection", "close")
+}
+
+/// Reports a panic to the hook. `note` is the method and target that the request left when the panic dropped it: the
+/// handler owned the request.
+#[cold]
+pub(crate) fn report_panic<H>(server: &Shared<H>, connection: &Connection, note: Option<&str>, payload: Payload) {
     let message = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
         (Some(text), _) => text,
         (None, Some(text)) => text.as_str(),
         (None, None) => "not text",
     };
-    // The handler owned the request. When the panic dropped it, the request left its method and target in this note.
-    let request = connection.take_note();
-    server.observer.panicked(&Panicked { connection, message, request: request.as_deref() });
+    server.observer.panicked(&Panicked { connection, message, request: note });
     discard(payload);
-    Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error").with_header("connection", "close")
+}
+
+/// The reply in place of one that a panic or a broken body has prevented.
+#[cold]
+pub(crate) fn internal_error() -> Response {
+    Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use quintet_conn::{ConnGuard, Wire, WireError};
 use quintet_listener::Stream;
@@ -19,7 +19,7 @@ use quintet_request::{
 };
 
 use crate::{
-    dispatch::panicked,
+    dispatch::{internal_error, panicked},
     fair::{PIECES, Turn, give_way},
     shared::Shared,
 };
@@ -140,8 +140,7 @@ fn failed<H>(server: &Shared<H>, connection: &ConnGuard, failure: Failure) -> Re
     match failure {
         Failure::Panic(payload) => panicked(server, connection, payload),
         Failure::Error(error) => Response::text(error.status(), &error).with_header("connection", "close"),
-        Failure::Length => Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
-            .with_header("connection", "close"),
+        Failure::Length => internal_error().with_header("connection", "close"),
     }
 }
 
