@@ -17,8 +17,9 @@ pub use reply::{chunks, reply};
 
 use http::{HeaderMap, request::Parts};
 use quintet_request::{
-    ChunkError, Chunked, Cookies, Declared, Form, Framing, FramingError, Head, HeadError, HeadRef, Index, Limits, Scan,
-    SetCookie, Target, TargetForm, Version, framing as decide, is_forbidden_trailer, parse, percent_decode,
+    ChunkError, Chunked, Cookies, Declared, Form, Framing, FramingError, Head, HeadError, HeadRef, Index, Limits,
+    Preface, Scan, SetCookie, Target, TargetForm, Version, framing as decide, is_forbidden_trailer, parse,
+    percent_decode,
 };
 
 /// The targets of this layer.
@@ -38,6 +39,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("reply", reply),
     ("chunks", chunks),
     ("sniff", sniff),
+    ("preface", preface),
     ("versus_naive", versus_naive),
     ("versus_hyper", versus_hyper),
 ];
@@ -436,6 +438,21 @@ fn our_messages(mut stream: &[u8], limits: &Limits) -> Vec<Message> {
 const _: () = assert!(size_of::<HeadError>() <= 12);
 
 /// What bytes look like: a content type, from the first 512 bytes alone, and nothing that would be run unless it is
+/// The first bytes of a connection: what they are judged as does not depend on how they are split, nor on what follows,
+/// and no preface is a request of HTTP/1.1.
+pub fn preface(data: &[u8]) {
+    let whole = Preface::look(data);
+    for end in 0..data.len() {
+        let before = Preface::look(&data[..end]);
+        assert!(before == Preface::Partial || before == whole, "{before:?} after {end} bytes, then {whole:?}");
+    }
+    assert_eq!(whole == Preface::Whole, data.starts_with(Preface::BYTES));
+    assert_eq!(whole == Preface::Partial, data.len() < 24 && Preface::BYTES.starts_with(data));
+    if whole == Preface::Whole {
+        assert_eq!(parse(data, &Limits::default()).map_err(|error| error.status().as_u16()), Err(505));
+    }
+}
+
 /// marked as that at its beginning.
 pub fn sniff(data: &[u8]) {
     let seen = quintet_request::sniff(data);

@@ -32,6 +32,7 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("request/src/head/scan.rs", "look", "head_splits"),
     ("request/src/head/target.rs", "parse", "target"),
     ("request/src/exchange.rs", "begin_reply", "exchange"),
+    ("request/src/preface.rs", "look", "preface"),
     ("request/src/request/changes.rs", "append_header", "changes"),
     ("request/src/request/changes.rs", "remove_header", "changes"),
     ("request/src/request/changes.rs", "set_header", "changes"),

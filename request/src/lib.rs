@@ -22,6 +22,7 @@ mod http2_config;
 mod http_date;
 mod limits;
 mod percent;
+mod preface;
 pub mod reply;
 #[cfg(feature = "io")]
 mod request;
@@ -43,6 +44,7 @@ pub use head::{
 };
 pub use limits::Limits;
 pub use percent::percent_decode;
+pub use preface::Preface;
 pub use reply::{ContentType, sniff};
 pub use set_cookie::{SameSite, SetCookie, SetCookieError};
 pub use trailers::is_forbidden_trailer;
