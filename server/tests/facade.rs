@@ -12,7 +12,7 @@ const CRATES: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
 
 /// The types of other crates and of the language in signatures.
 const OTHERS: &str = "Any Arc AsRef AsyncRead AsyncWrite Box Context Duration Error ErrorKind Fn Future HeaderMap HeaderName Instant \
-    CryptoProvider Into IpAddr Location NonZeroUsize Option Path PathBuf Poll ProducesTickets Result Self Send \
+    CryptoProvider Into IpAddr Location Method MutexGuard NonZeroUsize Option Path PathBuf Poll ProducesTickets Result Self Send \
     SocketAddr String Sync SystemTime TcpStream TryInto UnixStream Unpin Vec";
 
 fn root() -> &'static Path {
