@@ -1,18 +1,26 @@
 //! Targets of `quintet-request`.
 
+mod accept_encoding;
 mod auth;
 mod changes;
+mod conditional;
 mod exchange;
+mod http_date;
 mod hyper;
 mod naive;
+mod range;
 mod reply;
 mod reply_reader;
 
+pub use accept_encoding::accept_encoding;
 pub use auth::basic_auth;
 pub use changes::changes;
+pub use conditional::conditional;
 pub use exchange::exchange;
+pub use http_date::http_date;
 pub use hyper::versus_hyper;
 pub use naive::versus_naive;
+pub use range::range;
 pub use reply::{chunks, reply};
 
 use http::{HeaderMap, request::Parts};
@@ -33,6 +41,10 @@ pub const TARGETS: &[crate::Target] = &[
     ("form", form),
     ("cookies", cookies),
     ("basic_auth", basic_auth),
+    ("http_date", http_date),
+    ("conditional", conditional),
+    ("range", range),
+    ("accept_encoding", accept_encoding),
     ("trailers", trailers),
     ("changes", changes),
     ("exchange", exchange),

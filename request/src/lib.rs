@@ -2,6 +2,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod accept_encoding;
 mod auth;
 #[cfg(feature = "io")]
 mod body;
@@ -9,6 +10,7 @@ mod byte;
 mod chunk_error;
 mod chunked;
 mod close_reason;
+mod conditional;
 #[cfg(feature = "io")]
 mod connection;
 mod cookies;
@@ -23,16 +25,19 @@ mod http_date;
 mod limits;
 mod percent;
 mod preface;
+mod range;
 pub mod reply;
 #[cfg(feature = "io")]
 mod request;
 mod set_cookie;
 mod trailers;
 
+pub use accept_encoding::{AcceptEncoding, Coding};
 pub use auth::BasicAuth;
 pub use chunk_error::ChunkError;
 pub use chunked::{Chunked, Step};
 pub use close_reason::CloseReason;
+pub use conditional::{ETag, Precondition, Validators, check_preconditions};
 pub use cookies::{Cookie, Cookies, CookiesIter, CookiesNamed};
 pub use exchange::{Exchange, Next, RequestBody};
 pub use form::Form;
@@ -42,9 +47,11 @@ pub use head::{
     Declared, Field, Framing, FramingError, Head, HeadError, HeadRef, Headers, HeadersNamed, Index, Scan, Segments,
     Span, Target, TargetError, TargetForm, Version, framing, parse,
 };
+pub use http_date::HttpDate;
 pub use limits::Limits;
 pub use percent::percent_decode;
 pub use preface::Preface;
+pub use range::{ByteRange, Byteranges, ByterangesParts, RangeNotSatisfiable, Ranges};
 pub use reply::{ContentType, sniff};
 pub use set_cookie::{SameSite, SetCookie, SetCookieError};
 pub use trailers::is_forbidden_trailer;
