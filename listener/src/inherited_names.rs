@@ -23,7 +23,7 @@ pub enum InheritedError {
         count: usize,
     },
     /// No inherited socket has the name that was asked for, or each has been taken.
-    #[error("no inherited socket of that name is left")]
+    #[error("LISTEN_FDNAMES has no socket of that name, or it has been taken before")]
     NotFound,
     /// The descriptor is something else than a TCP or Unix socket that listens.
     #[error("descriptor {fd} is not a TCP or Unix socket that listens")]

@@ -44,19 +44,29 @@ fn files_that_cannot_be_used_are_told_by_name() {
     folder.write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!secret!!!\n-----END CERTIFICATE-----\n");
     folder.write("no-x509.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
     folder.write("no-key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    folder.write("encrypted.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    let headers = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00112233445566778899AABBCCDDEEFF\n\n";
+    let encrypted = format!("-----BEGIN EC PRIVATE KEY-----\n{headers}AAAA\n-----END EC PRIVATE KEY-----\n");
+    folder.write("encrypted-old.pem", encrypted);
     folder.write("binary.pem", [0, 159, 146, 150]);
     for (certificate, key, expected) in [
         ("missing.pem", "key.pem", "cannot read missing.pem: No such file"),
         ("cert.pem", "missing.pem", "cannot read missing.pem: No such file"),
         ("", "key.pem", "cannot read : Is a directory"),
-        ("empty.pem", "key.pem", "empty.pem has no certificate"),
-        ("text.pem", "key.pem", "text.pem has no certificate"),
-        ("binary.pem", "key.pem", "binary.pem has no certificate"),
-        ("key.pem", "key.pem", "key.pem has no certificate"),
-        ("garbage.pem", "key.pem", "garbage.pem is not in PEM"),
-        ("cert.pem", "empty.pem", "empty.pem has no private key in the form PKCS #8, PKCS #1 or SEC 1"),
-        ("cert.pem", "cert.pem", "cert.pem has no private key in the form PKCS #8, PKCS #1 or SEC 1"),
-        ("cert.pem", "cut.pem", "cut.pem is not in PEM"),
+        ("empty.pem", "key.pem", "empty.pem has no certificate in PEM"),
+        ("text.pem", "key.pem", "text.pem has no certificate in PEM"),
+        ("binary.pem", "key.pem", "binary.pem has no certificate in PEM"),
+        ("key.pem", "key.pem", "key.pem has no certificate in PEM"),
+        ("garbage.pem", "key.pem", "garbage.pem is malformed PEM"),
+        (
+            "cert.pem",
+            "empty.pem",
+            "empty.pem has no private key in PEM, of PKCS #8, PKCS #1 or SEC 1 and not encrypted",
+        ),
+        ("cert.pem", "cert.pem", "cert.pem has no private key in PEM, of "),
+        ("cert.pem", "encrypted.pem", "encrypted.pem has no private key in PEM, of "),
+        ("cert.pem", "encrypted-old.pem", "encrypted-old.pem has no private key in PEM, of "),
+        ("cert.pem", "cut.pem", "cut.pem is malformed PEM"),
         ("cert.pem", "other-key.pem", "the key in other-key.pem does not belong to the first certificate in cert.pem"),
         ("no-x509.pem", "key.pem", "cannot use the certificate in no-x509.pem with the key in key.pem: "),
         ("cert.pem", "no-key.pem", "cannot use the certificate in cert.pem with the key in no-key.pem: "),
@@ -109,7 +119,10 @@ fn without_a_provider_there_is_an_error_and_no_panic() {
     let load = || TlsConfig::load_x509_key_pair(folder.path("cert.pem"), folder.path("key.pem"));
     assert!(TlsProvider::installed().is_none());
     let error = load().unwrap_err();
-    assert!(matches!(error, TlsError::NoProvider) && error.to_string().contains("install_default"), "{error}");
+    assert!(matches!(error, TlsError::NoProvider), "{error}");
+    for word in ["feature ring or aws-lc-rs", "tls_provider()", "install_default"] {
+        assert!(error.to_string().contains(word), "{error}");
+    }
     rustls::crypto::ring::default_provider().install_default().unwrap();
     load().unwrap();
 }

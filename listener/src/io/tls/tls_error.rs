@@ -8,9 +8,12 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
-    /// Neither was a provider given nor has the program installed one.
+    /// Neither was a provider given ([`TlsOptions::provider`](crate::TlsOptions::provider)) nor has the program installed
+    /// one. A feature of `quintet-server` alone gives none to a configuration that the program loads.
     #[error(
-        "no provider of cryptography: set TlsOptions::provider, or call install_default on one of rustls::crypto first"
+        "no provider of cryptography: with quintet-server, turn on its feature ring or aws-lc-rs, and where you load a \
+         TlsConfig set TlsOptions::provider to its tls_provider(); without it, set TlsOptions::provider, or call \
+         install_default on one of rustls::crypto first"
     )]
     NoProvider,
     /// A file that cannot be read.
@@ -21,20 +24,21 @@ pub enum TlsError {
         /// Why.
         source: io::Error,
     },
-    /// A file that is not in PEM.
-    #[error("{} is not in PEM", path.display())]
+    /// A file with a section of PEM that is malformed or has no end.
+    #[error("{} is malformed PEM", path.display())]
     Pem {
         /// Which.
         path: PathBuf,
     },
-    /// A file without a certificate.
-    #[error("{} has no certificate", path.display())]
+    /// A file without a certificate in PEM: it has no `-----BEGIN CERTIFICATE-----`, since it is in DER, for example.
+    #[error("{} has no certificate in PEM", path.display())]
     NoCertificate {
         /// Which.
         path: PathBuf,
     },
-    /// A file without a private key, or with one in a form that is not known (an encrypted one, say).
-    #[error("{} has no private key in the form PKCS #8, PKCS #1 or SEC 1", path.display())]
+    /// A file without a private key in PEM, or with one in a form that is not known or that needs a passphrase
+    /// (`openssl pkey -in encrypted.pem -out key.pem` writes one that needs none).
+    #[error("{} has no private key in PEM, of PKCS #8, PKCS #1 or SEC 1 and not encrypted", path.display())]
     NoKey {
         /// Which.
         path: PathBuf,

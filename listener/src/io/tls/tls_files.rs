@@ -129,8 +129,12 @@ fn certificates(path: &Path, text: &[u8]) -> Result<Vec<CertificateDer<'static>>
 
 /// The first private key of a file.
 fn private_key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    // "Proc-Type: 4,ENCRYPTED" (RFC 1421 §4.6.1.1), which the reader of PEM takes for malformed base64.
+    const ENCRYPTED: &[u8] = b"4,ENCRYPTED";
+    let is_encrypted = || text.windows(ENCRYPTED.len()).any(|bytes| bytes == ENCRYPTED);
     PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
         pem::Error::NoItemsFound => TlsError::NoKey { path: path.to_owned() },
+        _ if is_encrypted() => TlsError::NoKey { path: path.to_owned() },
         // What it says may quote the file.
         _ => TlsError::Pem { path: path.to_owned() },
     })
