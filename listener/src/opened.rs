@@ -56,11 +56,13 @@ pub struct TlsState {
     #[doc(alias = "SNI")]
     pub server_name: Option<Box<str>>,
     /// The client's certificate and those it sent along, in DER, the client's own first. Empty if none was asked for or
-    /// given. Go: `PeerCertificates`.
+    /// given. The handshake has verified them. A crate such as `x509-parser` reads the names in them. Go:
+    /// `PeerCertificates`.
     #[doc(alias = "mTLS")]
     pub peer_certificates: Vec<Box<[u8]>>,
     /// The name in the client's certificate, if a proxy in front of us verified it and says so (PROXY protocol v2,
-    /// `PP2_SUBTYPE_SSL_CN`).
+    /// `PP2_SUBTYPE_SSL_CN`). `None` for a certificate that was given to us: see
+    /// [`peer_certificates`](Self::peer_certificates).
     pub peer_common_name: Option<Box<str>>,
     /// Whether an earlier session was resumed. Go: `DidResume`.
     pub did_resume: bool,

@@ -68,8 +68,8 @@ impl Default for Config {
 
 /// Functions that the server calls on events: a change of state, a refused client, a panic, an accept error.
 ///
-/// Without a hook, panics, accept errors and fields that cannot be sent are written to standard error, one line each;
-/// other events are not logged. Written with `..Hooks::default()`: a new hook is no breaking change.
+/// Without a hook, panics, accept errors, fields that cannot be sent, failed TLS handshakes and failed reloads of a
+/// certificate are written to standard error, one line each; other events are not logged. Written with `..Hooks::default()`: a new hook is no breaking change.
 ///
 /// [`base_context`](Self::base_context) and [`conn_context`](Self::conn_context) make values for handlers, and
 /// [`refused`](Self::refused) may replace a reply. All other hooks only observe.

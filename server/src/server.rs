@@ -82,7 +82,9 @@ impl<H: Handler> Server<H> {
     }
 
     /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this grace period.
-    /// A second signal aborts every connection.
+    /// A second signal aborts every connection. SIGHUP is not handled: by default it ends the process at once.
+    ///
+    /// `"fd:name"` is the inherited socket of that name (feature `activation`).
     ///
     /// # Errors
     /// [`ServeError::Listen`] if the address cannot be listened on; else as [`serve`](Self::serve).

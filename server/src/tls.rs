@@ -26,8 +26,26 @@ const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
 impl<H: Handler> Server<H> {
     /// As [`serve`](Self::serve), over TLS. Go: `Server.ServeTLS`.
     ///
-    /// ALPN is filled in where a configuration has none. Nothing is reloaded by itself: call
-    /// [`TlsConfig::reload`] when the files have changed.
+    /// ALPN is filled in where a configuration has none. Nothing is reloaded by itself, also not at SIGHUP, which ends a
+    /// program that does not handle it: call [`TlsConfig::reload`] when the files have changed.
+    ///
+    /// # Example
+    /// Client certificates, and at most 100 connections of one client:
+    /// ```no_run
+    /// use quintet_server::{Server, TlsConfig, TlsOptions, listen, tls_provider};
+    /// use quintet_server::listener::{ClientAuth, Limit};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = TlsOptions {
+    ///     provider: tls_provider(),
+    ///     client_auth: Some(ClientAuth::required("authority-of-clients.pem")),
+    ///     ..TlsOptions::default()
+    /// };
+    /// let config = TlsConfig::load_with("cert.pem", "key.pem", options)?;
+    /// let limit = Limit::new(listen(":9443")?, 10_000).per_peer(100);
+    /// Server::new(async |_| "hello\n").serve_tls(limit, config).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ServeError`].
@@ -41,8 +59,9 @@ impl<H: Handler> Server<H> {
     }
 
     /// What [`serve_tls`](Self::serve_tls) serves: a TLS listener whose failed handshakes are reported to this server's
-    /// [`Hooks::handshake_error`](crate::Hooks::handshake_error), for those who want its
-    /// [`health`](Tls::health) or another [time limit](Tls::handshake_timeout).
+    /// [`Hooks::handshake_error`](crate::Hooks::handshake_error). Serve it by
+    /// [`serve_until_signal`](Self::serve_until_signal), or ask it for its [`health`](Tls::health) or another
+    /// [time limit](Tls::handshake_timeout) before.
     #[must_use]
     pub fn tls_listener<L: Listener>(&self, listener: L, config: TlsConfig) -> Tls<L> {
         config.fill_alpn(PROTOCOLS);
@@ -76,7 +95,10 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    /// As [`run`](Self::run), over TLS as [`listen_and_serve_tls`](Self::listen_and_serve_tls).
+    /// As [`run`](Self::run), over TLS as [`listen_and_serve_tls`](Self::listen_and_serve_tls). At SIGHUP the files are
+    /// read again.
+    ///
+    /// The same with a listener or a configuration of your own: [`tls_listener`](Self::tls_listener).
     ///
     /// # Errors
     /// The same.

@@ -2,9 +2,23 @@
 
 use quintet_listener::TlsProvider;
 
-/// The provider of cryptography for a [`TlsConfig`](crate::TlsConfig) that is loaded without one: the one that the program
-/// has installed ([`CryptoProvider::install_default`](rustls::crypto::CryptoProvider::install_default)), else AWS-LC if
-/// the feature `aws-lc-rs` is on, else ring if the feature `ring` is on, else `None`.
+/// The provider of cryptography for [`TlsOptions::provider`](crate::TlsOptions::provider): the one that the program has
+/// installed ([`CryptoProvider::install_default`](rustls::crypto::CryptoProvider::install_default)), else AWS-LC if the
+/// feature `aws-lc-rs` is on, else ring if the feature `ring` is on, else `None`.
+///
+/// [`run_tls`](crate::Server::run_tls) and [`listen_and_serve_tls`](crate::Server::listen_and_serve_tls) use it by
+/// themselves. A [`TlsConfig`](crate::TlsConfig) that the program loads does not, since it is of a lower crate, which has no
+/// cryptography:
+///
+/// ```no_run
+/// use quintet_server::{TlsConfig, TlsOptions, tls_provider};
+///
+/// # fn main() -> Result<(), quintet_server::listener::TlsError> {
+/// let options = TlsOptions { provider: tls_provider(), ..TlsOptions::default() };
+/// let config = TlsConfig::load_with("cert.pem", "key.pem", options)?;
+/// # drop(config);
+/// # Ok(()) }
+/// ```
 ///
 /// Session tickets are made by that of a feature, also for a provider that the program has installed. rustls is never
 /// asked to choose by itself: it panics where there are two.

@@ -391,7 +391,9 @@ impl Request {
     }
 
     /// What the TLS handshake of its connection agreed on: version, server name, client certificates; `None` without TLS.
-    /// Go: `Request.TLS`.
+    /// Behind a proxy that ends TLS and says so in a PROXY header, what the proxy agreed on. Go: `Request.TLS`.
+    ///
+    /// Client certificates are there only if the server asks for them (`ClientAuth`); they have been verified then.
     ///
     /// ```
     /// use quintet_request::Request;

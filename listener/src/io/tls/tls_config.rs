@@ -55,11 +55,16 @@ impl TlsConfig {
     /// Loads a chain of certificates, the server's own first, and the key of that one, from two files in PEM, which may
     /// be the same file. TLS 1.2 and 1.3, clients are not asked for certificates.
     ///
+    /// The cryptography is what the program has installed (`install_default` on one of `rustls::crypto`). Else give
+    /// [`load_with`](Self::load_with) a [provider](TlsOptions::provider): `tls_provider()` with `quintet-server`.
+    ///
     /// Reads files: it blocks the thread, for microseconds where they are on a disk of this machine.
     ///
     /// # Errors
-    /// [`TlsError`]; also if the key does not belong to the certificate. A certificate that has expired, or is not
-    /// valid yet, is no error: the clock may be wrong. It is [seen](crate::TlsHealthSnapshot::validity) in the health.
+    /// [`TlsError`]; also if the key does not belong to the certificate, and [`TlsError::NoProvider`] if the program has
+    /// installed no cryptography. A certificate that has expired, or is not valid yet, is no error and not logged: the
+    /// clock may be wrong. [`validity`](Self::validity) and the [health](crate::TlsHealthSnapshot::is_outside_validity)
+    /// of the listener tell.
     ///
     /// # Spec
     /// Go: `tls.LoadX509KeyPair`.
@@ -67,10 +72,12 @@ impl TlsConfig {
         Self::load_with(certificate, key, TlsOptions::default())
     }
 
-    /// As [`load_x509_key_pair`](Self::load_x509_key_pair), with choices.
+    /// As [`load_x509_key_pair`](Self::load_x509_key_pair), with choices, of which the provider of cryptography is the
+    /// one that most programs need.
     ///
     /// # Errors
-    /// The same, and what is wrong with the roots of client certificates.
+    /// The same, with [`TlsError::NoProvider`] if the options have no provider either, and what is wrong with the roots of
+    /// client certificates.
     pub fn load_with(
         certificate: impl AsRef<Path>,
         key: impl AsRef<Path>,
@@ -134,7 +141,39 @@ impl TlsConfig {
     ///
     /// `choose` is called in the task of the connection, for each handshake, and for a request whose host is not the
     /// name of its handshake; it must not block. A request for a host for which it would have chosen another one is not
-    /// to be answered on that connection: see [`Opened::hosts`](crate::Opened::hosts).
+    /// to be answered on that connection: see [`Opened::hosts`](crate::Opened::hosts). Two configurations are the same if
+    /// they are the same `Arc`, so return clones of one that was made before.
+    ///
+    /// One certificate with the names of all hosts needs no choice. Of two certificates, the second is made by rustls:
+    ///
+    /// ```no_run
+    /// use quintet_listener::{TlsConfig, TlsOptions, TlsProvider};
+    /// use rustls::{ServerConfig, crypto::ring};
+    /// use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    /// use std::sync::Arc;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let provider = TlsProvider { crypto: ring::default_provider().into(), ticketer: Some(ring::Ticketer::new) };
+    /// let chain = CertificateDer::pem_file_iter("b.pem")?.collect::<Result<Vec<_>, _>>()?;
+    /// let mut b = ServerConfig::builder_with_provider(Arc::clone(&provider.crypto))
+    ///     .with_safe_default_protocol_versions()?
+    ///     .with_no_client_auth()
+    ///     .with_single_cert(chain, PrivateKeyDer::from_pem_file("b-key.pem")?)?;
+    /// b.ticketer = ring::Ticketer::new()?; // else rustls keeps 256 sessions in memory
+    /// let b = Arc::new(b);
+    ///
+    /// let options = TlsOptions { provider: Some(provider), ..TlsOptions::default() };
+    /// let config = TlsConfig::load_with("a.pem", "a-key.pem", options)?
+    ///     .config_for_client(move |hello| match hello.server_name() {
+    ///         Some("b.example") => Some(Arc::clone(&b)),
+    ///         _ => None, // a.pem, also for clients that say no name
+    ///     });
+    /// # drop(config);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// ALPN is [filled in](Self::fill_alpn) for it, too. A [`reload`](Self::reload) reads the files of the first one only:
+    /// to renew the second, let `choose` clone an `Arc` that is behind a mutex, and put a new one there.
     ///
     /// # Spec
     /// Go: `tls.Config.GetConfigForClient`.

@@ -9,7 +9,8 @@ use super::TlsProvider;
 /// Not here, because it cannot be on: data before the end of the handshake (0-RTT), which can be replayed.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
-    /// The cryptography; `None`: the one that the program has installed.
+    /// The cryptography; `None`: the one that the program has installed, and an error if it has installed none. With
+    /// `quintet-server` it is that crate's `tls_provider()`, which follows its features `ring` and `aws-lc-rs`.
     pub provider: Option<TlsProvider>,
     /// The oldest version of TLS that is spoken.
     pub min_version: TlsVersion,
@@ -43,7 +44,25 @@ pub enum KeyLogging {
     FromEnvironment,
 }
 
-/// Which certificates of clients are accepted. Go: `tls.Config.ClientCAs` and `ClientAuth`.
+/// Which certificates of clients are accepted (mutual TLS). Go: `tls.Config.ClientCAs` and `ClientAuth`.
+///
+/// A client's certificate is one of X.509 version 3 that is not itself an authority's. `openssl x509 -req` writes version
+/// 1 unless it is given extensions (`-extfile`, `-copy_extensions`); a client with that is refused with
+/// `UnsupportedCertVersion`.
+///
+/// ```no_run
+/// use quintet_listener::{ClientAuth, TlsConfig, TlsOptions, TlsProvider};
+///
+/// # fn main() -> Result<(), quintet_listener::TlsError> {
+/// let options = TlsOptions {
+///     provider: TlsProvider::installed(), // with quintet-server: quintet_server::tls_provider()
+///     client_auth: Some(ClientAuth::required("authority-of-clients.pem")),
+///     ..TlsOptions::default()
+/// };
+/// let config = TlsConfig::load_with("cert.pem", "key.pem", options)?;
+/// # drop(config);
+/// # Ok(()) }
+/// ```
 #[doc(alias = "mTLS")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientAuth {
