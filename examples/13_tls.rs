@@ -8,8 +8,8 @@
 //!           `curl http://localhost:9443/`
 //! You see:  a greeting with the version of TLS; an error of curl, which does not trust a certificate that signs itself;
 //!           and plain HTTP on this port, which is answered in plain HTTP. Remove the two files, make another pair
-//!           (`--help` has an option for it), and `pkill -HUP 13_tls`: the next connection gets the new certificate, and
-//!           no other is closed.
+//!           (`cargo run --example 13_tls -- --make`), and `pkill -HUP 13_tls`: the next connection gets the new
+//!           certificate, and no other is closed.
 //! End:      Ctrl-C. Requests in progress are answered first.
 
 use std::{
