@@ -1,6 +1,7 @@
 //! A listener of the kind its address asks for: TCP or Unix.
 
 use std::{
+    fs::File,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll},
@@ -121,6 +122,20 @@ impl Stream for AnyStream {
 
     fn abort(&mut self) {
         either!(self, stream => Stream::abort(stream));
+    }
+
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<Option<usize>>> {
+        either!(self, stream => stream.poll_send_file(cx, file, offset, len))
+    }
+
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write_more(cx, bytes))
     }
 }
 

@@ -31,6 +31,8 @@ mod proxied;
 mod retry;
 #[cfg(test)]
 mod retry_tests;
+#[cfg(all(feature = "sendfile", target_os = "linux"))]
+mod send_file;
 mod stream;
 mod tcp;
 #[cfg(any(test, feature = "testing"))]

@@ -1,7 +1,9 @@
 //! The trait of the streams that listeners accept.
 
 use std::{
+    fs::File,
     io,
+    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -44,6 +46,64 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// # Spec
     /// RFC 9293 §3.10.5 (ABORT). Go: `(*net.TCPConn).SetLinger(0)`.
     fn abort(&mut self) {}
+
+    /// Sends at most `len` bytes of a file, from `offset` on, without copying them through the program. Returns how many
+    /// were sent; zero, with a `len` above zero, means that the file ends at `offset` or before.
+    ///
+    /// `None`: this stream cannot, or not from this file. The caller reads the file and writes. A `len` of zero only
+    /// asks: `Some(0)` if the stream can. The default cannot; what wraps another stream and does not change its bytes
+    /// must pass this on.
+    ///
+    /// The call blocks the thread while the file is read from a disk, so ask only for bytes that are in the page cache.
+    /// Sockets can on Linux, with the feature `sendfile`.
+    ///
+    /// # Errors
+    /// As `poll_write`.
+    ///
+    /// # Spec
+    /// sendfile(2). Go: `(*net.TCPConn).ReadFrom`.
+    fn poll_send_file(
+        &mut self,
+        _cx: &mut Context<'_>,
+        _file: &File,
+        _offset: u64,
+        _len: usize,
+    ) -> Poll<io::Result<Option<usize>>> {
+        Poll::Ready(Ok(None))
+    }
+
+    /// As `poll_write`, for bytes that are followed by others at once: the head before a file. A socket may hold them
+    /// back to send both in one packet. The default is `poll_write`; what wraps another stream must pass this on.
+    ///
+    /// # Errors
+    /// As `poll_write`.
+    ///
+    /// # Spec
+    /// send(2), `MSG_MORE`.
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(self).poll_write(cx, bytes)
+    }
+}
+
+/// Implements the methods for files by the calls of Linux.
+macro_rules! sends_files {
+    () => {
+        #[cfg(all(feature = "sendfile", target_os = "linux"))]
+        fn poll_send_file(
+            &mut self,
+            cx: &mut Context<'_>,
+            file: &File,
+            offset: u64,
+            len: usize,
+        ) -> Poll<io::Result<Option<usize>>> {
+            super::send_file::poll_send_file(self, cx, file, offset, len)
+        }
+
+        #[cfg(all(feature = "sendfile", target_os = "linux"))]
+        fn poll_write_more(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            super::send_file::poll_write_more(self, cx, bytes)
+        }
+    };
 }
 
 impl Stream for tokio::net::TcpStream {
@@ -55,6 +115,8 @@ impl Stream for tokio::net::TcpStream {
         // It fails for a socket that is closed already: there is nothing left to reset.
         let _ = self.set_zero_linger();
     }
+
+    sends_files!();
 }
 
 #[cfg(unix)]
@@ -62,12 +124,14 @@ impl Stream for tokio::net::UnixStream {
     fn local_addr(&self) -> Option<Addr> {
         Self::local_addr(self).ok().map(Addr::from)
     }
+
+    sends_files!();
 }
 
 /// Bytes in memory: for tests, and for a server inside a client.
 impl Stream for tokio::io::DuplexStream {}
 
-/// Implements `AsyncRead` and `AsyncWrite` for a wrapper by passing every call on to the given field, vectored writes
+/// Implements `AsyncRead`, `AsyncWrite` and [`Stream`] for a wrapper by passing every call on to the given field, vectored writes
 /// included: a wrapper that forgets them makes a server copy.
 macro_rules! pass_through {
     ($wrapper:ident<$stream:ident>, $field:ident) => {
@@ -131,6 +195,24 @@ macro_rules! pass_through {
 
             fn abort(&mut self) {
                 self.$field.abort();
+            }
+
+            fn poll_send_file(
+                &mut self,
+                cx: &mut std::task::Context<'_>,
+                file: &std::fs::File,
+                offset: u64,
+                len: usize,
+            ) -> std::task::Poll<std::io::Result<Option<usize>>> {
+                self.$field.poll_send_file(cx, file, offset, len)
+            }
+
+            fn poll_write_more(
+                &mut self,
+                cx: &mut std::task::Context<'_>,
+                bytes: &[u8],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                self.$field.poll_write_more(cx, bytes)
             }
         }
     };

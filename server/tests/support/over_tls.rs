@@ -1,6 +1,7 @@
 //! The same suites over TLS: between a client of a test and the server stands a client of TLS.
 
 use std::{
+    fs::File,
     io,
     pin::Pin,
     sync::{Arc, Mutex, OnceLock},
@@ -114,6 +115,20 @@ impl Stream for MaybeTls {
 
     fn abort(&mut self) {
         either!(self, stream => stream.abort());
+    }
+
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<Option<usize>>> {
+        either!(self, stream => stream.poll_send_file(cx, file, offset, len))
+    }
+
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        either!(self, stream => stream.poll_write_more(cx, bytes))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A connection that begins with a PROXY header.
 
 use std::{
+    fs::File,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -83,6 +84,22 @@ impl<S: Stream> Stream for ProxiedStream<S> {
 
     fn abort(&mut self) {
         self.stream.abort();
+    }
+
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<Option<usize>>> {
+        ready!(self.poll_header(cx, Caller::Write))?;
+        self.stream.poll_send_file(cx, file, offset, len)
+    }
+
+    fn poll_write_more(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_header(cx, Caller::Write))?;
+        self.stream.poll_write_more(cx, bytes)
     }
 }
 

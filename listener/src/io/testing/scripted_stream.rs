@@ -2,11 +2,12 @@
 
 use std::{
     collections::VecDeque,
-    io::{self, IoSlice},
+    fs::File,
+    io::{self, IoSlice, Read, Seek, SeekFrom},
     mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -54,6 +55,10 @@ struct Script {
     /// How many bytes one write without a step may take.
     most: Option<usize>,
     plain: bool,
+    /// Whether the stream sends files by itself.
+    sends_files: bool,
+    /// How many bytes of files it sent by itself.
+    sent_files: usize,
     /// Written, but held back until flushed, if the stream buffers.
     held: Option<Vec<u8>>,
     holds_flush: bool,
@@ -141,6 +146,12 @@ impl ScriptedPeer {
         self
     }
 
+    /// The stream sends files by itself. Such a call uses the steps and the room of writes.
+    pub fn sends_files(&self) -> &Self {
+        self.script().sends_files = true;
+        self
+    }
+
     /// What is written is held back until the stream is flushed, as TLS does.
     pub fn buffers(&self) -> &Self {
         self.script().held = Some(Vec::new());
@@ -174,6 +185,11 @@ impl ScriptedPeer {
     /// How many calls of write there were.
     pub fn calls(&self) -> usize {
         self.script().calls
+    }
+
+    /// How many of the bytes that arrived here were sent from files by the stream itself.
+    pub fn sent_files(&self) -> usize {
+        self.script().sent_files
     }
 
     /// Whether the stream was shut down (half-closed).
@@ -311,5 +327,29 @@ impl AsyncWrite for ScriptedStream {
 impl Stream for ScriptedStream {
     fn abort(&mut self) {
         self.0.script().is_aborted = true;
+    }
+
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<Option<usize>>> {
+        if !self.0.script().sends_files {
+            return Poll::Ready(Ok(None));
+        }
+        if len == 0 {
+            return Poll::Ready(Ok(Some(0)));
+        }
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(len as u64).read_to_end(&mut bytes)?;
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(Some(0)));
+        }
+        let sent = ready!(Pin::new(&mut *self).poll_write(cx, &bytes))?;
+        self.0.script().sent_files += sent;
+        Poll::Ready(Ok(Some(sent)))
     }
 }
