@@ -40,6 +40,9 @@ pub use io::{
     Sweeper, Wire, WireError,
 };
 
+#[cfg(feature = "sendfile")]
+pub use io::FileSection;
+
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use quintet_listener::testing;

@@ -7,11 +7,16 @@
 //!  small   │ head 1 │ body 1 │ head 2 ▲│ CRLF … │
 //!                                     └── large: 64 KiB that stay where they are
 //! ```
+//!
+//! With the feature `sendfile` a large piece may also be a section of a file, which is not read at all if the stream can
+//! send it.
 
 use std::{collections::VecDeque, io::IoSlice};
 
 use bytes::Bytes;
 
+#[cfg(feature = "sendfile")]
+use crate::io::FileSection;
 use crate::pool;
 
 /// The size from which a piece is not copied, in bytes: copying less costs less than an entry of its own in the write.
@@ -38,9 +43,54 @@ pub struct Output {
     /// How many bytes of `small` were sent.
     sent: usize,
     /// Large pieces, each with its position: the length of `small` when it was pushed.
-    large: VecDeque<(usize, Bytes)>,
+    large: VecDeque<(usize, Piece)>,
     /// How many bytes `large` has.
     uncopied: usize,
+}
+
+/// A piece that is not copied.
+#[derive(Debug)]
+enum Piece {
+    Bytes(Bytes),
+    #[cfg(feature = "sendfile")]
+    File(Box<FileSection>),
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            #[cfg(feature = "sendfile")]
+            Self::File(file) => usize::try_from(file.left()).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// The bytes, if they are in memory.
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            #[cfg(feature = "sendfile")]
+            Self::File(_) => None,
+        }
+    }
+
+    /// Removes the first `n` bytes.
+    fn skip(&mut self, n: usize) {
+        match self {
+            // Keeps the rest without copying; with n = 0 it changes nothing.
+            Self::Bytes(bytes) => drop(bytes.split_to(n)),
+            #[cfg(feature = "sendfile")]
+            Self::File(file) => file.skip(n),
+        }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        match self {
+            Self::Bytes(bytes) => bytes.truncate(len),
+            #[cfg(feature = "sendfile")]
+            Self::File(file) => file.truncate(len as u64),
+        }
+    }
 }
 
 impl Output {
@@ -87,7 +137,7 @@ impl Output {
             self.extend(&bytes);
         } else {
             self.uncopied += bytes.len();
-            self.large.push_back((self.small.len(), bytes));
+            self.large.push_back((self.small.len(), Piece::Bytes(bytes)));
         }
     }
 
@@ -97,20 +147,20 @@ impl Output {
         self.large.is_empty()
     }
 
-    /// The first unsent bytes that are contiguous.
+    /// The first unsent bytes that are contiguous; none if the next piece is a file.
     pub fn first(&self) -> &[u8] {
         match self.large.front() {
-            Some((at, bytes)) if *at == self.sent => bytes,
+            Some((at, piece)) if *at == self.sent => piece.bytes().unwrap_or_default(),
             Some((at, _)) => &self.small[self.sent..*at],
             None => &self.small[self.sent..],
         }
     }
 
-    /// Calls `write` with the first unsent pieces in order, at most sixteen.
+    /// Calls `write` with the first unsent pieces in order, at most sixteen, and none behind a file.
     pub fn gather<R>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let (mut count, mut from, mut named) = (0, self.sent, 0);
-        for (at, bytes) in &self.large {
+        for (at, piece) in &self.large {
             // Room for the small bytes before this piece, the piece, and the small bytes behind the last piece.
             if count + 3 > SLICES {
                 break;
@@ -120,6 +170,7 @@ impl Output {
                 count += 1;
                 from = *at;
             }
+            let Some(bytes) = piece.bytes() else { break };
             slices[count] = IoSlice::new(bytes);
             count += 1;
             named += 1;
@@ -141,19 +192,18 @@ impl Output {
         assert!(n <= self.len(), "sent more than there was");
         // Small bytes up to the position of the first large piece, then that piece, and so on. Positions stay valid,
         // because `sent` moves and `small` does not.
-        while let Some((at, bytes)) = self.large.front_mut() {
+        while let Some((at, piece)) = self.large.front_mut() {
             let before = (*at - self.sent).min(n);
             self.sent += before;
             n -= before;
-            if n < bytes.len() {
-                // `split_to` keeps the rest without copying; with n = 0 it changes nothing.
+            if n < piece.len() {
                 self.uncopied -= n;
-                drop(bytes.split_to(n));
+                piece.skip(n);
                 self.compact();
                 return;
             }
-            n -= bytes.len();
-            self.uncopied -= bytes.len();
+            n -= piece.len();
+            self.uncopied -= piece.len();
             self.large.pop_front();
         }
         self.sent += n;
@@ -175,12 +225,12 @@ impl Output {
             let small = (self.small.len() - from).min(extra);
             self.small.truncate(self.small.len() - small);
             extra -= small;
-            let Some((_, bytes)) = self.large.back_mut().filter(|_| extra > 0) else { return };
-            let large = bytes.len().min(extra);
-            bytes.truncate(bytes.len() - large);
+            let Some((_, piece)) = self.large.back_mut().filter(|_| extra > 0) else { return };
+            let large = piece.len().min(extra);
+            piece.truncate(piece.len() - large);
             self.uncopied -= large;
             extra -= large;
-            if bytes.is_empty() {
+            if piece.len() == 0 {
                 self.large.pop_back();
             }
         }
@@ -216,6 +266,47 @@ impl Output {
         if self.large.is_empty() && self.large.capacity() > 0 {
             self.large = VecDeque::new();
         }
+    }
+}
+
+/// Files among the pieces.
+#[cfg(feature = "sendfile")]
+impl Output {
+    /// Appends a section of a file. It is read or sent when it is its turn.
+    ///
+    /// # Panics
+    /// If the unsent bytes are more than a `usize` counts. On a system of 32 bits, push a file of 4 GiB in parts.
+    pub fn push_file(&mut self, file: Box<FileSection>) {
+        let len = usize::try_from(file.left()).ok().filter(|len| self.len().checked_add(*len).is_some());
+        self.uncopied += len.expect("the caller pushes no more than a usize counts");
+        if file.left() > 0 {
+            self.large.push_back((self.small.len(), Piece::File(file)));
+        }
+    }
+
+    /// Whether there is a file among the unsent pieces.
+    pub(crate) fn has_file(&self) -> bool {
+        self.large.iter().any(|(_, piece)| matches!(piece, Piece::File(_)))
+    }
+
+    /// The file, if the next unsent byte is one of it.
+    pub(crate) fn file(&mut self) -> Option<&mut FileSection> {
+        match self.large.front_mut() {
+            Some((at, Piece::File(file))) if *at == self.sent => Some(file),
+            _ => None,
+        }
+    }
+
+    /// Whether [`first`](Self::first) has bytes, and a file follows them.
+    pub(crate) fn is_before_file(&self) -> bool {
+        matches!(self.large.front(), Some((at, Piece::File(_))) if *at > self.sent)
+    }
+
+    /// Puts bytes before the file that is next: they were read from it.
+    pub(crate) fn put_before_file(&mut self, bytes: Bytes) {
+        self.large.push_front((self.sent, Piece::Bytes(bytes)));
+        // A file that was read to its end has no bytes left to send, and closes here.
+        self.large.retain(|(_, piece)| piece.len() > 0);
     }
 }
 

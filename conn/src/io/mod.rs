@@ -10,12 +10,16 @@ mod counts;
 mod current;
 mod entry;
 mod entry_wait;
+#[cfg(feature = "sendfile")]
+mod file_section;
 mod half_close;
 mod open;
 #[cfg(doctest)]
 mod owner_only;
 mod pipe;
 mod request_guard;
+#[cfg(feature = "sendfile")]
+mod send_files;
 mod shared;
 mod slots;
 mod sweeper;
@@ -29,6 +33,8 @@ pub use connection::{Connection, StateHook};
 pub use connections::Connections;
 pub use counts::Counts;
 pub use current::InterimError;
+#[cfg(feature = "sendfile")]
+pub use file_section::FileSection;
 pub use pipe::Pipe;
 pub use request_guard::RequestGuard;
 pub use sweeper::Sweeper;

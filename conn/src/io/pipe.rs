@@ -201,7 +201,7 @@ impl<S: Stream> AsyncWrite for Pipe<S> {
 /// A wire's error as one of a stream. The task that serves the connection learns the error itself from its own call.
 fn into_io(error: WireError) -> io::Error {
     match error {
-        WireError::Io(error) => error,
+        WireError::Io(error) | WireError::File(error) => error,
         WireError::TimedOut(_) => io::Error::new(io::ErrorKind::TimedOut, error),
         WireError::Aborted => io::Error::new(io::ErrorKind::ConnectionAborted, error),
     }

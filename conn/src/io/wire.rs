@@ -199,7 +199,8 @@ impl<S: Stream> Wire<S> {
             WireError::Aborted if self.broken || (self.is_sent() && self.waits.is_between_replies()) => {
                 self.shatter();
             }
-            WireError::TimedOut(Phase::Reply) | WireError::Aborted => {
+            // A file that is too short: with a reset the client does not take the reply for whole.
+            WireError::TimedOut(Phase::Reply) | WireError::Aborted | WireError::File(_) => {
                 self.abort();
                 self.shatter();
             }
@@ -284,10 +285,12 @@ impl<S: Stream> Wire<S> {
     }
 
     /// Sends everything in [`output`](Self::output), gathered into as few system calls as possible. A timeout wakes
-    /// only a task that was [registered](Self::register_waker).
+    /// only a task that was [registered](Self::register_waker). A file is sent without copying if the stream can
+    /// ([`Stream::poll_send_file`]), at most 256 KiB in a poll.
     ///
     /// # Errors
-    /// [`WireError::TimedOut`] if the client does not take it in time, [`WireError::Io`] if the stream fails.
+    /// [`WireError::TimedOut`] if the client does not take it in time, [`WireError::Io`] if the stream fails,
+    /// [`WireError::File`] if a file cannot be read or became shorter.
     #[inline]
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
         if self.is_sent() { Poll::Ready(Ok(())) } else { self.poll_send(cx) }
@@ -334,6 +337,11 @@ impl<S: Stream> Wire<S> {
             return Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::BrokenPipe))));
         }
         while !self.output.is_empty() {
+            #[cfg(feature = "sendfile")]
+            if !self.output.is_plain() && self.output.has_file() {
+                ready!(self.poll_send_files(cx))?;
+                continue;
+            }
             let io = Pin::new(&mut self.io);
             let polled = if self.output.is_plain() || !io.is_write_vectored() {
                 io.poll_write(cx, self.output.first())

@@ -17,6 +17,9 @@ pub enum WireError {
     /// The stream failed.
     #[error("the stream failed")]
     Io(#[from] io::Error),
+    /// A file that was being sent could not be read, or became shorter than announced (feature `sendfile`).
+    #[error("a file could not be sent")]
+    File(#[source] io::Error),
 }
 
 fn late(phase: Phase) -> &'static str {
