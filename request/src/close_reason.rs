@@ -145,6 +145,7 @@ impl From<&quintet_conn::WireError> for CloseReason {
             WireError::TimedOut(Phase::Linger) => Self::RequestBodyUnread,
             WireError::TimedOut(Phase::Drain) => Self::Stopping,
             WireError::Aborted => Self::Aborted,
+            WireError::File(_) => Self::ReplyBroken,
             _ => Self::Io,
         }
     }

@@ -12,6 +12,8 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+#[cfg(feature = "sendfile")]
+use quintet_conn::FileSection;
 
 use super::{
     body_error::BodyError,
@@ -20,6 +22,13 @@ use super::{
     revocable_body::RevocableBody,
     writer::{Writer, Written},
 };
+
+/// The most bytes of a file that are read when its body is made.
+#[cfg(feature = "sendfile")]
+const MAX_READ_AT_ONCE_BYTES: u64 = 16 * 1024;
+/// The size of a file's pieces, in bytes, where it is not sent by the stream itself.
+#[cfg(feature = "sendfile")]
+const FILE_PIECE_BYTES: usize = 64 * 1024;
 
 /// The body of a request or of a response. Its bytes are in memory, still on the wire, or made while they are sent.
 ///
@@ -47,6 +56,8 @@ enum Kind {
     Bytes(Bytes),
     Incoming(Borrowed<dyn RevocableBody>),
     Limited(Box<Limited<Body>>),
+    #[cfg(feature = "sendfile")]
+    File(Box<FileSection>),
     /// The mutex makes a body that is only `Send` also `Sync`, so that a handler may hold a reference to its request
     /// across an await. Polls have `&mut` and do not lock; only a length or an end that is asked of `&self` does, for
     /// the time of the call.
@@ -96,6 +107,50 @@ impl Body {
         Self(Kind::Stream(Mutex::new(Box::pin(Written::new(write)))))
     }
 
+    /// A section of a file: `len` bytes from `offset` on. Go: `http.ServeContent` with an `io.SectionReader`.
+    ///
+    /// The thread never blocks. Up to 16 KiB are read here if they are in the page cache, and are a body in memory then.
+    /// Other files are sent by the kernel where the stream can (`sendfile`), and else read in pieces of 64 KiB, by
+    /// the blocking pool if they are not in the page cache. Only one piece is in memory.
+    ///
+    /// The file must be a regular one. A file that is shorter than announced when it is sent breaks the reply, and the
+    /// connection is reset; of a longer one no more than `len` bytes are sent.
+    ///
+    /// ```
+    /// use std::{fs::File, sync::Arc};
+    /// use quintet_request::Body;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let manifest = Arc::new(File::open("Cargo.toml")?);
+    /// let body = Body::file(manifest, 1, 7);
+    /// assert_eq!(body.len(), Some(7));
+    /// assert_eq!(body.to_bytes(100).await?, "package");
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "sendfile")]
+    #[doc(alias = "sendfile")]
+    pub fn file(file: Arc<std::fs::File>, offset: u64, len: u64) -> Self {
+        let mut section = FileSection::new(file, offset, len);
+        let small = section.left() <= MAX_READ_AT_ONCE_BYTES;
+        match small.then(|| section.try_read_all()).flatten() {
+            Some(bytes) => bytes.into(),
+            None => Self(Kind::File(Box::new(section))),
+        }
+    }
+
+    /// The rest of the section, if this is a [`file`](Self::file) that is not in memory; otherwise the body again.
+    ///
+    /// # Errors
+    /// The body itself, unchanged.
+    #[cfg(feature = "sendfile")]
+    pub fn try_into_file(self) -> Result<Box<FileSection>, Self> {
+        match self.0 {
+            Kind::File(file) => Ok(file),
+            kind => Err(Self(kind)),
+        }
+    }
+
     pub(crate) fn incoming(revocable: Arc<dyn RevocableBody>) -> Self {
         Self(Kind::Incoming(Borrowed::new(revocable)))
     }
@@ -130,6 +185,8 @@ impl Body {
         match &self.0 {
             Kind::Incoming(revocable) => revocable.give_up(),
             Kind::Limited(limited) => limited.body.give_up(),
+            #[cfg(feature = "sendfile")]
+            Kind::File(_) => {}
             Kind::Empty | Kind::Bytes(_) | Kind::Stream(_) => {}
         }
     }
@@ -139,6 +196,8 @@ impl Body {
         match &self.0 {
             Kind::Empty => Some(b""),
             Kind::Bytes(bytes) => Some(bytes),
+            #[cfg(feature = "sendfile")]
+            Kind::File(_) => None,
             Kind::Incoming(_) | Kind::Limited(_) | Kind::Stream(_) => None,
         }
     }
@@ -234,6 +293,11 @@ impl HttpBody for Body {
             }
             Kind::Incoming(revocable) => revocable.poll_frame(cx),
             Kind::Limited(limited) => Pin::new(&mut **limited).poll_frame(cx),
+            #[cfg(feature = "sendfile")]
+            Kind::File(file) => {
+                let piece = ready!(file.poll_read(cx, FILE_PIECE_BYTES)).map_err(BodyError::source);
+                Poll::Ready(piece.map(|bytes| (!bytes.is_empty()).then(|| Frame::data(bytes))).transpose())
+            }
             Kind::Stream(stream) => stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll_frame(cx),
         }
     }
@@ -244,6 +308,8 @@ impl HttpBody for Body {
             Kind::Bytes(bytes) => bytes.is_empty(),
             Kind::Incoming(revocable) => revocable.is_end(),
             Kind::Limited(limited) => limited.is_end_stream(),
+            #[cfg(feature = "sendfile")]
+            Kind::File(file) => file.left() == 0,
             Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream(),
         }
     }
@@ -254,6 +320,8 @@ impl HttpBody for Body {
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(revocable) => revocable.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Kind::Limited(limited) => limited.size_hint(),
+            #[cfg(feature = "sendfile")]
+            Kind::File(file) => SizeHint::with_exact(file.left()),
             Kind::Stream(stream) => stream.lock().unwrap_or_else(PoisonError::into_inner).size_hint(),
         }
     }
@@ -315,6 +383,8 @@ impl fmt::Debug for Body {
             Kind::Bytes(bytes) => write!(f, "Body::Bytes({})", bytes.len()),
             Kind::Incoming(_) => f.write_str("Body::IncomingBody"),
             Kind::Limited(limited) => limited.fmt(f),
+            #[cfg(feature = "sendfile")]
+            Kind::File(file) => write!(f, "Body::File({})", file.left()),
             Kind::Stream(_) => f.write_str("Body::Stream"),
         }
     }
