@@ -29,8 +29,8 @@ use crate::{
 /// a pipelined request of a client that did not expect this reply to be the last. RFC 9112 §9.6. Go lingers only if it
 /// left a body unread (`closeWriteAndWait`).
 ///
-/// The close reason is that of the exchange, unless the server cuts off the last reply, by a timeout or an abort. A client
-/// that disconnects while the last reply is sent does not change the reason.
+/// The close reason is that of the exchange, unless the server cuts off the last reply: by a timeout or an abort, or
+/// because a file became shorter. A client that disconnects while the last reply is sent does not change the reason.
 ///
 /// # Cancel safety
 /// Not cancel safe: unsent bytes of the reply are lost.
@@ -48,7 +48,9 @@ pub(crate) async fn close<H, S: Stream>(
     if next == Next::Linger {
         match requests.reclaim().flush().await {
             Ok(()) => flushed = true,
-            Err(error @ (WireError::TimedOut(_) | WireError::Aborted)) => reason = Some(CloseReason::from(&error)),
+            Err(error @ (WireError::TimedOut(_) | WireError::Aborted | WireError::File(_))) => {
+                reason = Some(CloseReason::from(&error));
+            }
             Err(_) => {}
         }
     }

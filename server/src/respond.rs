@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 
 use http::{StatusCode, header};
+#[cfg(feature = "sendfile")]
+use quintet_conn::FileSection;
 use quintet_conn::{ConnGuard, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Response, Upgrade};
@@ -54,7 +56,7 @@ pub(crate) fn write<H, S: Stream>(
     requests.report_body(exchange, server.config.max_drain_bytes);
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
-        Err(body) => return Some(Box::new(Rest::Stream(response, body))),
+        Err(body) => return write_later(connection, requests, exchange, response, body),
     };
     let head = head(&response, Some(bytes.len() as u64));
     let plan = exchange.begin_reply(&head);
@@ -70,6 +72,63 @@ pub(crate) fn write<H, S: Stream>(
     exchange.end_reply(&plan);
     // The usual reply is not flushed here, but before the next wait: pipelined replies leave in one write. After a last
     // reply nothing is settled, because no next request is read.
+    if waiting < MAX_OUTPUT_BYTES && (plan.close().is_some() || requests.try_settle(exchange)) {
+        return None;
+    }
+    Some(Box::new(Rest::Flush))
+}
+
+/// Writes a response whose body is not in memory: a file goes to the output, where the wire sends it; any other body is
+/// streamed.
+#[cold]
+fn write_later<S: Stream>(
+    connection: &ConnGuard,
+    requests: &mut Requests<S>,
+    exchange: &mut Exchange,
+    response: Response,
+    body: Body,
+) -> Option<Box<Rest>> {
+    #[cfg(feature = "sendfile")]
+    let body = match file(&response, body) {
+        Ok(file) => return write_file(connection, requests, exchange, &response, file),
+        Err(body) => body,
+    };
+    #[cfg(not(feature = "sendfile"))]
+    let _ = (connection, requests, exchange);
+    Some(Box::new(Rest::Stream(response, body)))
+}
+
+/// The file that is the body, if its length fits into the output (on a system of 32 bits, it may not), and no content type
+/// is sniffed from its first bytes.
+///
+/// # Errors
+/// The body, to be streamed.
+#[cfg(feature = "sendfile")]
+fn file(response: &Response, body: Body) -> Result<Box<FileSection>, Body> {
+    let fits = body.len().is_some_and(|len| len <= isize::MAX as u64);
+    if fits && !head(response, None).is_sniffed() { body.try_into_file() } else { Err(body) }
+}
+
+/// As [`write`], for a body that is a file.
+#[cfg(feature = "sendfile")]
+fn write_file<S: Stream>(
+    connection: &ConnGuard,
+    requests: &mut Requests<S>,
+    exchange: &mut Exchange,
+    response: &Response,
+    file: Box<FileSection>,
+) -> Option<Box<Rest>> {
+    let head = head(response, Some(file.left()));
+    let plan = exchange.begin_reply(&head);
+    let waiting = {
+        let mut wire = requests.wire();
+        plan.write_head(wire.output.tail(), &head, connection.unix(), &[]);
+        if plan.has_body() {
+            wire.output.push_file(file);
+        }
+        wire.output.len()
+    };
+    exchange.end_reply(&plan);
     if waiting < MAX_OUTPUT_BYTES && (plan.close().is_some() || requests.try_settle(exchange)) {
         return None;
     }
