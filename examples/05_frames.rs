@@ -36,7 +36,8 @@ impl Messages<'_> {
         let Some(len) = head.parse(self.rest, &self.limits)? else { return Ok(None) };
         let (mut rest, mut body, mut trailers) = (&self.rest[len..], Vec::new(), None);
         match head.as_ref().framing() {
-            Framing::None => {}
+            // Only HTTP/2 has streams.
+            Framing::None | Framing::Stream => {}
             Framing::Length(length) => {
                 let Some((data, after)) = rest.split_at_checked(length.try_into()?) else { return Ok(None) };
                 body.extend_from_slice(data);

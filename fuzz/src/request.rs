@@ -439,6 +439,7 @@ fn our_messages(mut stream: &[u8], limits: &Limits) -> Vec<Message> {
                 Ok(Some((body, _, len))) => (body, len),
                 _ => break,
             },
+            Framing::Stream => unreachable!("only a stream of HTTP/2 has it"),
         };
         messages.push(Message { method: head.method().into(), target: head.target().raw().into(), body });
         stream = &rest[len..];

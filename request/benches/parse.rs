@@ -1,9 +1,11 @@
-//! The cost of parsing a head beside bare httparse, which only finds the words, and of decoding chunks.
+//! The cost of parsing a head beside bare httparse, which only finds the words, of making one from parts, and of
+//! decoding chunks.
 
 use std::{hint::black_box, mem::MaybeUninit};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use quintet_request::{Chunked, Index, Limits};
+use http::{HeaderValue, request::Parts};
+use quintet_request::{Chunked, Head, HeadRef, Index, Limits};
 
 const SMALL: &str = "GET /plaintext HTTP/1.1\r\nHost: localhost:8080\r\nUser-Agent: bench\r\n\r\n";
 
@@ -56,6 +58,26 @@ fn heads(c: &mut Criterion) {
     }
 }
 
+/// The head of a browser in HTTP/2: parts of the `http` crate become a head, in reused memory and in new memory.
+fn parts(c: &mut Criterion) {
+    let limits = Limits::default();
+    let index = quintet_request::parse(BROWSER.as_bytes(), &limits).expect("a head").expect("a whole one");
+    let mut parts = Parts::try_from(HeadRef::new(BROWSER.as_bytes(), &index)).expect("parts");
+    parts.version = http::Version::HTTP_2;
+    parts.uri = "https://www.example.com/articles/2026/the-shape-of-water?page=2&sort=new".parse().expect("a target");
+    parts.headers.remove("host");
+    parts.headers.remove("connection");
+    parts.headers.append("cookie", HeaderValue::from_static("theme=dark"));
+    let mut group = c.benchmark_group("12 fields, a browser's, in HTTP/2");
+    let mut head = Head::default();
+    group.bench_function("fill", |b| b.iter(|| head.fill(black_box(&parts), true, &limits)));
+    group.bench_function("try_from", |b| b.iter(|| Head::try_from(black_box(&parts))));
+    let bytes = String::from_utf8_lossy(head.as_ref().as_bytes()).replace("HTTP/2.0", "HTTP/1.1");
+    let mut index = Index::default();
+    group.bench_function("the same head parsed", |b| b.iter(|| index.parse(black_box(bytes.as_bytes()), &limits)));
+    group.finish();
+}
+
 fn chunks(c: &mut Criterion) {
     for size in [16, 1024, 65536] {
         let chunk = format!("{size:x}\r\n{}\r\n", "d".repeat(size));
@@ -78,5 +100,5 @@ fn chunks(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, heads, chunks);
+criterion_group!(benches, heads, parts, chunks);
 criterion_main!(benches);

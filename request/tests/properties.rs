@@ -43,6 +43,7 @@ impl Meant {
             Framing::None => {}
             Framing::Length(length) => line(format!("Content-LENGTH: {length}")),
             Framing::Chunked => line("transfer-encoding: chunked".into()),
+            Framing::Stream => unreachable!("only a stream of HTTP/2 has it"),
         }
         line(String::new());
         text.into_bytes()

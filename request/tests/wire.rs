@@ -28,6 +28,7 @@ fn divide(mut stream: &[u8]) -> String {
                 Ok(None) => return [outcome, vec!["more".into()]].concat().join(" "),
                 Err(error) => return [outcome, vec![error.status().as_u16().to_string()]].concat().join(" "),
             },
+            Framing::Stream => unreachable!("only a stream of HTTP/2 has it"),
         };
         outcome.push(format!("+{body}"));
         stream = &rest[len..];

@@ -87,6 +87,10 @@ pub enum HeadError {
     /// `Trailer` announces a field that decides about framing (RFC 9110 §6.5.1).
     #[error("trailer announces a framing field at byte {at}")]
     Trailer { at: u32 },
+    /// HTTP/2 with a field of an HTTP/1 connection: `Connection`, `Keep-Alive`, `Proxy-Connection`,
+    /// `Transfer-Encoding`, `Upgrade`, or `TE` with anything but `trailers` (RFC 9113 §8.2.2).
+    #[error("field of an http/1 connection at byte {at}")]
+    ConnectionField { at: u32 },
 }
 
 impl HeadError {
@@ -115,7 +119,8 @@ impl HeadError {
             | Self::HostDisagrees { at }
             | Self::Framing { at, .. }
             | Self::Expect { at }
-            | Self::Trailer { at } => at,
+            | Self::Trailer { at }
+            | Self::ConnectionField { at } => at,
             Self::Target(error) => error.at(),
         }
     }

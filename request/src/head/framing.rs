@@ -30,10 +30,13 @@ pub enum Framing {
     /// Nothing follows the head.
     #[default]
     None,
-    /// This many bytes follow; at most 2⁶³ − 1.
+    /// This many bytes follow; at most 2⁶³ − 1. On a stream of HTTP/2 the body checks it.
     Length(u64),
     /// Chunks follow, and then perhaps trailers. [`Chunked`](crate::Chunked) reads them.
     Chunked,
+    /// The body ends with its stream, and its length is unknown: HTTP/2 without `Content-Length`. Only
+    /// [`Head::fill`](crate::Head::fill) returns it.
+    Stream,
 }
 
 impl Framing {
@@ -99,6 +102,9 @@ pub enum FramingError {
     /// `Transfer-Encoding` in HTTP/1.0, which does not define it.
     #[error("transfer-encoding in an http/1.0 request")]
     CodingInHttp10,
+    /// `Content-Length` above zero in an HTTP/2 request whose stream ends with its head (RFC 9113 §8.1.1).
+    #[error("content-length without content")]
+    LengthWithoutContent,
 }
 
 impl FramingError {
@@ -106,9 +112,12 @@ impl FramingError {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Coding | Self::DuplicateCoding => StatusCode::NOT_IMPLEMENTED,
-            Self::Length | Self::DuplicateLength | Self::CodingLast | Self::LengthAndCoding | Self::CodingInHttp10 => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Length
+            | Self::DuplicateLength
+            | Self::CodingLast
+            | Self::LengthAndCoding
+            | Self::CodingInHttp10
+            | Self::LengthWithoutContent => StatusCode::BAD_REQUEST,
         }
     }
 }

@@ -64,7 +64,9 @@ impl HeadRef<'_> {
     /// A copy that owns its bytes.
     pub fn to_owned(self) -> Head {
         let target = self.target().raw().to_owned();
-        Head { bytes: self.as_bytes().to_vec(), index: self.index().clone(), target, hits: HitTracker::default() }
+        let mut hits = HitTracker::default();
+        hits.skip_next(); // the bytes may be those of HTTP/2, which are no head on a wire
+        Head { bytes: self.as_bytes().to_vec(), index: self.index().clone(), target, hits }
     }
 }
 

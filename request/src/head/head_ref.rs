@@ -94,7 +94,7 @@ impl<'a> HeadRef<'a> {
         }
     }
 
-    /// HTTP/1.0 or HTTP/1.1.
+    /// HTTP/1.0, HTTP/1.1 or HTTP/2.
     #[inline]
     pub fn version(self) -> Version {
         self.index.version

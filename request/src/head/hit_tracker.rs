@@ -18,6 +18,11 @@ impl HitTracker {
         due
     }
 
+    /// The next head is not compared with the one that is there.
+    pub(crate) fn skip_next(&mut self) {
+        self.left = self.left.max(1);
+    }
+
     /// Records the result of a comparison.
     #[inline]
     pub(crate) fn note(&mut self, hit: bool) {

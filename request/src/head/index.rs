@@ -58,7 +58,7 @@ impl Index {
         self.len == 0
     }
 
-    /// HTTP/1.0 or HTTP/1.1.
+    /// HTTP/1.0 or HTTP/1.1; HTTP/2 if [`Head::fill`](crate::Head::fill) made the head.
     #[inline]
     pub fn version(&self) -> Version {
         self.version
@@ -71,14 +71,14 @@ impl Index {
     }
 
     /// Whether the client wants to use the connection again: not with `Connection: close`, otherwise always in
-    /// HTTP/1.1, and in HTTP/1.0 only with `Connection: keep-alive` (RFC 9112 §9.3).
+    /// HTTP/1.1, and in HTTP/1.0 only with `Connection: keep-alive` (RFC 9112 §9.3). Always in HTTP/2.
     #[inline]
     pub fn keep_alive(&self) -> bool {
         self.options.keep_alive
     }
 
     /// Whether the client waits for `100 Continue` before it sends the body: the request has `Expect: 100-continue`, is
-    /// HTTP/1.1, and has a body (RFC 9110 §10.1.1).
+    /// HTTP/1.1 or HTTP/2, and has a body (RFC 9110 §10.1.1).
     #[inline]
     pub fn expects_continue(&self) -> bool {
         self.options.expects_continue

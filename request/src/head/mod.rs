@@ -2,6 +2,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod connection_tokens;
+mod content;
 mod error;
 pub(crate) mod field;
 mod framing;
@@ -9,6 +10,7 @@ mod framing;
 mod head;
 mod head_cache;
 mod head_ref;
+mod head_writer;
 mod headers;
 mod hit_tracker;
 mod index;
@@ -23,8 +25,9 @@ mod target;
 mod target_error;
 mod target_form;
 mod version;
-mod written;
 
+#[cfg(feature = "io")]
+pub(crate) use content::Content;
 pub use error::HeadError;
 pub use framing::{Declared, Framing, FramingError, framing};
 pub use head::Head;

@@ -204,7 +204,7 @@ impl Index {
 
     /// Whether a field line is longer than `limit` bytes, with the whitespace at its end and without CRLF.
     #[cold]
-    fn has_long_field(&self, len: usize, limit: usize) -> bool {
+    pub(super) fn has_long_field(&self, len: usize, limit: usize) -> bool {
         let starts = self.fields.iter().map(|field| field.name.start as usize);
         let ends = starts.clone().skip(1).map(|start| start - 2).chain([len - 4]);
         starts.zip(ends).any(|(start, end)| end - start > limit)
@@ -219,6 +219,6 @@ fn window<'a>(bytes: &'a [u8], limits: &Limits) -> &'a [u8] {
 
 /// The limit of a head in bytes, at most `u32::MAX`, as offsets have 32 bits.
 #[inline]
-fn most(limits: &Limits) -> usize {
+pub(super) fn most(limits: &Limits) -> usize {
     limits.head.min(u32::MAX as usize)
 }

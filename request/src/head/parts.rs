@@ -1,11 +1,30 @@
 //! Conversions between a head and `http::request::Parts`.
 
+use std::fmt::Write as _;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST, request::Parts};
 
-use crate::{Head, HeadError, HeadRef, Version};
+use super::{
+    content::Content,
+    head_writer::{HeadWriter, Line},
+    index::Field,
+};
+use crate::{Framing, FramingError, Head, HeadError, HeadRef, Limits, Version};
 
 /// The host of a request that was made in this process without one.
 const HERE: &str = "localhost";
+/// No limits, for heads that are in memory already. The limits of bodies are not used here.
+const UNLIMITED: Limits = Limits {
+    head: usize::MAX,
+    fields: usize::MAX,
+    field: usize::MAX,
+    target: usize::MAX,
+    method: usize::MAX,
+    chunk_extension: 0,
+    chunk_overhead: 0,
+    trailers: 0,
+    trailer_fields: 0,
+};
 
 impl TryFrom<HeadRef<'_>> for HeaderMap {
     type Error = http::Error;
@@ -43,39 +62,154 @@ impl TryFrom<HeadRef<'_>> for Parts {
 impl TryFrom<&Parts> for Head {
     type Error = HeadError;
 
-    /// Writes the parts as a client would send them and parses that, so that the same rules hold as on the wire. If
-    /// `Host` is missing, the authority of the target is used, and without one `localhost`: a caller in the same
-    /// process, such as a test, need not name a host. HTTP/2 and HTTP/3 are written as HTTP/1.1.
-    ///
-    /// No size limit applies: the parts are in memory already. They may have been read with limits above the defaults,
-    /// and a layer may have added fields.
+    /// Makes a head of the parts as [`fill`](Self::fill) does, with two differences for callers in the same process,
+    /// such as tests and layers. If `Host` is missing and the target has no authority, the host is `localhost`. And no
+    /// size limit applies: the parts may have been read with limits above the defaults, and a layer may have added
+    /// fields.
     ///
     /// # Errors
-    /// [`HeadError`] if the parser refuses the written form; offsets are in that form.
+    /// As [`fill`](Self::fill).
     fn try_from(parts: &Parts) -> Result<Self, HeadError> {
-        Self::of_parts(parts, &parts.uri.to_string())
+        Self::of_parts(parts, None, Content::Follows)
     }
 }
 
 impl Head {
-    /// The head of these parts with `target` in place of their URI.
-    pub(crate) fn of_parts(parts: &Parts, target: &str) -> Result<Self, HeadError> {
-        let version = if parts.version <= http::Version::HTTP_10 { Version::Http10 } else { Version::Http11 };
-        let host = match (parts.headers.get(HOST), parts.uri.authority()) {
-            (Some(_), _) => None,
-            (None, Some(authority)) => Some(authority.as_str()),
-            (None, None) => (version == Version::Http11).then_some(HERE),
-        };
-        let host = host.map(|host| ("host", host.as_bytes()));
-        let fields = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-        Self::written(parts.method.as_str(), target, version, host.into_iter().chain(fields))
+    /// Makes this the head of these parts, as if a client had sent them, and reuses the memory. The same rules hold as
+    /// on the wire, with the same errors. After an error this head is empty.
+    ///
+    /// The bytes of the head are those of HTTP/1: of `GET https://a/b?c` in HTTP/2 they are
+    /// `GET /b?c HTTP/2.0 CRLF host: a CRLF … CRLF`. HTTP/3 is written as HTTP/2. In both the authority of the URI is
+    /// the `host`, and the pieces of a cookie are joined. HTTP/1 with an authority has an absolute target.
+    ///
+    /// `end_stream`: no content follows; in HTTP/2 only. HTTP/1 is framed by its fields.
+    ///
+    /// ```
+    /// use quintet_request::{Framing, Head, Limits};
+    ///
+    /// let request = http::Request::post("https://a.example/b?c").version(http::Version::HTTP_2).header("cookie", "d=e");
+    /// let (parts, ()) = request.header("cookie", "f=g").body(()).unwrap().into_parts();
+    /// let mut head = Head::default();
+    /// head.fill(&parts, false, &Limits::default())?;
+    /// assert_eq!((head.as_ref().path(), head.as_ref().host()), ("/b", Some("a.example")));
+    /// assert_eq!(head.as_ref().header("cookie"), Some("d=e; f=g"));
+    /// assert_eq!(head.as_ref().framing(), Framing::Stream);
+    /// # Ok::<(), quintet_request::HeadError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`HeadError`] with an offset in the written bytes: that of [`parse`](Self::parse) for the same bytes in HTTP/1.1;
+    /// [`HeadError::ConnectionField`], and [`HeadError::FieldValue`] for whitespace at an end of a value, in HTTP/2.
+    ///
+    /// # Spec
+    /// RFC 9113 §8.2, §8.3. Go: `NewServerRequest` (internal/httpcommon).
+    pub fn fill(&mut self, parts: &Parts, end_stream: bool, limits: &Limits) -> Result<(), HeadError> {
+        let content = if end_stream { Content::Ended } else { Content::Follows };
+        self.fill_with(parts, None, content, None, limits)?;
+        match self.index.framing {
+            Framing::Length(1..) if end_stream && self.index.version == Version::Http2 => {
+                let length = |field: &&Field| field.is_named(&self.bytes, "content-length");
+                let at = self.index.fields.iter().find(length).map_or(0, |field| field.value.start);
+                self.clear();
+                Err(HeadError::Framing { at, why: FramingError::LengthWithoutContent })
+            }
+            _ => Ok(()),
+        }
     }
+
+    /// The head of these parts, made in this process. `target` stands in place of their URI.
+    pub(crate) fn of_parts(parts: &Parts, target: Option<&str>, content: Content) -> Result<Self, HeadError> {
+        let mut head = Self::default();
+        head.bytes.reserve(256);
+        head.fill_with(parts, target, content, Some(HERE), &UNLIMITED)?;
+        Ok(head)
+    }
+
+    /// `default_host` is the host of parts that have none.
+    fn fill_with(
+        &mut self,
+        parts: &Parts,
+        target: Option<&str>,
+        content: Content,
+        default_host: Option<&str>,
+        limits: &Limits,
+    ) -> Result<(), HeadError> {
+        let (version, uri) = (parts.version.into(), &parts.uri);
+        self.target.clear();
+        match target {
+            Some(target) => self.target.push_str(target),
+            None if version == Version::Http2 => push_target(&mut self.target, uri),
+            // A `String` takes all that is written.
+            None => drop(write!(self.target, "{uri}")),
+        }
+        let mut authority = None;
+        let mut host = None;
+        match uri.authority() {
+            Some(known) if version == Version::Http2 => {
+                authority = Some((known.as_str(), uri.scheme_str().unwrap_or_default()));
+            }
+            // HTTP/1.0 needs no `Host`.
+            known if !parts.headers.contains_key(HOST) => {
+                let default_host = default_host.filter(|_| version != Version::Http10);
+                host = known.map(http::uri::Authority::as_str).or(default_host);
+            }
+            _ => {}
+        }
+        let line = Line { method: parts.method.as_str(), version, authority };
+        let mut writer = HeadWriter::begin(self, &line, limits);
+        if let Some(host) = host {
+            writer.field(b"host", host.as_bytes());
+        }
+        for (name, value) in &parts.headers {
+            writer.field(name.as_str().as_bytes(), value.as_bytes());
+        }
+        let written = writer.end(content);
+        if written.is_err() {
+            self.clear();
+        }
+        written
+    }
+
+    /// Makes a head of these words by the rules of the wire, without its limits, in the version and with the content of
+    /// another head.
+    ///
+    /// The caller has checked that no word has a line end: a method and a name are tokens, a value has no controls.
+    #[cfg(feature = "io")]
+    pub(crate) fn written<'f>(
+        like: HeadRef<'_>,
+        method: &str,
+        target: &str,
+        fields: impl IntoIterator<Item = (&'f str, &'f [u8])>,
+    ) -> Result<Self, HeadError> {
+        let mut head = Self::default();
+        head.bytes.reserve(256);
+        head.target.push_str(target);
+        let line = Line { method, version: like.version(), authority: None };
+        let mut writer = HeadWriter::begin(&mut head, &line, &UNLIMITED);
+        for (name, value) in fields {
+            writer.field(name.as_bytes(), value);
+        }
+        writer.end(if like.framing() == Framing::Stream { Content::Follows } else { Content::Ended })?;
+        Ok(head)
+    }
+}
+
+/// The target of an HTTP/2 request: path and query, which is `*` for `OPTIONS *`, or the authority of a `CONNECT`.
+fn push_target(target: &mut String, uri: &Uri) {
+    let Some(path) = uri.path_and_query() else {
+        return target.push_str(uri.authority().map_or("", http::uri::Authority::as_str));
+    };
+    let path = path.as_str();
+    if !path.starts_with(['/', '*']) {
+        target.push('/'); // a query alone
+    }
+    target.push_str(path);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Framing, Limits, parse};
+    use crate::parse;
 
     fn parts(bytes: &[u8]) -> Parts {
         let index = parse(bytes, &Limits::default()).unwrap().unwrap();
@@ -153,9 +287,32 @@ mod tests {
         assert_eq!(host(http::Request::post("/x").version(http::Version::HTTP_2)), said("localhost", 1));
         assert_eq!(host(http::Request::get("http://a.example/x")), said("a.example", 1));
         assert_eq!(host(http::Request::connect("a.example:443")), said("a.example:443", 1));
+        assert_eq!(
+            host(http::Request::get("https://a.example/x").version(http::Version::HTTP_2)),
+            said("a.example", 1)
+        );
         // A `Host` that is there is kept, also an empty one; HTTP/1.0 needs none.
         assert_eq!(host(http::Request::get("/x").header("host", "a.example")), said("a.example", 1));
         assert_eq!(host(http::Request::get("/x").header("host", "")), said("", 1));
         assert_eq!(host(http::Request::get("/x").version(http::Version::HTTP_10)), (None, 0));
+    }
+
+    /// As a server of another library gives it to a handler of ours.
+    #[test]
+    fn parts_of_http_2_become_a_head_of_http_2() {
+        for (version, expected) in [
+            (http::Version::HTTP_11, (Version::Http11, "https://a/x?y")),
+            (http::Version::HTTP_2, (Version::Http2, "/x?y")),
+            (http::Version::HTTP_3, (Version::Http2, "/x?y")),
+        ] {
+            let request = http::Request::get("https://a/x?y").version(version).header("cookie", "a=b");
+            let request = request.header("cookie", "c=d").header("content-length", "3").body(()).unwrap();
+            let head = Head::try_from(&request.into_parts().0).unwrap();
+            let head = head.as_ref();
+            assert_eq!((head.version(), head.target().raw()), expected);
+            assert_eq!((head.path(), head.host(), head.framing()), ("/x", Some("a"), Framing::Length(3)));
+            let joined = version != http::Version::HTTP_11;
+            assert_eq!(head.headers_named("cookie").count(), if joined { 1 } else { 2 });
+        }
     }
 }

@@ -3,11 +3,12 @@
 use super::{
     authority::Authority,
     connection_tokens::ConnectionTokens,
+    content::Content,
     index::{ConnectionOptions, Field, Index},
     layout::default_port,
     target_form::TargetForm,
 };
-use crate::{Declared, FramingError, HeadError, Span, Version, byte, framing};
+use crate::{Declared, Framing, FramingError, HeadError, Span, Version, byte, framing};
 
 /// The deciding fields that were read so far.
 #[derive(Default)]
@@ -113,7 +114,7 @@ impl<'a> Semantics<'a> {
         }
         let framing = framing(index.version, self.length, self.coding);
         index.framing = framing.map_err(|why: FramingError| HeadError::Framing { at: self.framing_at, why })?;
-        if let (Some(at), crate::Framing::Chunked) = (self.trailer_framing, index.framing) {
+        if let (Some(at), Framing::Chunked) = (self.trailer_framing, index.framing) {
             return Err(HeadError::Trailer { at });
         }
         let modern = index.version == Version::Http11;
@@ -124,6 +125,24 @@ impl<'a> Semantics<'a> {
         };
         index.len = end;
         Ok(())
+    }
+
+    /// Decides as [`decide`](Self::decide) about a head of HTTP/2, which needs no field that says whether there is
+    /// content. In all else the rules are those of HTTP/1.1.
+    pub(crate) fn decide_on_stream(self, head: &[u8], index: &mut Index, content: Content) -> Result<(), HeadError> {
+        let (expects, trailer_framing) = (self.expects, self.trailer_framing);
+        index.version = Version::Http11;
+        self.decide(head, index)?;
+        index.version = Version::Http2;
+        if content == Content::Ended {
+            return Ok(());
+        }
+        if index.framing == Framing::None {
+            index.framing = Framing::Stream;
+            index.options.expects_continue = expects;
+        }
+        // A stream may end with trailers, whatever length is declared.
+        trailer_framing.map_or(Ok(()), |at| Err(HeadError::Trailer { at }))
     }
 
     /// The span of the target's authority, if `Host` does not contradict it.

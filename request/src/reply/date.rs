@@ -38,6 +38,7 @@ pub(super) fn write_start(out: &mut Vec<u8>, status: StatusCode, version: Versio
         out.extend_from_slice(match version {
             Version::Http10 => b"HTTP/1.0 ",
             Version::Http11 => b"HTTP/1.1 ",
+            Version::Http2 => b"HTTP/2.0 ",
         });
         out.extend_from_slice(status.as_str().as_bytes());
         out.push(b' ');

@@ -159,7 +159,7 @@ fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
         // A handler may leave out the body of a reply to HEAD; that does not mean that the reply to GET has none.
         (Some(0), _) if to.method == Method::Head => said.map_or(Length::None, Length::Exact),
         (Some(length), _) => Length::Exact(length),
-        (None, Version::Http11) => Length::Chunked,
+        (None, Version::Http11 | Version::Http2) => Length::Chunked,
         (None, Version::Http10) if to.method == Method::Head => Length::None,
         (None, Version::Http10) => Length::UntilClose,
     }
@@ -185,6 +185,7 @@ fn connection(to: &Constraints, head: &Head<'_>, length: Length, close: bool) ->
     let upgrade = head.has(&header::UPGRADE);
     let tunnel = length == Length::UntilClose && to.method == Method::Connect;
     match (to.version, close) {
+        (Version::Http2, _) => None,
         (Version::Http11, _) if head.status == StatusCode::SWITCHING_PROTOCOLS => Some("upgrade"),
         (Version::Http11, true) if tunnel => None,
         (Version::Http11, true) => Some(if upgrade { "close, upgrade" } else { "close" }),

@@ -37,7 +37,7 @@ impl Request {
             return Err(ChangeError::Method);
         }
         let head = self.head();
-        *self.head_mut() = Head::written(method, head.target().raw(), head.version(), head.headers())?;
+        *self.head_mut() = Head::written(head, method, head.target().raw(), head.headers())?;
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Request {
             Some(query) => format!("{}?{query}", target.path()),
             None => target.path().to_owned(),
         };
-        let changed = Head::written(head.method(), &origin, head.version(), fields)?;
+        let changed = Head::written(head, head.method(), &origin, fields)?;
         let sent = target.raw().into();
         self.rare_mut().sent_target = Some(sent);
         *self.head_mut() = changed;
@@ -147,7 +147,7 @@ impl Request {
     /// The head with these fields in place of its own.
     fn with_fields<'f>(&'f self, fields: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Result<Head, ChangeError> {
         let head = self.head();
-        Ok(Head::written(head.method(), head.target().raw(), head.version(), fields)?)
+        Ok(Head::written(head, head.method(), head.target().raw(), fields)?)
     }
 }
 

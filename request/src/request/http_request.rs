@@ -10,7 +10,7 @@ use http::{
 use quintet_conn::{ActiveRequest, Connection};
 
 use super::{carried::Carried, matched::Matched, request::Request};
-use crate::{Body, Head, HeadError};
+use crate::{Body, Head, HeadError, head::Content};
 
 impl Request {
     /// Converts to an [`http::Request`], for tower and other crates. The header map is built by this call. The
@@ -75,8 +75,10 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
     fn try_from(request: http::Request<B>) -> Result<Self, HeadError> {
         let (mut parts, body) = request.into_parts();
         let mut converted = Self::blank(0);
-        *converted.head_mut() = (&parts).try_into()?;
-        *converted.body_mut() = body.into();
+        let body = body.into();
+        let content = if http_body::Body::is_end_stream(&body) { Content::Ended } else { Content::Follows };
+        *converted.head_mut() = Head::of_parts(&parts, None, content)?;
+        *converted.body_mut() = body;
         parts.extensions.remove::<Arc<Connection>>();
         converted.set_active(parts.extensions.remove::<ActiveRequest>());
         let carried = parts.extensions.remove::<Carried>();
@@ -85,7 +87,7 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
             .as_ref()
             .map(|carried| &*carried.target)
             .filter(|target| *target != converted.head().target().raw());
-        if let Some(head) = written.and_then(|target| with_target(&parts, target)) {
+        if let Some(head) = written.and_then(|target| with_target(&parts, target, content)) {
             let seen = std::mem::replace(converted.head_mut(), head);
             converted.set_path(seen.as_ref().path());
             converted.set_query(seen.as_ref().target().query());
@@ -97,18 +99,21 @@ impl<B: Into<Body>> TryFrom<http::Request<B>> for Request {
 
 /// The head of a request whose URI differs from the target that its client sent. `None` if the URI has another
 /// authority, as the two cannot be for one host then.
-fn with_target(parts: &Parts, target: &str) -> Option<Head> {
+fn with_target(parts: &Parts, target: &str, content: Content) -> Option<Head> {
     let sent = Uri::try_from(target).ok()?;
     if sent.authority() != parts.uri.authority() || sent.scheme() != parts.uri.scheme() {
         return None;
     }
-    Head::of_parts(parts, target).ok()
+    Head::of_parts(parts, Some(target), content).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route::{self, MatchedPattern};
+    use crate::{
+        Framing, Version,
+        route::{self, MatchedPattern},
+    };
 
     #[test]
     fn a_request_becomes_an_http_request_and_back() {
@@ -231,6 +236,24 @@ mod tests {
         http.headers_mut().remove("host");
         let back = Request::try_from(http).unwrap();
         assert_eq!((back.target().raw(), back.host()), ("http://other/x", Some("other")));
+    }
+
+    #[test]
+    fn an_http_2_request_crosses_to_http_and_back() {
+        for (body, framing) in [("", Framing::None), ("abc", Framing::Stream)] {
+            let http =
+                http::Request::post("https://h/a?b").version(http::Version::HTTP_2).body(Body::from(body)).unwrap();
+            let mut request = Request::try_from(http).unwrap();
+            let seen = |request: &Request| (request.version(), request.head().framing());
+            assert_eq!(seen(&request), (Version::Http2, framing));
+            request.set_header("x-a", "1").unwrap();
+            assert_eq!(seen(&request), (Version::Http2, framing), "a change keeps both");
+            let http = request.into_http().unwrap();
+            assert_eq!((http.version(), http.uri().to_string().as_str()), (http::Version::HTTP_2, "/a?b"));
+            let back = Request::try_from(http).unwrap();
+            assert_eq!(seen(&back), (Version::Http2, framing));
+            assert_eq!((back.host(), back.header("x-a"), back.target().raw()), (Some("h"), Some("1"), "/a?b"));
+        }
     }
 
     #[test]

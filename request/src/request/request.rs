@@ -170,7 +170,7 @@ impl Request {
         self.rare_mut().query = Some(query.map(query_of));
     }
 
-    /// The version: HTTP/1.0 or HTTP/1.1. Go: `Request.ProtoMinor`.
+    /// The version: HTTP/1.0, HTTP/1.1 or HTTP/2. Go: `Request.ProtoMajor`, `Request.ProtoMinor`.
     ///
     /// ```
     /// use quintet_request::{Request, Version};
