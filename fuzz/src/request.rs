@@ -5,6 +5,7 @@ mod auth;
 mod changes;
 mod conditional;
 mod exchange;
+mod head_fill;
 mod http_date;
 mod hyper;
 mod naive;
@@ -17,6 +18,7 @@ pub use auth::basic_auth;
 pub use changes::changes;
 pub use conditional::conditional;
 pub use exchange::exchange;
+pub use head_fill::head_fill;
 pub use http_date::http_date;
 pub use hyper::versus_hyper;
 pub use naive::versus_naive;
@@ -34,6 +36,7 @@ use quintet_request::{
 pub const TARGETS: &[crate::Target] = &[
     ("head", head),
     ("head_cache", head_cache),
+    ("head_fill", head_fill),
     ("head_splits", head_splits),
     ("framing", framing),
     ("chunked", chunked),

@@ -33,6 +33,7 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("request/src/head/head.rs", "parse", "head_cache"),
     ("request/src/head/parse.rs", "parse", "head"),
     ("request/src/http_date.rs", "parse", "http_date"),
+    ("request/src/head/parts.rs", "fill", "head_fill"),
     ("request/src/percent.rs", "percent_decode", "target"),
     ("request/src/range/ranges.rs", "parse", "range"),
     ("request/src/head/scan.rs", "look", "head_splits"),
