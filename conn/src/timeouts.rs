@@ -45,8 +45,8 @@ pub struct Timeouts {
     ///
     /// The kernel reports in steps that a client takes its reply: it reports room again when half of the unsent bytes
     /// that it may hold are gone (32 KiB with the listener's default of `TCP_NOTSENT_LOWAT`; a third of up to 4 MiB on
-    /// a system without that option). A client slower than one step in this time (550 B/s) may be cut off. Over TLS up to
-    /// 16 KiB more wait before the kernel and already count as taken, so a step may be 48 KiB (820 B/s).
+    /// a system without that option). A client slower than one step in this time (550 B/s) may be cut off. What a stream keeps
+    /// before the kernel (TLS: records) does not count as taken.
     pub reply_stall: Duration,
     /// How long a connection lingers: after the final reply the server reads and discards what the client still sends,
     /// so that a reset does not destroy the reply: 2 s. Go sleeps 500 ms without reading.

@@ -33,7 +33,6 @@ impl<S: Stream> Wire<S> {
             }
             let sent = ready!(self.poll_send_piece(cx, turn))?;
             self.output.advance(sent);
-            self.waits.taken(sent);
             turn = turn.saturating_sub(sent);
         }
         Poll::Ready(Ok(()))
@@ -41,6 +40,7 @@ impl<S: Stream> Wire<S> {
 
     /// Sends a part of the next piece; returns how many bytes were sent.
     fn poll_send_piece(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Result<usize, WireError>> {
+        let before = self.io.bytes_sent();
         let Some(file) = self.output.file() else {
             let io = Pin::new(&mut self.io);
             let written = if self.output.is_before_file() {
@@ -52,7 +52,7 @@ impl<S: Stream> Wire<S> {
             };
             return match written {
                 Poll::Ready(Ok(0)) => Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::WriteZero)))),
-                written => self.sent(written),
+                written => self.sent(written, before),
             };
         };
         // Asked before the file is looked at: a stream of TLS needs no look.
@@ -60,7 +60,7 @@ impl<S: Stream> Wire<S> {
         match self.io.poll_send_file(cx, handle, offset, 0) {
             Poll::Ready(Ok(None)) => return self.poll_read_piece(cx),
             Poll::Ready(Ok(Some(_))) => {}
-            other => return self.sent(other.map_ok(|_| 0)),
+            other => return self.sent(other.map_ok(|_| 0), before),
         }
         let len = match file.cached(most) {
             Ok(0) => return self.poll_read_piece(cx),
@@ -73,12 +73,18 @@ impl<S: Stream> Wire<S> {
             Poll::Ready(Ok(Some(0))) => {
                 Poll::Ready(Err(self.fail(WireError::File(io::ErrorKind::UnexpectedEof.into()))))
             }
-            other => self.sent(other.map_ok(|sent| sent.unwrap_or(0))),
+            other => self.sent(other.map_ok(|sent| sent.unwrap_or(0)), before),
         }
     }
 
-    /// The result of a call of the stream: waits for room if it is pending.
-    fn sent(&mut self, sent: Poll<io::Result<usize>>) -> Poll<Result<usize, WireError>> {
+    /// The result of a call of the stream, which had passed on `before` bytes if it keeps some. Counts what the client
+    /// took, and waits for room if the call is pending.
+    fn sent(&mut self, sent: Poll<io::Result<usize>>, before: Option<usize>) -> Poll<Result<usize, WireError>> {
+        match (before, &sent) {
+            (Some(before), _) => self.sent_since(before),
+            (None, Poll::Ready(Ok(n))) => self.waits.taken(*n),
+            (None, _) => {}
+        }
         match sent {
             Poll::Ready(Ok(n)) => Poll::Ready(Ok(n)),
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),

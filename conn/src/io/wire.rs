@@ -342,6 +342,7 @@ impl<S: Stream> Wire<S> {
                 ready!(self.poll_send_files(cx))?;
                 continue;
             }
+            let before = self.io.bytes_sent();
             let io = Pin::new(&mut self.io);
             let polled = if self.output.is_plain() || !io.is_write_vectored() {
                 io.poll_write(cx, self.output.first())
@@ -352,22 +353,39 @@ impl<S: Stream> Wire<S> {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::WriteZero)))),
                 Poll::Ready(Ok(n)) => {
                     self.output.advance(n);
-                    self.waits.taken(n);
+                    match before {
+                        None => self.waits.taken(n),
+                        Some(before) => self.sent_since(before),
+                    }
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
-                Poll::Pending => return self.wait_for_room(),
+                Poll::Pending => {
+                    before.into_iter().for_each(|before| self.sent_since(before));
+                    return self.wait_for_room();
+                }
             }
         }
+        let before = self.io.bytes_sent();
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         self.unflushed = flushed.is_pending();
+        before.into_iter().for_each(|before| self.sent_since(before));
         match flushed {
             Poll::Ready(Ok(())) => {
-                // Ends the wait of a flush: it moved no byte that was not counted, but the client is no longer waited for.
+                // Ends the wait of a flush that moved no byte: the client is no longer waited for.
                 self.waits.taken(0);
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
             Poll::Pending => self.wait_for_room(),
+        }
+    }
+
+    /// Counts what the stream has passed on since it had passed on `before` bytes. What it keeps has not been taken by
+    /// the client, and does not end the wait for it.
+    pub(super) fn sent_since(&mut self, before: usize) {
+        let n = self.io.bytes_sent().map_or(0, |now| now.wrapping_sub(before));
+        if n > 0 {
+            self.waits.taken(n);
         }
     }
 

@@ -124,6 +124,11 @@ impl Stream for AnyStream {
         either!(self, stream => Stream::abort(stream));
     }
 
+    #[inline]
+    fn bytes_sent(&self) -> Option<usize> {
+        either!(self, stream => stream.bytes_sent())
+    }
+
     fn poll_send_file(
         &mut self,
         cx: &mut Context<'_>,

@@ -47,6 +47,16 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// RFC 9293 §3.10.5 (ABORT). Go: `(*net.TCPConn).SetLinger(0)`.
     fn abort(&mut self) {}
 
+    /// How many bytes have left the process so far, for a stream that keeps what it was given: TLS makes records of it,
+    /// and keeps those until the kernel takes them. `None`, the default: what writing takes has left.
+    ///
+    /// The difference between two calls says whether the peer takes what it is sent. The bytes are those of the
+    /// transport, with its framing, and the number wraps around. What wraps another stream must pass this on.
+    #[inline]
+    fn bytes_sent(&self) -> Option<usize> {
+        None
+    }
+
     /// Sends at most `len` bytes of a file, from `offset` on, without copying them through the program. Returns how many
     /// were sent; zero, with a `len` above zero, means that the file ends at `offset` or before.
     ///
@@ -195,6 +205,11 @@ macro_rules! pass_through {
 
             fn abort(&mut self) {
                 self.$field.abort();
+            }
+
+            #[inline]
+            fn bytes_sent(&self) -> Option<usize> {
+                self.$field.bytes_sent()
             }
 
             fn poll_send_file(

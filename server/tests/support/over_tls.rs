@@ -117,6 +117,10 @@ impl Stream for MaybeTls {
         either!(self, stream => stream.abort());
     }
 
+    fn bytes_sent(&self) -> Option<usize> {
+        either!(self, stream => stream.bytes_sent())
+    }
+
     fn poll_send_file(
         &mut self,
         cx: &mut Context<'_>,

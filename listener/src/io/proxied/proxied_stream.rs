@@ -86,6 +86,11 @@ impl<S: Stream> Stream for ProxiedStream<S> {
         self.stream.abort();
     }
 
+    #[inline]
+    fn bytes_sent(&self) -> Option<usize> {
+        self.stream.bytes_sent()
+    }
+
     fn poll_send_file(
         &mut self,
         cx: &mut Context<'_>,

@@ -1,6 +1,7 @@
 //! TLS in front of any listener.
 
 mod client_hello;
+mod counted;
 mod first_bytes;
 mod handshake_error;
 mod hello_reader;

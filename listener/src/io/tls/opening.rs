@@ -18,10 +18,11 @@ use tokio::{
     io::ReadBuf,
     time::{Instant, Sleep, sleep},
 };
-use tokio_rustls::{FallibleAccept, StartHandshake, server::TlsStream};
+use tokio_rustls::{FallibleAccept, StartHandshake};
 
 use super::{
     ClientHello, HandshakeErrorKind,
+    counted::{Counted, OpenStream},
     hello_reader::{HelloProgress, HelloReader},
     refusal::Refusal,
     settings::{Heard, Settings},
@@ -58,7 +59,7 @@ enum Stage<S> {
     /// What looked whole is more than that, by rustls.
     HelloOdd(S, Box<Acceptor>),
     /// rustls does the rest. The local address is kept, since this future gives no access to its stream.
-    Handshake(Box<FallibleAccept<S>>, Option<Addr>),
+    Handshake(Box<FallibleAccept<Counted<S>>>, Option<Addr>),
     /// The client hears of it, then it is over.
     Refusing(Refusal<S>, io::Error),
     Done,
@@ -72,7 +73,7 @@ enum Step<S> {
     Refuse(S, Vec<u8>, io::Error, Heard),
     /// The client is gone.
     Fail(io::Error, Heard),
-    Open(Box<TlsStream<S>>),
+    Open(OpenStream<S>),
 }
 
 /// What Go answers (server.go, `serve`).
@@ -106,7 +107,7 @@ impl<S: Stream> Opening<S> {
     ///
     /// # Errors
     /// [`HandshakeErrorKind::of`] knows of what kind it is. It has been counted and reported. Not to be polled again.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Box<TlsStream<S>>, Opened)>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(OpenStream<S>, Opened)>> {
         let is_refusing = matches!(self.stage, Stage::Refusing(..));
         if !is_refusing && self.deadline.as_mut().poll(cx).is_ready() {
             let error = HandshakeErrorKind::TimedOut.into();
@@ -225,15 +226,16 @@ impl<S: Stream> Opening<S> {
         self.hosts = hosts;
         let local_addr = stream.local_addr();
         let mut unread = Ok(0);
-        let accept = StartHandshake::from_parts(accepted, stream).into_stream_with(config, |connection| {
-            connection.set_buffer_limit(Some(Self::MAX_UNSENT_BYTES));
-            while !rest.is_empty() && unread.is_ok() {
-                unread = connection.read_tls(&mut rest);
-            }
-            // What came with the ClientHello is looked at now, not when more comes. No client of TLS has something to
-            // say yet; the alert that tells it so is sent by the handshake.
-            self.early_error = connection.process_new_packets().err();
-        });
+        let accept =
+            StartHandshake::from_parts(accepted, Counted::new(stream)).into_stream_with(config, |connection| {
+                connection.set_buffer_limit(Some(Self::MAX_UNSENT_BYTES));
+                while !rest.is_empty() && unread.is_ok() {
+                    unread = connection.read_tls(&mut rest);
+                }
+                // What came with the ClientHello is looked at now, not when more comes. No client of TLS has something to
+                // say yet; the alert that tells it so is sent by the handshake.
+                self.early_error = connection.process_new_packets().err();
+            });
         match unread {
             Ok(_) => Step::Next(Stage::Handshake(Box::new(accept.into_fallible()), local_addr)),
             Err(error) => Step::Fail(error, Heard::Something),
@@ -241,7 +243,12 @@ impl<S: Stream> Opening<S> {
     }
 
     /// Lets rustls do the rest.
-    fn go_on(&mut self, mut accept: Box<FallibleAccept<S>>, local_addr: Option<Addr>, cx: &mut Context<'_>) -> Step<S> {
+    fn go_on(
+        &mut self,
+        mut accept: Box<FallibleAccept<Counted<S>>>,
+        local_addr: Option<Addr>,
+        cx: &mut Context<'_>,
+    ) -> Step<S> {
         match Pin::new(&mut *accept).poll(cx) {
             Poll::Pending => Step::Wait(Stage::Handshake(accept, local_addr)),
             Poll::Ready(Ok(stream)) => Step::Open(Box::new(stream)),
@@ -249,12 +256,12 @@ impl<S: Stream> Opening<S> {
             Poll::Ready(Err((error, stream))) => {
                 let early = self.early_error.take();
                 let error = early.map_or(error, |early| io::Error::new(io::ErrorKind::InvalidData, early));
-                Step::Refuse(stream, Vec::new(), error, Heard::Something)
+                Step::Refuse(stream.stream, Vec::new(), error, Heard::Something)
             }
         }
     }
 
-    fn finish(&mut self, stream: Box<TlsStream<S>>) -> (Box<TlsStream<S>>, Opened) {
+    fn finish(&mut self, stream: OpenStream<S>) -> (OpenStream<S>, Opened) {
         let tls = tls_state(stream.get_ref().1);
         self.settings.health.succeeded(tls.did_resume);
         let hosts = self.hosts.take();

@@ -8,9 +8,13 @@ use std::{
 };
 
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use tokio_rustls::server;
 
-use super::{HandshakeErrorKind, opening::Opening, settings::Settings};
+use super::{
+    HandshakeErrorKind,
+    counted::{Counted, OpenStream},
+    opening::Opening,
+    settings::Settings,
+};
 use crate::{
     Addr, Opened, Stream,
     io::wakers::{Caller, Wakers},
@@ -33,7 +37,7 @@ pub struct TlsStream<S>(State<S>);
 /// Each state is a box of its own, so that a connection that says nothing costs what it needs.
 enum State<S> {
     Opening(Box<Opening<S>>, Arc<Wakers>),
-    Open(Box<server::TlsStream<S>>, Box<Opened>),
+    Open(OpenStream<S>, Box<Opened>),
     Failed(HandshakeErrorKind),
     /// Shut down before it was open.
     GivenUp,
@@ -47,13 +51,13 @@ impl<S: Stream> TlsStream<S> {
     /// The stream inside, if the handshake is over.
     pub fn get_ref(&self) -> Option<&S> {
         match &self.0 {
-            State::Open(stream, _) => Some(stream.get_ref().0),
+            State::Open(stream, _) => Some(&stream.get_ref().0.stream),
             _ => None,
         }
     }
 
     /// The open stream, after a handshake if it has to be.
-    fn poll_opened(&mut self, caller: Caller, cx: &mut Context<'_>) -> Poll<io::Result<&mut server::TlsStream<S>>> {
+    fn poll_opened(&mut self, caller: Caller, cx: &mut Context<'_>) -> Poll<io::Result<&mut OpenStream<S>>> {
         if let State::Opening(opening, wakers) = &mut self.0 {
             wakers.register(caller, cx.waker());
             let waker = Waker::from(Arc::clone(wakers));
@@ -135,7 +139,7 @@ impl<S: Stream> Stream for TlsStream<S> {
     fn local_addr(&self) -> Option<Addr> {
         match &self.0 {
             State::Opening(opening, _) => opening.local_addr(),
-            State::Open(stream, _) => stream.get_ref().0.local_addr(),
+            State::Open(stream, _) => stream.get_ref().0.stream.local_addr(),
             State::Failed(_) | State::GivenUp => None,
         }
     }
@@ -152,8 +156,19 @@ impl<S: Stream> Stream for TlsStream<S> {
     fn abort(&mut self) {
         match &mut self.0 {
             State::Opening(opening, _) => opening.get_mut().into_iter().for_each(S::abort),
-            State::Open(stream, _) => stream.get_mut().0.abort(),
+            State::Open(stream, _) => stream.get_mut().0.stream.abort(),
             State::Failed(_) | State::GivenUp => {}
+        }
+    }
+
+    /// Bytes of records, from the first one of the handshake on.
+    fn bytes_sent(&self) -> Option<usize> {
+        match &self.0 {
+            State::Open(stream, _) => {
+                let Counted { stream, written } = stream.get_ref().0;
+                Some(stream.bytes_sent().unwrap_or(*written))
+            }
+            State::Opening(..) | State::Failed(_) | State::GivenUp => Some(0),
         }
     }
 }

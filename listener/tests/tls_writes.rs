@@ -1,0 +1,141 @@
+//! What a TLS stream says of how much of what is written to it has been sent.
+#![cfg(feature = "tls")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod tls_support;
+
+use std::{
+    future::pending,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use quintet_listener::{Addr, FdReleased, Listener, Stream, Tls, TlsStream, UnixName};
+use tls_support::{Authority, ClientStream, open, options, tls_over};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    time::timeout,
+};
+
+/// A stream that counts the calls that write to it.
+struct Counted(DuplexStream, Arc<AtomicUsize>);
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.1.fetch_add(1, Relaxed);
+        Pin::new(&mut self.0).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl Stream for Counted {}
+
+/// Yields one stream.
+struct One(Option<Counted>);
+
+impl Listener for One {
+    type Stream = Counted;
+
+    async fn accept(&mut self) -> io::Result<(Counted, Addr)> {
+        match self.0.take() {
+            Some(stream) => Ok((stream, "192.0.2.1:4567".parse().unwrap())),
+            None => pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Addr> {
+        Ok(Addr::Unix(UnixName::Unnamed))
+    }
+}
+
+/// An open connection over a pipe of so many bytes, and the calls that write.
+async fn connected(size: usize) -> (TlsStream<Counted>, ClientStream, Arc<AtomicUsize>) {
+    let ours = Authority::new("ours");
+    let (client, server) = duplex(size);
+    let writes = Arc::<AtomicUsize>::default();
+    let one = One(Some(Counted(server, Arc::clone(&writes))));
+    let mut tls = Tls::new(one, ours.issue("a.example", 1).config(options()));
+    let serve = async {
+        let (mut stream, _) = tls.accept().await.unwrap();
+        open(&mut stream).await.unwrap();
+        stream
+    };
+    let config = Arc::new(ours.client());
+    let (stream, client) = tokio::join!(serve, tls_over(client, &config, "a.example"));
+    (stream, client.unwrap(), writes)
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_sent_are_those_that_the_socket_took() {
+    const PIPE: usize = 4096;
+    let (mut stream, client, _) = connected(PIPE).await;
+    let (mut encrypted, _tls) = client.into_inner();
+    // The tickets and the like.
+    stream.flush().await.unwrap();
+    let mut buffer = vec![0; 2 * PIPE];
+    while let Ok(Ok(1..)) = timeout(Duration::ZERO, encrypted.read(&mut buffer)).await {}
+
+    let sent = |stream: &TlsStream<Counted>| stream.bytes_sent().unwrap();
+    let before = sent(&stream);
+    assert!(before > 0, "the handshake");
+    let written = stream.write(&[0; 16 << 10]).await.unwrap();
+    assert_eq!((written, sent(&stream) - before), (16_384, PIPE), "what the pipe holds");
+    assert!(timeout(Duration::ZERO, stream.flush()).await.is_err());
+    assert_eq!(sent(&stream) - before, PIPE, "no more than that");
+    for read in [1, 1000, PIPE] {
+        let before = sent(&stream);
+        encrypted.read_exact(&mut buffer[..read]).await.unwrap();
+        assert!(timeout(Duration::ZERO, stream.flush()).await.is_err());
+        assert_eq!(sent(&stream) - before, read);
+    }
+    let reading = async {
+        let mut left = (16_usize << 10) - 1 - 1000 - PIPE;
+        while left > 0 {
+            left = left.saturating_sub(encrypted.read(&mut buffer).await.unwrap());
+        }
+    };
+    let (flushed, ()) = tokio::join!(stream.flush(), reading);
+    flushed.unwrap();
+    let all = sent(&stream) - before;
+    assert!((16 << 10..17 << 10).contains(&all), "{all} bytes with the framing of records");
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_sent_are_told_through_what_wraps_a_stream() {
+    let (stream, _client, _) = connected(1 << 20).await;
+    let sent = stream.bytes_sent();
+    assert!(sent > Some(0));
+    assert_eq!(FdReleased::new().on_drop(stream).bytes_sent(), sent);
+    assert_eq!(duplex(1).0.bytes_sent(), None, "memory keeps nothing");
+}
