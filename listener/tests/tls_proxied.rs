@@ -63,3 +63,22 @@ async fn a_health_check_that_only_connects_is_counted_and_not_reported() {
     assert_eq!(*lines.lock().unwrap(), [""; 0]);
     assert_eq!((tls.health().snapshot().disconnected, tls.get_ref().health().snapshot().unexpected_eof), (2, 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_header_is_reported_by_the_layer_that_reads_it() {
+    let (memory, dial) = memory();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let (to, below) = (Arc::clone(&lines), Arc::clone(&lines));
+    let proxied = Proxied::new(memory, "192.0.2.0/24".parse().unwrap())
+        .on_error(move |error| below.lock().unwrap().push(error.to_string()));
+    let mut tls = Tls::new(proxied, Authority::new("ours").issue("a.example", 1).config(options()))
+        .on_error(move |error| to.lock().unwrap().push(error.to_string()));
+    let mut client = dial.connect();
+    let (mut server, _) = tls.accept().await.unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    assert_eq!(open(&mut server).await.unwrap_err().kind(), ErrorKind::InvalidData);
+    let line = "PROXY protocol: 192.0.2.1:4567: no PROXY header: the signature is wrong at byte 0";
+    assert_eq!(*lines.lock().unwrap(), [line]);
+    let (tls, proxied) = (tls.health().snapshot(), tls.get_ref().health().snapshot());
+    assert_eq!((tls.protocol, tls.opening, proxied.invalid), (1, 0, 1));
+}

@@ -183,11 +183,7 @@ impl<S: Stream> Opening<S> {
                 self.opened = opened;
                 Step::Next(Stage::Hello(stream, HelloReader::default()))
             }
-            // The layer inside reports its own, and leaves out the checks of a balancer that only connects.
-            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Step::Fail(error, Heard::Nothing)
-            }
-            Poll::Ready(Err(error)) => Step::Fail(error, Heard::Something),
+            Poll::Ready(Err(error)) => Step::Fail(error, Heard::Below),
         }
     }
 

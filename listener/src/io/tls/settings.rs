@@ -42,9 +42,12 @@ impl Settings {
         let kind = HandshakeErrorKind::of(error);
         self.health.failed(kind);
         let Some(on_error) = &self.on_error else { return kind };
-        // A load balancer that looks whether the port is open does no more, every few seconds.
-        if kind == HandshakeErrorKind::Disconnected && heard == Heard::Nothing {
-            return kind;
+        match heard {
+            // A load balancer that looks whether the port is open does no more, every few seconds.
+            Heard::Nothing if kind == HandshakeErrorKind::Disconnected => return kind,
+            // That layer reports its own errors.
+            Heard::Below => return kind,
+            Heard::Nothing | Heard::Something => {}
         }
         let admitted = self.throttle.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now());
         if let Some(suppressed) = admitted {
@@ -56,11 +59,13 @@ impl Settings {
     }
 }
 
-/// Whether a client has said anything.
+/// What a client has said before its handshake failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Nothing,
     Something,
+    /// What the stream inside did not open with.
+    Below,
 }
 
 impl fmt::Debug for Settings {

@@ -53,7 +53,8 @@ impl<L> Tls<L> {
     }
 
     /// Reports handshakes that fail, at most once a second, each time with the number left out. A client that closes
-    /// without having sent anything is only counted in the [`health`](Self::health): load balancers do that.
+    /// without having sent anything is only counted in the [`health`](Self::health): load balancers do that. So is what the
+    /// stream inside does not open with: `Proxied` reports its own errors.
     ///
     /// A panic in `report` is caught and counted.
     #[must_use]
