@@ -675,3 +675,90 @@ fn a_config_is_made_of_what_rustls_has() {
     assert!(config.validity().is_none() && !config.is_from_files());
     assert!(format!("{config:?}").starts_with("TlsConfig"));
 }
+
+/// What a client with this first message hears, and what the server says of it.
+async fn refused(tls: &mut Tls<Memory>, dial: &Dial, bytes: &[u8]) -> (Vec<u8>, std::io::Error) {
+    let mut client = dial.connect();
+    let (mut server, _) = tls.accept().await.unwrap();
+    let talk = async {
+        client.write_all(bytes).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).await.unwrap();
+        answer
+    };
+    let (opened, answer) = tokio::join!(open(&mut server), talk);
+    (answer, opened.unwrap_err())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_choice_for_a_client_is_a_handshake_error() {
+    let Kit { dial, client, authority, tls } = kit();
+    let config = tls.config().clone().config_for_client(|hello| {
+        assert_ne!(hello.server_name(), Some("a.example"), "as asked");
+        None
+    });
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&lines);
+    let mut tls = Tls::new(tls.into_inner(), config).on_error(move |error| to.lock().unwrap().push(error.to_string()));
+    let (answer, error) = refused(&mut tls, &dial, &client_hello(&client).0).await;
+    assert_eq!(answer, [21, 3, 1, 0, 2, 2, 80], "internal_error");
+    assert_eq!(kind(&error), HandshakeErrorKind::Panicked);
+    let line = "TLS handshake error from 192.0.2.1:4567: a function of the TLS configuration panicked";
+    assert_eq!(*lines.lock().unwrap(), [line]);
+    let health = tls.health().snapshot();
+    assert_eq!((health.panicked, health.opening, health.dropped), (1, 0, 0));
+    // The next client is served.
+    let mut other = authority.client();
+    other.enable_sni = false;
+    let (_, opened, _) = handshake(&mut tls, &dial, &Arc::new(other), "a.example").await;
+    opened.unwrap();
+}
+
+/// A function that rustls calls: one that looks for the certificate of a name.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl rustls::server::ResolvesServerCert for NoCertificate {
+    fn resolve(&self, _: rustls::server::ClientHello<'_>) -> Option<Arc<rustls::sign::CertifiedKey>> {
+        panic!("as asked")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_a_function_of_rustls_is_a_handshake_error() {
+    let Kit { dial, client, tls, .. } = kit();
+    let config = rustls::ServerConfig::builder_with_provider(provider().crypto)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(NoCertificate));
+    let mut tls = Tls::new(tls.into_inner(), config);
+    let (answer, error) = refused(&mut tls, &dial, &client_hello(&client).0).await;
+    assert_eq!((answer, kind(&error)), (Vec::new(), HandshakeErrorKind::Panicked));
+    let health = tls.health().snapshot();
+    assert_eq!((health.panicked, health.opening, health.dropped), (1, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_is_dropped_is_counted() {
+    let Kit { mut tls, dial, client, .. } = kit();
+    let hello = client_hello(&client).0;
+    for bytes in [&[][..], &hello[..9], &hello] {
+        let mut silent = dial.connect();
+        let (mut server, _) = tls.accept().await.unwrap();
+        silent.write_all(bytes).await.unwrap();
+        assert!(timeout(Duration::from_secs(2), open(&mut server)).await.is_err());
+        assert_eq!(tls.health().snapshot().opening, 1);
+        drop(server);
+    }
+    let _silent = dial.connect();
+    tls.accept().await.unwrap().0.shutdown().await.unwrap();
+    let health = tls.health().snapshot();
+    assert_eq!((health.dropped, health.opening), (4, 0));
+    // One that succeeded or failed is counted as that, and not again.
+    drop(handshake(&mut tls, &dial, &client, "a.example").await);
+    refused(&mut tls, &dial, b"SSH-2.0").await;
+    let health = tls.health().snapshot();
+    assert_eq!((health.dropped, health.handshakes, health.not_tls, health.opening), (4, 1, 1, 0));
+}

@@ -80,5 +80,5 @@ async fn an_error_of_the_header_is_reported_by_the_layer_that_reads_it() {
     let line = "PROXY protocol: 192.0.2.1:4567: no PROXY header: the signature is wrong at byte 0";
     assert_eq!(*lines.lock().unwrap(), [line]);
     let (tls, proxied) = (tls.health().snapshot(), tls.get_ref().health().snapshot());
-    assert_eq!((tls.protocol, tls.opening, proxied.invalid), (1, 0, 1));
+    assert_eq!((tls.protocol, tls.dropped, tls.opening, proxied.invalid), (1, 0, 0, 1));
 }

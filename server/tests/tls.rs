@@ -7,12 +7,12 @@ mod tls_kit;
 
 use std::{
     io::ErrorKind,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
 use quintet_server::{
-    Body, Config, Hooks, Request, Response, ServeError, Server, StatusCode, TlsConfig, TlsOptions, listen,
+    Body, Config, Hooks, Request, Response, ServeError, Server, StatusCode, Timeouts, TlsConfig, TlsOptions, listen,
     listener::{ClientAuth, HandshakeErrorKind},
     mux::Upgraded,
     tls_provider,
@@ -230,6 +230,29 @@ async fn clients_that_stall_in_the_handshake_are_gone_in_time_and_hold_up_nobody
         }
         assert!((10..12).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
         assert_eq!(kit.server.counts().total(), 1);
+    })
+    .await;
+}
+
+/// The handshake has the time of the first head, too, and whichever is shorter ends it.
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_read_header_ends_is_counted() {
+    bounded(async {
+        let site = Site::new();
+        let timeouts = Timeouts { read_header: Duration::from_secs(2), ..Timeouts::default() };
+        let server = Server::with_config(whoami, Config { timeouts, ..Config::default() });
+        let health = OnceLock::new();
+        let kit = serve_with(server, |server, memory| {
+            let tls = server.tls_listener(memory, site.config(None));
+            health.set(tls.health()).unwrap();
+            tls
+        });
+        let mut silent = kit.dial();
+        let start = Instant::now();
+        silent.read_to_end(&mut Vec::new()).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), 2);
+        let health = health.get().unwrap().snapshot();
+        assert_eq!((health.dropped, health.timed_out, health.opening), (1, 0, 0));
     })
     .await;
 }

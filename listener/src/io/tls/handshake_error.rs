@@ -34,11 +34,15 @@ pub enum HandshakeErrorKind {
     /// What the client sent breaks the rules of TLS.
     #[error("the client broke the rules of TLS")]
     Protocol,
+    /// A function of the configuration panicked: the one that [chooses](super::TlsConfig::config_for_client), or one that
+    /// rustls was given.
+    #[error("a function of the TLS configuration panicked")]
+    Panicked,
 }
 
 impl HandshakeErrorKind {
     /// How many there are.
-    pub(super) const COUNT: usize = Self::Protocol as usize + 1;
+    pub(super) const COUNT: usize = Self::Panicked as usize + 1;
 
     /// Sorts what reading, writing or rustls said during a handshake.
     pub(super) fn of(error: &io::Error) -> Self {
@@ -67,6 +71,7 @@ impl From<HandshakeErrorKind> for io::Error {
         let io_kind = match kind {
             HandshakeErrorKind::TimedOut => io::ErrorKind::TimedOut,
             HandshakeErrorKind::Disconnected => io::ErrorKind::UnexpectedEof,
+            HandshakeErrorKind::Panicked => io::ErrorKind::Other,
             _ => io::ErrorKind::InvalidData,
         };
         Self::new(io_kind, kind)

@@ -28,7 +28,10 @@ use super::{
     settings::{Heard, Settings},
     tls_health::OpeningGuard,
 };
-use crate::{Addr, HostScope, Opened, Stream, TlsState};
+use crate::{
+    Addr, HostScope, Opened, Stream, TlsState,
+    contain::{Panicked, contain},
+};
 
 /// A TLS stream whose handshake is not over yet.
 ///
@@ -46,7 +49,7 @@ pub(super) struct Opening<S> {
     hosts: Option<HostScope>,
     /// What is wrong with what came with the ClientHello. The client hears of it before the handshake ends.
     early_error: Option<rustls::Error>,
-    _counted: OpeningGuard,
+    counted: OpeningGuard,
 }
 
 enum Stage<S> {
@@ -73,6 +76,8 @@ enum Step<S> {
     Refuse(S, Vec<u8>, io::Error, Heard),
     /// The client is gone.
     Fail(io::Error, Heard),
+    /// It is over, and has been reported.
+    Over(io::Error),
     Open(OpenStream<S>),
 }
 
@@ -81,6 +86,9 @@ const HTTPS_EXPECTED: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an H
 
 /// RFC 8446 §5.1 and §6: an alert, version 1.0 for those that know no other, fatal, unexpected_message.
 const UNEXPECTED_MESSAGE: &[u8] = &[21, 3, 1, 0, 2, 2, 10];
+
+/// The same for an error that is not the client's: internal_error.
+const INTERNAL_ERROR: &[u8] = &[21, 3, 1, 0, 2, 2, 80];
 
 impl<S: Stream> Opening<S> {
     /// How long a client that was refused may take to hear of it.
@@ -96,7 +104,7 @@ impl<S: Stream> Opening<S> {
         Self {
             stage: Stage::Inner(stream),
             deadline: Box::pin(sleep(settings.handshake_timeout)),
-            _counted: settings.health.opening(),
+            counted: settings.health.opening(),
             settings,
             peer,
             opened: Opened::default(),
@@ -118,19 +126,12 @@ impl<S: Stream> Opening<S> {
             return Poll::Ready(Err(error));
         }
         loop {
-            let step = match mem::replace(&mut self.stage, Stage::Done) {
-                Stage::Inner(stream) => self.open_inner(stream, cx),
-                Stage::Hello(stream, reader) => read_hello(stream, reader, cx),
-                Stage::HelloWhole(stream, bytes) => self.give_to_rustls(stream, Box::default(), &bytes),
-                Stage::HelloOdd(stream, acceptor) => self.read_more(stream, acceptor, cx),
-                Stage::Handshake(accept, local_addr) => self.go_on(accept, local_addr, cx),
-                Stage::Refusing(mut refusal, error) => match refusal.poll(self.deadline.as_mut(), cx) {
-                    Poll::Ready(()) => return Poll::Ready(Err(error)),
-                    Poll::Pending => Step::Wait(Stage::Refusing(refusal, error)),
-                },
-                // Only if choosing a configuration panicked, and the stream is used all the same.
-                Stage::Done => return Poll::Ready(Err(HandshakeErrorKind::Disconnected.into())),
-            };
+            let stage = mem::replace(&mut self.stage, Stage::Done);
+            // rustls calls functions of its configuration: one that looks for a certificate, say. The stream is lost with
+            // a panic in one, but the task that serves it is not.
+            let step = contain(|| self.step(stage, cx));
+            let step =
+                step.unwrap_or_else(|Panicked| Step::Fail(HandshakeErrorKind::Panicked.into(), Heard::Something));
             match step {
                 Step::Wait(stage) => {
                     self.stage = stage;
@@ -147,8 +148,25 @@ impl<S: Stream> Opening<S> {
                     self.report(&error, heard);
                     return Poll::Ready(Err(error));
                 }
+                Step::Over(error) => return Poll::Ready(Err(error)),
                 Step::Open(stream) => return Poll::Ready(Ok(self.finish(stream))),
             }
+        }
+    }
+
+    fn step(&mut self, stage: Stage<S>, cx: &mut Context<'_>) -> Step<S> {
+        match stage {
+            Stage::Inner(stream) => self.open_inner(stream, cx),
+            Stage::Hello(stream, reader) => read_hello(stream, reader, cx),
+            Stage::HelloWhole(stream, bytes) => self.give_to_rustls(stream, Box::default(), &bytes),
+            Stage::HelloOdd(stream, acceptor) => self.read_more(stream, acceptor, cx),
+            Stage::Handshake(accept, local_addr) => self.go_on(accept, local_addr, cx),
+            Stage::Refusing(mut refusal, error) => match refusal.poll(self.deadline.as_mut(), cx) {
+                Poll::Ready(()) => Step::Over(error),
+                Poll::Pending => Step::Wait(Stage::Refusing(refusal, error)),
+            },
+            // Not reached: what is over is not polled again.
+            Stage::Done => Step::Over(HandshakeErrorKind::Disconnected.into()),
         }
     }
 
@@ -220,7 +238,10 @@ impl<S: Stream> Opening<S> {
     fn start(&mut self, stream: S, accepted: Accepted, mut rest: &[u8]) -> Step<S> {
         let hello = accepted.client_hello();
         let server_name = hello.server_name().map(str::to_ascii_lowercase);
-        let (config, hosts) = self.settings.config.choose(&ClientHello::of_message(server_name.as_deref(), &hello));
+        let hello = ClientHello::of_message(server_name.as_deref(), &hello);
+        let Ok((config, hosts)) = contain(|| self.settings.config.choose(&hello)) else {
+            return Step::Refuse(stream, INTERNAL_ERROR.into(), HandshakeErrorKind::Panicked.into(), Heard::Something);
+        };
         self.hosts = hosts;
         let local_addr = stream.local_addr();
         let mut unread = Ok(0);
@@ -262,12 +283,14 @@ impl<S: Stream> Opening<S> {
     fn finish(&mut self, stream: OpenStream<S>) -> (OpenStream<S>, Opened) {
         let tls = tls_state(stream.get_ref().1);
         self.settings.health.succeeded(tls.did_resume);
+        self.counted.settle();
         let hosts = self.hosts.take();
         let ours = Opened { tls: Some(Arc::new(tls)), own_tls: true, hosts, ..Opened::default() };
         (stream, ours.or(mem::take(&mut self.opened)))
     }
 
-    fn report(&self, error: &io::Error, heard: Heard) {
+    fn report(&mut self, error: &io::Error, heard: Heard) {
+        self.counted.settle();
         let peer = self.opened.peer.as_ref().unwrap_or(&self.peer);
         self.settings.failed(peer, error, heard);
     }

@@ -140,9 +140,10 @@ impl TlsConfig {
     /// Chooses a configuration for each client, by the host name it asks for. `None` stands for this one.
     ///
     /// `choose` is called in the task of the connection, for each handshake, and for a request whose host is not the
-    /// name of its handshake; it must not block. A request for a host for which it would have chosen another one is not
-    /// to be answered on that connection: see [`Opened::hosts`](crate::Opened::hosts). Two configurations are the same if
-    /// they are the same `Arc`, so return clones of one that was made before.
+    /// name of its handshake; it must not block. If it panics, that handshake fails. A request for a host for which it
+    /// would have chosen another one is not to be answered on that connection: see
+    /// [`Opened::hosts`](crate::Opened::hosts). Two configurations are the same if they are the same `Arc`, so return
+    /// clones of one that was made before.
     ///
     /// One certificate with the names of all hosts needs no choice. Of two certificates, the second is made by rustls:
     ///

@@ -24,6 +24,7 @@ struct Counts {
     handshakes: AtomicU64,
     resumed: AtomicU64,
     failed: [AtomicU64; HandshakeErrorKind::COUNT],
+    dropped: AtomicU64,
     report_panics: AtomicU64,
 }
 
@@ -53,6 +54,11 @@ pub struct TlsHealthSnapshot {
     pub client_certificate: u64,
     /// Failed: the client broke the rules of TLS.
     pub protocol: u64,
+    /// Failed: a function of the configuration panicked.
+    pub panicked: u64,
+    /// Neither succeeded nor failed: the stream was dropped, or shut down, before. A server does that when it stops, and
+    /// where a client has less time for its first request than for its handshake. Not reported.
+    pub dropped: u64,
     /// Calls of [`Tls::on_error`](crate::Tls::on_error)'s function that panicked.
     pub report_panics: u64,
     /// Calls of [`TlsConfig::reload`](crate::TlsConfig::reload) that failed.
@@ -85,6 +91,8 @@ impl TlsHealth {
             incompatible: failed(HandshakeErrorKind::Incompatible),
             client_certificate: failed(HandshakeErrorKind::ClientCertificate),
             protocol: failed(HandshakeErrorKind::Protocol),
+            panicked: failed(HandshakeErrorKind::Panicked),
+            dropped: counts.dropped.load(Relaxed),
             report_panics: counts.report_panics.load(Relaxed),
             failed_reloads: self.config.failed_reloads(),
             validity,
@@ -109,16 +117,27 @@ impl TlsHealth {
     /// Counts a connection as opening until the guard is dropped.
     pub(super) fn opening(&self) -> OpeningGuard {
         self.counts.opening.fetch_add(1, Relaxed);
-        OpeningGuard(Arc::clone(&self.counts))
+        OpeningGuard { counts: Arc::clone(&self.counts), is_settled: false }
     }
 }
 
 /// One connection whose handshake is not over yet.
 #[derive(Debug)]
-pub(super) struct OpeningGuard(Arc<Counts>);
+pub(super) struct OpeningGuard {
+    counts: Arc<Counts>,
+    is_settled: bool,
+}
+
+impl OpeningGuard {
+    /// The handshake succeeded or failed, and is counted as that.
+    pub(super) fn settle(&mut self) {
+        self.is_settled = true;
+    }
+}
 
 impl Drop for OpeningGuard {
     fn drop(&mut self) {
-        self.0.opening.fetch_sub(1, Relaxed);
+        self.counts.opening.fetch_sub(1, Relaxed);
+        self.counts.dropped.fetch_add((!self.is_settled).into(), Relaxed);
     }
 }
