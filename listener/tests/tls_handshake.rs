@@ -692,6 +692,27 @@ async fn refused(tls: &mut Tls<Memory>, dial: &Dial, bytes: &[u8]) -> (Vec<u8>, 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_hello_of_more_than_16_kib_is_refused_with_an_alert() {
+    let Kit { mut tls, dial, authority, .. } = kit();
+    let mut client = authority.client();
+    for (protocols, opens) in [(58, true), (62, true), (66, false), (200, false)] {
+        client.alpn_protocols = (0..protocols).map(|n| vec![n; 255]).collect();
+        let config = Arc::new(client.clone());
+        let size = client_hello(&config).0.len();
+        assert_eq!(size <= (16 << 10) + 5, opens, "{size} bytes");
+        if opens {
+            handshake(&mut tls, &dial, &config, "a.example").await.1.unwrap();
+        } else {
+            let (answer, error) = refused(&mut tls, &dial, &client_hello(&config).0).await;
+            assert_eq!(answer, [21, 3, 1, 0, 2, 2, 47], "illegal_parameter");
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+        }
+    }
+    let health = tls.health().snapshot();
+    assert_eq!((health.handshakes, health.protocol, health.opening), (2, 2, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_panic_of_the_choice_for_a_client_is_a_handshake_error() {
     let Kit { dial, client, authority, tls } = kit();
     let config = tls.config().clone().config_for_client(|hello| {

@@ -30,21 +30,40 @@ pub(super) enum HelloProgress {
     Http,
     /// Neither TLS nor HTTP.
     Other,
+    /// A ClientHello that does not end within [`HelloReader::MAX_BYTES`].
+    TooLarge,
 }
 
 impl HelloReader {
-    /// What is larger is given to rustls, which refuses it: it takes messages of at most 64 KiB.
-    const MAX_BYTES: usize = 72 << 10;
+    /// How many bytes are read at most, with the framing of records: one record of the largest size. A ClientHello with a
+    /// post-quantum key (X25519MLKEM768) has 1.9 KiB, and a ticket adds less than one. rustls would take 64 KiB.
+    ///
+    /// OpenSSL had the same limit until Encrypted Client Hello, Go has 64 KiB.
+    pub(super) const MAX_BYTES: usize = (16 << 10) + 5;
 
-    /// Adds what a client sent.
+    /// How many bytes may be pushed still; not zero while what has come is [`Partial`](HelloProgress::Partial).
+    pub(super) fn room(&self) -> usize {
+        Self::MAX_BYTES - self.bytes.len()
+    }
+
+    /// Adds what a client sent, at most as many bytes as there is [`room`](Self::room) for.
     pub(super) fn push(&mut self, bytes: &[u8]) -> HelloProgress {
+        self.reserve(bytes.len());
         self.bytes.extend_from_slice(bytes);
         match FirstBytes::read(&self.bytes) {
             None => HelloProgress::Partial,
             Some(FirstBytes::Http) => HelloProgress::Http,
             Some(FirstBytes::Other) => HelloProgress::Other,
-            Some(FirstBytes::Handshake) if self.is_decided() => HelloProgress::Whole,
-            Some(FirstBytes::Handshake) => HelloProgress::Partial,
+            Some(FirstBytes::Handshake) => self.progress(),
+        }
+    }
+
+    /// Makes room, doubling as a vector does, but never for more than will come.
+    fn reserve(&mut self, n: usize) {
+        let (len, capacity) = (self.bytes.len(), self.bytes.capacity());
+        if capacity - len < n {
+            let doubled = (2 * capacity).min(Self::MAX_BYTES);
+            self.bytes.reserve_exact(doubled.max(len + n) - len);
         }
     }
 
@@ -58,16 +77,16 @@ impl HelloReader {
         self.bytes
     }
 
-    /// Whether the records hold a whole message, or something that is no ClientHello.
+    /// Whether the records hold a whole message, something that is no ClientHello, or one that is too large.
     ///
     /// RFC 8446 §5.1: `22 version(2) length(2) fragment`. §4: a message is `type(1) length(3) body`, in one or more
     /// fragments; a ClientHello has type 1.
-    fn is_decided(&mut self) -> bool {
+    fn progress(&mut self) -> HelloProgress {
         const MAX_FRAGMENT: usize = 1 << 14;
         while let Some([kind, _, _, high, low]) = self.bytes.get(self.record..self.record + 5) {
             let length = usize::from(u16::from_be_bytes([*high, *low]));
             if *kind != 22 || length == 0 || length > MAX_FRAGMENT {
-                return true;
+                return HelloProgress::Whole;
             }
             let start = self.record + 5;
             let Some(fragment) = self.bytes.get(start..start + length) else { break };
@@ -79,10 +98,10 @@ impl HelloReader {
             let [kind, length @ ..] = self.header;
             let length = length.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte));
             if kind != 1 || self.message >= 4 && self.message - 4 >= length {
-                return true;
+                return HelloProgress::Whole;
             }
         }
-        self.bytes.len() > Self::MAX_BYTES
+        if self.room() == 0 { HelloProgress::TooLarge } else { HelloProgress::Partial }
     }
 }
 
@@ -114,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_client_hello_is_whole_at_its_last_byte() {
-        for (body, fragment) in [(1, 16384), (200, 16384), (200, 1), (200, 3), (1800, 100), (60_000, 16384)] {
+        for (body, fragment) in [(1, 16384), (200, 16384), (200, 1), (200, 3), (1800, 100), (16_380, 16384), (9000, 10)]
+        {
             let mut bytes = client_hello(body, fragment);
             let length = bytes.len();
             bytes.extend_from_slice(b"more");
@@ -140,9 +160,29 @@ mod tests {
     }
 
     #[test]
-    fn a_client_hello_without_end_is_given_up() {
-        let (decided, progress) = decided(&client_hello(0xff_ffff, 1)[..100_000]).unwrap();
-        assert_eq!((decided, progress), (HelloReader::MAX_BYTES + 1, Whole));
+    fn a_client_hello_that_does_not_end_is_given_up_at_16_kib() {
+        for (body, fragment) in [(16_381, 16384), (16_000, 50), (60_000, 1), (60_000, 16384)] {
+            let bytes = client_hello(body, fragment);
+            assert_eq!(
+                decided(&bytes),
+                Some((HelloReader::MAX_BYTES, TooLarge)),
+                "{body} bytes in fragments of {fragment}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_client_hello_of_any_pieces_holds_at_most_16_kib_and_a_header() {
+        let bytes = client_hello(60_000, 16384);
+        for piece in [1, 2, 7, 1000, 4096, 5000, HelloReader::MAX_BYTES] {
+            let mut reader = HelloReader::default();
+            for piece in bytes[..HelloReader::MAX_BYTES].chunks(piece) {
+                reader.push(piece);
+                let (held, given) = (reader.bytes.capacity(), reader.bytes.len());
+                assert!(held <= HelloReader::MAX_BYTES && held < 2 * given + 8, "{held} for {given}");
+            }
+            assert_eq!(reader.room(), 0);
+        }
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustls::{
-    HandshakeKind, ServerConnection,
+    HandshakeKind, InvalidMessage, ServerConnection,
     server::{Accepted, AcceptedAlert, Acceptor},
 };
 use tokio::{
@@ -59,8 +59,8 @@ enum Stage<S> {
     Hello(S, HelloReader),
     /// It is whole. Other tasks have been let go first, once.
     HelloWhole(S, Vec<u8>),
-    /// What looked whole is more than that, by rustls.
-    HelloOdd(S, Box<Acceptor>),
+    /// What looked whole is more than that, by rustls, which was given so many bytes.
+    HelloOdd(S, Box<Acceptor>, usize),
     /// rustls does the rest. The local address is kept, since this future gives no access to its stream.
     Handshake(Box<FallibleAccept<Counted<S>>>, Option<Addr>),
     /// The client hears of it, then it is over.
@@ -86,6 +86,9 @@ const HTTPS_EXPECTED: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an H
 
 /// RFC 8446 §5.1 and §6: an alert, version 1.0 for those that know no other, fatal, unexpected_message.
 const UNEXPECTED_MESSAGE: &[u8] = &[21, 3, 1, 0, 2, 2, 10];
+
+/// The same for a message that is too large, as OpenSSL says it: illegal_parameter.
+const ILLEGAL_PARAMETER: &[u8] = &[21, 3, 1, 0, 2, 2, 47];
 
 /// The same for an error that is not the client's: internal_error.
 const INTERNAL_ERROR: &[u8] = &[21, 3, 1, 0, 2, 2, 80];
@@ -158,8 +161,8 @@ impl<S: Stream> Opening<S> {
         match stage {
             Stage::Inner(stream) => self.open_inner(stream, cx),
             Stage::Hello(stream, reader) => read_hello(stream, reader, cx),
-            Stage::HelloWhole(stream, bytes) => self.give_to_rustls(stream, Box::default(), &bytes),
-            Stage::HelloOdd(stream, acceptor) => self.read_more(stream, acceptor, cx),
+            Stage::HelloWhole(stream, bytes) => self.give_to_rustls(stream, Box::default(), 0, &bytes),
+            Stage::HelloOdd(stream, acceptor, given) => self.read_more(stream, acceptor, given, cx),
             Stage::Handshake(accept, local_addr) => self.go_on(accept, local_addr, cx),
             Stage::Refusing(mut refusal, error) => match refusal.poll(self.deadline.as_mut(), cx) {
                 Poll::Ready(()) => Step::Over(error),
@@ -176,7 +179,7 @@ impl<S: Stream> Opening<S> {
             Stage::Inner(stream)
             | Stage::Hello(stream, _)
             | Stage::HelloWhole(stream, _)
-            | Stage::HelloOdd(stream, _) => Some(stream),
+            | Stage::HelloOdd(stream, ..) => Some(stream),
             Stage::Refusing(refusal, _) => Some(refusal.get_mut()),
             Stage::Handshake(..) | Stage::Done => None,
         }
@@ -187,7 +190,7 @@ impl<S: Stream> Opening<S> {
             Stage::Inner(stream)
             | Stage::Hello(stream, _)
             | Stage::HelloWhole(stream, _)
-            | Stage::HelloOdd(stream, _) => stream.local_addr(),
+            | Stage::HelloOdd(stream, ..) => stream.local_addr(),
             Stage::Handshake(_, local_addr) => local_addr.clone(),
             Stage::Refusing(refusal, _) => refusal.get_ref().local_addr(),
             Stage::Done => None,
@@ -206,21 +209,25 @@ impl<S: Stream> Opening<S> {
     }
 
     /// Reads on what is not what it looked like.
-    fn read_more(&mut self, mut stream: S, acceptor: Box<Acceptor>, cx: &mut Context<'_>) -> Step<S> {
+    fn read_more(&mut self, mut stream: S, acceptor: Box<Acceptor>, given: usize, cx: &mut Context<'_>) -> Step<S> {
+        if given >= HelloReader::MAX_BYTES {
+            return too_large(stream);
+        }
         let mut bytes = [0; 1024];
         let mut buffer = ReadBuf::new(&mut bytes);
         match Pin::new(&mut stream).poll_read(cx, &mut buffer) {
-            Poll::Pending => Step::Wait(Stage::HelloOdd(stream, acceptor)),
+            Poll::Pending => Step::Wait(Stage::HelloOdd(stream, acceptor, given)),
             Poll::Ready(Err(error)) => Step::Fail(error, Heard::Something),
             Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
                 Step::Fail(HandshakeErrorKind::Disconnected.into(), Heard::Something)
             }
-            Poll::Ready(Ok(())) => self.give_to_rustls(stream, acceptor, buffer.filled()),
+            Poll::Ready(Ok(())) => self.give_to_rustls(stream, acceptor, given, buffer.filled()),
         }
     }
 
-    /// Lets rustls read a ClientHello, and what follows it.
-    fn give_to_rustls(&mut self, stream: S, mut acceptor: Box<Acceptor>, mut bytes: &[u8]) -> Step<S> {
+    /// Lets rustls, which was given so many bytes before, read a ClientHello and what follows it.
+    fn give_to_rustls(&mut self, stream: S, mut acceptor: Box<Acceptor>, given: usize, mut bytes: &[u8]) -> Step<S> {
+        let given = given + bytes.len();
         while !bytes.is_empty() {
             if let Err(error) = acceptor.read_tls(&mut bytes) {
                 return Step::Refuse(stream, Vec::new(), error, Heard::Something);
@@ -231,7 +238,7 @@ impl<S: Stream> Opening<S> {
                 Err((error, alert)) => return refuse(stream, error, alert),
             }
         }
-        Step::Next(Stage::HelloOdd(stream, acceptor))
+        Step::Next(Stage::HelloOdd(stream, acceptor, given))
     }
 
     /// Answers a ClientHello: this is where the key exchange and the signature are computed.
@@ -300,7 +307,8 @@ fn read_hello<S: Stream>(mut stream: S, mut reader: HelloReader, cx: &mut Contex
     let mut bytes = [0; 4096];
     loop {
         let heard = if reader.is_empty() { Heard::Nothing } else { Heard::Something };
-        let mut buffer = ReadBuf::new(&mut bytes);
+        let room = reader.room().min(bytes.len());
+        let mut buffer = ReadBuf::new(&mut bytes[..room]);
         match Pin::new(&mut stream).poll_read(cx, &mut buffer) {
             Poll::Pending => return Step::Wait(Stage::Hello(stream, reader)),
             Poll::Ready(Err(error)) => return Step::Fail(error, heard),
@@ -319,9 +327,17 @@ fn read_hello<S: Stream>(mut stream: S, mut reader: HelloReader, cx: &mut Contex
             }
             HelloProgress::Http => (HTTPS_EXPECTED, HandshakeErrorKind::PlainHttp),
             HelloProgress::Other => (UNEXPECTED_MESSAGE, HandshakeErrorKind::NotTls),
+            HelloProgress::TooLarge => return too_large(stream),
         };
         return Step::Refuse(stream, answer.into(), kind.into(), Heard::Something);
     }
+}
+
+/// A ClientHello that does not end.
+fn too_large<S>(stream: S) -> Step<S> {
+    let error = rustls::Error::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge);
+    let error = io::Error::new(io::ErrorKind::InvalidData, error);
+    Step::Refuse(stream, ILLEGAL_PARAMETER.into(), error, Heard::Something)
 }
 
 fn refuse<S>(stream: S, error: rustls::Error, mut alert: AcceptedAlert) -> Step<S> {
