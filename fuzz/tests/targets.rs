@@ -48,6 +48,8 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("request/src/reply/chunk.rs", "begin_chunk", "chunks"),
     ("request/src/reply/plan.rs", "write_head", "reply"),
     ("request/src/reply/sniff.rs", "sniff", "sniff"),
+    ("request/src/reply/stream_fields.rs", "finish_fields", "reply"),
+    ("request/src/reply/stream_fields.rs", "finish_trailers", "reply"),
     ("request/src/trailers.rs", "is_forbidden_trailer", "trailers"),
     ("mux/src/clean.rs", "clean_path", "mux_find"),
     ("mux/src/escape_html.rs", "escape_html", "escape_html"),

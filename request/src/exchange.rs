@@ -107,6 +107,18 @@ impl Exchange {
         }
     }
 
+    /// Makes the exchange of a refused head on a stream of HTTP/2. Other streams go on, so that there is no reason for
+    /// closing.
+    pub fn refused_stream(method: &http::Method) -> Self {
+        Self {
+            constraints: Constraints::of_refused_stream(method),
+            request: RequestBody::Read,
+            reply: Stage::None,
+            last: None,
+            failed: None,
+        }
+    }
+
     /// Makes the reply the last one of its connection, for this reason, unless there is one already.
     #[inline]
     pub fn close(&mut self, reason: CloseReason) {

@@ -1,6 +1,6 @@
 //! Replies: whatever a handler says, a strict reader reads its body and nothing else.
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use quintet_request::{
     Chunked, CloseReason, ContentType, Exchange, HeadRef, Index, Limits, Next, is_forbidden_trailer,
     reply::{self, Length},
@@ -110,6 +110,34 @@ pub fn reply(data: &[u8]) {
     let last = if read.old { !read.connection_names("keep-alive") } else { read.connection_names("close") };
     assert!(last != goes_on || read.until_close, "the client knows whether it goes on");
     check_fields(&read, &handler);
+    check_stream(&method, &handler, &plan, &read);
+}
+
+/// On a stream of HTTP/2 the reply has the same content, and the same fields but for those of a connection.
+fn check_stream(method: &str, handler: &Handler<'_>, http1: &reply::Plan, read: &ReadReply<'_>) {
+    const OF_CONNECTIONS: [&str; 6] =
+        ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
+    let method = Method::from_bytes(method.as_bytes()).expect("a method is a token");
+    let head = handler.head();
+    let plan = Exchange::refused_stream(&method).begin_reply(&head);
+    assert_eq!((plan.has_content(), plan.has_body()), (http1.has_content(), http1.has_body()));
+    let mut fields = handler.headers.clone();
+    plan.finish_fields(&mut fields, head.content_type, u64::from(handler.status.as_u16()) << 30, handler.body);
+    for name in fields.keys() {
+        assert!(!OF_CONNECTIONS.contains(&name.as_str()), "{name}");
+        let sent: Vec<_> = fields.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+        assert!(sent.iter().all(|value| value.trim_ascii() == *value), "{name}");
+        let http1: Vec<_> = read.all(name.as_str()).into_iter().map(<[u8]>::trim_ascii).collect();
+        assert_eq!(sent, http1, "{name}");
+    }
+    for (name, _) in &read.fields {
+        let name = HeaderName::from_bytes(name).expect("a name is a token");
+        assert!(fields.contains_key(&name) || OF_CONNECTIONS.contains(&name.as_str()), "{name}");
+    }
+    let mut trailers = handler.headers.clone();
+    reply::finish_trailers(&mut trailers);
+    let kept = handler.headers.keys().filter(|name| !is_forbidden_trailer(name.as_str())).count();
+    assert_eq!(trailers.keys_len(), kept);
 }
 
 fn write_body(out: &mut Vec<u8>, handler: &Handler<'_>, plan: &reply::Plan) {
@@ -126,7 +154,7 @@ fn write_body(out: &mut Vec<u8>, handler: &Handler<'_>, plan: &reply::Plan) {
             reply::end_body(out, None);
         }
         Length::Exact(_) | Length::UntilClose => out.extend_from_slice(handler.body),
-        Length::None => {}
+        Length::None | Length::Stream => {}
     }
 }
 

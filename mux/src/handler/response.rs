@@ -325,6 +325,12 @@ impl Response {
         &mut self.rare_mut().headers
     }
 
+    /// Takes the fields besides the content type, and leaves none. For servers that send the map itself.
+    #[inline]
+    pub fn take_headers(&mut self) -> HeaderMap {
+        self.rare.as_mut().map(|rare| std::mem::take(&mut rare.headers)).unwrap_or_default()
+    }
+
     fn rare_mut(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }

@@ -135,3 +135,12 @@ fn each_cookie_is_a_set_cookie_field_of_its_own() {
     let cookies: Vec<_> = reply.headers().unwrap().get_all("set-cookie").iter().collect();
     assert_eq!(cookies, ["a=1; Path=/; HttpOnly", "a=2"]);
 }
+
+#[test]
+fn taken_headers_are_those_beside_the_content_type() {
+    assert!(Response::new("a").take_headers().is_empty());
+    let mut reply = Response::new("a").with_content_type("a/b").with_header("x-a", "1").with_header("x-a", "2");
+    let taken = reply.take_headers();
+    assert_eq!(taken.get_all("x-a").iter().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!((taken.len(), reply.content_type(), reply.header("x-a")), (2, ContentType::Known("a/b"), None));
+}

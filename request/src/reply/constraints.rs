@@ -60,6 +60,16 @@ impl Constraints {
         Self { version: Version::Http11, method, takeover: Takeover::Unasked }
     }
 
+    /// The constraints of a refused head on a stream of HTTP/2, of which only the method is known.
+    pub fn of_refused_stream(method: &http::Method) -> Self {
+        let method = match *method {
+            http::Method::HEAD => Method::Head,
+            http::Method::CONNECT => Method::Connect,
+            _ => Method::Other,
+        };
+        Self { version: Version::Http2, method, takeover: Takeover::Unasked }
+    }
+
     /// Checks whether another protocol may follow this reply, by the heads of request and reply. The request's body
     /// must also have been read, which is not checked here.
     ///

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 
 use crate::{
     Version,
@@ -22,6 +22,21 @@ struct Prefix {
 
 thread_local! {
     static PREFIX: RefCell<Prefix> = const { RefCell::new(Prefix { second: u64::MAX, bytes: Vec::new() }) };
+}
+
+/// The value of the `Date` field of a second. A clone of it is counted, and not copied.
+pub(super) fn date(unix: u64) -> HeaderValue {
+    thread_local! {
+        static DATE: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
+    }
+    let unix = unix.min(LAST_SECOND);
+    DATE.with_borrow_mut(|kept| match kept {
+        Some((second, value)) if *second == unix => value.clone(),
+        _ => {
+            let value = HeaderValue::try_from(HttpDate::at(unix).to_string()).expect("a date is text");
+            kept.insert((unix, value)).1.clone()
+        }
+    })
 }
 
 /// Appends the status line, and the `Date` line if `dated`. `unix` is the time in seconds of Unix time.
@@ -81,6 +96,7 @@ mod tests {
                 let mut out = Vec::new();
                 write_start(&mut out, StatusCode::NOT_FOUND, Version::Http10, unix, true);
                 assert_eq!(String::from_utf8(out).unwrap(), format!("HTTP/1.0 404 Not Found\r\nDate: {date}\r\n"));
+                assert_eq!(super::date(unix), date);
             }
         }
     }

@@ -9,6 +9,8 @@ pub enum Length {
     Exact(u64),
     /// `Transfer-Encoding: chunked`.
     Chunked,
+    /// The end of the stream of HTTP/2 is the end of the body: an unknown length, and tunnels. RFC 9113 §8.1.
+    Stream,
     /// The end of the connection is the end of the body: an unknown length in HTTP/1.0, and tunnels.
     UntilClose,
 }

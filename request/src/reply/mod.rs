@@ -9,6 +9,8 @@
 //!                                                          end_chunk … end_body
 //!                                       Length::UntilClose the end of the
 //!                                                          connection
+//!                                       Length::Stream     the end of the
+//!                                                          stream
 //!                                       Length::None       nothing follows
 //! ```
 //!
@@ -31,6 +33,18 @@
 //! | `Content-Length`, `Transfer-Encoding`, `Connection` of the handler | taken as a wish, and written anew | 9112 §6, §9.6 |
 //! | `Upgrade` | named by `Connection` | 9110 §7.8 |
 //! | trailers | those that may be trailers | 9110 §6.5.1 |
+//!
+//! A reply on a stream of HTTP/2 has the same plan, and fields in place of bytes ([`Plan::finish_fields`]). What differs, by
+//! RFC 9113:
+//!
+//! | what | rule | section |
+//! |---|---|---|
+//! | an unknown length | neither a length nor chunks: the end of the stream | 9113 §8.1 |
+//! | `Connection`, `Keep-Alive`, `Proxy-Connection`, `Te`, `Transfer-Encoding`, `Upgrade` | not sent | 9113 §8.2.2 |
+//! | `Connection: close` of the handler | the reason to end the connection after this stream (GOAWAY) | 9113 §6.8 |
+//! | blanks around a value | removed | 9113 §8.2.1 |
+//! | 2xx to CONNECT | a tunnel in the stream: no length; DATA frames are the tunnel's | 9113 §8.5 |
+//! | another status to CONNECT | the connection goes on: the tunnel had a stream of its own | 9113 §8.5 |
 //!
 //! Fields that only a handler can know are left to it: `WWW-Authenticate` with 401, `Allow` with 405,
 //! `Proxy-Authenticate` with 407, `Content-Range` with 206 and 416, `Upgrade` with its own 426, `Location` with 201 and
@@ -76,6 +90,7 @@ mod head;
 mod length;
 mod plan;
 mod sniff;
+mod stream_fields;
 mod takeover_error;
 
 pub use chunk::{begin_chunk, end_body, end_chunk};
@@ -85,4 +100,5 @@ pub use head::Head;
 pub use length::Length;
 pub use plan::Plan;
 pub use sniff::sniff;
+pub use stream_fields::finish_trailers;
 pub use takeover_error::TakeoverError;

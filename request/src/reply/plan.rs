@@ -118,7 +118,7 @@ impl Plan {
                 out.extend_from_slice(b"\r\n");
             }
             Length::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
-            Length::None | Length::UntilClose => {}
+            Length::None | Length::Stream | Length::UntilClose => {}
         }
         if let Some(connection) = self.connection {
             out.extend_from_slice(b"Connection: ");
@@ -147,7 +147,7 @@ impl Plan {
 /// How the end of the body is told.
 fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
     if to.is_tunnel(head.status) {
-        return Length::UntilClose;
+        return if to.version == Version::Http2 { Length::Stream } else { Length::UntilClose };
     }
     if bodiless {
         // 205 needs `Content-Length: 0`, as the status alone does not tell a client that there is no body (RFC 9112
@@ -159,7 +159,8 @@ fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
         // A handler may leave out the body of a reply to HEAD; that does not mean that the reply to GET has none.
         (Some(0), _) if to.method == Method::Head => said.map_or(Length::None, Length::Exact),
         (Some(length), _) => Length::Exact(length),
-        (None, Version::Http11 | Version::Http2) => Length::Chunked,
+        (None, Version::Http11) => Length::Chunked,
+        (None, Version::Http2) => Length::Stream,
         (None, Version::Http10) if to.method == Method::Head => Length::None,
         (None, Version::Http10) => Length::UntilClose,
     }
@@ -169,7 +170,7 @@ fn length(to: &Constraints, head: &Head<'_>, bodiless: bool) -> Length {
 fn reason(to: &Constraints, head: &Head<'_>, length: Length) -> Option<CloseReason> {
     if length == Length::UntilClose {
         Some(CloseReason::CloseDelimited)
-    } else if to.method == Method::Connect {
+    } else if to.method == Method::Connect && to.version != Version::Http2 {
         // The client may have sent the first bytes of the tunnel already, which would be read as a request.
         Some(CloseReason::TakeoverRefused)
     } else if head.headers.is_some_and(asks_to_close) {
