@@ -43,7 +43,7 @@ pub use shutdown_report::ShutdownReport;
 #[cfg(feature = "tls")]
 pub use tls_provider::tls_provider;
 #[cfg(feature = "tower")]
-pub use tower::{HandlerService, TowerHandler};
+pub use tower::{HandlerService, RunToEnd, TowerHandler};
 
 // The names that most programs use. All others are reached through the modules below, so that the front page of the
 // documentation stays short.

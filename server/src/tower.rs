@@ -19,6 +19,8 @@ use quintet_mux::{Handler, Response};
 use quintet_request::{Body, Request};
 use tower_service::Service;
 
+use crate::select::{Either, select};
+
 /// A `tower::Service` (an axum `Router`, say) as a [`Handler`].
 ///
 /// The service is cloned for each request, as `tower` requires. An error of the service becomes a 500 without its text:
@@ -30,6 +32,10 @@ use tower_service::Service;
 /// * the [`Arc<Connection>`](quintet_conn::Connection), with the address of the client;
 /// * the [`ActiveRequest`](quintet_conn::ActiveRequest), which knows whether the client is connected, and moves the
 ///   deadlines of this request.
+///
+/// The future of the service is dropped when its client has gone: it closed the connection, also half of it (FIN), or reset
+/// the request. So services are cancelled under hyper too, and those of gRPC rely on it. Other handlers go on;
+/// [`run_to_end`](Self::run_to_end) lets a service go on as well.
 ///
 /// Two things of axum need hyper and do not work: `ConnectInfo` (use the connection) and `WebSocketUpgrade` (use
 /// [`Response::upgrade`] in a handler).
@@ -51,6 +57,27 @@ use tower_service::Service;
 #[derive(Clone, Debug)]
 pub struct TowerHandler<S>(pub S);
 
+impl<S> TowerHandler<S> {
+    /// The handler whose service goes on when its client has gone, as other handlers do: for one that must not stop in the
+    /// middle. It learns of the client by the [`ActiveRequest`](quintet_conn::ActiveRequest) in the extensions.
+    ///
+    /// # Example
+    /// ```
+    /// # fn handler<S>(payments: S) -> impl Sized {
+    /// use quintet_server::TowerHandler;
+    ///
+    /// TowerHandler(payments).run_to_end()
+    /// # }
+    /// ```
+    pub fn run_to_end(self) -> RunToEnd<S> {
+        RunToEnd(self.0)
+    }
+}
+
+/// A `tower::Service` as a [`Handler`] that goes on when its client has gone; see [`TowerHandler::run_to_end`].
+#[derive(Clone, Debug)]
+pub struct RunToEnd<S>(S);
+
 impl<S, B> Handler for TowerHandler<S>
 where
     S: Service<http::Request<Body>, Response = http::Response<B>> + Clone + Send + Sync + 'static,
@@ -60,20 +87,48 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     async fn call(&self, request: Request) -> Response {
-        let mut service = self.0.clone();
-        let Ok(request) = request.into_http() else {
-            return Response::text(StatusCode::BAD_REQUEST, "400 Bad Request");
-        };
-        let answered = async {
-            poll_fn(|cx| service.poll_ready(cx)).await?;
-            service.call(request).await
-        };
-        match answered.await {
-            Ok(response) => response.into(),
-            Err(error) => {
-                let _: Box<dyn Error + Send + Sync> = error.into();
-                Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
-            }
+        let Some(active) = request.active().cloned() else { return answer(self.0.clone(), request).await };
+        // The service is polled first. Only one that has to wait watches the client.
+        match select(answer(self.0.clone(), request), active.disconnected()).await {
+            Either::First(response) => response,
+            Either::Second(()) => Response::abort(),
+        }
+    }
+}
+
+impl<S, B> Handler for RunToEnd<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<B>> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    async fn call(&self, request: Request) -> Response {
+        answer(self.0.clone(), request).await
+    }
+}
+
+/// Calls a service when it is ready. An error of it becomes a 500.
+async fn answer<S, B>(mut service: S, request: Request) -> Response
+where
+    S: Service<http::Request<Body>, Response = http::Response<B>>,
+    S::Error: Into<Box<dyn Error + Send + Sync>>,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let Ok(request) = request.into_http() else {
+        return Response::text(StatusCode::BAD_REQUEST, "400 Bad Request");
+    };
+    let answered = async {
+        poll_fn(|cx| service.poll_ready(cx)).await?;
+        service.call(request).await
+    };
+    match answered.await {
+        Ok(response) => response.into(),
+        Err(error) => {
+            let _: Box<dyn Error + Send + Sync> = error.into();
+            Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
         }
     }
 }
