@@ -12,6 +12,8 @@ mod cross_origin;
 mod escape;
 mod escape_html;
 mod explain;
+#[cfg(feature = "files")]
+mod files;
 mod find;
 #[cfg(feature = "io")]
 mod handler;
@@ -57,6 +59,13 @@ pub use self::{
         CrossOriginProtection, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
         strip_prefix, timeout, with_state,
     },
+};
+
+#[cfg(feature = "files")]
+pub use self::files::{
+    CacheRule, Content, Dir, DirEntry, DirOptions, EntryKind, EtagPolicy, FileOptions, FilePath, FilePathError,
+    FileServer, FileSystem, Hidden, Listing, MemoryFiles, OpenDirectory, OpenFile, OpenNode, Precompressed, ReadAt,
+    Symlinks, file_server, serve_content, serve_file,
 };
 
 #[cfg(feature = "io")]

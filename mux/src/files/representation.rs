@@ -1,0 +1,157 @@
+//! The reply that sends a file, or a part of it, or says that the client's copy is fresh.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use quintet_request::{
+    Body, BodyError, ByteRange, ETag, HttpDate, Precondition, Ranges, Request, Validators, check_preconditions, sniff,
+};
+
+use super::{byteranges_body::ByterangesBody, content::Content, etag, media_type::media_type};
+use crate::Response;
+
+/// The bytes from which a content type is guessed.
+const SNIFFED_BYTES: u64 = 512;
+
+/// One form of a file, and the fields that describe it.
+#[derive(Debug)]
+pub(super) struct Representation<'a> {
+    /// The name by whose ending the content type is found.
+    pub(super) name: &'a [u8],
+    /// The content type if the ending says nothing; `None`: it is guessed.
+    pub(super) default_type: Option<&'a HeaderValue>,
+    pub(super) content: Content,
+    pub(super) modified: Option<SystemTime>,
+    pub(super) etag: Option<HeaderValue>,
+    pub(super) cache_control: Option<HeaderValue>,
+    /// The coding of the bytes, if they are coded. Their type is then never guessed.
+    pub(super) coding: Option<&'static str>,
+    /// Whether the choice of the coding is the client's.
+    pub(super) varies: bool,
+}
+
+impl Representation<'_> {
+    /// Answers a request for it. Go: `serveContent`.
+    ///
+    /// # Errors
+    /// The error of reading the first bytes.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it changes nothing.
+    pub(super) async fn reply(mut self, request: &Request) -> Result<Response, BodyError> {
+        let now = SystemTime::now();
+        self.etag = self.etag.filter(|etag| ETag::parse(etag.as_bytes()).is_some());
+        self.etag = self.etag.map(|etag| etag::at(now, etag, self.modified));
+        let validators = Validators {
+            etag: self.etag.as_ref().and_then(|etag| ETag::parse(etag.as_bytes())),
+            last_modified: self.modified.and_then(|modified| last_modified(modified, now)),
+        };
+        let range = match check_preconditions(request.head(), Some(validators)) {
+            Precondition::NotModified => return Ok(self.not_modified(validators.last_modified)),
+            Precondition::Failed => return Ok(self.failed(validators.last_modified)),
+            Precondition::Proceed { range } => range,
+        };
+        let size = self.content.len();
+        let ranges = match range.map(|range| Ranges::parse(range, size)) {
+            Some(Err(error)) => {
+                let reply = Response::text(error.status(), error);
+                return Ok(reply.with_header(header::CONTENT_RANGE, error.content_range()));
+            }
+            Some(Ok(ranges)) => ranges,
+            None => None,
+        };
+        let mut headers = self.fields(validators.last_modified);
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        let is_head = request.method() == "HEAD";
+        let (status, length, body) = match ranges.as_ref().map(Ranges::as_slice) {
+            None => {
+                let body = if is_head { None } else { Some(self.content.body(ByteRange { start: 0, length: size })) };
+                self.insert_type(&mut headers, body.as_ref()).await?;
+                (StatusCode::OK, size, body)
+            }
+            Some(&[range]) => {
+                self.insert_type(&mut headers, None).await?;
+                headers.insert(header::CONTENT_RANGE, range.content_range(size));
+                (StatusCode::PARTIAL_CONTENT, range.length, Some(self.content.body(range)))
+            }
+            Some(_) => {
+                self.insert_type(&mut headers, None).await?;
+                let content_type = headers.remove(header::CONTENT_TYPE);
+                let ranges = ranges.as_ref().expect("it has several ranges");
+                let (body, multipart) = ByterangesBody::new(self.content.clone(), ranges, content_type.as_ref());
+                headers.insert(header::CONTENT_TYPE, multipart);
+                (StatusCode::PARTIAL_CONTENT, http_body::Body::size_hint(&body).lower(), Some(Body::new(body)))
+            }
+        };
+        if is_head {
+            headers.insert(header::CONTENT_LENGTH, length.into());
+        }
+        let mut response = Response::new(body.filter(|_| !is_head).unwrap_or_default()).with_status(status);
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    /// The fields of every reply that has the file or says that the client's copy is fresh.
+    fn fields(&self, last_modified: Option<HttpDate>) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        let mut set = |name: HeaderName, value: Option<HeaderValue>| {
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
+        };
+        let date = last_modified.and_then(|date| HeaderValue::try_from(date.to_string()).ok());
+        set(header::LAST_MODIFIED, date);
+        set(header::ETAG, self.etag.clone());
+        set(header::CACHE_CONTROL, self.cache_control.clone());
+        set(header::CONTENT_ENCODING, self.coding.map(HeaderValue::from_static));
+        set(header::VARY, self.varies.then(|| HeaderValue::from_static("Accept-Encoding")));
+        headers
+    }
+
+    /// The client's copy is fresh. The date is sent only if there is no better validator. Go: `writeNotModified`.
+    fn not_modified(&self, last_modified: Option<HttpDate>) -> Response {
+        let mut response = Response::new(()).with_status(StatusCode::NOT_MODIFIED);
+        let mut headers = self.fields(last_modified.filter(|_| self.etag.is_none()));
+        headers.remove(header::CONTENT_ENCODING);
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// A condition of the request is not met. The reply has what the client can compare with.
+    fn failed(&self, last_modified: Option<HttpDate>) -> Response {
+        let mut response = Response::new(()).with_status(StatusCode::PRECONDITION_FAILED);
+        let mut headers = self.fields(last_modified);
+        for not_of_this_reply in [header::CONTENT_ENCODING, header::CACHE_CONTROL] {
+            headers.remove(not_of_this_reply);
+        }
+        *response.headers_mut() = headers;
+        response
+    }
+
+    /// Adds the content type: by the ending of the name, else the default one, else guessed from the first 512 bytes. Those are
+    /// taken from the body, if it is the whole content and in memory.
+    async fn insert_type(&self, headers: &mut HeaderMap, body: Option<&Body>) -> Result<(), BodyError> {
+        let content_type = match media_type(self.name).or_else(|| self.default_type.cloned()) {
+            Some(known) => known,
+            // The first bytes would tell the coding.
+            None if self.coding.is_some() => return Ok(()),
+            None => match body.and_then(Body::as_bytes) {
+                Some(bytes) => HeaderValue::from_static(sniff(bytes)),
+                None => {
+                    let start = ByteRange { start: 0, length: self.content.len().min(SNIFFED_BYTES) };
+                    let first = self.content.body(start).to_bytes(SNIFFED_BYTES).await?;
+                    HeaderValue::from_static(sniff(&first))
+                }
+            },
+        };
+        headers.insert(header::CONTENT_TYPE, content_type);
+        Ok(())
+    }
+}
+
+/// The value of `Last-Modified`. It is not later than now (RFC 9110 §8.8.2.1). A file of the second 0 has a date that was
+/// never set, for example in an archive whose dates were removed; Go: `isZeroTime`.
+fn last_modified(modified: SystemTime, now: SystemTime) -> Option<HttpDate> {
+    let is_set = modified.duration_since(SystemTime::UNIX_EPOCH).map_or(true, |age| age >= Duration::from_secs(1));
+    HttpDate::of(modified.min(now)).filter(|_| is_set)
+}
