@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use arbitrary::{Result, Unstructured};
 use oracle::Answer;
 use quintet_mux::{
-    CrossOrigin, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, canonical_host, clean_path,
+    CrossOrigin, FilePath, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, canonical_host, clean_path,
     redirect_location, strip_path_prefix,
 };
 
@@ -19,6 +19,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("mux_find", mux_find),
     ("cross_origin", cross_origin),
     ("escape_html", escape_html),
+    ("file_path", file_path),
 ];
 
 /// One text or two: a pattern prints as it was written, and two patterns compare as their sets of requests.
@@ -235,6 +236,36 @@ pub fn escape_html(data: &[u8]) {
     }
     back.push_str(rest);
     assert_eq!(back, text);
+}
+
+/// Any text as the path of a URL: the file it names lies beneath the root, and is the one that a naive reader finds, who looks
+/// at the segments of the decoded path one by one.
+pub fn file_path(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut naive: Option<Vec<Vec<u8>>> = Some(Vec::new());
+    for segment in text.split('/') {
+        let segment = quintet_request::percent_decode(segment.as_bytes()).into_owned();
+        let Some(parts) = &mut naive else { break };
+        match &*segment {
+            b"" | b"." => {}
+            b".." => drop(parts.pop()),
+            _ if segment.iter().any(|byte| b"/\\\0".contains(byte)) || segment.len() > 255 => naive = None,
+            _ => parts.push(segment),
+        }
+    }
+    let found = FilePath::from_url(&text);
+    match (&found, naive.map(|parts| parts.join(&b'/'))) {
+        (Ok(path), Some(naive)) => assert_eq!(path.as_bytes(), naive),
+        (Err(_), None) => {}
+        (Err(error), Some(_)) => assert!(text.len() > 4095, "{text:?}: {error}"),
+        (Ok(path), None) => panic!("{text:?} is {path:?}"),
+    }
+    let Ok(path) = found else { return };
+    assert!(path.as_bytes().len() <= 4095);
+    let parts = || path.as_bytes().split(|byte| *byte == b'/');
+    assert!(path.is_root() || parts().all(|part| !matches!(part, b"" | b"." | b"..") && part.len() <= 255));
+    assert_eq!(FilePath::new(path.as_bytes()).as_ref(), Ok(&path), "it is its own name");
+    assert_eq!(parts().last(), Some(path.file_name()));
 }
 
 fn agrees<T: std::fmt::Debug>(mux: &Mux<T>, method: &str, host: &str, path: &str) {

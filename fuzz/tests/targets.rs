@@ -54,6 +54,7 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("mux/src/clean.rs", "clean_path", "mux_find"),
     ("mux/src/escape_html.rs", "escape_html", "escape_html"),
     ("mux/src/explain.rs", "explain", "mux_find"),
+    ("mux/src/files/file_path.rs", "from_url", "file_path"),
     ("mux/src/find.rs", "find", "mux_find"),
     ("mux/src/host.rs", "canonical_host", "mux_find"),
     ("mux/src/location.rs", "redirect_location", "mux_find"),
