@@ -53,6 +53,8 @@ pub use quintet_conn::{Connection, Timeouts};
 pub use quintet_listener::{Listener, listen};
 #[cfg(feature = "tls")]
 pub use quintet_listener::{TlsConfig, TlsOptions};
+#[cfg(feature = "files")]
+pub use quintet_mux::{Dir, file_server};
 pub use quintet_mux::{
     Handler, Html, IntoResponse, Response, ServeMux, escape_html, redirect, strip_prefix, with_state,
 };
