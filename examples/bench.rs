@@ -14,12 +14,17 @@ use std::{
     path::PathBuf,
     sync::{Arc, mpsc},
     thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::StatusCode;
 use quintet_examples::{MaybeTls, arguments};
-use quintet_server::{Body, IntoResponse, Request, Response, ServeMux, Server};
+use quintet_server::{
+    Body, Dir, IntoResponse, Request, Response, ServeMux, Server,
+    mux::{DirOptions, FileOptions, FileServer, Precompressed},
+    with_state,
+};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -82,9 +87,12 @@ struct Arguments {
     /// How many threads, each with a runtime and a listener of its own
     #[arg(long, default_value = "1")]
     threads: NonZeroUsize,
-    /// The folder whose files `/file/{name}` sends
+    /// The folder whose files `/file/…` sends
     #[arg(long, default_value = ".")]
     root: PathBuf,
+    /// Keep its files open so many milliseconds after they were asked for
+    #[arg(long)]
+    keep_open: Option<u64>,
     /// How many more routes
     #[arg(long, default_value_t = 0)]
     routes: usize,
@@ -96,7 +104,7 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { port, threads, root, routes, tls_port, tls } = arguments(include_str!("bench.rs"));
+    let Arguments { port, threads, root, keep_open, routes, tls_port, tls } = arguments(include_str!("bench.rs"));
     let config = tls.config()?;
 
     let mux = ServeMux::new();
@@ -121,21 +129,19 @@ fn main() -> anyhow::Result<()> {
     mux.handle("GET /bytes/64k", async |_| {
         Response::new(Bytes::from_static(&[b'x'; 64 * 1024])).with_content_type("application/octet-stream")
     });
-    let root = Arc::new(root);
-    mux.handle("GET /file/{name}", move |request: Request| {
-        let path = request.path_value("name").filter(|name| !name.contains('/') && !name.starts_with('.'));
-        let path = path.map(|name| root.join(&*name));
-        async move {
-            let read = match path {
-                Some(path) => tokio::fs::read(path).await.ok(),
-                None => None,
-            };
-            match read {
-                Some(bytes) => Response::new(bytes).with_content_type("application/octet-stream"),
-                None => Response::text(StatusCode::NOT_FOUND, "404 page not found"),
-            }
-        }
-    });
+    let descriptor_cache = keep_open.map(Duration::from_millis);
+    let root = Dir::open_with(&root, DirOptions { descriptor_cache, ..DirOptions::default() });
+    let files = FileServer::with_options(
+        root?,
+        FileOptions { precompressed: Precompressed::ALL.to_vec(), ..FileOptions::default() },
+    );
+    mux.handle(
+        "GET /file/{name...}",
+        with_state(Arc::new(files), async |files: Arc<FileServer<Dir>>, request: Request| {
+            let name = request.path_value("name").unwrap_or_default().into_owned();
+            files.serve_file(&request, &name).await
+        }),
+    );
     let (ended, end) = mpsc::channel();
     let server = Server::new(mux);
     if let Some((port, config)) = tls_port.zip(config) {
