@@ -117,7 +117,8 @@ fn a_reply_on_a_stream_has_the_content_of_one_on_http1() {
 fn the_fields_of_a_reply_on_a_stream() {
     use ContentType::{Known, Sniffed, Unsaid};
     type Said = &'static [(&'static str, &'static str)];
-    let rows: [(&str, u16, Said, ContentType, Option<u64>, Said); 13] = [
+    type Row = (&'static str, u16, Said, ContentType, Option<u64>, Said);
+    let rows: [Row; 13] = [
         ("GET", 200, &[], Known("a/b"), Some(6), &[("content-type", "a/b"), ("content-length", "6")]),
         ("GET", 200, &[], Sniffed, Some(6), &[("content-type", "text/html; charset=utf-8"), ("content-length", "6")]),
         ("GET", 200, &[], Unsaid, Some(0), &[("content-length", "0")]),
