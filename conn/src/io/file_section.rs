@@ -12,6 +12,9 @@ use std::{
 use bytes::Bytes;
 use tokio::{runtime::Handle, task::JoinHandle};
 
+/// The most bytes that are taken for cached if the last of them is.
+const ONE_LOOK_BYTES: usize = 64 * 1024;
+
 /// A section of a file, from an offset on: `left` bytes that are read or sent in order. Go: `io.SectionReader`.
 ///
 /// Reading never blocks the thread. Bytes in the page cache are read at once; the others are read by a thread of
@@ -77,8 +80,10 @@ impl FileSection {
 
     /// How many of the next bytes, at most `max`, can be sent without waiting for a disk; zero if that is not known.
     ///
-    /// Looks at the first byte and at the last. The kernel drops the oldest pages first, and reads ahead from the front,
-    /// so that what lies between two cached pages is cached nearly always. If not, sending blocks for one read.
+    /// Looks at the last byte only, and of more than 64 KiB at the first byte too: each look is a system call. The kernel
+    /// reads ahead from the front, so the last page is there only if those before it were read, and it drops the oldest
+    /// pages first, which few of a short stretch can survive. Should a page between be missing, sending blocks for one
+    /// read.
     ///
     /// # Errors
     /// `UnexpectedEof` if the file ends before.
@@ -89,7 +94,7 @@ impl FileSection {
         if self.cached == 0 {
             let len = at_most(self.left, max);
             let last = self.offset + (len as u64).saturating_sub(1);
-            if self.is_cached(self.offset)? && self.is_cached(last)? {
+            if self.is_cached(last)? && (len <= ONE_LOOK_BYTES || self.is_cached(self.offset)?) {
                 self.cached = len;
             }
         }
