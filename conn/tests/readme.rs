@@ -11,6 +11,7 @@ const TESTS: &[&str] = &[
     include_str!("active.rs"),
     include_str!("clock.rs"),
     include_str!("connections.rs"),
+    include_str!("files.rs"),
     include_str!("kept_bytes.rs"),
     include_str!("loopback.rs"),
     include_str!("model.rs"),
