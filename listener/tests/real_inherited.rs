@@ -7,7 +7,7 @@ use std::{
     net::{Ipv4Addr, TcpListener as StdTcp, TcpStream},
     os::{
         fd::OwnedFd,
-        unix::net::{UnixListener as StdUnix, UnixStream},
+        unix::net::{UnixDatagram, UnixListener as StdUnix, UnixStream},
     },
     process::{Command, Stdio},
     thread,
@@ -142,6 +142,32 @@ fn a_descriptor_that_does_not_listen_is_refused() {
     let connected = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let file = std::fs::File::open("/dev/null").unwrap();
     succeeds(child(TEST, "server", "connected:file", "$$", connected, Some(file.into())));
+}
+
+/// Whether a descriptor of this process is closed in its children.
+fn is_close_on_exec(fd: u32) -> bool {
+    const O_CLOEXEC: u32 = 0o2_000_000;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap();
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+    u32::from_str_radix(flags.trim(), 8).unwrap() & O_CLOEXEC != 0
+}
+
+#[test]
+fn inherited_sockets_that_are_never_taken_are_close_on_exec() {
+    const TEST: &str = "inherited_sockets_that_are_never_taken_are_close_on_exec";
+    if role().is_some() {
+        assert!(!is_close_on_exec(3) && !is_close_on_exec(4));
+        drop(listen("fd:none").unwrap_err());
+        assert!(is_close_on_exec(3) && is_close_on_exec(4));
+        drop(listen("fd:other").unwrap_err());
+        assert!(is_close_on_exec(4), "still open");
+        drop(listen("fd:http").unwrap());
+        return;
+    }
+    let udp = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    for other in [udp.into(), UnixDatagram::unbound().unwrap().into()] {
+        succeeds(child(TEST, "server", "http:other", "$$", loopback(), Some(other)));
+    }
 }
 
 #[test]
