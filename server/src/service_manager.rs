@@ -11,6 +11,11 @@ use tokio::time::sleep;
 
 use crate::select::{Either, select};
 
+/// How long after a try that found the queue of the manager full the next one is made.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
+/// Ten seconds of tries.
+const MAX_TRIES: u32 = 100;
+
 /// The service manager that started this process, if its environment names one.
 ///
 /// [`Server::run`](crate::Server::run), [`serve_until_signal`](crate::Server::serve_until_signal) and
@@ -86,14 +91,38 @@ impl ServiceManager {
         }
     }
 
-    /// Tells the manager. What cannot be sent at once is lost.
+    /// Tells the manager. What cannot be sent at once is lost: a manager that has much to read has a full queue.
+    /// [`Server::run`](crate::Server::run) tries for ten seconds.
     pub fn notify(&self, notification: Notification) {
+        self.send(notification);
+    }
+
+    /// Whether the manager has been told, or there is none to tell.
+    fn send(&self, notification: Notification) -> Sent {
         #[cfg(unix)]
         if let Some((socket, manager)) = &self.socket {
-            let _ = socket.send_to_addr(notification.to_string().as_bytes(), manager);
+            let sent = socket.send_to_addr(notification.to_string().as_bytes(), manager);
+            return match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::QueueFull,
+                _ => Sent::Done,
+            };
         }
-        #[cfg(not(unix))]
         let _ = notification;
+        Sent::Done
+    }
+
+    /// Tells the manager, and tries again for ten seconds while its queue is full: a service of `Type=notify` whose
+    /// `READY` is lost is stopped.
+    ///
+    /// # Cancel safety
+    /// The first try is made at the first poll.
+    pub(crate) async fn tell(&self, notification: Notification) {
+        for _ in 0..MAX_TRIES {
+            match self.send(notification) {
+                Sent::Done => return,
+                Sent::QueueFull => sleep(RETRY_INTERVAL).await,
+            }
+        }
     }
 
     /// Tells the manager that the process reads its configuration anew, with the time. [`Notification::Ready`] must
@@ -107,12 +136,21 @@ impl ServiceManager {
         self.watchdog
     }
 
-    /// Waits for `future`, and meanwhile says twice in each interval of the watchdog that the process is alive.
+    /// [Tells](Self::tell) the manager, waits for `future`, and meanwhile says twice in each interval of the watchdog that
+    /// the process is alive.
     ///
     /// # Cancel safety
     /// That of `future`.
-    pub(crate) async fn attend<T>(&self, future: impl Future<Output = T>) -> T {
-        match select(future, self.stay_alive()).await {
+    pub(crate) async fn attend<T>(&self, notification: Notification, future: impl Future<Output = T>) -> T {
+        // Tried once before `future`, which may be ready.
+        let sent = self.send(notification);
+        let telling = async {
+            if sent == Sent::QueueFull {
+                self.tell(notification).await;
+            }
+            self.stay_alive().await
+        };
+        match select(future, telling).await {
             Either::First(done) => done,
             Either::Second(never) => match never {},
         }
@@ -125,6 +163,16 @@ impl ServiceManager {
             sleep(interval / 2).await;
         }
     }
+}
+
+/// What came of telling a manager.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// It was told, or cannot be.
+    Done,
+    /// Its queue is full.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there is no manager"))]
+    QueueFull,
 }
 
 /// The interval of the watchdog, if it is this process that it watches.
@@ -272,9 +320,59 @@ mod tests {
         let socket = UnixDatagram::bind(&path).unwrap();
         socket.set_nonblocking(true).unwrap();
         let manager = manager(path.as_os_str(), Some(Duration::from_secs(30)));
-        manager.attend(sleep(Duration::from_secs(100))).await;
+        manager.attend(Notification::Ready, sleep(Duration::from_secs(100))).await;
         let messages = std::iter::from_fn(|| socket.recv(&mut [0; 128]).ok()).count();
-        assert_eq!(messages, 7, "at 0, 15, 30 … 90 s");
+        assert_eq!(messages, 1 + 7, "ready, and at 0, 15, 30 … 90 s");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    /// A manager whose queue is full, and what it is told.
+    #[cfg(unix)]
+    fn full(test: &str) -> (ServiceManager, UnixDatagram, std::path::PathBuf) {
+        let path = path(test);
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let manager = manager(path.as_os_str(), None);
+        while manager.send(Notification::Watchdog) == Sent::Done {}
+        (manager, socket, path)
+    }
+
+    /// The messages that are not of the watchdog.
+    #[cfg(unix)]
+    fn messages(socket: &UnixDatagram) -> Vec<String> {
+        let mut message = [0; 128];
+        let all = std::iter::from_fn(|| {
+            let len = socket.recv(&mut message).ok()?;
+            Some(String::from_utf8_lossy(&message[..len]).into_owned())
+        });
+        all.filter(|message| message != "WATCHDOG=1\n").collect()
+    }
+
+    #[cfg(unix)]
+    #[tokio::test(start_paused = true)]
+    async fn ready_is_not_lost_when_the_queue_of_the_manager_is_full() {
+        let (manager, socket, path) = full("ready");
+        let reading = async {
+            sleep(Duration::from_secs(9)).await;
+            assert_eq!(messages(&socket), [""; 0]);
+            sleep(Duration::from_secs(1)).await;
+            messages(&socket)
+        };
+        assert_eq!(manager.attend(Notification::Ready, reading).await, ["READY=1\n"]);
+        // A wait that is over at once has told the manager before.
+        manager.attend(Notification::Stopping, async {}).await;
+        assert_eq!(messages(&socket), ["STOPPING=1\n"]);
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[tokio::test(start_paused = true)]
+    async fn a_manager_that_does_not_read_is_told_for_ten_seconds_at_most() {
+        let (manager, socket, path) = full("deaf");
+        let since = tokio::time::Instant::now();
+        manager.tell(Notification::Ready).await;
+        assert_eq!(since.elapsed().as_secs(), 10);
+        assert_eq!(messages(&socket), [""; 0]);
         std::fs::remove_file(path).unwrap();
     }
 }

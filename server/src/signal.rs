@@ -40,8 +40,7 @@ impl<H: Handler> Server<H> {
             // Another task called `shutdown` and has the report. Wait for the connections all the same: the caller
             // usually ends the process when this returns.
             ended?;
-            manager.notify(Notification::Stopping);
-            manager.attend(self.drained()).await;
+            manager.attend(Notification::Stopping, self.drained()).await;
             return Ok(ShutdownReport::default());
         }
         // The accept loop must be polled meanwhile: it sees the shutdown by itself, and accepts what is in its backlog.
@@ -69,8 +68,8 @@ impl<H: Handler> Server<H> {
     }
 
     async fn drain(&self, grace_period: Duration, signals: &mut Signals, manager: &ServiceManager) -> ShutdownReport {
-        manager.notify(Notification::Stopping);
-        match manager.attend(select(self.shutdown(grace_period), signals.next())).await {
+        let ended = select(self.shutdown(grace_period), signals.next());
+        match manager.attend(Notification::Stopping, ended).await {
             Either::First(report) => report,
             Either::Second(()) => self.close().await,
         }
@@ -79,8 +78,7 @@ impl<H: Handler> Server<H> {
 
 /// Waits for a signal while the server serves.
 async fn until(signals: &mut Signals, manager: &ServiceManager) {
-    manager.notify(Notification::Ready);
-    manager.attend(signals.next()).await;
+    manager.attend(Notification::Ready, signals.next()).await;
 }
 
 /// The signals SIGTERM and Ctrl-C since this was made. A signal that arrives between two calls of `next` is returned by

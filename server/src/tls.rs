@@ -139,7 +139,7 @@ async fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> Infalli
                 observer.reload_error(&error);
             }
             // Also if nothing has changed: it serves.
-            manager.notify(Notification::Ready);
+            manager.tell(Notification::Ready).await;
         }
     }
     std::future::pending().await
