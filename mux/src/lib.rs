@@ -67,6 +67,9 @@ pub use self::files::{
     FileServer, FileSystem, Hidden, Listing, MemoryFiles, OpenDirectory, OpenFile, OpenNode, Precompressed, ReadAt,
     Symlinks, file_server, serve_content, serve_file,
 };
+#[cfg(feature = "compress")]
+#[cfg_attr(docsrs, doc(cfg(feature = "compress")))]
+pub use self::middleware::{Compression, compress};
 
 #[cfg(feature = "io")]
 pub use quintet_request::ContentType;

@@ -1,5 +1,7 @@
 //! Middleware: handlers that call other handlers, and small handlers for common replies.
 
+#[cfg(feature = "compress")]
+mod compress;
 mod cross_origin_protection;
 mod max_bytes;
 mod query_semicolons;
@@ -9,6 +11,8 @@ mod strip_prefix;
 mod timeout;
 mod with_state;
 
+#[cfg(feature = "compress")]
+pub use compress::{Compression, compress};
 pub(crate) use redirect::reply as redirect_reply;
 pub use {
     cross_origin_protection::CrossOriginProtection,
