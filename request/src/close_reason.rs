@@ -58,8 +58,9 @@ pub enum CloseReason {
     Takeover = 22,
     /// The client broke a rule of HTTP/2 that concerns the whole connection, or ended the connection because of an error.
     ProtocolError = 23,
-    /// The client reset more requests of its HTTP/2 connection than it may.
-    TooManyResets = 24,
+    /// The client made the server work in vain: it reset more requests of its HTTP/2 connection than it may, or sent too
+    /// many small frames.
+    ExcessiveLoad = 24,
     /// The client sent nothing although requests were in progress, and did not answer a PING.
     PingTimeout = 25,
 }
@@ -90,7 +91,7 @@ impl CloseReason {
         Self::Io,
         Self::Takeover,
         Self::ProtocolError,
-        Self::TooManyResets,
+        Self::ExcessiveLoad,
         Self::PingTimeout,
     ];
 
@@ -120,7 +121,7 @@ impl CloseReason {
             Self::Io => "io",
             Self::Takeover => "takeover",
             Self::ProtocolError => "protocol_error",
-            Self::TooManyResets => "too_many_resets",
+            Self::ExcessiveLoad => "excessive_load",
             Self::PingTimeout => "ping_timeout",
         }
     }

@@ -64,7 +64,10 @@ pub use {
 };
 
 #[cfg(feature = "http2")]
-pub use http2_config::Http2Config;
+pub use {
+    connection::{Incoming, ResetReason, StreamError, StreamReply, StreamWriter, Streams, StreamsError},
+    http2_config::Http2Config,
+};
 
 #[cfg(feature = "io")]
 pub use quintet_conn;

@@ -15,6 +15,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 #[cfg(feature = "sendfile")]
 use quintet_conn::FileSection;
 
+#[cfg(feature = "http2")]
+use super::received_body::BodyReader;
 use super::{
     body_error::BodyError,
     limited::Limited,
@@ -55,6 +57,8 @@ enum Kind {
     Empty,
     Bytes(Bytes),
     Incoming(Borrowed<dyn RevocableBody>),
+    #[cfg(feature = "http2")]
+    Received(BodyReader),
     Limited(Box<Limited<Body>>),
     #[cfg(feature = "sendfile")]
     File(Box<FileSection>),
@@ -155,6 +159,11 @@ impl Body {
         Self(Kind::Incoming(Borrowed::new(revocable)))
     }
 
+    #[cfg(feature = "http2")]
+    pub(crate) fn received(reader: BodyReader) -> Self {
+        Self(Kind::Received(reader))
+    }
+
     /// The same body with a limit: at most `limit` bytes can be read, and a longer body then fails with
     /// [`BodyError::TooLarge`] (413). A body that is known to be within the limit stays as it is. Go:
     /// `http.MaxBytesReader`.
@@ -184,6 +193,8 @@ impl Body {
     fn give_up(&self) {
         match &self.0 {
             Kind::Incoming(revocable) => revocable.give_up(),
+            #[cfg(feature = "http2")]
+            Kind::Received(reader) => reader.give_up(),
             Kind::Limited(limited) => limited.body.give_up(),
             #[cfg(feature = "sendfile")]
             Kind::File(_) => {}
@@ -199,6 +210,8 @@ impl Body {
             #[cfg(feature = "sendfile")]
             Kind::File(_) => None,
             Kind::Incoming(_) | Kind::Limited(_) | Kind::Stream(_) => None,
+            #[cfg(feature = "http2")]
+            Kind::Received(_) => None,
         }
     }
 
@@ -292,6 +305,8 @@ impl HttpBody for Body {
                 Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
             }
             Kind::Incoming(revocable) => revocable.poll_frame(cx),
+            #[cfg(feature = "http2")]
+            Kind::Received(reader) => reader.poll_frame(cx),
             Kind::Limited(limited) => Pin::new(&mut **limited).poll_frame(cx),
             #[cfg(feature = "sendfile")]
             Kind::File(file) => {
@@ -307,6 +322,8 @@ impl HttpBody for Body {
             Kind::Empty => true,
             Kind::Bytes(bytes) => bytes.is_empty(),
             Kind::Incoming(revocable) => revocable.is_end(),
+            #[cfg(feature = "http2")]
+            Kind::Received(reader) => reader.is_end(),
             Kind::Limited(limited) => limited.is_end_stream(),
             #[cfg(feature = "sendfile")]
             Kind::File(file) => file.left() == 0,
@@ -319,6 +336,8 @@ impl HttpBody for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Incoming(revocable) => revocable.left().map_or_else(SizeHint::default, SizeHint::with_exact),
+            #[cfg(feature = "http2")]
+            Kind::Received(reader) => reader.left().map_or_else(SizeHint::default, SizeHint::with_exact),
             Kind::Limited(limited) => limited.size_hint(),
             #[cfg(feature = "sendfile")]
             Kind::File(file) => SizeHint::with_exact(file.left()),
@@ -382,6 +401,8 @@ impl fmt::Debug for Body {
             Kind::Empty => f.write_str("Body::Empty"),
             Kind::Bytes(bytes) => write!(f, "Body::Bytes({})", bytes.len()),
             Kind::Incoming(_) => f.write_str("Body::IncomingBody"),
+            #[cfg(feature = "http2")]
+            Kind::Received(_) => f.write_str("Body::Received"),
             Kind::Limited(limited) => limited.fmt(f),
             #[cfg(feature = "sendfile")]
             Kind::File(file) => write!(f, "Body::File({})", file.left()),

@@ -5,6 +5,8 @@ mod body;
 mod body_error;
 pub(crate) mod incoming_body;
 mod limited;
+#[cfg(feature = "http2")]
+pub(crate) mod received_body;
 pub(crate) mod received_trailers;
 pub(crate) mod revocable;
 pub(crate) mod revocable_body;
