@@ -8,7 +8,12 @@ use quintet_listener::{AcceptError, Addr};
 #[cfg(feature = "tls")]
 use quintet_listener::{HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
+#[cfg(feature = "http2")]
+use quintet_request::Http2Config;
 use quintet_request::{Limits, RequestsError};
+
+#[cfg(feature = "http2")]
+use crate::protocols::Protocols;
 
 /// The settings of a server, each with a safe default.
 ///
@@ -33,6 +38,12 @@ pub struct Config {
     pub limits: Limits,
     /// Time limits for a slow client.
     pub timeouts: Timeouts,
+    /// The protocols that are spoken: HTTP/1.1, and HTTP/2 over TLS. Go: `Server.Protocols`.
+    #[cfg(feature = "http2")]
+    pub protocols: Protocols,
+    /// The limits of HTTP/2 connections. Go: `Server.HTTP2`.
+    #[cfg(feature = "http2")]
+    pub http2: Http2Config,
     /// The most bytes of a request body that are read and thrown away after the handler left it unread, so that the
     /// connection can be used again. If more is to come, the connection closes after the reply. Default: 256 KiB. Go:
     /// `maxPostHandlerReadBytes`.
@@ -56,6 +67,10 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            #[cfg(feature = "http2")]
+            protocols: Protocols::default(),
+            #[cfg(feature = "http2")]
+            http2: Http2Config::default(),
             max_drain_bytes: 256 * 1024,
             max_linger_bytes: 64 << 20,
             max_requests: u64::MAX,
@@ -63,6 +78,21 @@ impl Default for Config {
             pass_options_star: false,
             hooks: Hooks::default(),
         }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Config {
+    /// What is offered by ALPN where a configuration of TLS says nothing.
+    #[cfg(feature = "http2")]
+    pub(crate) fn alpn(&self) -> &'static [&'static [u8]] {
+        self.protocols.alpn()
+    }
+
+    /// The same without HTTP/2.
+    #[cfg(not(feature = "http2"))]
+    pub(crate) fn alpn(&self) -> &'static [&'static [u8]] {
+        &[b"http/1.1"]
     }
 }
 

@@ -8,11 +8,14 @@ mod close;
 mod config;
 mod default_mux;
 mod dispatch;
+mod ended;
 mod fair;
 mod observe;
 #[cfg(doctest)]
 mod owner_only;
 mod per_core;
+#[cfg(feature = "http2")]
+mod protocols;
 mod relief;
 mod respond;
 mod select;
@@ -24,6 +27,8 @@ mod shared;
 mod shutdown_report;
 mod signal;
 mod stream_body;
+#[cfg(feature = "http2")]
+mod streams;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]
@@ -36,6 +41,8 @@ pub use config::{Config, Hooks, Panicked, Refused};
 pub use default_mux::listen_and_serve_tls;
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
 pub use observe::HookFailures;
+#[cfg(feature = "http2")]
+pub use protocols::Protocols;
 pub use serve_error::ServeError;
 pub use server::Server;
 pub use service_manager::{Notification, ServiceManager};
@@ -58,6 +65,8 @@ pub use quintet_mux::{Dir, file_server};
 pub use quintet_mux::{
     Handler, Html, IntoResponse, Response, ServeMux, escape_html, redirect, strip_prefix, with_state,
 };
+#[cfg(feature = "http2")]
+pub use quintet_request::Http2Config;
 pub use quintet_request::{Body, BodyError, Form, Limits, Request, SetCookie};
 
 pub use http;

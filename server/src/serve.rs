@@ -1,6 +1,6 @@
 //! The accept loop and the connection loop, with the names of Go's `Serve` and `serve` at the right.
 
-use std::{ops::Deref, pin::pin, sync::Arc, thread::panicking};
+use std::{pin::pin, sync::Arc};
 
 use quintet_conn::{ConnGuard, Wire};
 use quintet_listener::{Listener, Stream};
@@ -10,6 +10,7 @@ use quintet_request::{CloseReason, Exchange, Next, Requests};
 use crate::{
     close::{close, close_idle, hijack, refuse},
     dispatch::dispatch,
+    ended::Ended,
     fair::{REQUESTS, Turn, give_way},
     respond::{finish_reply, write},
     select::{Either, select},
@@ -17,6 +18,8 @@ use crate::{
     server::Server,
     shared::Shared,
 };
+#[cfg(feature = "http2")]
+use crate::{protocols::Protocol, streams::serve_streams};
 
 impl<H: Handler> Server<H> {
     /// Accepts connections until the server is shut down. Go: `(*Server).Serve`.
@@ -72,6 +75,13 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         return connection.set_close_reason(CloseReason::from(&error));
     }
     server.observer.conn_context(&connection); //                        Go: ConnContext
+    #[cfg(feature = "http2")]
+    match server.config.protocols.choose(&connection, requests.reclaim()).await {
+        Protocol::Http1 => {}
+        // Go: TLSNextProto
+        Protocol::Http2 => return Box::pin(serve_streams(Arc::clone(&server), connection, requests.into_wire())).await,
+        Protocol::Unspoken => return connection.set_close_reason(CloseReason::ProtocolError),
+    }
     let (mut served, mut turn) = (0, Turn::of(REQUESTS));
     let (next, reason) = loop {
         let request = match requests.next().await {
@@ -109,24 +119,6 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         }
     };
     close(&server, &connection, &mut requests, next, reason).await;
-}
-
-/// Sets the close reason of a connection that has none when its task ends: the task panicked where no panic is caught (in
-/// the destructor of a handler's future or body), or was dropped with its runtime.
-struct Ended(ConnGuard);
-
-impl Deref for Ended {
-    type Target = ConnGuard;
-    #[inline]
-    fn deref(&self) -> &ConnGuard {
-        &self.0
-    }
-}
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        self.0.set_close_reason(if panicking() { CloseReason::Panic } else { CloseReason::Aborted });
-    }
 }
 
 #[cfg(test)]

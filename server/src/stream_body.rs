@@ -28,7 +28,7 @@ use crate::{
 /// write.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 96 * 1024;
 /// The most empty pieces that are skipped in a row before the task yields.
-const EMPTY: usize = 32;
+pub(crate) const EMPTY: usize = 32;
 
 /// Writes a response with a streamed body, and tells the exchange whether it is whole or broke. The caller flushes the
 /// rest of the output.
@@ -85,7 +85,7 @@ pub(crate) async fn stream<H, S: Stream>(
 }
 
 /// Why a body broke.
-enum Failure {
+pub(crate) enum Failure {
     Error(BodyError),
     Panic(Box<dyn std::any::Any + Send>),
     /// The body is shorter or longer than announced.
@@ -93,7 +93,7 @@ enum Failure {
 }
 
 /// What is known of a body when its head is written.
-enum First {
+pub(crate) enum First {
     /// The body was not polled, or had nothing ready.
     Unasked,
     /// The first frame, or the end of the body.
@@ -101,7 +101,7 @@ enum First {
 }
 
 impl First {
-    fn data(&self) -> Option<&Bytes> {
+    pub(crate) fn data(&self) -> Option<&Bytes> {
         match self {
             Self::Asked(Some(frame)) => frame.data_ref(),
             _ => None,
@@ -145,7 +145,7 @@ fn failed<H>(server: &Shared<H>, connection: &ConnGuard, failure: Failure) -> Re
 }
 
 /// Polls the next frame of a body. The body is code of the handler, so its panics are caught.
-fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Failure>> {
+pub(crate) fn poll_frame(body: &mut Body, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, Failure>> {
     match catch_unwind(AssertUnwindSafe(|| Pin::new(body).poll_frame(cx))) {
         Ok(polled) => Poll::Ready(ready!(polled).transpose().map_err(Failure::Error)),
         Err(payload) => Poll::Ready(Err(Failure::Panic(payload))),

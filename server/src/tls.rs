@@ -20,13 +20,11 @@ use crate::{
     tls_provider::tls_provider,
 };
 
-/// What is offered by ALPN where a configuration says nothing.
-const PROTOCOLS: &[&[u8]] = &[b"http/1.1"];
-
 impl<H: Handler> Server<H> {
     /// As [`serve`](Self::serve), over TLS. Go: `Server.ServeTLS`.
     ///
-    /// ALPN is filled in where a configuration has none. Nothing is reloaded by itself, also not at SIGHUP, which ends a
+    /// ALPN is filled in where a configuration has none: `h2` and `http/1.1`, as far as the server speaks them
+    /// (`Config::protocols`, feature `http2`). Nothing is reloaded by itself, also not at SIGHUP, which ends a
     /// program that does not handle it: call [`TlsConfig::reload`] when the files have changed.
     ///
     /// # Example
@@ -64,7 +62,7 @@ impl<H: Handler> Server<H> {
     /// [time limit](Tls::handshake_timeout) before.
     #[must_use]
     pub fn tls_listener<L: Listener>(&self, listener: L, config: TlsConfig) -> Tls<L> {
-        config.fill_alpn(PROTOCOLS);
+        config.fill_alpn(self.shared.config.alpn());
         let observer = Arc::clone(&self.shared.observer);
         Tls::new(listener, config).on_error(move |error| observer.handshake_error(error))
     }

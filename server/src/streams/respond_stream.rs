@@ -1,0 +1,157 @@
+//! Sending a response on a stream of HTTP/2.
+
+use http::{HeaderMap, StatusCode};
+use quintet_conn::ActiveRequest;
+use quintet_mux::Response;
+use quintet_request::{
+    Body, Exchange, ResetReason, StreamError, StreamReply, StreamWriter,
+    reply::{Head, Plan},
+};
+
+use super::{
+    send_body::{Broken, first_frame, send_body, send_bytes},
+    work::Place,
+};
+use crate::{
+    dispatch::{internal_error, report_panic},
+    stream_body::{Failure, First},
+};
+
+/// Sends a response, and frees the place of its handler. A response that cannot be sent as a whole ends with a reset of
+/// its stream, so that the client does not take what it has for all of it.
+///
+/// # Cancel safety
+/// Not cancel safe: the stream is reset.
+pub(super) async fn respond_stream<H>(
+    mut place: Place<H>,
+    mut exchange: Exchange,
+    mut response: Response,
+    reply: StreamReply,
+) {
+    if response.is_unusual() || response.status() < StatusCode::OK {
+        match unusual(&place, response) {
+            Some(usual) => response = usual,
+            None => return reply.reset(ResetReason::InternalError), //   Go: http.ErrAbortHandler
+        }
+    }
+    let bytes = match response.take_body().try_into_bytes() {
+        Ok(bytes) => bytes,
+        Err(body) => return Box::pin(stream(place, exchange, response, body, reply)).await,
+    };
+    let (plan, fields) = plan(&place, &mut exchange, &mut response, Some(bytes.len() as u64), &bytes);
+    let status = response.status();
+    if !plan.has_body() || bytes.is_empty() {
+        place.leave();
+        let _ = reply.send_empty(status, fields); // refused only if the client has reset the request
+        return;
+    }
+    if let Ok(mut writer) = reply.send_head(status, fields) {
+        if writer.try_room(bytes.len()) == bytes.len() {
+            place.leave();
+            let _ = writer.send_data(bytes, true);
+        } else {
+            let sent = Box::pin(send_bytes(&mut writer, bytes, true)).await;
+            end(&place, sent.map_err(Broken::Stream), writer);
+        }
+    }
+}
+
+/// The rare parts of a response: a field that cannot be sent (it is reported), a takeover, which HTTP/2 has not, and a
+/// status of 1xx. Returns the response to send; `None` for [`Response::abort`].
+#[cold]
+fn unusual<H>(place: &Place<H>, mut response: Response) -> Option<Response> {
+    if let Some(error) = response.field_error() {
+        place.work.server.observer.field_error(&place.work.connection, error);
+    }
+    if response.is_abort() {
+        return None;
+    }
+    Some(if response.take_upgrade().is_some() {
+        Response::text(StatusCode::NOT_IMPLEMENTED, "501 Not Implemented")
+    } else if response.status() < StatusCode::OK {
+        internal_error() // the client would wait for a final reply
+    } else {
+        response
+    })
+}
+
+/// The head of a response.
+fn head(response: &Response, length: Option<u64>) -> Head<'_> {
+    Head { status: response.status(), headers: response.headers(), content_type: response.content_type(), length }
+}
+
+/// Plans the reply, and makes its fields. `first` is the beginning of its body. If the handler asked to close the
+/// connection, it takes no new requests from now on.
+fn plan<H>(
+    place: &Place<H>,
+    exchange: &mut Exchange,
+    response: &mut Response,
+    length: Option<u64>,
+    first: &[u8],
+) -> (Plan, HeaderMap) {
+    let plan = exchange.begin_reply(&head(response, length));
+    if plan.close().is_some() {
+        place.work.ask_to_close();
+    }
+    let mut fields = response.take_headers();
+    plan.finish_fields(&mut fields, response.content_type(), place.work.connection.unix(), first);
+    (plan, fields)
+}
+
+/// Ends a reply: resets the stream if a part of it is missing.
+fn end<H>(place: &Place<H>, sent: Result<(), Broken>, writer: StreamWriter) {
+    match sent {
+        Ok(()) | Err(Broken::Stream(StreamError::Reset)) => {}
+        Err(Broken::Stream(_)) => writer.reset(ResetReason::Cancel),
+        Err(Broken::Body(failure)) => {
+            report(place, writer.active(), failure);
+            writer.reset(ResetReason::InternalError);
+        }
+    }
+}
+
+/// Reports why a body broke, if it panicked.
+fn report<H>(place: &Place<H>, active: Option<ActiveRequest>, failure: Failure) {
+    if let Failure::Panic(payload) = failure {
+        let note = active.and_then(|active| active.take_note());
+        report_panic(&place.work.server, &place.work.connection, note.as_deref(), payload);
+    }
+}
+
+/// Sends a response with a streamed body. If the body breaks before its first frame, another response is sent instead.
+async fn stream<H>(
+    place: Place<H>,
+    mut exchange: Exchange,
+    mut response: Response,
+    mut body: Body,
+    mut reply: StreamReply,
+) {
+    let length = body.len();
+    let mut first = First::Unasked;
+    // Polled for HEAD too: its reply has the content type, or the error, that GET would get.
+    if exchange.begin_reply(&head(&response, length)).has_content() {
+        let is_sniffed = head(&response, length).is_sniffed();
+        first = match first_frame(&mut body, &mut reply, is_sniffed).await {
+            Some(Ok(first)) => first,
+            Some(Err(failure)) => {
+                let instead = match &failure {
+                    Failure::Error(error) => Response::text(error.status(), error),
+                    Failure::Panic(_) | Failure::Length => internal_error(),
+                };
+                report(&place, reply.active(), failure);
+                return Box::pin(respond_stream(place, exchange, instead, reply)).await;
+            }
+            None => return, // aborted, or the client is gone
+        };
+    }
+    // A `Bytes` is cloned by counting: no data is copied.
+    let look = first.data().cloned().unwrap_or_default();
+    let (plan, fields) = plan(&place, &mut exchange, &mut response, length, &look);
+    if !plan.has_body() {
+        let _ = reply.send_empty(response.status(), fields);
+        return;
+    }
+    let Ok(mut writer) = reply.send_head(response.status(), fields) else { return };
+    let sent = send_body(&mut writer, &mut body, first, plan.length()).await;
+    end(&place, sent, writer);
+}

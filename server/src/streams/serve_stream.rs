@@ -1,0 +1,69 @@
+//! One request of a connection of HTTP/2: calling its handler, with the names of Go's `http2.serverConn` at the right.
+
+use std::{future::poll_fn, pin::pin, task::Poll};
+
+use http::Method;
+use quintet_mux::{Handler, Response};
+use quintet_request::{Exchange, HeadError, Request, RequestsError, StreamReply};
+
+use super::{respond_stream::respond_stream, work::Place};
+use crate::{
+    config::Refused,
+    dispatch::{Payload, call, early_reply, internal_error, poll_handler, report_panic},
+};
+
+/// Serves one request. Go: `(*http2.serverConn).runHandler`.
+///
+/// # Cancel safety
+/// Not cancel safe: the handler is dropped, and the stream is reset.
+pub(super) async fn serve_stream<H: Handler>(place: Place<H>, request: Request, mut reply: StreamReply) {
+    let exchange = Exchange::new(request.head());
+    let early = early_reply(&place.work.server, &place.work.connection, &request);
+    let response = match early {
+        Some(response) => response,
+        None => match handle(&place, request, &mut reply).await {
+            Some(response) => response,
+            None => return, // the connection was aborted
+        },
+    };
+    respond_stream(place, exchange, response, reply).await;
+}
+
+/// Calls the handler and waits for its response. A panic becomes a response of 500; the other requests go on. `None` if
+/// the connection was aborted.
+///
+/// A client that resets the request, or disconnects, is told to the handler, and the handler goes on.
+async fn handle<H: Handler>(place: &Place<H>, request: Request, reply: &mut StreamReply) -> Option<Response> {
+    let future = match call(&place.work.server, request) {
+        //            Go: handler(rw, req)
+        Ok(future) => future,
+        Err(payload) => return Some(panicked(place, reply, payload)),
+    };
+    let mut future = pin!(future);
+    poll_fn(|cx| match poll_handler(future.as_mut(), cx) {
+        Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
+        Ok(Poll::Pending) => reply.poll_watch(cx).map(|()| None),
+        Err(payload) => Poll::Ready(Some(panicked(place, reply, payload))),
+    })
+    .await
+}
+
+/// Reports the panic of a handler; returns the response to it.
+#[cold]
+fn panicked<H>(place: &Place<H>, reply: &StreamReply, payload: Payload) -> Response {
+    let note = reply.active().and_then(|active| active.take_note());
+    report_panic(&place.work.server, &place.work.connection, note.as_deref(), payload);
+    internal_error()
+}
+
+/// Answers a refused head. The connection goes on: its frames are those of HTTP/2, whatever a head says.
+///
+/// # Cancel safety
+/// Not cancel safe: the stream is reset.
+pub(super) async fn refuse_stream<H>(place: Place<H>, error: HeadError, method: Method, reply: StreamReply) {
+    let (status, error) = (error.status(), RequestsError::Head(error));
+    let refused = Refused { connection: &place.work.connection, error: &error, status };
+    let own = place.work.server.observer.refused(&refused);
+    let response = own.unwrap_or_else(|| Response::text(status, format_args!("{status}: {error}")));
+    respond_stream(place, Exchange::refused_stream(&method), response, reply).await;
+}

@@ -1,0 +1,163 @@
+//! The loop of a connection of HTTP/2, with the names of Go's `http2.serverConn` at the right.
+
+use std::{
+    future::poll_fn,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use quintet_conn::{State, Wire};
+use quintet_listener::Stream;
+use quintet_mux::Handler;
+use quintet_request::{CloseReason, Incoming, ResetReason, Streams};
+use tokio::task::yield_now;
+
+use super::{
+    serve_stream::{refuse_stream, serve_stream},
+    work::{Runner, Work},
+};
+use crate::{ended::Ended, shared::Shared};
+
+/// Serves one connection of HTTP/2 until it closes. Go: `(*http2.serverConn).serve`.
+///
+/// This task reads and writes the connection. Each request has a task of its own, which calls the handler and makes the
+/// reply; its frames are sent here.
+pub(crate) async fn serve_streams<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: Ended, wire: Wire<S>) {
+    // Go: readPreface
+    let mut streams = match Streams::handshake(wire, Arc::clone(&server.limits), &server.config.http2).await {
+        Ok(streams) => streams,
+        Err(error) => return connection.set_close_reason(error.close_reason()),
+    };
+    let work = Work::new(server, connection);
+    let (mut runner, mut served, mut waiting) = (Runner::new(), 0, None);
+    while let Some(incoming) = poll_fn(|cx| poll_next(&mut streams, &work, &mut runner, &mut waiting, cx)).await {
+        if runner.is_turn_over() {
+            give_way(&mut streams, &mut runner).await;
+        }
+        served += 1;
+        work.connection.set_state(State::Active); //                     Go: setConnState(StateActive)
+        if let Some(reason) = work.server.last_reason(&work.connection, served, false) {
+            streams.graceful_shutdown(reason); //                        Go: startGracefulShutdown
+        }
+        let place = work.take_place();
+        match incoming {
+            Incoming::Request(request, reply) => runner.run(serve_stream(place, request, reply)).await, // go sc.runHandler
+            Incoming::Refused { error, method, reply } => {
+                runner.run(refuse_stream(place, error, method, reply)).await;
+            }
+        }
+    }
+    close_streams(streams, &work).await;
+}
+
+/// The next request for which there is a place (Go: `scheduleHandler`, `curHandlers < advMaxStreams`). `None` when the
+/// connection has ended.
+fn poll_next<H, S: Stream>(
+    streams: &mut Streams<S>,
+    work: &Arc<Work<H>>,
+    runner: &mut Runner,
+    waiting: &mut Option<Box<Incoming>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Incoming>> {
+    work.unpark();
+    loop {
+        if let Some(reason) = close_reason(work) {
+            streams.graceful_shutdown(reason);
+        }
+        let at_work = work.at_work();
+        let polled = if work.is_full(at_work) {
+            poll_full(streams, waiting, at_work, cx).map(|()| None)
+        } else {
+            match waiting.take() {
+                Some(incoming) => return Poll::Ready(Some(*incoming)),
+                None => streams.poll_next(cx, at_work),
+            }
+        };
+        if polled.is_ready() {
+            return polled;
+        }
+        runner.begin_turn();
+        if at_work == 0 {
+            work.connection.set_state(State::Idle); //                   Go: setConnState(StateIdle)
+        }
+        if work.park(cx.waker(), at_work) {
+            return Poll::Pending;
+        }
+    }
+}
+
+/// Yields to the other tasks of the thread, after sending what the client takes at once; see `fair.rs`.
+#[cold]
+async fn give_way<S: Stream>(streams: &mut Streams<S>, runner: &mut Runner) {
+    poll_fn(|cx| {
+        streams.flush_ready(cx);
+        Poll::Ready(())
+    })
+    .await;
+    yield_now().await;
+    runner.begin_turn();
+}
+
+/// The reason why the connection takes no new requests although none asks for it.
+fn close_reason<H>(work: &Work<H>) -> Option<CloseReason> {
+    if work.is_asked_to_close() {
+        Some(CloseReason::HandlerAsked)
+    } else if work.connection.is_stopping() {
+        Some(CloseReason::Stopping)
+    } else if work.connection.is_retiring() {
+        Some(CloseReason::Retired)
+    } else {
+        None
+    }
+}
+
+/// Drives the connection while as many handlers are at work as may be. Ready when it has ended.
+///
+/// One request waits here for a place. If none is freed in the time of a head, it and those behind it are refused, and
+/// the client may send them again elsewhere: handlers that go on after their clients have reset the requests would
+/// otherwise block the connection for ever.
+#[cold]
+fn poll_full<S: Stream>(
+    streams: &mut Streams<S>,
+    waiting: &mut Option<Box<Incoming>>,
+    at_work: usize,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    if waiting.is_none() {
+        match streams.poll_next(cx, at_work) {
+            Poll::Ready(Some(incoming)) => *waiting = Some(Box::new(incoming)),
+            Poll::Ready(None) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+    let is_over = waiting.as_mut().is_some_and(|incoming| incoming.reply_mut().poll_place(cx).is_ready());
+    if !is_over {
+        return streams.poll_drive(cx, at_work);
+    }
+    let mut next = waiting.take().map(|incoming| *incoming);
+    loop {
+        if let Some(incoming) = next {
+            incoming.into_reply().reset(ResetReason::Refused);
+        }
+        next = match streams.poll_next(cx, at_work) {
+            Poll::Ready(Some(incoming)) => Some(incoming),
+            Poll::Ready(None) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+}
+
+/// Closes a connection of HTTP/2: tells the handlers that are still at work, and lingers, so that the client reads the
+/// GOAWAY.
+///
+/// # Cancel safety
+/// Not cancel safe: the linger ends.
+async fn close_streams<H, S: Stream>(streams: Streams<S>, work: &Work<H>) {
+    work.connection.set_close_reason(streams.close_reason().unwrap_or(CloseReason::ClientClosed));
+    let is_failed = streams.is_failed();
+    let mut wire = streams.into_wire();
+    work.connection.set_disconnected();
+    if !is_failed {
+        let _ = wire.linger(work.server.config.max_linger_bytes).await;
+    }
+}

@@ -1,0 +1,179 @@
+//! The handlers at work on one connection of HTTP/2, and what their tasks share.
+
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{
+            AtomicBool, AtomicUsize,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
+    },
+    task::{Poll, Waker},
+};
+
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::{
+    ended::Ended,
+    fair::{REQUESTS, Turn},
+    observe::discard,
+    shared::Shared,
+};
+
+/// What the tasks of one connection share: the server, the connection, and how many handlers are at work.
+///
+/// Handlers are counted and not streams: a client that resets a request ends the stream at once, and its handler goes on.
+/// The connection is counted by the server until the last of these tasks has ended.
+pub(super) struct Work<H> {
+    pub(super) server: Arc<Shared<H>>,
+    pub(super) connection: Ended,
+    at_work: AtomicUsize,
+    most: usize,
+    /// Whether a handler asked to close the connection.
+    asked_to_close: AtomicBool,
+    /// The connection's task, while it waits.
+    task: Mutex<Option<Waker>>,
+}
+
+impl<H> Work<H> {
+    pub(super) fn new(server: Arc<Shared<H>>, connection: Ended) -> Arc<Self> {
+        // At least one, or no request would ever be served.
+        let most = (server.config.http2.max_concurrent_streams as usize).max(1);
+        Arc::new(Self {
+            server,
+            connection,
+            at_work: AtomicUsize::new(0),
+            most,
+            asked_to_close: AtomicBool::new(false),
+            task: Mutex::new(None),
+        })
+    }
+
+    /// How many handlers are at work.
+    pub(super) fn at_work(&self) -> usize {
+        self.at_work.load(Acquire)
+    }
+
+    /// Whether so many handlers are at work that no other may begin.
+    pub(super) fn is_full(&self, at_work: usize) -> bool {
+        at_work >= self.most
+    }
+
+    /// Takes a place for a handler. Only the connection's task takes places, after it asked [`is_full`](Self::is_full).
+    pub(super) fn take_place(self: &Arc<Self>) -> Place<H> {
+        self.at_work.fetch_add(1, Relaxed);
+        Place { work: Arc::clone(self), left: false, wakes: false }
+    }
+
+    /// Registers the connection's task, which waits. `false` if a place was freed since `at_work` was read, and the
+    /// task has to look again.
+    pub(super) fn park(&self, task: &Waker, at_work: usize) -> bool {
+        let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
+            *slot = Some(task.clone());
+        }
+        drop(slot);
+        // After the waker was stored: a place that is freed later finds it, and one that was freed before is seen here.
+        let now = self.at_work();
+        now == at_work || (now > 0 && !self.is_full(at_work))
+    }
+
+    /// Ends the connection after this reply.
+    pub(super) fn ask_to_close(&self) {
+        self.asked_to_close.store(true, Relaxed);
+        self.wake();
+    }
+
+    pub(super) fn is_asked_to_close(&self) -> bool {
+        self.asked_to_close.load(Relaxed)
+    }
+
+    /// The connection's task no longer waits: it looks by itself when it has done all it can do.
+    pub(super) fn unpark(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(task);
+    }
+
+    fn wake(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.wake(); // not under the lock: it may drop the last reference to the task
+        }
+    }
+}
+
+/// The place of one handler among those at work. Dropping it frees the place.
+pub(super) struct Place<H> {
+    pub(super) work: Arc<Work<H>>,
+    left: bool,
+    /// Whether the connection's task may wait for this place: it was the last one, or all were taken.
+    wakes: bool,
+}
+
+impl<H> Place<H> {
+    /// Frees the place before the end of the reply is sent, which cannot fail to be. If the connection's task has to know, it is woken when the place is
+    /// dropped, after the reply was queued: otherwise it would run twice, and flush twice.
+    pub(super) fn leave(&mut self) {
+        if !std::mem::replace(&mut self.left, true) {
+            let before = self.work.at_work.fetch_sub(1, AcqRel);
+            self.wakes = before == 1 || self.work.is_full(before);
+        }
+    }
+}
+
+impl<H> Drop for Place<H> {
+    fn drop(&mut self) {
+        self.leave();
+        if self.wakes {
+            self.work.wake();
+        }
+    }
+}
+
+/// Runs the tasks of a connection's streams.
+pub(super) struct Runner {
+    /// Whether all tasks share one thread, so that a task costs nothing but itself and gains nothing.
+    is_inline: bool,
+    turn: Turn,
+}
+
+impl Runner {
+    pub(super) fn new() -> Self {
+        let is_inline = Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread;
+        Self { is_inline, turn: Turn::of(REQUESTS) }
+    }
+
+    /// The connection's task has waited or yielded.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn.begin();
+    }
+
+    /// Whether the connection's task has run so many streams, or for so long, that it must yield to others.
+    pub(super) fn is_turn_over(&mut self) -> bool {
+        self.is_inline && self.turn.is_over()
+    }
+
+    /// Runs the task of a stream. On a runtime of one thread it is polled here, and becomes a task of its own only if it
+    /// has to wait: most never do, and spawning costs 2,000 instructions. On a runtime of many threads it is spawned at
+    /// once, so that another thread can take it.
+    ///
+    /// # Cancel safety
+    /// It never waits.
+    pub(super) async fn run(&self, stream: impl Future<Output = ()> + Send + 'static) {
+        if !self.is_inline {
+            tokio::spawn(stream);
+            return;
+        }
+        let mut stream = Box::pin(stream);
+        // A panic that no other place catches (in the destructor of a handler's future) costs this stream alone, as it does
+        // in a task.
+        let polled = poll_fn(|cx| Poll::Ready(catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll(cx))))).await;
+        match polled {
+            Ok(Poll::Ready(())) => {}
+            Ok(Poll::Pending) => drop(tokio::spawn(stream)),
+            Err(payload) => discard(payload),
+        }
+    }
+}
