@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use quintet_examples::{MaybeTls, arguments};
 use quintet_server::{
     Body, Dir, IntoResponse, Request, Response, ServeMux, Server,
@@ -133,7 +133,12 @@ fn main() -> anyhow::Result<()> {
     let root = Dir::open_with(&root, DirOptions { descriptor_cache, ..DirOptions::default() });
     let files = FileServer::with_options(
         root?,
-        FileOptions { precompressed: Precompressed::ALL.to_vec(), ..FileOptions::default() },
+        FileOptions {
+            precompressed: Precompressed::ALL.to_vec(),
+            // As nginx: the names have no endings, and a guess would read each file once more.
+            default_type: Some(HeaderValue::from_static("application/octet-stream")),
+            ..FileOptions::default()
+        },
     );
     mux.handle(
         "GET /file/{name...}",
