@@ -1,6 +1,9 @@
 //! The reply that sends a file, or a part of it, or says that the client's copy is fresh.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    io::Write as _,
+    time::{Duration, SystemTime},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use quintet_request::{
@@ -40,15 +43,15 @@ impl Representation<'_> {
     /// Cancel safe: it changes nothing.
     pub(super) async fn reply(mut self, request: &Request) -> Result<Response, BodyError> {
         let now = SystemTime::now();
-        self.etag = self.etag.filter(|etag| ETag::parse(etag.as_bytes()).is_some());
-        self.etag = self.etag.map(|etag| etag::at(now, etag, self.modified));
-        let validators = Validators {
-            etag: self.etag.as_ref().and_then(|etag| ETag::parse(etag.as_bytes())),
-            last_modified: self.modified.and_then(|modified| last_modified(modified, now)),
-        };
-        let range = match check_preconditions(request.head(), Some(validators)) {
-            Precondition::NotModified => return Ok(self.not_modified(validators.last_modified)),
-            Precondition::Failed => return Ok(self.failed(validators.last_modified)),
+        let etag = self.etag.take().map(|etag| etag::at(now, etag, self.modified));
+        let known = etag.as_ref().and_then(|etag| ETag::parse(etag.as_bytes()));
+        let last_modified = self.modified.and_then(|modified| last_modified(modified, now));
+        let verdict = check_preconditions(request.head(), Some(Validators { etag: known, last_modified }));
+        // A tag that is none is not sent.
+        let etag = if known.is_some() { etag } else { None };
+        let range = match verdict {
+            Precondition::NotModified => return Ok(self.not_modified(etag, last_modified)),
+            Precondition::Failed => return Ok(self.failed(etag, last_modified)),
             Precondition::Proceed { range } => range,
         };
         let size = self.content.len();
@@ -60,7 +63,7 @@ impl Representation<'_> {
             Some(Ok(ranges)) => ranges,
             None => None,
         };
-        let mut headers = self.fields(validators.last_modified);
+        let mut headers = self.fields(etag, last_modified);
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
         let is_head = request.method() == "HEAD";
         let (status, length, body) = match ranges.as_ref().map(Ranges::as_slice) {
@@ -92,16 +95,15 @@ impl Representation<'_> {
     }
 
     /// The fields of every reply that has the file or says that the client's copy is fresh.
-    fn fields(&self, last_modified: Option<HttpDate>) -> HeaderMap {
+    fn fields(&self, etag: Option<HeaderValue>, last_modified: Option<HttpDate>) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(8);
         let mut set = |name: HeaderName, value: Option<HeaderValue>| {
             if let Some(value) = value {
                 headers.insert(name, value);
             }
         };
-        let date = last_modified.and_then(|date| HeaderValue::try_from(date.to_string()).ok());
-        set(header::LAST_MODIFIED, date);
-        set(header::ETAG, self.etag.clone());
+        set(header::LAST_MODIFIED, last_modified.and_then(date));
+        set(header::ETAG, etag);
         set(header::CACHE_CONTROL, self.cache_control.clone());
         set(header::CONTENT_ENCODING, self.coding.map(HeaderValue::from_static));
         set(header::VARY, self.varies.then(|| HeaderValue::from_static("Accept-Encoding")));
@@ -109,18 +111,19 @@ impl Representation<'_> {
     }
 
     /// The client's copy is fresh. The date is sent only if there is no better validator. Go: `writeNotModified`.
-    fn not_modified(&self, last_modified: Option<HttpDate>) -> Response {
+    fn not_modified(&self, etag: Option<HeaderValue>, last_modified: Option<HttpDate>) -> Response {
         let mut response = Response::new(()).with_status(StatusCode::NOT_MODIFIED);
-        let mut headers = self.fields(last_modified.filter(|_| self.etag.is_none()));
+        let last_modified = last_modified.filter(|_| etag.is_none());
+        let mut headers = self.fields(etag, last_modified);
         headers.remove(header::CONTENT_ENCODING);
         *response.headers_mut() = headers;
         response
     }
 
     /// A condition of the request is not met. The reply has what the client can compare with.
-    fn failed(&self, last_modified: Option<HttpDate>) -> Response {
+    fn failed(&self, etag: Option<HeaderValue>, last_modified: Option<HttpDate>) -> Response {
         let mut response = Response::new(()).with_status(StatusCode::PRECONDITION_FAILED);
-        let mut headers = self.fields(last_modified);
+        let mut headers = self.fields(etag, last_modified);
         for not_of_this_reply in [header::CONTENT_ENCODING, header::CACHE_CONTROL] {
             headers.remove(not_of_this_reply);
         }
@@ -147,6 +150,13 @@ impl Representation<'_> {
         headers.insert(header::CONTENT_TYPE, content_type);
         Ok(())
     }
+}
+
+/// A date as the value of a field.
+fn date(date: HttpDate) -> Option<HeaderValue> {
+    let mut text = [0; "Sun, 06 Nov 1994 08:49:37 GMT".len()];
+    write!(&mut text[..], "{date}").ok()?;
+    HeaderValue::from_bytes(&text).ok()
 }
 
 /// The value of `Last-Modified`. It is not later than now (RFC 9110 §8.8.2.1). A file of the second 0 has a date that was
