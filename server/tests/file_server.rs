@@ -1,7 +1,10 @@
-//! A file server on the wire: over TCP, where the kernel sends large files, over TLS and in memory, where they are read.
+//! A file server on the wire: over TCP, where the kernel sends large files; in memory, over TLS and HTTP/2, where they are
+//! read.
 #![cfg(feature = "files")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[cfg(feature = "http2")]
+mod http2_kit;
 mod support;
 
 use std::{
@@ -197,6 +200,58 @@ async fn aborted_downloads_leave_no_descriptor_open() {
         }
         eventually("all clients are gone", || server.counts().total() == 0).await;
         eventually("all descriptors are closed", || open() <= before).await;
+    })
+    .await;
+}
+
+/// The same files over HTTP/2: many at once on one connection.
+#[cfg(feature = "http2")]
+#[tokio::test]
+async fn files_over_http2_are_sent_on_many_streams_at_once() {
+    use http2_kit::{connect, read, request, start};
+
+    bounded(async {
+        let folder = tree("http2");
+        let (_server, dial) = start(mux(&folder));
+        let mut client = connect(&dial).await;
+        let large = client.get("/files/large.bin").await;
+        assert_eq!((large.status.as_u16(), large.field("content-length")), (200, Some("3145728")));
+        assert!(large.body == content(LARGE));
+        let etag = large.field("etag").unwrap().to_owned();
+
+        let mut asked = Vec::new();
+        for (method, name, value, status) in [
+            ("GET", "accept", "*/*", 200),
+            ("HEAD", "accept", "*/*", 200),
+            ("GET", "if-none-match", &*etag, 304),
+            ("GET", "range", "bytes=1000000-2999999", 206),
+            ("GET", "range", "bytes=0-9,100-199", 206),
+            ("GET", "range", "bytes=4000000-", 416),
+            ("GET", "if-match", "\"other\"", 412),
+        ] {
+            let mut request = request(method, "/files/large.bin");
+            request.headers_mut().insert(name, value.parse().unwrap());
+            // Read at once, because all share the window of the connection.
+            let reply = tokio::spawn(read(client.open(request, true).await.0));
+            asked.push((method, value, status, reply));
+        }
+        for (method, value, status, reply) in asked {
+            let reply = reply.await.unwrap().unwrap();
+            assert_eq!(reply.status.as_u16(), status, "{method} {value}");
+            match (status, value) {
+                (200, _) if method == "GET" => assert!(reply.body == content(LARGE)),
+                (200, _) => assert_eq!((reply.field("content-length"), reply.body.len()), (Some("3145728"), 0)),
+                (206, "bytes=0-9,100-199") => {
+                    assert_eq!(reply.field("content-length").unwrap(), reply.body.len().to_string());
+                }
+                (206, _) => assert!(reply.body == content(LARGE)[1_000_000..3_000_000]),
+                (304, _) => assert_eq!((reply.field("etag"), reply.body.len()), (Some(&*etag), 0)),
+                _ => assert_eq!(reply.field("cache-control"), None),
+            }
+        }
+        assert_eq!(client.get("/files/page?q").await.field("location"), Some("page/?q"));
+        let listed = client.get("/files/").await;
+        assert!(listed.text().contains("<a href=\"small.txt\">"));
     })
     .await;
 }
