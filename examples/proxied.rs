@@ -11,12 +11,12 @@
 //!           `curl --haproxy-protocol http://127.0.0.1:9090/` has one.
 //! End:      Ctrl-C. It says how many connections were opened and refused.
 
-use std::{fmt::Write as _, future::poll_fn, io};
+use std::{fmt::Write as _, time::Duration};
 
 use anyhow::Context;
 use quintet_examples::{arguments, errln, outln};
-use quintet_listener::{Addr, Limit, Listener, Nets, Opened, Proxied, Retry, Stream, listen};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use quintet_listener::{Limit, Listener, Nets, Proxied, listen};
+use quintet_server::{Request, Server};
 
 /// The command line.
 #[derive(clap::Parser)]
@@ -35,47 +35,24 @@ async fn main() -> anyhow::Result<()> {
     let listener = listen(&addr).with_context(|| format!("cannot listen on {addr}"))?;
     let proxied = Proxied::new(Limit::new(listener, 100), trusted).on_error(|error| errln!("{error}"));
     let health = proxied.health();
-    let mut listener = Retry::new(proxied).on_error(|error| errln!("{error}"));
-    outln!("listening on {}", listener.local_addr()?);
-    loop {
-        let (stream, peer) = tokio::select! {
-            accepted = listener.accept() => accepted?,
-            _ = tokio::signal::ctrl_c() => break,
-        };
-        // The header is read here, in the connection's own task: a proxy that is slow holds up nobody else.
-        tokio::spawn(async move {
-            let _ = serve(stream, &peer).await;
-        });
-    }
+    outln!("listening on {}", proxied.local_addr()?);
+    // Accepting does not wait for a header. The task of the connection reads it: a slow proxy holds up no other client.
+    Server::new(describe).serve_until_signal(proxied, Duration::from_secs(5)).await?;
     outln!("\n{:?}", health.snapshot());
     Ok(())
 }
 
-/// Answers one request, whatever it asks for, with what is known of the client.
-async fn serve(mut stream: impl Stream, peer: &Addr) -> io::Result<()> {
-    let opened = poll_fn(|cx| stream.poll_open(cx)).await?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") && head.len() < 8192 {
-        if stream.read_buf(&mut head).await? == 0 {
-            return Ok(());
-        }
+/// What is known of the client of a request.
+async fn describe(request: Request) -> String {
+    let Some(connection) = request.connection() else { return "no connection\n".to_owned() };
+    let mut text = format!("client: {}\nproxy: {}\n", connection.peer_addr(), connection.socket_peer_addr());
+    if let Some(local) = connection.local_addr() {
+        let _ = writeln!(text, "connected to: {local}");
     }
-    let body = describe(&opened, peer);
-    let len = body.len();
-    let reply = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {len}\r\n\r\n{body}");
-    stream.write_all(reply.as_bytes()).await?;
-    stream.shutdown().await
-}
-
-fn describe(opened: &Opened, peer: &Addr) -> String {
-    let mut text = format!("client: {}\n", opened.peer.as_ref().unwrap_or(peer));
-    if let Some(local) = &opened.local {
-        let _ = writeln!(text, "connected to: {local}\nproxy: {peer}");
-    }
-    if let Some(id) = &opened.unique_id {
+    if let Some(id) = connection.unique_id() {
         let _ = writeln!(text, "unique id: {}", id.escape_ascii());
     }
-    if let Some(tls) = &opened.tls {
+    if let Some(tls) = connection.tls() {
         let version = tls.version_name().unwrap_or("TLS of an unknown version");
         let _ = writeln!(text, "{version}, cipher suite {:#06x}", tls.cipher_suite);
         if let Some(name) = &tls.peer_common_name {
