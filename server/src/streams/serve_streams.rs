@@ -123,15 +123,24 @@ fn poll_full<S: Stream>(
     at_work: usize,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
-    if waiting.is_none() {
-        match streams.poll_next(cx, at_work) {
-            Poll::Ready(Some(incoming)) => *waiting = Some(Box::new(incoming)),
-            Poll::Ready(None) => return Poll::Ready(()),
-            Poll::Pending => return Poll::Pending,
+    loop {
+        let mut incoming = match waiting.take() {
+            Some(incoming) => incoming,
+            None => match streams.poll_next(cx, at_work) {
+                Poll::Ready(Some(incoming)) => Box::new(incoming),
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        let is_over = incoming.reply_mut().poll_place(cx).is_ready();
+        // One that its client has reset waits no longer. The time of those behind it is not over.
+        if is_over && incoming.reply_mut().is_gone() {
+            continue;
         }
-    }
-    let is_over = waiting.as_mut().is_some_and(|incoming| incoming.reply_mut().poll_place(cx).is_ready());
-    if !is_over {
+        *waiting = Some(incoming);
+        if is_over {
+            break;
+        }
         return streams.poll_drive(cx, at_work);
     }
     let mut next = waiting.take().map(|incoming| *incoming);

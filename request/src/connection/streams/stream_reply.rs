@@ -1,6 +1,6 @@
 //! The reply on a stream of HTTP/2, before its head.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -96,12 +96,24 @@ impl StreamReply {
         *head.headers_mut() = fields;
         match self.send.send_response(head, end) {
             Ok(stream) => Ok(StreamWriter::new(stream, self.serving)),
-            Err(_) => Err(StreamError::Reset),
+            Err(_) => {
+                self.count_reset();
+                Err(StreamError::Reset)
+            }
         }
+    }
+
+    /// Counts a reset that no poll has found: the handler was done before its task was polled again, or the request never
+    /// had a place.
+    #[cold]
+    fn count_reset(&mut self) {
+        let reset = self.send.poll_reset(&mut Context::from_waker(Waker::noop()));
+        self.serving.note_reset(reset);
     }
 
     /// Resets the stream: no reply is sent.
     pub fn reset(mut self, reason: ResetReason) {
+        self.count_reset();
         self.send.send_reset(reason.code());
     }
 }

@@ -1,6 +1,6 @@
 //! The reply on a stream of HTTP/2, after its head.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use h2::SendStream;
@@ -60,7 +60,7 @@ impl StreamWriter {
             }
             match self.stream.poll_capacity(cx) {
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(StreamError::Reset)),
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(self.count_reset())),
                 Poll::Pending => break,
             }
         }
@@ -94,7 +94,7 @@ impl StreamWriter {
     /// [`StreamError::Reset`] if the client has reset the request.
     pub fn send_data(&mut self, data: Bytes, end: bool) -> Result<(), StreamError> {
         self.asked = 0;
-        self.stream.send_data(data, end).map_err(|_| StreamError::Reset)
+        self.stream.send_data(data, end).map_err(|_| self.count_reset())
     }
 
     /// Sends the trailers, and ends the reply.
@@ -102,7 +102,15 @@ impl StreamWriter {
     /// # Errors
     /// [`StreamError::Reset`] if the client has reset the request.
     pub fn send_trailers(&mut self, trailers: HeaderMap) -> Result<(), StreamError> {
-        self.stream.send_trailers(trailers).map_err(|_| StreamError::Reset)
+        self.stream.send_trailers(trailers).map_err(|_| self.count_reset())
+    }
+
+    /// Counts a reset that no poll has found.
+    #[cold]
+    fn count_reset(&mut self) -> StreamError {
+        let reset = self.stream.poll_reset(&mut Context::from_waker(Waker::noop()));
+        self.serving.note_reset(reset);
+        StreamError::Reset
     }
 
     /// Resets the stream: the client must not take what it has for the whole reply.
