@@ -4,6 +4,12 @@
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test uses a part of it")]
 
 mod client;
+#[cfg(feature = "http2")]
+pub mod frame_client;
+#[cfg(feature = "http2")]
+pub mod frames;
+#[cfg(feature = "http2")]
+pub mod hpack;
 #[cfg(feature = "ring")]
 mod over_tls;
 pub mod reply;
