@@ -5,7 +5,7 @@ use quintet_conn::ActiveRequest;
 use quintet_mux::Response;
 use quintet_request::{
     Body, Exchange, ResetReason, StreamError, StreamReply, StreamWriter,
-    reply::{Head, Plan},
+    reply::{Head, Length, Plan},
 };
 
 use super::{
@@ -147,7 +147,9 @@ async fn stream<H>(
     // A `Bytes` is cloned by counting: no data is copied.
     let look = first.data().cloned().unwrap_or_default();
     let (plan, fields) = plan(&place, &mut exchange, &mut response, length, &look);
-    if !plan.has_body() {
+    // A body that has ended already is the end of the head: to gRPC a status in the fields is one only there.
+    let is_over = matches!(first, First::Asked(None)) && !matches!(plan.length(), Length::Exact(1..));
+    if !plan.has_body() || is_over {
         let _ = reply.send_empty(response.status(), fields);
         return;
     }
