@@ -27,7 +27,10 @@ async fn main() -> anyhow::Result<()> {
     let arguments: MaybeTls = arguments(include_str!("11_axum_on_listener.rs"));
     let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
     match arguments.config()? {
-        Some(config) => serve(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await,
+        Some(config) => {
+            config.fill_alpn(&[b"h2", b"http/1.1"]);
+            serve(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await
+        }
         None => serve(limited).await,
     }
 }

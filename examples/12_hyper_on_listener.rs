@@ -18,8 +18,12 @@ use std::{convert::Infallible, future::poll_fn, io};
 use anyhow::Context;
 use http::{Request, Response};
 use http_body_util::Full;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use quintet_examples::{MaybeTls, arguments, errln, outln};
 use quintet_listener::{Addr, Limit, Listener, Retry, Stream, Tls, listen};
 
@@ -28,7 +32,10 @@ async fn main() -> anyhow::Result<()> {
     let arguments: MaybeTls = arguments(include_str!("12_hyper_on_listener.rs"));
     let limited = Limit::new(listen(":9090").context("cannot listen on :9090")?, 1000);
     match arguments.config()? {
-        Some(config) => accept(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await,
+        Some(config) => {
+            config.fill_alpn(&[b"h2", b"http/1.1"]);
+            accept(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await
+        }
         None => accept(limited).await,
     }
 }
@@ -60,14 +67,19 @@ async fn accept(listener: impl Listener) -> anyhow::Result<()> {
 async fn serve(mut stream: impl Stream + 'static, peer: &Addr) -> io::Result<hyper::Result<()>> {
     let opened = poll_fn(|cx| stream.poll_open(cx)).await?;
     let over = opened.tls.as_ref().and_then(|tls| tls.version_name()).unwrap_or("no TLS");
-    let service = service_fn(|request| hello(request, peer, over));
-    Ok(http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await)
+    let said = format!("hello {peer}, over {over} you asked for");
+    // hyper serves each request of HTTP/2 in a task of its own, which borrows nothing.
+    let service = service_fn(move |request| hello(request, said.clone()));
+    let io = TokioIo::new(stream);
+    if opened.tls.as_ref().is_some_and(|tls| *tls.negotiated_protocol == *b"h2") {
+        return Ok(http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .serve_connection(io, service)
+            .await);
+    }
+    Ok(http1::Builder::new().timer(TokioTimer::new()).serve_connection(io, service).await)
 }
 
-async fn hello(
-    request: Request<Incoming>,
-    peer: &Addr,
-    over: &str,
-) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
-    Ok(Response::new(format!("hello {peer}, you asked for {} over {over}\n", request.uri().path()).into()))
+async fn hello(request: Request<Incoming>, said: String) -> Result<Response<Full<bytes::Bytes>>, Infallible> {
+    Ok(Response::new(format!("{said} {}\n", request.uri().path()).into()))
 }

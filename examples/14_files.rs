@@ -16,7 +16,6 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use quintet_examples::{MaybeTls, arguments, outln};
-use quintet_listener::Tls;
 use quintet_server::{
     Dir, Handler, Listener, Request, Response, Server, listen,
     mux::{DirOptions, FileOptions, FileServer, Hidden, Listing, Precompressed},
@@ -73,7 +72,7 @@ async fn main() -> anyhow::Result<()> {
     let report = match tls.config()? {
         Some(config) => {
             outln!("serving {} on https ({local})", folder.display());
-            server.serve_until_signal(Tls::new(listener, config), grace).await?
+            server.serve_until_signal(server.tls_listener(listener, config), grace).await?
         }
         None => {
             outln!("serving {} on http ({local})", folder.display());

@@ -1,11 +1,12 @@
-//! A tool: a server for benchmarks, with their usual routes and one runtime per thread.
+//! A tool: a server for benchmarks, with their usual routes and one runtime per thread, over HTTP/1.1 and HTTP/2.
 //!
 //! You learn: how to write a server for measurements; it has the default limits and all checks, as any other server.
 //!
 //! Run:      `cargo run --release --example bench -- --port 8080 --threads 1 --root FOLDER`;
 //!           `--routes 1000` adds as many; `--tls-port 8443 --cert target/cert.pem --key target/key.pem` adds TLS,
 //!           with the pair that `13_tls` makes
-//! Then:     `wrk -c 64 -t 1 -d 5 http://127.0.0.1:8080/plaintext`
+//! Then:     `wrk -c 64 -t 1 -d 5 http://127.0.0.1:8080/plaintext`, or
+//!           `h2load -c 16 -m 32 -n 100000 http://127.0.0.1:8080/plaintext`, which speaks HTTP/2
 //! You see:  requests per second. Only the ratio to another server, measured on the same machine, has a meaning.
 //! End:      Ctrl-C.
 
@@ -21,7 +22,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use quintet_examples::{MaybeTls, arguments};
 use quintet_server::{
-    Body, Dir, IntoResponse, Request, Response, ServeMux, Server,
+    Body, Config, Dir, IntoResponse, Protocols, Request, Response, ServeMux, Server,
     mux::{DirOptions, FileOptions, FileServer, Precompressed},
     with_state,
 };
@@ -148,7 +149,9 @@ fn main() -> anyhow::Result<()> {
         }),
     );
     let (ended, end) = mpsc::channel();
-    let server = Server::new(mux);
+    // Clients of HTTP/2 may begin with its preface (`h2load http://…`), or choose it by ALPN on the port of TLS.
+    let protocols = Protocols { unencrypted_http2: true, ..Protocols::default() };
+    let server = Server::with_config(mux, Config { protocols, ..Config::default() });
     if let Some((port, config)) = tls_port.zip(config) {
         let (server, ended) = (server.clone(), ended.clone());
         thread::spawn(move || ended.send(server.serve_per_core_tls(&format!("127.0.0.1:{port}"), threads, config)));

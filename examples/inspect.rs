@@ -5,7 +5,7 @@
 //! Run:      `cargo run --release --example inspect -- --addr 127.0.0.1:9102 --idle-ms 75000`
 //!           (an option for each limit; `--help` has the list);
 //!           `--tls-port 9443 --cert target/cert.pem --key target/key.pem` adds TLS, with the pair that `13_tls` makes
-//! Then:     `curl -s -d abc 'localhost:9102/inspect?a=1'`, or
+//! Then:     `curl -s -d abc 'localhost:9102/inspect?a=1'` (`--http2-prior-knowledge` makes it HTTP/2), or
 //!           `printf 'GET /inspect HTTP/1.1\r\nHost: a\r\n\r\n' | nc localhost 9102`
 //! You see:  the request as JSON: method, target, headers in order of arrival, the length of the body, and trailers
 //!           (fields after a chunked body); over TLS also what the handshake agreed on.
@@ -14,6 +14,7 @@
 use std::{future::poll_fn, io, path::PathBuf, pin::Pin, time::Duration};
 
 use anyhow::Context;
+use http::{HeaderName, HeaderValue};
 use http_body::Body as _;
 use quintet_examples::{MaybeTls, arguments, errln, outln};
 use quintet_server::{
@@ -98,6 +99,16 @@ async fn bytes(request: Request) -> Response {
         Ok(())
     });
     Response::new(body).with_content_type("application/octet-stream").with_header("content-length", n.to_string())
+}
+
+/// A body with a field after it.
+async fn trailers(_: Request) -> Response {
+    let body = Body::writer(|mut w| async move {
+        w.write("a body, and then its trailer\n").await?;
+        w.trailers([(HeaderName::from_static("x-lines"), HeaderValue::from_static("1"))].into_iter().collect());
+        Ok(())
+    });
+    Response::new(body).with_content_type("text/plain; charset=utf-8")
 }
 
 /// A body that breaks in the middle: an HTTP/1.0 client, to whom the end of the connection is that of the body, must be
@@ -199,6 +210,7 @@ impl Arguments {
         }
         let time = |millis: Option<u64>| millis.map(Duration::from_millis);
         let mut config = Config::default();
+        config.protocols.unencrypted_http2 = true;
         let (limits, timeouts) = (&mut config.limits, &mut config.timeouts);
         set(&mut limits.head, self.head);
         set(&mut limits.fields, self.fields);
@@ -232,6 +244,7 @@ async fn main() -> anyhow::Result<()> {
     mux.handle("/inspect", inspect);
     mux.handle("GET /chunked", chunked);
     mux.handle("GET /bytes", bytes);
+    mux.handle("GET /trailers", trailers);
     mux.handle("GET /broken", broken);
     mux.handle("GET /slow", slow);
     mux.handle("GET /panic", async |_: Request| -> &'static str { panic!("as asked") });

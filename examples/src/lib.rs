@@ -2,6 +2,8 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod calls;
+
 use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -54,7 +56,7 @@ pub struct MaybeTls {
 }
 
 impl MaybeTls {
-    /// A configuration for a server of HTTP/1.1, with ring as provider of cryptography; `None` without a certificate.
+    /// A configuration with ring as provider of cryptography, whose server fills in ALPN; `None` without a certificate.
     ///
     /// # Errors
     /// What is wrong with the files.
@@ -69,8 +71,7 @@ impl MaybeTls {
     pub fn config_with(&self, client_auth: Option<ClientAuth>) -> Result<Option<TlsConfig>, TlsError> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else { return Ok(None) };
         let provider = TlsProvider { crypto: ring::default_provider().into(), ticketer: Some(ring::Ticketer::new) };
-        let alpn_protocols = vec![b"http/1.1".to_vec()];
-        let options = TlsOptions { provider: Some(provider), client_auth, alpn_protocols, ..TlsOptions::default() };
+        let options = TlsOptions { provider: Some(provider), client_auth, ..TlsOptions::default() };
         TlsConfig::load_with(cert, key, options).map(Some)
     }
 }
