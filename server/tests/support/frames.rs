@@ -227,7 +227,7 @@ impl FrameReader {
             (WINDOW_UPDATE, Some(reply)) => reply.window += i64::from(number(payload)),
             (SETTINGS, _) if flags & ACK == 0 => {
                 let mut sizes =
-                    payload.chunks_exact(6).filter(|setting| number(&setting[..2]) == INITIAL_WINDOW_SIZE.into());
+                    payload.chunks_exact(6).filter(|setting| number(&setting[..2]) == u32::from(INITIAL_WINDOW_SIZE));
                 let size = sizes.next_back().map(|setting| number(&setting[2..]).into());
                 self.unacknowledged.push_back(size);
                 self.set_initial_window(self.initial.max(size.unwrap_or(0)));
