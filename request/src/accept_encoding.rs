@@ -2,26 +2,26 @@
 //!
 //! The server of the rows offers `br`, then `gzip`.
 //!
-//! | value | RFC 9110 §12.5.3 | nginx, Caddy | Quintet |
-//! |---|---|---|---|
-//! | no field | any coding | identity | identity |
-//! | *empty* | identity | identity | identity |
-//! | `gzip, deflate, br, zstd` | equal: the server chooses | br | br |
-//! | `gzip;q=1.0, br;q=0.5` | gzip | gzip, by nginx br | gzip |
-//! | `gzip;q=0, br;q=0.000` | identity | identity | identity |
-//! | `*` | the server chooses | identity; br | br |
-//! | `*;q=0` | nothing is acceptable | identity | not acceptable |
-//! | `identity;q=0` | nothing is acceptable here | identity | not acceptable |
-//! | `gzip;q=0.5` | gzip, as identity is not named | gzip | gzip |
-//! | `identity, gzip;q=0.5` | identity | gzip | identity |
-//! | `identity;q=0.5, *;q=0.1` | identity | identity | identity |
-//! | `br;q=0, *` | gzip | – | gzip |
-//! | `GZIP;Q=0.5`, `x-gzip`, `gzip ; q=0.5` | gzip | gzip | gzip |
-//! | `gzip;q=1.5`, `gzip;q=.5`, `gzip;q=0.1234`, `gzip;q=`, `gzip;level=1`, `g zip` | malformed | gzip, mostly | the element is ignored |
-//! | `gzip, gzip;q=0` | twice: undefined | gzip | identity: the smallest weight counts |
+//! | value | RFC 9110 §12.5.3 | Quintet |
+//! |---|---|---|
+//! | no field | any coding | identity |
+//! | *empty* | identity | identity |
+//! | `gzip, deflate, br, zstd` | equal: the server chooses | br |
+//! | `gzip;q=1.0, br;q=0.5` | gzip | gzip |
+//! | `gzip;q=0, br;q=0.000` | identity | identity |
+//! | `*` | the server chooses | br |
+//! | `*;q=0` | nothing is acceptable | not acceptable |
+//! | `identity;q=0` | nothing is acceptable here | not acceptable |
+//! | `gzip;q=0.5` | gzip, as identity is not named | gzip |
+//! | `identity, gzip;q=0.5` | identity | identity |
+//! | `identity;q=0.5, *;q=0.1` | identity | identity |
+//! | `br;q=0, *` | gzip | gzip |
+//! | `GZIP;Q=0.5`, `x-gzip`, `gzip ; q=0.5` | gzip | gzip |
+//! | `gzip;q=1.5`, `gzip;q=.5`, `gzip;q=0.1234`, `gzip;q=`, `gzip;level=1`, `g zip` | malformed | the element is ignored |
+//! | `gzip, gzip;q=0` | twice: undefined | identity: the smallest weight counts |
 //!
-//! An element that cannot be read is ignored, so that the client gets the content without coding, which every client
-//! can read.
+//! Go has no negotiation of codings. An element that cannot be read is ignored, so that the client gets the content
+//! without a coding, which every client can read.
 
 use crate::{HeadRef, byte};
 
