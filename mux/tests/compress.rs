@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    future::poll_fn,
+    future::{Future, poll_fn},
     io::{Read, Write},
     pin::Pin,
     sync::{
@@ -436,6 +436,39 @@ mod streams {
         let response = reply("GET", GZIP, move || large.clone().into_response()).await;
         assert_eq!((field(&response, "content-encoding").as_str(), response.body().len()), ("gzip", None));
         assert_eq!(gunzip(&body(response).await), text.as_bytes());
+    }
+
+    /// The memory of a stream under way does not grow with its length.
+    #[tokio::test]
+    async fn a_compressed_stream_holds_its_encoder_and_no_more() {
+        let rows: &[(&str, u64)] =
+            if cfg!(feature = "brotli") { &[("gzip", 512 << 10), ("br", 6 << 20)] } else { &[("gzip", 512 << 10)] };
+        for (coding, most) in rows {
+            for count in [10, 100] {
+                let piece = Bytes::from(noise(10_000));
+                let steps = (0..count).map(|_| Step::Data(piece.clone())).collect();
+                let once = std::sync::Mutex::new(Some(stream(steps).0));
+                let make = move || once.lock().expect("one thread").take().expect("one request");
+                let handler = compress(move |_: Request| std::future::ready(make()));
+                let request = request("GET", &format!("Accept-Encoding: {coding}\r\n"));
+                let mut sent = 0;
+                let mut cx = Context::from_waker(Waker::noop());
+                let mut reply = std::pin::pin!(handler.call(request));
+                let held = allocation_counter::measure(|| {
+                    let Poll::Ready(mut response) = reply.as_mut().poll(&mut cx) else { panic!("it is ready") };
+                    let mut body = response.take_body();
+                    loop {
+                        match Pin::new(&mut body).poll_frame(&mut cx) {
+                            Poll::Ready(Some(frame)) => sent += frame.unwrap().into_data().unwrap().len(),
+                            Poll::Ready(None) => break,
+                            Poll::Pending => {}
+                        }
+                    }
+                });
+                assert!(sent > 9_000, "{coding}: {sent} bytes");
+                assert!(held.bytes_max < *most, "{coding}, {count} pieces: {} bytes", held.bytes_max);
+            }
+        }
     }
 
     #[tokio::test]
