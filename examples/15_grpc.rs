@@ -31,7 +31,7 @@ use quintet_examples::{
 };
 use quintet_server::{Config, Protocols, ServeMux, Server, TowerHandler, conn::ActiveRequest};
 use tokio::time::{Instant, Sleep, sleep, timeout_at};
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming, client::GrpcService, codegen::StdError};
 use tower_service::Service;
 
 type Many<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -172,7 +172,7 @@ impl http_body::Body for Until {
 }
 
 /// Reads a `grpc-timeout`: up to eight digits and a unit. A malformed one is none.
-fn grpc_timeout(value: &str) -> Option<Duration> {
+pub(crate) fn grpc_timeout(value: &str) -> Option<Duration> {
     let (digits, unit) = value.split_at_checked(value.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -190,21 +190,24 @@ fn grpc_timeout(value: &str) -> Option<Duration> {
 }
 
 /// A mux with the service, and a page for HTTP/1.1.
-fn mux() -> ServeMux {
+pub(crate) fn mux() -> ServeMux {
     let mux = ServeMux::new();
     mux.handle("POST /quintet.example.Calls/", TowerHandler(Deadlines(CallsServer::new(Example))));
     mux.handle("GET /{$}", async |_| "gRPC is at /quintet.example.Calls/\n");
     mux
 }
 
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config { protocols: Protocols { unencrypted_http2: true, ..Protocols::default() }, ..Config::default() }
 }
 
 /// Calls each method of a server, and returns a line about each.
-async fn call_each(origin: http::Uri) -> Result<Vec<String>, Status> {
-    let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
-    let mut calls = CallsClient::with_origin(client, origin);
+pub(crate) async fn call_each<T>(calls: &mut CallsClient<T>) -> Result<Vec<String>, Status>
+where
+    T: GrpcService<tonic::body::Body>,
+    T::Error: Into<StdError>,
+    T::ResponseBody: http_body::Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+{
     let mut said = Vec::new();
 
     let text = calls.upper(Text { text: "hello".to_owned() }).await?.into_inner().text;
@@ -256,7 +259,9 @@ struct Arguments {
 async fn main() -> anyhow::Result<()> {
     let Arguments { addr, call } = arguments(include_str!("15_grpc.rs"));
     if call {
-        for line in call_each(format!("http://{addr}").parse()?).await? {
+        let client = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+        let mut calls = CallsClient::with_origin(client, format!("http://{addr}").parse()?);
+        for line in call_each(&mut calls).await? {
             outln!("{line}");
         }
         return Ok(());
