@@ -1,5 +1,6 @@
 //! Sending a response on a stream of HTTP/2.
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use quintet_conn::ActiveRequest;
 use quintet_mux::Response;
@@ -17,42 +18,71 @@ use crate::{
     stream_body::{Failure, First},
 };
 
-/// Sends a response, and frees the place of its handler. A response that cannot be sent as a whole ends with a reset of
-/// its stream, so that the client does not take what it has for all of it.
-///
-/// # Cancel safety
-/// Not cancel safe: the stream is reset.
-pub(super) async fn respond_stream<H>(
-    mut place: Place<H>,
-    mut exchange: Exchange,
+/// The rest of a reply, which may have to wait for the client or for its body.
+pub(super) enum Rest {
+    /// Send these bytes: the client gave no room for all of them.
+    Bytes(StreamWriter, Bytes),
+    /// Stream the body. Nothing is sent yet.
+    Stream(Response, Body, StreamReply),
+}
+
+/// Sends a response, and frees the place of its handler. Steps that may wait are returned for [`finish_stream`]; the
+/// usual reply has none.
+#[inline]
+pub(super) fn respond_stream<H>(
+    place: &mut Place<H>,
+    exchange: &mut Exchange,
     mut response: Response,
     reply: StreamReply,
-) {
+) -> Option<Rest> {
     if response.is_unusual() || response.status() < StatusCode::OK {
-        match unusual(&place, response) {
+        match unusual(place, response) {
             Some(usual) => response = usual,
-            None => return reply.reset(ResetReason::InternalError), //   Go: http.ErrAbortHandler
+            None => {
+                reply.reset(ResetReason::InternalError); //              Go: http.ErrAbortHandler
+                return None;
+            }
         }
     }
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
-        Err(body) => return Box::pin(stream(place, exchange, response, body, reply)).await,
+        Err(body) => return Some(Rest::Stream(response, body, reply)),
     };
-    let (plan, fields) = plan(&place, &mut exchange, &mut response, Some(bytes.len() as u64), &bytes);
-    let status = response.status();
+    let (plan, fields) = plan(place, exchange, &mut response, Some(bytes.len() as u64), &bytes);
     if !plan.has_body() || bytes.is_empty() {
         place.leave();
-        let _ = reply.send_empty(status, fields); // refused only if the client has reset the request
-        return;
+        let _ = reply.send_empty(response.status(), fields); // refused only if the client has reset the request
+        return None;
     }
-    if let Ok(mut writer) = reply.send_head(status, fields) {
-        if writer.try_room(bytes.len()) == bytes.len() {
-            place.leave();
-            let _ = writer.send_data(bytes, true);
-        } else {
-            let sent = Box::pin(send_bytes(&mut writer, bytes, true)).await;
-            end(&place, sent.map_err(Broken::Stream), writer);
-        }
+    let Ok(mut writer) = reply.send_head(response.status(), fields) else { return None };
+    if writer.try_room(bytes.len()) < bytes.len() {
+        return Some(Rest::Bytes(writer, bytes));
+    }
+    place.leave();
+    let _ = writer.send_data(bytes, true);
+    None
+}
+
+/// Does the steps that [`respond_stream`] returned. A reply that cannot be sent as a whole ends with a reset of its
+/// stream, so that the client does not take what it has for all of it.
+///
+/// # Cancel safety
+/// Not cancel safe: the stream is reset.
+pub(super) async fn finish_stream<H>(mut place: Place<H>, mut exchange: Exchange, rest: Rest) {
+    // A loop and no recursion: a body that broke before its first byte is answered anew.
+    let mut rest = Some(rest);
+    while let Some(one) = rest {
+        rest = match one {
+            Rest::Bytes(mut writer, bytes) => {
+                let sent = send_bytes(&mut writer, bytes, true).await;
+                end(&place, sent.map_err(Broken::Stream), writer);
+                None
+            }
+            Rest::Stream(response, body, reply) => match stream(&place, &mut exchange, response, body, reply).await {
+                Some((instead, reply)) => respond_stream(&mut place, &mut exchange, instead, reply),
+                None => None,
+            },
+        };
     }
 }
 
@@ -118,42 +148,44 @@ fn report<H>(place: &Place<H>, active: Option<ActiveRequest>, failure: Failure) 
     }
 }
 
-/// Sends a response with a streamed body. If the body breaks before its first frame, another response is sent instead.
+/// Sends a response with a streamed body. If the body breaks before its first frame, the response to send instead is
+/// returned.
 async fn stream<H>(
-    place: Place<H>,
-    mut exchange: Exchange,
+    place: &Place<H>,
+    exchange: &mut Exchange,
     mut response: Response,
     mut body: Body,
     mut reply: StreamReply,
-) {
+) -> Option<(Response, StreamReply)> {
     let length = body.len();
     let mut first = First::Unasked;
     // Polled for HEAD too: its reply has the content type, or the error, that GET would get.
     if exchange.begin_reply(&head(&response, length)).has_content() {
         let is_sniffed = head(&response, length).is_sniffed();
-        first = match first_frame(&mut body, &mut reply, is_sniffed).await {
-            Some(Ok(first)) => first,
-            Some(Err(failure)) => {
+        // `None`: the server aborted the connection, or the client is gone.
+        first = match first_frame(&mut body, &mut reply, is_sniffed).await? {
+            Ok(first) => first,
+            Err(failure) => {
                 let instead = match &failure {
                     Failure::Error(error) => Response::text(error.status(), error),
                     Failure::Panic(_) | Failure::Length => internal_error(),
                 };
-                report(&place, reply.active(), failure);
-                return Box::pin(respond_stream(place, exchange, instead, reply)).await;
+                report(place, reply.active(), failure);
+                return Some((instead, reply));
             }
-            None => return, // aborted, or the client is gone
         };
     }
     // A `Bytes` is cloned by counting: no data is copied.
     let look = first.data().cloned().unwrap_or_default();
-    let (plan, fields) = plan(&place, &mut exchange, &mut response, length, &look);
+    let (plan, fields) = plan(place, exchange, &mut response, length, &look);
     // A body that has ended already is the end of the head: to gRPC a status in the fields is one only there.
     let is_over = matches!(first, First::Asked(None)) && !matches!(plan.length(), Length::Exact(1..));
     if !plan.has_body() || is_over {
         let _ = reply.send_empty(response.status(), fields);
-        return;
+        return None;
     }
-    let Ok(mut writer) = reply.send_head(response.status(), fields) else { return };
+    let mut writer = reply.send_head(response.status(), fields).ok()?;
     let sent = send_body(&mut writer, &mut body, first, plan.length()).await;
-    end(&place, sent, writer);
+    end(place, sent, writer);
+    None
 }

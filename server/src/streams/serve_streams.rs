@@ -24,7 +24,9 @@ use crate::{ended::Ended, shared::Shared};
 /// reply; its frames are sent here.
 pub(crate) async fn serve_streams<H: Handler, S: Stream>(server: Arc<Shared<H>>, connection: Ended, wire: Wire<S>) {
     // Go: readPreface
-    let mut streams = match Streams::handshake(wire, Arc::clone(&server.limits), &server.config.http2).await {
+    // Boxed, as the close below: both would keep room for another copy of the connection while it is idle.
+    let handshake = Box::pin(Streams::handshake(wire, Arc::clone(&server.limits), &server.config.http2));
+    let mut streams = match handshake.await {
         Ok(streams) => streams,
         Err(error) => return connection.set_close_reason(error.close_reason()),
     };
@@ -41,13 +43,14 @@ pub(crate) async fn serve_streams<H: Handler, S: Stream>(server: Arc<Shared<H>>,
         }
         let place = work.take_place();
         match incoming {
-            Incoming::Request(request, reply) => runner.run(serve_stream(place, request, reply)).await, // go sc.runHandler
+            // Go: go sc.runHandler
+            Incoming::Request(request, reply) => runner.run(Box::pin(serve_stream(place, request, reply))).await,
             Incoming::Refused { error, method, reply } => {
-                runner.run(refuse_stream(place, error, method, reply)).await;
+                runner.run(Box::pin(refuse_stream(place, error, method, reply))).await;
             }
         }
     }
-    close_streams(streams, &work).await;
+    Box::pin(close_streams(streams, work)).await;
 }
 
 /// The next request for which there is a place (Go: `scheduleHandler`, `curHandlers < advMaxStreams`). `None` when the
@@ -161,12 +164,30 @@ fn poll_full<S: Stream>(
 ///
 /// # Cancel safety
 /// Not cancel safe: the linger ends.
-async fn close_streams<H, S: Stream>(streams: Streams<S>, work: &Work<H>) {
+async fn close_streams<H, S: Stream>(streams: Streams<S>, work: Arc<Work<H>>) {
     work.connection.set_close_reason(streams.close_reason().unwrap_or(CloseReason::ClientClosed));
     let is_failed = streams.is_failed();
     let mut wire = streams.into_wire();
     work.connection.set_disconnected();
     if !is_failed {
         let _ = wire.linger(work.server.config.max_linger_bytes).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use quintet_listener::AnyStream;
+    use quintet_mux::ServeMux;
+
+    fn size<H, S, F>(_: impl Fn(Arc<Shared<H>>, Ended, Wire<S>) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// It is hardly more than the connection of the library, which is most of `Streams`.
+    #[test]
+    fn the_task_of_an_http2_connection_is_its_streams_and_1_kib() {
+        let (size, streams) = (size(serve_streams::<ServeMux, AnyStream>), size_of::<Streams<AnyStream>>());
+        assert!(size <= streams + 1024, "{size} bytes, {streams} of them the streams");
     }
 }

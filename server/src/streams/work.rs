@@ -3,6 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{
@@ -155,18 +156,17 @@ impl Runner {
         self.is_inline && self.turn.is_over()
     }
 
-    /// Runs the task of a stream. On a runtime of one thread it is polled here, and becomes a task of its own only if it
+    /// Runs the task of a stream, which is boxed by the caller, so that it is moved once. On a runtime of one thread it is polled here, and becomes a task of its own only if it
     /// has to wait: most never do, and spawning costs 2,000 instructions. On a runtime of many threads it is spawned at
     /// once, so that another thread can take it.
     ///
     /// # Cancel safety
     /// It never waits.
-    pub(super) async fn run(&self, stream: impl Future<Output = ()> + Send + 'static) {
+    pub(super) async fn run(&self, mut stream: Pin<Box<impl Future<Output = ()> + Send + 'static>>) {
         if !self.is_inline {
             tokio::spawn(stream);
             return;
         }
-        let mut stream = Box::pin(stream);
         // A panic that no other place catches (in the destructor of a handler's future) costs this stream alone, as it does
         // in a task.
         let polled = poll_fn(|cx| Poll::Ready(catch_unwind(AssertUnwindSafe(|| stream.as_mut().poll(cx))))).await;
