@@ -1,5 +1,7 @@
 //! The fields of a reply on a stream of HTTP/2.
 
+use std::cell::RefCell;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::{content_type::ContentType, date::date, length::Length, plan::Plan, sniff::sniff};
@@ -28,7 +30,8 @@ impl Plan {
     /// # Spec
     /// RFC 9113 §8.2, §8.3.2. Go: `(*responseWriterState).writeChunk` in `http2`.
     pub fn finish_fields(&self, fields: &mut HeaderMap, content_type: ContentType, unix: u64, first: &[u8]) {
-        if fields.is_empty() {
+        let was_empty = fields.is_empty();
+        if was_empty {
             // One allocation, and none later for the three below. It fails only for a huge number.
             let _ = fields.try_reserve(4);
         } else {
@@ -36,33 +39,53 @@ impl Plan {
             trim(fields);
         }
         // `insert` panics if the map is full. The reply is then sent without the field.
-        if !fields.contains_key(header::DATE) {
-            let _ = fields.try_insert(header::DATE, date(unix));
+        if self.has_content() && (was_empty || !fields.contains_key(header::CONTENT_TYPE)) {
+            if let Some(content_type) = value_of(fields, content_type, first) {
+                let _ = fields.try_insert(header::CONTENT_TYPE, content_type);
+            }
         }
-        if let Some(content_type) = self.content_type(fields, content_type, first) {
-            let _ = fields.try_insert(header::CONTENT_TYPE, content_type);
+        if was_empty || !fields.contains_key(header::DATE) {
+            let _ = fields.try_insert(header::DATE, date(unix));
         }
         if let Length::Exact(length) = self.length() {
             let _ = fields.try_insert(header::CONTENT_LENGTH, length.into());
         }
     }
+}
 
-    /// The content type, if the fields have none and the status allows content.
-    fn content_type(&self, fields: &HeaderMap, content_type: ContentType, first: &[u8]) -> Option<HeaderValue> {
-        if !self.has_content() || fields.contains_key(header::CONTENT_TYPE) {
-            return None;
+/// The value of a content type; `None` if there is none, or if it cannot be sent.
+fn value_of(fields: &HeaderMap, content_type: ContentType, first: &[u8]) -> Option<HeaderValue> {
+    match content_type {
+        ContentType::Known(known) => known_value(known),
+        ContentType::Sniffed if !first.is_empty() && !fields.contains_key(header::CONTENT_ENCODING) => {
+            known_value(sniff(first))
         }
-        match content_type {
-            // `from_static` panics at bytes that cannot be sent.
-            ContentType::Known(known) if known.bytes().all(|byte| matches!(byte, b' '..=b'~')) => {
-                Some(HeaderValue::from_static(known))
-            }
-            ContentType::Sniffed if !first.is_empty() && !fields.contains_key(header::CONTENT_ENCODING) => {
-                Some(HeaderValue::from_static(sniff(first)))
-            }
-            ContentType::Known(_) | ContentType::Sniffed | ContentType::Unsaid => None,
-        }
+        ContentType::Sniffed | ContentType::Unsaid => None,
     }
+}
+
+thread_local! {
+    /// The content type of the last reply: most replies of a server have the same few, and checking each byte of one
+    /// costs as much as the rest of its field.
+    static LAST: RefCell<(&'static str, Option<HeaderValue>)> = const { RefCell::new(("", None)) };
+}
+
+/// The value of a known content type; `None` if it cannot be sent.
+fn known_value(known: &'static str) -> Option<HeaderValue> {
+    let make = || {
+        // `from_static` panics at bytes that cannot be sent.
+        let is_sendable = known.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        is_sendable.then(|| HeaderValue::from_static(known))
+    };
+    // While a thread exits, the last one may be gone already.
+    LAST.try_with(|last| {
+        let mut last = last.borrow_mut();
+        if !std::ptr::eq(last.0, known) {
+            *last = (known, make());
+        }
+        last.1.clone()
+    })
+    .unwrap_or_else(|_| make())
 }
 
 /// Makes trailers those of a stream: without the [forbidden](is_forbidden_trailer) ones, which HTTP/1.1 does not send
