@@ -315,3 +315,25 @@ async fn a_reply_without_a_window_does_not_hold_others() {
     })
     .await;
 }
+
+/// A reply in pieces, larger than the windows with which a client begins.
+#[tokio::test(start_paused = true)]
+async fn a_streamed_reply_goes_on_when_the_client_gives_room() {
+    bounded(async {
+        let handler = async |_| {
+            Response::new(Body::writer(|mut w| async move {
+                for _ in 0..40 {
+                    w.write(vec![b'x'; 5000]).await?;
+                    w.flush().await?;
+                }
+                Ok(())
+            }))
+        };
+        let (_server, dial) = start(handler);
+        let mut client = connect(&dial).await;
+        for _ in 0..3 {
+            assert_eq!(client.get("/").await.body.len(), 200_000);
+        }
+    })
+    .await;
+}

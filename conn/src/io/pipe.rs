@@ -165,7 +165,6 @@ impl<S: Stream> AsyncWrite for Pipe<S> {
     ) -> Poll<io::Result<usize>> {
         let mut wire = self.wire();
         if wire.broken || wire.output.len() >= MAX_COLLECTED_BYTES {
-            wire.register_waker(cx);
             // Of a broken wire, this is the error.
             ready!(wire.poll_flush(cx)).map_err(into_io)?;
         }

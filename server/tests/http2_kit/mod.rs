@@ -9,7 +9,10 @@ use h2::{
 };
 use http::{HeaderMap, Request, StatusCode};
 use quintet_server::{Config, Handler, Server};
-use tokio::{io::DuplexStream, task::JoinHandle};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    task::JoinHandle,
+};
 
 use crate::support::{self, Dial, in_memory};
 
@@ -65,7 +68,7 @@ pub async fn connect_with(dial: &Dial, builder: &Builder) -> Client {
     over(dial.connect().io, builder).await
 }
 
-pub async fn over(io: DuplexStream, builder: &Builder) -> Client {
+pub async fn over(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, builder: &Builder) -> Client {
     let (send, connection) = builder.handshake(io).await.expect("a handshake");
     Client { send, connection: tokio::spawn(connection) }
 }
