@@ -135,6 +135,7 @@ fn main() -> anyhow::Result<()> {
     let files = FileServer::with_options(
         root?,
         FileOptions {
+            index: None,
             precompressed: Precompressed::ALL.to_vec(),
             // As nginx: the names have no endings, and a guess would read each file once more.
             default_type: Some(HeaderValue::from_static("application/octet-stream")),
