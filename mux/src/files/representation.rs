@@ -55,43 +55,45 @@ impl Representation<'_> {
             Precondition::Proceed { range } => range,
         };
         let size = self.content.len();
-        let ranges = match range.map(|range| Ranges::parse(range, size)) {
-            Some(Err(error)) => {
+        let ranges = match range.map(|range| Ranges::parse(range, size)).transpose() {
+            Ok(ranges) => ranges.flatten(),
+            Err(error) => {
                 let reply = Response::text(error.status(), error);
                 return Ok(reply.with_header(header::CONTENT_RANGE, error.content_range()));
             }
-            Some(Ok(ranges)) => ranges,
-            None => None,
         };
         let mut headers = self.fields(etag, last_modified);
         headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        let is_head = request.method() == "HEAD";
-        let (status, length, body) = match ranges.as_ref().map(Ranges::as_slice) {
-            None => {
-                let body = if is_head { None } else { Some(self.content.body(ByteRange { start: 0, length: size })) };
-                self.insert_type(&mut headers, body.as_ref()).await?;
-                (StatusCode::OK, size, body)
-            }
-            Some(&[range]) => {
-                self.insert_type(&mut headers, None).await?;
-                headers.insert(header::CONTENT_RANGE, range.content_range(size));
-                (StatusCode::PARTIAL_CONTENT, range.length, Some(self.content.body(range)))
-            }
-            Some(_) => {
-                self.insert_type(&mut headers, None).await?;
-                let content_type = headers.remove(header::CONTENT_TYPE);
-                let ranges = ranges.as_ref().expect("it has several ranges");
-                let (body, multipart) = ByterangesBody::new(self.content.clone(), ranges, content_type.as_ref());
-                headers.insert(header::CONTENT_TYPE, multipart);
-                (StatusCode::PARTIAL_CONTENT, http_body::Body::size_hint(&body).lower(), Some(Body::new(body)))
-            }
-        };
-        if is_head {
-            headers.insert(header::CONTENT_LENGTH, length.into());
+        let status = if ranges.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        let mut response = Response::new(()).with_status(status);
+        if request.method() == "HEAD" {
+            // It has no ranges, and the bytes are not read for it.
+            self.insert_type(&mut headers, None).await?;
+            headers.insert(header::CONTENT_LENGTH, size.into());
+        } else {
+            *response.body_mut() = self.body(&mut headers, ranges.as_ref()).await?;
         }
-        let mut response = Response::new(body.filter(|_| !is_head).unwrap_or_default()).with_status(status);
         *response.headers_mut() = headers;
         Ok(response)
+    }
+
+    /// The body of these ranges or of the whole, whose fields are added.
+    async fn body(&self, headers: &mut HeaderMap, ranges: Option<&Ranges>) -> Result<Body, BodyError> {
+        let size = self.content.len();
+        let Some(ranges) = ranges else {
+            let whole = self.content.body(ByteRange { start: 0, length: size });
+            self.insert_type(headers, Some(&whole)).await?;
+            return Ok(whole);
+        };
+        self.insert_type(headers, None).await?;
+        if let [range] = *ranges.as_slice() {
+            headers.insert(header::CONTENT_RANGE, range.content_range(size));
+            return Ok(self.content.body(range));
+        }
+        let content_type = headers.remove(header::CONTENT_TYPE);
+        let (body, multipart) = ByterangesBody::new(self.content.clone(), ranges, content_type.as_ref());
+        headers.insert(header::CONTENT_TYPE, multipart);
+        Ok(Body::new(body))
     }
 
     /// The fields of every reply that has the file or says that the client's copy is fresh.
