@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod support;
+#[cfg(feature = "ring")]
+mod tls_kit;
 
 use std::{
     io::{Read, Write},
@@ -16,12 +18,16 @@ use std::{
 };
 
 use quintet_server::{Config, Request, Response, Server, Timeouts};
+#[cfg(feature = "ring")]
+use quintet_server::{Listener, listen};
 use socket2::{Domain, Socket, Type};
 use support::on_loopback;
 use tokio::time::sleep;
 
 const KIB: usize = 1024;
 const REPLY_BYTES: usize = 20 << 20;
+/// In bytes per second, for limits that are ten times as fast as the defaults.
+const TENFOLD_SPEEDS: [usize; 4] = [10 * KIB, 40 * KIB, 200 * KIB, 400 * KIB];
 
 /// The default timeouts and rates, this many times as fast.
 fn timeouts(times: u32) -> Timeouts {
@@ -36,27 +42,38 @@ fn timeouts(times: u32) -> Timeouts {
 }
 
 fn serving(times: u32) -> (Server<impl quintet_server::Handler>, String) {
-    let config = Config { timeouts: timeouts(times), ..Config::default() };
-    let large = async |_: Request| Response::new(vec![b'x'; REPLY_BYTES]).with_content_type("text/plain");
-    let server = Server::with_config(large, config);
+    let server = server(times);
     let (addr, _) = on_loopback(&server);
     (server, addr)
 }
 
+fn server(times: u32) -> Server<impl quintet_server::Handler> {
+    let config = Config { timeouts: timeouts(times), ..Config::default() };
+    let large = async |_: Request| Response::new(vec![b'x'; REPLY_BYTES]).with_content_type("text/plain");
+    Server::with_config(large, config)
+}
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
 /// A client with a receive buffer of about 4 KiB that has sent its request.
 fn ask(addr: &str) -> TcpStream {
+    let mut client = connect(addr);
+    client.write_all(REQUEST).unwrap();
+    client
+}
+
+/// A client with a receive buffer of about 4 KiB.
+fn connect(addr: &str) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4 * KIB).unwrap();
     socket.connect(&addr.parse::<SocketAddr>().unwrap().into()).unwrap();
-    let mut client = TcpStream::from(socket);
+    let client = TcpStream::from(socket);
     client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     client
 }
 
 /// Reads at this speed, in bytes per second, for this long; returns how long it was served.
-fn read_at(addr: &str, speed: usize, span: Duration) -> Duration {
-    let mut client = ask(addr);
+fn read_at(mut client: TcpStream, speed: usize, span: Duration) -> Duration {
     let (start, mut read) = (Instant::now(), 0_u64);
     let mut buffer = vec![0; (speed / 20).max(1)];
     while start.elapsed() < span {
@@ -70,12 +87,11 @@ fn read_at(addr: &str, speed: usize, span: Duration) -> Duration {
     span
 }
 
-/// Checks that readers at these speeds are served for this long, all at once.
-async fn are_served(times: u32, speeds: [usize; 4], span: Duration) {
-    let (_server, addr) = serving(times);
+/// Checks that clients that read at these speeds are served for this long, all at once.
+async fn are_served(ask: impl Fn() -> TcpStream + Clone + Send + 'static, speeds: [usize; 4], span: Duration) {
     let readers = speeds.map(|speed| {
-        let addr = addr.clone();
-        tokio::task::spawn_blocking(move || (speed, read_at(&addr, speed, span)))
+        let ask = ask.clone();
+        tokio::task::spawn_blocking(move || (speed, read_at(ask(), speed, span)))
     });
     for reader in readers {
         let (speed, served) = reader.await.unwrap();
@@ -85,13 +101,41 @@ async fn are_served(times: u32, speeds: [usize; 4], span: Duration) {
 
 #[tokio::test]
 async fn steady_slow_readers_are_served_ten_times_as_fast() {
-    are_served(10, [10 * KIB, 40 * KIB, 200 * KIB, 400 * KIB], Duration::from_secs(10)).await;
+    let (_server, addr) = serving(10);
+    are_served(move || ask(&addr), TENFOLD_SPEEDS, Duration::from_secs(10)).await;
+}
+
+/// The records that wait before the kernel make no difference. Once it has asked, a client reads without decrypting.
+#[cfg(feature = "ring")]
+#[tokio::test]
+async fn steady_slow_readers_are_served_over_tls_ten_times_as_fast() {
+    let site = tls_kit::Site::new();
+    let server = server(10);
+    let listener = listen("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let (serving, config) = (server.clone(), site.config(None));
+    tokio::spawn(async move { serving.serve_tls(listener, config).await });
+    let config = site.client(None);
+    let ask = move || {
+        let (mut socket, name) = (connect(&addr), "a.example".try_into().unwrap());
+        let mut tls = rustls::ClientConnection::new(std::sync::Arc::clone(&config), name).unwrap();
+        while tls.is_handshaking() {
+            tls.complete_io(&mut socket).unwrap();
+        }
+        tls.writer().write_all(REQUEST).unwrap();
+        while tls.wants_write() {
+            tls.write_tls(&mut socket).unwrap();
+        }
+        socket
+    };
+    are_served(ask, TENFOLD_SPEEDS, Duration::from_secs(10)).await;
 }
 
 #[tokio::test]
 #[ignore = "three minutes"]
 async fn steady_slow_readers_are_served() {
-    are_served(1, [KIB, 4 * KIB, 20 * KIB, 40 * KIB], Duration::from_secs(150)).await;
+    let (_server, addr) = serving(1);
+    are_served(move || ask(&addr), [KIB, 4 * KIB, 20 * KIB, 40 * KIB], Duration::from_secs(150)).await;
 }
 
 /// A reader that takes less than a step (32 KiB) within `reply_stall` is cut off, as documented.
@@ -99,7 +143,7 @@ async fn steady_slow_readers_are_served() {
 async fn a_reader_below_a_step_in_reply_stall_is_cut_off() {
     let (_server, addr) = serving(20);
     let span = Duration::from_secs(12);
-    let served = tokio::task::spawn_blocking(move || read_at(&addr, 4 * KIB, span)).await.unwrap();
+    let served = tokio::task::spawn_blocking(move || read_at(ask(&addr), 4 * KIB, span)).await.unwrap();
     assert!(served < span);
 }
 
