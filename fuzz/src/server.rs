@@ -1,5 +1,12 @@
 //! Targets of `quintet-server`.
 
+#[path = "../../server/tests/support/frames.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the server's own tests use all of it")]
+mod frames;
+mod h2_peer;
+#[path = "../../server/tests/support/hpack.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the server's own tests use all of it")]
+mod hpack;
 mod peer;
 mod replies;
 #[path = "../../server/tests/support/reply.rs"]
@@ -9,6 +16,7 @@ mod world;
 
 use std::time::Duration;
 
+pub use h2_peer::{h2_liveness, h2_peer};
 pub use peer::{liveness, scripted_peer};
 use replies::{Ending, check};
 use tokio::{
@@ -19,7 +27,8 @@ use tokio::{
 use world::{Call, World};
 
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] = &[("server_bytes", server_bytes), ("scripted_peer", scripted_peer)];
+pub const TARGETS: &[crate::Target] =
+    &[("server_bytes", server_bytes), ("scripted_peer", scripted_peer), ("h2_peer", h2_peer)];
 
 /// Runs a test in a world of its own, whose clock goes on only when no task has anything to do.
 fn paused<T>(test: impl Future<Output = T>) -> T {

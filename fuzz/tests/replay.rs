@@ -22,10 +22,13 @@ fn seeds_and_regressions_find_nothing() {
 
 #[test]
 fn every_scripted_peer_comes_to_rest_without_a_time_limit() {
-    let liveness: quintet_fuzz::Target = ("liveness", quintet_fuzz::server::liveness);
-    for (path, bytes) in inputs("scripted_peer").expect("readable folders") {
-        if let Err(said) = check(&liveness, &bytes) {
-            panic!("without a time limit, file {}: {said}", path.display());
+    let http_1: quintet_fuzz::Target = ("liveness", quintet_fuzz::server::liveness);
+    let http_2: quintet_fuzz::Target = ("h2_liveness", quintet_fuzz::server::h2_liveness);
+    for (name, target) in [("scripted_peer", http_1), ("h2_peer", http_2)] {
+        for (path, bytes) in inputs(name).expect("readable folders") {
+            if let Err(said) = check(&target, &bytes) {
+                panic!("without a time limit, file {}: {said}", path.display());
+            }
         }
     }
 }

@@ -177,7 +177,7 @@ fn part(world: &World, peer: Option<Peer>) {
     check(&peer.heard, &calls, Ending::Anywhere);
 }
 
-fn stop(world: &World, grace_period: u64) -> JoinHandle<()> {
+pub(super) fn stop(world: &World, grace_period: u64) -> JoinHandle<()> {
     let (server, grace_period) = (world.server.clone(), Duration::from_millis(grace_period));
     tokio::spawn(async move {
         let since = Instant::now();
