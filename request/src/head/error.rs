@@ -91,6 +91,9 @@ pub enum HeadError {
     /// `Transfer-Encoding`, `Upgrade`, or `TE` with anything but `trailers` (RFC 9113 §8.2.2).
     #[error("field of an http/1 connection at byte {at}")]
     ConnectionField { at: u32 },
+    /// Whitespace at an end of a field value in HTTP/2 (RFC 9113 §8.2.1). In HTTP/1 it is no part of the value.
+    #[error("whitespace at an end of a field value at byte {at}")]
+    SpaceAroundValue { at: u32 },
 }
 
 impl HeadError {
@@ -120,7 +123,8 @@ impl HeadError {
             | Self::Framing { at, .. }
             | Self::Expect { at }
             | Self::Trailer { at }
-            | Self::ConnectionField { at } => at,
+            | Self::ConnectionField { at }
+            | Self::SpaceAroundValue { at } => at,
             Self::Target(error) => error.at(),
         }
     }

@@ -130,7 +130,7 @@ impl<'w> HeadWriter<'w> {
     fn note_padded(&mut self) {
         self.padded = true;
         if self.version == Version::Http2 {
-            self.refuse(HeadError::FieldValue { at: self.next() });
+            self.refuse(HeadError::SpaceAroundValue { at: self.next() });
         }
     }
 

@@ -99,7 +99,7 @@ impl Head {
     ///
     /// # Errors
     /// [`HeadError`] with an offset in the written bytes: that of [`parse`](Self::parse) for the same bytes in HTTP/1.1;
-    /// [`HeadError::ConnectionField`], and [`HeadError::FieldValue`] for whitespace at an end of a value, in HTTP/2.
+    /// in HTTP/2 also [`HeadError::ConnectionField`] and [`HeadError::SpaceAroundValue`].
     ///
     /// # Spec
     /// RFC 9113 §8.2, §8.3. Go: `NewServerRequest` (internal/httpcommon).
