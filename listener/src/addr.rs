@@ -135,9 +135,16 @@ impl FromStr for Addr {
 }
 
 /// The text is not an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an address: neither ip:port nor unix:name")]
 pub struct AddrError;
+
+/// Its text, which is what a `main` that returns it prints.
+impl fmt::Debug for AddrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -49,7 +49,7 @@ pub enum Endpoint {
 }
 
 /// Why a text is not an [`Endpoint`]. The offsets are bytes of that text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
     /// No colon after the host, or nothing behind it.
@@ -85,6 +85,13 @@ pub enum EndpointError {
         /// The first byte that is not.
         at: usize,
     },
+}
+
+/// Its text, which is what a `main` that returns it prints.
+impl fmt::Debug for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl FromStr for Endpoint {

@@ -1,7 +1,9 @@
 //! The names of the sockets that this process was given by the one that started it, as its environment says them.
 
+use std::fmt;
+
 /// Why a process has no inherited sockets, or not this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InheritedError {
     /// There is no `LISTEN_FDS`: whatever started this process gave it no sockets.
@@ -31,6 +33,13 @@ pub enum InheritedError {
         /// Its number.
         fd: usize,
     },
+}
+
+/// Its text, which is what a `main` that returns it prints.
+impl fmt::Debug for InheritedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The number of the first inherited descriptor, unless said otherwise: standard input, output and error come before.

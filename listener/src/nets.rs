@@ -151,7 +151,7 @@ impl fmt::Display for Nets {
 }
 
 /// Why a text is no list of networks. The offsets are bytes of that text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetsError {
     /// Neither an IP address nor `unix`.
@@ -172,6 +172,13 @@ pub enum NetsError {
         /// Where the entry begins.
         at: usize,
     },
+}
+
+/// Its text, which is what a `main` that returns it prints.
+impl fmt::Debug for NetsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

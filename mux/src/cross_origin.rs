@@ -4,7 +4,7 @@
 //! names the site the request comes from: in `Sec-Fetch-Site` (all browsers since 2023) or at least in `Origin`. Go:
 //! `http.CrossOriginProtection` (csrf.go).
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt};
 
 use crate::{Found, InsertError, Mux, host};
 
@@ -149,7 +149,7 @@ impl CrossOriginError {
 }
 
 /// The reason why a text is not an origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OriginError {
     /// The text does not begin with `scheme://`.
@@ -162,6 +162,13 @@ pub enum OriginError {
     /// A path, a query or a fragment follows the host and port.
     #[error("an origin has no path, query or fragment")]
     Path,
+}
+
+/// Its text, which is what a `main` that returns it prints.
+impl fmt::Debug for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 #[cfg(test)]

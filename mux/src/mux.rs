@@ -127,7 +127,7 @@ impl<T: fmt::Debug> fmt::Debug for Mux<T> {
 }
 
 /// The reason why a route was not added.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InsertError {
     /// The text is not a pattern.
@@ -136,6 +136,13 @@ pub enum InsertError {
     /// The pattern conflicts with one that was added before.
     #[error(transparent)]
     Conflict(Box<Conflict>),
+}
+
+/// Its text, which is what a `main` that returns it prints.
+impl fmt::Debug for InsertError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl From<Infallible> for InsertError {

@@ -1,7 +1,9 @@
 //! The error of a text that is not a pattern: the byte offset, and the rule that the text breaks.
 
+use std::fmt;
+
 /// The reason why a text is not a pattern.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("parsing {pattern:?}: at offset {at}: {kind}")]
 pub struct PatternError {
     /// The text.
@@ -10,6 +12,13 @@ pub struct PatternError {
     pub at: usize,
     /// The rule that the text breaks.
     pub kind: PatternErrorKind,
+}
+
+/// Its text, which is what a `main` that returns it prints.
+impl fmt::Debug for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// The rules of a pattern that a text can break.

@@ -121,10 +121,10 @@ impl Observer {
 
     #[cfg(feature = "tls")]
     pub(crate) fn reload_error(&self, error: &TlsError) {
-        match (&self.hooks.reload_error, std::error::Error::source(error)) {
-            (Some(hook), _) => drop(self.call(|| hook(error))),
-            (None, None) => self.log(format_args!("the certificate stays as it was: {error}")),
-            (None, Some(why)) => self.log(format_args!("the certificate stays as it was: {error}: {why}")),
+        match &self.hooks.reload_error {
+            Some(hook) => drop(self.call(|| hook(error))),
+            // With its causes.
+            None => self.log(format_args!("the certificate stays as it was: {error:?}")),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Why a wire failed.
 
-use std::io;
+use std::{error::Error, fmt, io};
 
 use crate::Phase;
 
 /// Why a wire failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum WireError {
     /// The timeout of this phase passed. For [`Phase::Idle`] and [`Phase::Drain`] that is the usual end of a connection.
@@ -20,6 +20,15 @@ pub enum WireError {
     /// A file that was being sent could not be read, or became shorter than announced (feature `sendfile`).
     #[error("a file could not be sent")]
     File(#[source] io::Error),
+}
+
+/// Its text and its causes, which is what a `main` that returns it prints.
+impl fmt::Debug for WireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut causes = std::iter::successors(self.source(), |&cause| cause.source());
+        causes.try_for_each(|cause| write!(f, ": {cause}"))
+    }
 }
 
 fn late(phase: Phase) -> &'static str {

@@ -1,11 +1,11 @@
 //! Why a TLS configuration cannot be used.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, fmt, io, path::PathBuf};
 
 /// Why a TLS configuration cannot be loaded. What was used before stays in use.
 ///
 /// The text names the file, never what is in it: it may be a private key.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
     /// Neither was a provider given ([`TlsOptions::provider`](crate::TlsOptions::provider)) nor has the program installed
@@ -67,7 +67,7 @@ pub enum TlsError {
         /// The file.
         path: PathBuf,
         /// What rustls says.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The provider has no cipher suite for the protocol versions.
     #[error("the provider of cryptography cannot be used")]
@@ -78,4 +78,13 @@ pub enum TlsError {
     /// A reload of what was not loaded from files.
     #[error("this configuration was not loaded from files")]
     NoFiles,
+}
+
+/// Its text and its causes, which is what a `main` that returns it prints.
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)?;
+        let mut causes = std::iter::successors(self.source(), |&cause| cause.source());
+        causes.try_for_each(|cause| write!(f, ": {cause}"))
+    }
 }
