@@ -29,7 +29,8 @@ async fn main() -> anyhow::Result<()> {
     match arguments.config()? {
         Some(config) => {
             config.fill_alpn(&[b"h2", b"http/1.1"]);
-            serve(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await
+            let tls = Tls::new(limited, config).on_certificate_expired(|expired| errln!("{expired}"));
+            serve(tls.on_error(|error| errln!("{error}"))).await
         }
         None => serve(limited).await,
     }

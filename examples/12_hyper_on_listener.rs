@@ -34,7 +34,8 @@ async fn main() -> anyhow::Result<()> {
     match arguments.config()? {
         Some(config) => {
             config.fill_alpn(&[b"h2", b"http/1.1"]);
-            accept(Tls::new(limited, config).on_error(|error| errln!("{error}"))).await
+            let tls = Tls::new(limited, config).on_certificate_expired(|expired| errln!("{expired}"));
+            accept(tls.on_error(|error| errln!("{error}"))).await
         }
         None => accept(limited).await,
     }

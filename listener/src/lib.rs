@@ -45,8 +45,9 @@ pub use io::{
 };
 #[cfg(feature = "tls")]
 pub use io::{
-    ClientAuth, ClientAuthMode, ClientHello, FirstBytes, HandshakeError, HandshakeErrorKind, KeyLogging, Tls,
-    TlsConfig, TlsError, TlsHealth, TlsHealthSnapshot, TlsOptions, TlsProvider, TlsStream, TlsVersion, Validity,
+    CertificateExpired, ClientAuth, ClientAuthMode, ClientHello, FirstBytes, HandshakeError, HandshakeErrorKind,
+    KeyLogging, Tls, TlsConfig, TlsError, TlsHealth, TlsHealthSnapshot, TlsOptions, TlsProvider, TlsStream, TlsVersion,
+    Validity,
 };
 #[cfg(all(feature = "io", feature = "proxy"))]
 pub use io::{Proxied, ProxiedError, ProxiedHealth, ProxiedHealthSnapshot, ProxiedStream, UntrustedPolicy};

@@ -9,7 +9,7 @@ use std::{
     fs,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, SystemTime},
@@ -120,7 +120,7 @@ fn without_a_provider_there_is_an_error_and_no_panic() {
     assert!(TlsProvider::installed().is_none());
     let error = load().unwrap_err();
     assert!(matches!(error, TlsError::NoProvider), "{error}");
-    for word in ["feature ring or aws-lc-rs", "tls_provider()", "install_default"] {
+    for word in ["feature ring or aws-lc-rs", "load_tls", "install_default"] {
         assert!(error.to_string().contains(word), "{error}");
     }
     rustls::crypto::ring::default_provider().install_default().unwrap();
@@ -437,6 +437,139 @@ async fn a_configuration_is_chosen_by_the_name_the_client_says() {
     assert_eq!(opened.tls.unwrap().server_name, None);
     let hosts = opened.hosts.unwrap();
     assert!(hosts.covers("a.example") && hosts.covers("[::1]") && !hosts.covers("b.example"));
+}
+
+/// Two pairs of files and a third, and a client that is shown the one of its name, also after each was renewed.
+#[tokio::test(start_paused = true)]
+async fn a_pair_of_files_is_chosen_by_name_and_each_is_reloaded() {
+    let ours = Authority::new("ours");
+    let folders = [Folder::new(), Folder::new(), Folder::new()];
+    let load =
+        |n: usize| TlsConfig::load_with(folders[n].path("cert.pem"), folders[n].path("key.pem"), options()).unwrap();
+    let names = ["a.example", "b.example", "any.c.example"];
+    let renew = |n: usize, serial: u8| folders[n].write_pair(&ours.issue(names[n], serial));
+    let renew_all = |serials: [u8; 3]| serials.into_iter().enumerate().for_each(|(n, serial)| renew(n, serial));
+    renew_all([1, 2, 3]);
+    let c = load(2);
+    let config = load(0)
+        .config_for_name("B.example.", load(1))
+        .config_for_name("*.c.example", c.clone())
+        .config_for_name("c.example", c);
+    config.fill_alpn(&[b"http/1.1"]);
+    let (memory, dial) = memory();
+    let (mut tls, client) = (Tls::new(memory, config.clone()), forgetful(&ours));
+    let mut open = Vec::new();
+    for (name, number) in names.into_iter().zip([1, 2, 3]) {
+        let (_server, opened, client) = handshake(&mut tls, &dial, &client, name).await;
+        assert_eq!(serial(&client.unwrap()), number, "{name}");
+        open.push(opened.unwrap().hosts.unwrap());
+    }
+    // The connection of each covers the hosts of its configuration and no others.
+    let covered = || {
+        let hosts =
+            ["a.example", "x.example", "192.0.2.1", "B.example", "any.C.example", "other.c.example.", "c.example"];
+        open.iter().map(|scope| hosts.map(|host| u8::from(scope.covers(host)))).collect::<Vec<_>>()
+    };
+    let expected = [[1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 1, 1, 1]];
+    assert_eq!(covered(), expected);
+
+    renew_all([11, 12, 13]);
+    folders[1].write("key.pem", "");
+    assert!(matches!(config.reload(), Err(TlsError::NoKey { .. })));
+    assert_eq!(tls.health().snapshot().failed_reloads, 1);
+    for (name, number) in names.into_iter().zip([11, 2, 13]) {
+        let (_server, opened, client) = handshake(&mut tls, &dial, &client, name).await;
+        assert_eq!(serial(&client.unwrap()), number, "the others are renewed: {name}");
+        assert!(opened.is_ok());
+    }
+    renew(1, 22);
+    config.reload().unwrap();
+    let (_server, _, client) = handshake(&mut tls, &dial, &client, "b.example").await;
+    assert_eq!(serial(&client.unwrap()), 22);
+    assert_eq!(covered(), expected, "a reload changes nobody's hosts");
+}
+
+/// What a function chooses comes before the names; and of a configuration for a name its own names are nothing.
+#[tokio::test(start_paused = true)]
+async fn a_choice_for_a_client_comes_before_a_name() {
+    let ours = Authority::new("ours");
+    let by_function = Arc::new(ours.issue("b.example", 9).server_config());
+    let config = |serial| ours.issue("b.example", serial).config(options());
+    let inner = config(2).config_for_name("b.example", config(3));
+    // A circle, which is none: of a configuration for a name only its certificate counts.
+    let config = config(1).config_for_name("b.example", inner.clone()).config_for_name("a.example", inner);
+    let config = config.clone().config_for_name("own.example", config);
+    let (memory, dial) = memory();
+    let mut tls = Tls::new(memory, config.clone());
+    assert_eq!(serial(&handshake(&mut tls, &dial, &forgetful(&ours), "b.example").await.2.unwrap()), 2);
+    let _ = config.config_for_client(move |hello| hello.server_name().map(|_| Arc::clone(&by_function)));
+    assert_eq!(serial(&handshake(&mut tls, &dial, &forgetful(&ours), "b.example").await.2.unwrap()), 9);
+}
+
+/// A listener, and the lines that it reports about certificates.
+fn reporting(config: TlsConfig) -> (Tls<Memory>, impl Fn() -> Vec<String>) {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&lines);
+    let tls = Tls::new(memory().0, config).on_certificate_expired(move |expired| {
+        let file = expired.path.file_name().unwrap().to_string_lossy();
+        log.lock().unwrap().push(expired.to_string().replace(&*expired.path.to_string_lossy(), &file));
+    });
+    (tls, move || std::mem::take(&mut *lines.lock().unwrap()))
+}
+
+#[test]
+fn an_expired_certificate_is_reported_at_the_start_and_at_a_reload() {
+    const EXPIRED: &str = "the certificate in cert.pem expired at 2021-01-01 00:00:00 UTC";
+    const EARLY: &str = "the certificate in cert.pem is not valid before 2090-01-01 00:00:00 UTC";
+    let (ours, folder) = (Authority::new("ours"), Folder::new());
+    let write = |from, to| folder.write_pair(&ours.issue_valid("a.example", 1, (from, to)));
+    write(2020, 2021);
+    let config = TlsConfig::load_with(folder.path("cert.pem"), folder.path("key.pem"), options()).unwrap();
+    let (_tls, lines) = reporting(config.clone());
+    assert_eq!(lines(), [EXPIRED]);
+    let (other, other_lines) = reporting(config.clone());
+    assert_eq!((lines(), other_lines()), (vec![], vec![]), "each is reported once");
+    for (from, to, expected) in
+        [(2020, 2021, &[EXPIRED][..]), (2090, 2091, &[EARLY]), (2020, 2091, &[]), (2020, 2021, &[EXPIRED])]
+    {
+        write(from, to);
+        config.reload().unwrap();
+        assert_eq!(lines(), expected, "{from} to {to}");
+    }
+    folder.write("key.pem", "");
+    config.reload().unwrap_err();
+    assert_eq!((lines(), other_lines()), (vec![], vec![]), "nothing was loaded");
+    assert!(other.health().snapshot().is_outside_validity);
+    config.replace(Arc::new(ours.issue_valid("a.example", 1, (2020, 2021)).server_config()));
+    assert_eq!(lines(), [""; 0], "nothing is known of what is not from files");
+}
+
+#[test]
+fn an_expired_certificate_for_a_name_is_reported_and_in_the_health() {
+    let ours = Authority::new("ours");
+    let expired = ours.issue_valid("b.example", 2, (2020, 2021)).config(options());
+    let config = ours.issue("a.example", 1).config(options()).config_for_name("b.example", expired);
+    let (tls, lines) = reporting(config);
+    assert_eq!(lines().len(), 1);
+    assert!(tls.health().snapshot().is_outside_validity);
+}
+
+/// A function that reloads because a certificate has expired is not called for ever.
+#[test]
+fn a_report_of_an_expired_certificate_may_reload_and_panic() {
+    let (ours, folder) = (Authority::new("ours"), Folder::new());
+    folder.write_pair(&ours.issue_valid("a.example", 1, (2020, 2021)));
+    let config = TlsConfig::load_with(folder.path("cert.pem"), folder.path("key.pem"), options()).unwrap();
+    let (calls, own) = (Arc::new(AtomicU64::new(0)), config.clone());
+    let count = Arc::clone(&calls);
+    let tls = Tls::new(memory().0, config.clone()).on_certificate_expired(move |_| {
+        count.fetch_add(1, Relaxed);
+        own.reload().unwrap();
+        panic!("as asked");
+    });
+    assert_eq!((calls.load(Relaxed), tls.health().snapshot().report_panics), (1, 1));
+    config.reload().unwrap();
+    assert_eq!((calls.load(Relaxed), tls.health().snapshot().report_panics), (2, 2));
 }
 
 /// Whatever else a client says in its handshake, its own name is one it may ask for.

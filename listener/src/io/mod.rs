@@ -68,8 +68,9 @@ pub use stream::Stream;
 pub use tcp::{KeepAlive, TcpListener, TcpOptions, reuse_port};
 #[cfg(feature = "tls")]
 pub use tls::{
-    ClientAuth, ClientAuthMode, ClientHello, FirstBytes, HandshakeError, HandshakeErrorKind, KeyLogging, Tls,
-    TlsConfig, TlsError, TlsHealth, TlsHealthSnapshot, TlsOptions, TlsProvider, TlsStream, TlsVersion, Validity,
+    CertificateExpired, ClientAuth, ClientAuthMode, ClientHello, FirstBytes, HandshakeError, HandshakeErrorKind,
+    KeyLogging, Tls, TlsConfig, TlsError, TlsHealth, TlsHealthSnapshot, TlsOptions, TlsProvider, TlsStream, TlsVersion,
+    Validity,
 };
 #[cfg(unix)]
 pub use unix::{UnixListener, UnixOptions};

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use quintet_listener::{Addr, Listener, Opened, Stream, Tls, TlsConfig, TlsOptions, TlsProvider, TlsStream, UnixName};
@@ -65,10 +66,19 @@ impl Authority {
 
     /// A certificate that is valid from the first day of a year to that of another.
     pub(crate) fn issue_valid(&self, name: &str, serial: u8, (from, to): (i32, i32)) -> Pair {
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.serial_number = Some(SerialNumber::from_slice(&[serial]));
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        let mut params = params(name, serial);
         (params.not_before, params.not_after) = (date_time_ymd(from, 1, 1), date_time_ymd(to, 1, 1));
+        self.sign(&params)
+    }
+
+    /// A certificate that is valid until then, counted from 1970.
+    pub(crate) fn issue_until(&self, name: &str, serial: u8, to: Duration) -> Pair {
+        let mut params = params(name, serial);
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(1970, 1, 1) + to);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Pair {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Pair { certificate: certificate.pem(), key: key.serialize_pem(), der: certificate.der().clone() }
@@ -117,6 +127,13 @@ impl Authority {
             None => builder.with_no_client_auth(),
         }
     }
+}
+
+fn params(name: &str, serial: u8) -> CertificateParams {
+    let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+    params.serial_number = Some(SerialNumber::from_slice(&[serial]));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params
 }
 
 impl Pair {

@@ -1,5 +1,6 @@
 //! TLS in front of any listener.
 
+mod certificate_expired;
 mod client_hello;
 mod counted;
 mod first_bytes;
@@ -7,6 +8,7 @@ mod handshake_error;
 mod hello_reader;
 mod opening;
 mod refusal;
+mod server_names;
 mod settings;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod tls;
@@ -16,9 +18,11 @@ mod tls_files;
 mod tls_health;
 mod tls_options;
 mod tls_provider;
+mod tls_source;
 mod tls_stream;
 mod validity;
 
+pub use certificate_expired::CertificateExpired;
 pub use client_hello::ClientHello;
 pub use first_bytes::FirstBytes;
 pub use handshake_error::{HandshakeError, HandshakeErrorKind};

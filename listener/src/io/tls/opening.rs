@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use rustls::{
@@ -246,7 +246,7 @@ impl<S: Stream> Opening<S> {
         let hello = accepted.client_hello();
         let server_name = hello.server_name().map(str::to_ascii_lowercase);
         let hello = ClientHello::of_message(server_name.as_deref(), &hello);
-        let Ok((config, hosts)) = contain(|| self.settings.config.choose(&hello)) else {
+        let Ok((config, hosts)) = contain(|| self.settings.config.choose(&hello, SystemTime::now())) else {
             return Step::Refuse(stream, INTERNAL_ERROR.into(), HandshakeErrorKind::Panicked.into(), Heard::Something);
         };
         self.hosts = hosts;

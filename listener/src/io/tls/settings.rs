@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{HandshakeError, HandshakeErrorKind, TlsConfig, TlsHealth};
+use super::{HandshakeError, HandshakeErrorKind, TlsConfig, TlsHealth, tls_config::OnExpired};
 use crate::{Addr, Throttle, contain::contain};
 
 /// What all streams of one TLS listener share.
@@ -16,6 +16,7 @@ pub(super) struct Settings {
     pub(super) handshake_timeout: Duration,
     pub(super) health: TlsHealth,
     pub(super) on_error: Option<OnError>,
+    pub(super) on_expired: Option<OnExpired>,
     throttle: Arc<Mutex<Throttle>>,
 }
 
@@ -33,6 +34,7 @@ impl Settings {
             config,
             handshake_timeout: Self::HANDSHAKE_TIMEOUT,
             on_error: None,
+            on_expired: None,
             throttle: Arc::new(Mutex::new(Throttle::new(Self::REPORT_EVERY))),
         }
     }

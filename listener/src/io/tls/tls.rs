@@ -2,8 +2,10 @@
 
 use std::{fmt, io, sync::Arc, time::Duration};
 
-use super::{HandshakeError, TlsConfig, TlsHealth, TlsStream, settings::Settings};
-use crate::{Addr, Listener, Pressure};
+use super::{
+    CertificateExpired, HandshakeError, TlsConfig, TlsHealth, TlsStream, settings::Settings, tls_config::OnExpired,
+};
+use crate::{Addr, Listener, Pressure, contain::contain};
 
 /// Accepts from `L`, and speaks TLS on what it accepts. Needs the runtime's timer.
 ///
@@ -16,6 +18,7 @@ use crate::{Addr, Listener, Pressure};
 ///
 /// # fn https(config: TlsConfig) -> std::io::Result<()> {
 /// let tls = Tls::new(Limit::new(listen("127.0.0.1:0")?, 10_000), config)
+///     .on_certificate_expired(|expired| eprintln!("{expired}"))
 ///     .on_error(|error| eprintln!("{error}")); // at most once a second
 /// let listener = Retry::new(tls);
 /// # drop(listener);
@@ -37,8 +40,8 @@ pub struct Tls<L> {
 }
 
 impl<L> Tls<L> {
-    /// Speaks TLS as `config` says at the time of each handshake. Nothing is logged until [`on_error`](Self::on_error)
-    /// says where.
+    /// Speaks TLS as `config` says at the time of each handshake. Nothing is logged until [`on_error`](Self::on_error) and
+    /// [`on_certificate_expired`](Self::on_certificate_expired) say where.
     pub fn new(listener: L, config: impl Into<TlsConfig>) -> Self {
         Self { listener, settings: Arc::new(Settings::new(config.into())) }
     }
@@ -60,6 +63,23 @@ impl<L> Tls<L> {
     #[must_use]
     pub fn on_error(mut self, report: impl Fn(&HandshakeError<'_>) + Send + Sync + 'static) -> Self {
         Arc::make_mut(&mut self.settings).on_error = Some(Arc::new(report));
+        self
+    }
+
+    /// Reports a certificate that has expired, or is not valid yet: now, when it is loaded again, and at a handshake after
+    /// it has expired. Each that is loaded is reported once; if several listeners share a configuration, by one of them.
+    ///
+    /// There is no timer: a server without clients reports nothing. A panic in `report` is caught and counted.
+    #[must_use]
+    pub fn on_certificate_expired(mut self, report: impl Fn(&CertificateExpired<'_>) + Send + Sync + 'static) -> Self {
+        let health = self.health();
+        let report: OnExpired = Arc::new(move |expired| {
+            if contain(|| report(expired)).is_err() {
+                health.report_panicked();
+            }
+        });
+        self.settings.config.on_expired(&report);
+        Arc::make_mut(&mut self.settings).on_expired = Some(report);
         self
     }
 

@@ -9,11 +9,10 @@ use std::{error::Error, fmt, io, path::PathBuf};
 #[non_exhaustive]
 pub enum TlsError {
     /// Neither was a provider given ([`TlsOptions::provider`](crate::TlsOptions::provider)) nor has the program installed
-    /// one. A feature of `quintet-server` alone gives none to a configuration that the program loads.
+    /// one. A feature of `quintet-server` gives one to what its `load_tls` loads, and not to what is loaded here.
     #[error(
-        "no provider of cryptography: with quintet-server, turn on its feature ring or aws-lc-rs, and where you load a \
-         TlsConfig set TlsOptions::provider to its tls_provider(); without it, set TlsOptions::provider, or call \
-         install_default on one of rustls::crypto first"
+        "no provider of cryptography: with quintet-server, turn on its feature ring or aws-lc-rs, and load by its \
+         load_tls; without it, set TlsOptions::provider, or call install_default on one of rustls::crypto first"
     )]
     NoProvider,
     /// A file that cannot be read.

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicU8},
 };
 
 use rustls::{
@@ -34,13 +34,15 @@ pub(super) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
     /// Of the first certificate; `None` if it is not known.
     pub(super) validity: Option<Validity>,
+    /// What was reported of it: see [`TlsSource::report_expired`](super::tls_source::TlsSource::report_expired).
+    pub(super) reported: AtomicU8,
     client_auth: AuthFiles,
     ticketer: Option<Arc<dyn ProducesTickets>>,
 }
 
 impl From<Arc<ServerConfig>> for Loaded {
     fn from(config: Arc<ServerConfig>) -> Self {
-        Self { config, validity: None, client_auth: Vec::new(), ticketer: None }
+        Self { config, validity: None, reported: AtomicU8::new(0), client_auth: Vec::new(), ticketer: None }
     }
 }
 
@@ -91,7 +93,7 @@ impl TlsFiles {
         if self.options.key_log == KeyLogging::FromEnvironment {
             config.key_log = Arc::new(KeyLogFile::new());
         }
-        Ok(Loaded { config: Arc::new(config), validity, client_auth, ticketer })
+        Ok(Loaded { config: Arc::new(config), validity, reported: AtomicU8::new(0), client_auth, ticketer })
     }
 
     fn unusable(&self, error: rustls::Error) -> TlsError {

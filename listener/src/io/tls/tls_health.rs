@@ -59,13 +59,15 @@ pub struct TlsHealthSnapshot {
     /// Neither succeeded nor failed: the stream was dropped, or shut down, before. A server does that when it stops, and
     /// where a client has less time for its first request than for its handshake. Not reported.
     pub dropped: u64,
-    /// Calls of [`Tls::on_error`](crate::Tls::on_error)'s function that panicked.
+    /// Calls of the functions of [`Tls::on_error`](crate::Tls::on_error) and
+    /// [`Tls::on_certificate_expired`](crate::Tls::on_certificate_expired) that panicked.
     pub report_panics: u64,
     /// Calls of [`TlsConfig::reload`](crate::TlsConfig::reload) that failed.
     pub failed_reloads: u64,
     /// In which time the server's own certificate is valid; `None` if it is not one from a file.
     pub validity: Option<Validity>,
-    /// Whether the clock says that it is not: the certificate has expired, or is not valid yet.
+    /// Whether the clock says that it is not: the certificate, or one [for a name](TlsConfig::config_for_name), has
+    /// expired, or is not valid yet.
     pub is_outside_validity: bool,
 }
 
@@ -78,7 +80,6 @@ impl TlsHealth {
     pub fn snapshot(&self) -> TlsHealthSnapshot {
         let counts = &*self.counts;
         let failed = |kind: HandshakeErrorKind| counts.failed[kind as usize].load(Relaxed);
-        let (validity, now) = (self.config.validity(), SystemTime::now());
         TlsHealthSnapshot {
             opening: counts.opening.load(Relaxed),
             handshakes: counts.handshakes.load(Relaxed),
@@ -95,8 +96,8 @@ impl TlsHealth {
             dropped: counts.dropped.load(Relaxed),
             report_panics: counts.report_panics.load(Relaxed),
             failed_reloads: self.config.failed_reloads(),
-            validity,
-            is_outside_validity: validity.is_some_and(|time| time.is_expired(now) || time.is_not_yet_valid(now)),
+            validity: self.config.validity(),
+            is_outside_validity: self.config.is_outside_validity(SystemTime::now()),
         }
     }
 

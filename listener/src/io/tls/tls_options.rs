@@ -9,8 +9,8 @@ use super::TlsProvider;
 /// Not here, because it cannot be on: data before the end of the handshake (0-RTT), which can be replayed.
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
-    /// The cryptography; `None`: the one that the program has installed, and an error if it has installed none. With
-    /// `quintet-server` it is that crate's `tls_provider()`, which follows its features `ring` and `aws-lc-rs`.
+    /// The cryptography; `None`: the one that the program has installed, and an error if it has installed none. By
+    /// `quintet_server::load_tls_with` it is that of its features `ring` and `aws-lc-rs`.
     pub provider: Option<TlsProvider>,
     /// The oldest version of TLS that is spoken.
     pub min_version: TlsVersion,
@@ -55,7 +55,7 @@ pub enum KeyLogging {
 ///
 /// # fn main() -> Result<(), quintet_listener::TlsError> {
 /// let options = TlsOptions {
-///     provider: TlsProvider::installed(), // with quintet-server: quintet_server::tls_provider()
+///     provider: TlsProvider::installed(), // not needed with quintet_server::load_tls_with
 ///     client_auth: Some(ClientAuth::required("authority-of-clients.pem")),
 ///     ..TlsOptions::default()
 /// };

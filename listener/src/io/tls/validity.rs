@@ -111,6 +111,32 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
+/// The date of the Gregorian calendar that is so many days after 1970-01-01: year, month and day. The inverse of [`days`].
+fn date(days: i64) -> (i64, i64, i64) {
+    // The calendar repeats itself after 400 years, which are so many days.
+    const CYCLE: i64 = 146_097;
+    // From 0000-03-01 on.
+    let days = days + 719_468;
+    let in_cycle = days.rem_euclid(CYCLE);
+    let year = (in_cycle - in_cycle / 1460 + in_cycle / 36_524 - in_cycle / 146_096) / 365;
+    let in_year = in_cycle - (365 * year + year / 4 - year / 100);
+    let month = (5 * in_year + 2) / 153;
+    let day = in_year - (153 * month + 2) / 5 + 1;
+    let year = year + 400 * days.div_euclid(CYCLE);
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
+}
+
+/// A time as `2024-02-29 23:59:59 UTC`. What is less than a second is left out.
+pub(super) fn utc(time: SystemTime) -> String {
+    let seconds = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_secs()).map_or(i64::MIN, |seconds| -seconds),
+    };
+    let ((year, month, day), second) = (date(seconds.div_euclid(86_400)), seconds.rem_euclid(86_400));
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,7 +196,28 @@ mod tests {
         assert_eq!((expired, early), ([false, false, true], [true, false, false]));
     }
 
+    #[test]
+    fn a_time_is_written_with_its_date() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (-1, "1969-12-31 23:59:59 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_709_164_800, "2024-02-29 00:00:00 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+            (253_402_300_799, "9999-12-31 23:59:59 UTC"),
+        ] {
+            assert_eq!(utc(unix(seconds)), text);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_time_is_read_as_it_is_written(seconds in -62_167_219_200_i64..253_402_300_800) {
+            let text = utc(unix(seconds)).replace(['-', ' ', ':'], "").replace("UTC", "Z");
+            prop_assert_eq!(time((GENERALIZED_TIME, text.as_bytes())), Some(unix(seconds)));
+        }
+
         #[test]
         fn no_certificate_panics(mut bytes in prop::collection::vec(any::<u8>(), 0..80), nested: bool) {
             if nested {
