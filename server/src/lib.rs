@@ -10,6 +10,8 @@ mod default_mux;
 mod dispatch;
 mod ended;
 mod fair;
+#[cfg(feature = "tls")]
+mod load_tls;
 mod observe;
 #[cfg(doctest)]
 mod owner_only;
@@ -40,6 +42,8 @@ pub use config::{Config, Hooks, Panicked, Refused};
 #[cfg(feature = "tls")]
 pub use default_mux::listen_and_serve_tls;
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
+#[cfg(feature = "tls")]
+pub use load_tls::{load_tls, load_tls_with};
 pub use observe::HookFailures;
 #[cfg(feature = "http2")]
 pub use protocols::Protocols;

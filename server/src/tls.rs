@@ -4,7 +4,7 @@ use std::{convert::Infallible, path::Path, pin::pin, sync::Arc, time::Duration};
 
 #[cfg(unix)]
 use quintet_listener::TlsError;
-use quintet_listener::{Listener, Tls, TlsConfig, TlsOptions};
+use quintet_listener::{Listener, Tls, TlsConfig};
 use quintet_mux::Handler;
 #[cfg(unix)]
 use tokio::{signal::unix, sync::oneshot};
@@ -12,12 +12,12 @@ use tokio::{signal::unix, sync::oneshot};
 #[cfg(unix)]
 use crate::service_manager::{Notification, ServiceManager};
 use crate::{
+    load_tls::load_tls,
     observe::Observer,
     select::{Either, select},
     serve_error::ServeError,
     server::Server,
     shutdown_report::ShutdownReport,
-    tls_provider::tls_provider,
 };
 
 impl<H: Handler> Server<H> {
@@ -30,16 +30,13 @@ impl<H: Handler> Server<H> {
     /// # Example
     /// Client certificates, and at most 100 connections of one client:
     /// ```no_run
-    /// use quintet_server::{Server, TlsConfig, TlsOptions, listen, tls_provider};
+    /// use quintet_server::{Server, TlsOptions, listen, load_tls_with};
     /// use quintet_server::listener::{ClientAuth, Limit};
     ///
     /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-    /// let options = TlsOptions {
-    ///     provider: tls_provider(),
-    ///     client_auth: Some(ClientAuth::required("authority-of-clients.pem")),
-    ///     ..TlsOptions::default()
-    /// };
-    /// let config = TlsConfig::load_with("cert.pem", "key.pem", options)?;
+    /// let client_auth = Some(ClientAuth::required("authority-of-clients.pem"));
+    /// let options = TlsOptions { client_auth, ..TlsOptions::default() };
+    /// let config = load_tls_with("cert.pem", "key.pem", options)?;
     /// let limit = Limit::new(listen(":9443")?, 10_000).per_peer(100);
     /// Server::new(async |_| "hello\n").serve_tls(limit, config).await?;
     /// # Ok(()) }
@@ -70,7 +67,7 @@ impl<H: Handler> Server<H> {
     /// Listens on an address and serves over TLS, with a chain of certificates and its key in files in PEM, until the
     /// server is shut down. At SIGHUP the files are read again. Go: `Server.ListenAndServeTLS`.
     ///
-    /// The provider of cryptography is [`tls_provider`]'s.
+    /// The provider of cryptography is [`tls_provider`](crate::tls_provider)'s.
     ///
     /// # Errors
     /// [`ServeError`]; [`ServeError::Tls`] if there is no provider, or the files cannot be used.
@@ -85,7 +82,7 @@ impl<H: Handler> Server<H> {
         certificate: impl AsRef<Path>,
         key: impl AsRef<Path>,
     ) -> Result<(), ServeError> {
-        let config = load(certificate.as_ref(), key.as_ref())?;
+        let config = load_tls(certificate, key)?;
         let reloading = pin!(reload_at_hangup(config.clone(), Arc::clone(&self.shared.observer)));
         match select(self.serve_tls(self.shared.listen(addr)?, config), reloading).await {
             Either::First(ended) => ended,
@@ -110,7 +107,7 @@ impl<H: Handler> Server<H> {
         key: impl AsRef<Path>,
         grace_period: Duration,
     ) -> Result<ShutdownReport, ServeError> {
-        let config = load(certificate.as_ref(), key.as_ref())?;
+        let config = load_tls(certificate, key)?;
         let reloading = pin!(reload_at_hangup(config.clone(), Arc::clone(&self.shared.observer)));
         let listener = self.tls_listener(self.shared.listen(addr)?, config);
         match select(self.serve_until_signal(listener, grace_period), reloading).await {
@@ -118,11 +115,6 @@ impl<H: Handler> Server<H> {
             Either::Second(never) => match never {},
         }
     }
-}
-
-fn load(certificate: &Path, key: &Path) -> Result<TlsConfig, ServeError> {
-    let options = TlsOptions { provider: tls_provider(), ..TlsOptions::default() };
-    TlsConfig::load_with(certificate, key, options).map_err(ServeError::Tls)
 }
 
 /// Reads the files again at each SIGHUP, and tells the service manager (`Type=notify-reload`). Several that come while they are read are one.

@@ -6,19 +6,10 @@ use quintet_listener::TlsProvider;
 /// installed ([`CryptoProvider::install_default`](rustls::crypto::CryptoProvider::install_default)), else AWS-LC if the
 /// feature `aws-lc-rs` is on, else ring if the feature `ring` is on, else `None`.
 ///
-/// [`run_tls`](crate::Server::run_tls) and [`listen_and_serve_tls`](crate::Server::listen_and_serve_tls) use it by
-/// themselves. A [`TlsConfig`](crate::TlsConfig) that the program loads does not, since it is of a lower crate, which has no
-/// cryptography:
-///
-/// ```no_run
-/// use quintet_server::{TlsConfig, TlsOptions, tls_provider};
-///
-/// # fn main() -> Result<(), quintet_server::listener::TlsError> {
-/// let options = TlsOptions { provider: tls_provider(), ..TlsOptions::default() };
-/// let config = TlsConfig::load_with("cert.pem", "key.pem", options)?;
-/// # drop(config);
-/// # Ok(()) }
-/// ```
+/// [`load_tls`](crate::load_tls), [`run_tls`](crate::Server::run_tls) and
+/// [`listen_and_serve_tls`](crate::Server::listen_and_serve_tls) use it by themselves.
+/// [`TlsConfig::load_x509_key_pair`](crate::TlsConfig::load_x509_key_pair) and `load_with` do not, since they are of a lower
+/// crate, which has no cryptography.
 ///
 /// Session tickets are made by that of a feature, also for a provider that the program has installed. rustls is never
 /// asked to choose by itself: it panics where there are two.

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Server, TlsConfig, TlsOptions, listen, tls_provider};
+use quintet_server::{Server, listen, load_tls};
 use rustls::{ClientConfig, ClientConnection, client::Resumption};
 use tls_kit::{Site, connect, get};
 use tokio::{
@@ -84,8 +84,7 @@ fn process() {
 
 async fn serve() {
     let folder = std::path::PathBuf::from(env::var_os(FOLDER).unwrap());
-    let options = TlsOptions { provider: tls_provider(), ..TlsOptions::default() };
-    let config = TlsConfig::load_with(folder.join("cert.pem"), folder.join("key.pem"), options).unwrap();
+    let config = load_tls(folder.join("cert.pem"), folder.join("key.pem")).unwrap();
     let listener = listen("127.0.0.1:0").unwrap();
     let server = Server::new(async |_| "hello");
     let listener = server.tls_listener(listener, config).handshake_timeout(Duration::from_secs(number(LIMIT)));

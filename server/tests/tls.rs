@@ -12,11 +12,13 @@ use std::{
 };
 
 use quintet_server::{
-    Body, Config, Hooks, Request, Response, ServeError, Server, StatusCode, Timeouts, TlsConfig, TlsOptions, listen,
-    listener::{ClientAuth, HandshakeErrorKind},
+    Body, Config, Hooks, Request, Response, ServeError, Server, StatusCode, Timeouts, TlsConfig, TlsOptions,
+    listener::{ClientAuth, HandshakeErrorKind, TlsError, TlsProvider},
+    load_tls, load_tls_with,
     mux::Upgraded,
     tls_provider,
 };
+use rustls::crypto::CryptoProvider;
 use support::bounded;
 use tls_kit::{Kit, Site, get, pair, serve, serve_with};
 use tokio::{
@@ -394,8 +396,62 @@ async fn a_configuration_may_be_made_by_rustls_alone() {
 fn the_provider_is_that_of_the_feature_unless_one_is_installed() {
     let provider = tls_provider().unwrap();
     assert!(provider.ticketer.is_some());
-    let options = TlsOptions { provider: tls_provider(), ..TlsOptions::default() };
     let site = Site::new();
-    TlsConfig::load_with(site.path("cert.pem"), site.path("key.pem"), options).unwrap();
-    drop(listen("127.0.0.1:0").unwrap());
+    let (certificate, key) = (site.path("cert.pem"), site.path("key.pem"));
+    load_tls(&certificate, &key).unwrap();
+    let own = TlsProvider {
+        crypto: Arc::new(CryptoProvider { cipher_suites: vec![], ..(*provider.crypto).clone() }),
+        ..provider
+    };
+    let options = TlsOptions { provider: Some(own), ..TlsOptions::default() };
+    let error = load_tls_with(&certificate, &key, options).unwrap_err();
+    assert!(matches!(error, TlsError::Provider { .. }), "the provider in the options is used: {error:?}");
+    // Of the crate below, which has none.
+    let error = TlsConfig::load_x509_key_pair(&certificate, &key).unwrap_err();
+    assert!(matches!(error, TlsError::NoProvider), "{error:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_a_loaded_configuration_is_resumed() {
+    bounded(async {
+        let site = Site::new();
+        let kit = serve(Server::new(whoami), load_tls(site.path("cert.pem"), site.path("key.pem")).unwrap());
+        let config = site.client(None);
+        for resumed in ["false", "true"] {
+            let mut client = kit.connect(&config, "a.example").await.unwrap();
+            assert_eq!(get(&mut client, "a.example").await.1, format!("TLSv1.3 http/1.1 a.example 0 {resumed}"));
+        }
+    })
+    .await;
+}
+
+/// Two pairs of files, of which the second is for one name and asks for client certificates. Also after a reload nobody
+/// gets at its pages by the name of the first.
+#[tokio::test(start_paused = true)]
+async fn a_request_for_a_host_of_another_pair_of_files_is_answered_421() {
+    bounded(async {
+        let site = Site::new();
+        site.renew_other("b.example");
+        let roots = site.write("roots.pem", &site.authority_pem());
+        let options = TlsOptions { client_auth: Some(ClientAuth::required(roots)), ..TlsOptions::default() };
+        let other = load_tls_with(site.path("other.pem"), site.path("other-key.pem"), options).unwrap();
+        let config = site.config(None).config_for_name("b.example", other);
+        let kit = serve(Server::new(whoami), config.clone());
+        let dial = async |pair, name| kit.connect(&site.client(pair), name).await.unwrap();
+        let (mut a, mut b) = (dial(None, "a.example").await, dial(Some(site.client_pair()), "b.example").await);
+        for reload in [false, true, true] {
+            if reload {
+                site.renew();
+                site.renew_other("b.example");
+                config.reload().unwrap();
+            }
+            assert_eq!(get(&mut a, "a.example").await, (200, "TLSv1.3 http/1.1 a.example 0 false".to_owned()));
+            assert_eq!(get(&mut a, "B.example").await.0, 421);
+            assert_eq!(get(&mut b, "b.example:443").await, (200, "TLSv1.3 http/1.1 b.example 1 false".to_owned()));
+            assert_eq!(get(&mut b, "a.example").await.0, 421);
+        }
+        let mut stranger = dial(None, "b.example").await;
+        assert_eq!(stranger.read_u8().await.unwrap_err().to_string(), "received fatal alert: CertificateRequired");
+    })
+    .await;
 }

@@ -16,9 +16,9 @@ use quintet_server::{
         ClientAuth,
         testing::{Dialer, MemoryListener},
     },
-    tls_provider,
+    load_tls_with,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion,
     crypto::ring,
@@ -55,14 +55,32 @@ impl Site {
 
     /// Writes a new certificate and key.
     pub fn renew(&self) {
-        let (certificate, key) = self.issue("a.example");
-        self.write("cert.pem", &certificate);
-        self.write("key.pem", &key);
+        self.write_pair("cert.pem", "key.pem", &self.issue("a.example"));
+    }
+
+    /// Writes a new certificate for another name, and its key.
+    pub fn renew_other(&self, name: &str) {
+        self.write_pair("other.pem", "other-key.pem", &self.issue(name));
+    }
+
+    /// Writes a certificate whose time was the year 2020, and its key.
+    pub fn renew_expired(&self) {
+        let mut params = CertificateParams::new(["a.example".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+        self.write_pair("cert.pem", "key.pem", &self.sign(&params));
+    }
+
+    fn write_pair(&self, certificate: &str, key: &str, pair: &(String, String)) {
+        self.write(certificate, &pair.0);
+        self.write(key, &pair.1);
     }
 
     fn issue(&self, name: &str) -> (String, String) {
+        self.sign(&CertificateParams::new([name.to_owned()]).unwrap())
+    }
+
+    fn sign(&self, params: &CertificateParams) -> (String, String) {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
         (params.signed_by(&key, &self.authority).unwrap().pem(), key.serialize_pem())
     }
 
@@ -85,8 +103,8 @@ impl Site {
     }
 
     pub fn config(&self, client_auth: Option<ClientAuth>) -> TlsConfig {
-        let options = TlsOptions { provider: tls_provider(), client_auth, ..TlsOptions::default() };
-        TlsConfig::load_with(self.path("cert.pem"), self.path("key.pem"), options).unwrap()
+        let options = TlsOptions { client_auth, ..TlsOptions::default() };
+        load_tls_with(self.path("cert.pem"), self.path("key.pem"), options).unwrap()
     }
 
     /// A configuration for another name, made by rustls.
