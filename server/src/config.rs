@@ -6,7 +6,7 @@ use http::StatusCode;
 use quintet_conn::{Connection, State, Timeouts};
 use quintet_listener::{AcceptError, Addr};
 #[cfg(feature = "tls")]
-use quintet_listener::{HandshakeError, TlsError};
+use quintet_listener::{CertificateExpired, HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 #[cfg(feature = "http2")]
 use quintet_request::Http2Config;
@@ -98,8 +98,9 @@ impl Config {
 
 /// Functions that the server calls on events: a change of state, a refused client, a panic, an accept error.
 ///
-/// Without a hook, panics, accept errors, fields that cannot be sent, failed TLS handshakes and failed reloads of a
-/// certificate are written to standard error, one line each; other events are not logged. Written with `..Hooks::default()`: a new hook is no breaking change.
+/// Without a hook, panics, accept errors, fields that cannot be sent, failed TLS handshakes, failed reloads of a
+/// certificate and certificates that have expired are written to standard error, one line each; other events are not
+/// logged. Written with `..Hooks::default()`: a new hook is no breaking change.
 ///
 /// [`base_context`](Self::base_context) and [`conn_context`](Self::conn_context) make values for handlers, and
 /// [`refused`](Self::refused) may replace a reply. All other hooks only observe.
@@ -184,6 +185,10 @@ pub struct Hooks {
     /// The certificate and its key could not be loaded again; the last good ones stay in use.
     #[cfg(feature = "tls")]
     pub reload_error: Option<Arc<dyn Fn(&TlsError) + Send + Sync>>,
+    /// A certificate has expired or is not valid yet, and is used all the same. Called for each that is loaded at most once:
+    /// when serving begins, after a reload, or at the first handshake after it has expired.
+    #[cfg(feature = "tls")]
+    pub certificate_expired: Option<Arc<dyn Fn(&CertificateExpired<'_>) + Send + Sync>>,
 }
 
 /// A client that was refused before the handler was called.
@@ -216,7 +221,8 @@ impl fmt::Debug for Hooks {
         #[cfg(feature = "tls")]
         debug
             .field("handshake_error", &self.handshake_error.is_some())
-            .field("reload_error", &self.reload_error.is_some());
+            .field("reload_error", &self.reload_error.is_some())
+            .field("certificate_expired", &self.certificate_expired.is_some());
         debug
             .field("state", &self.state.is_some())
             .field("base_context", &self.base_context.is_some())

@@ -17,7 +17,7 @@ use std::{
 use quintet_conn::{ConnGuard, Connection, Connections, StateHook};
 use quintet_listener::AcceptError;
 #[cfg(feature = "tls")]
-use quintet_listener::{HandshakeError, TlsError};
+use quintet_listener::{CertificateExpired, HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 
 use crate::config::{Hooks, Panicked, Refused};
@@ -125,6 +125,14 @@ impl Observer {
             Some(hook) => drop(self.call(|| hook(error))),
             // With its causes.
             None => self.log(format_args!("the certificate stays as it was: {error:?}")),
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn certificate_expired(&self, expired: &CertificateExpired<'_>) {
+        match &self.hooks.certificate_expired {
+            Some(hook) => drop(self.call(|| hook(expired))),
+            None => self.log(format_args!("{expired}")),
         }
     }
 

@@ -53,15 +53,17 @@ impl<H: Handler> Server<H> {
         self.serve(self.tls_listener(listener, config)).await
     }
 
-    /// What [`serve_tls`](Self::serve_tls) serves: a TLS listener whose failed handshakes are reported to this server's
-    /// [`Hooks::handshake_error`](crate::Hooks::handshake_error). Serve it by
-    /// [`serve_until_signal`](Self::serve_until_signal), or ask it for its [`health`](Tls::health) or another
-    /// [time limit](Tls::handshake_timeout) before.
+    /// What [`serve_tls`](Self::serve_tls) serves: a TLS listener that reports to this server's hooks:
+    /// [`handshake_error`](crate::Hooks::handshake_error), and [`certificate_expired`](crate::Hooks::certificate_expired),
+    /// also at once if it has. Serve it by [`serve_until_signal`](Self::serve_until_signal), or ask it for its
+    /// [`health`](Tls::health) or another [time limit](Tls::handshake_timeout) before.
     #[must_use]
     pub fn tls_listener<L: Listener>(&self, listener: L, config: TlsConfig) -> Tls<L> {
         config.fill_alpn(self.shared.config.alpn());
-        let observer = Arc::clone(&self.shared.observer);
-        Tls::new(listener, config).on_error(move |error| observer.handshake_error(error))
+        let (errors, expired) = (Arc::clone(&self.shared.observer), Arc::clone(&self.shared.observer));
+        Tls::new(listener, config)
+            .on_error(move |error| errors.handshake_error(error))
+            .on_certificate_expired(move |certificate| expired.certificate_expired(certificate))
     }
 
     /// Listens on an address and serves over TLS, with a chain of certificates and its key in files in PEM, until the

@@ -57,6 +57,8 @@ fn child() {
             handshake_error: Some(Arc::new(|_| panic!("handshake_error"))),
             #[cfg(feature = "tls")]
             reload_error: Some(Arc::new(|_| panic!("reload_error"))),
+            #[cfg(feature = "tls")]
+            certificate_expired: Some(Arc::new(|_| panic!("certificate_expired"))),
         }
     } else {
         Hooks::default()

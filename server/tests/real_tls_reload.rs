@@ -142,6 +142,56 @@ async fn child_with_a_pipe() {
     running.await.unwrap().unwrap();
 }
 
+#[test]
+fn an_expired_certificate_is_a_line_at_the_start_and_at_sighup() {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_with_an_expired_certificate", "--ignored", "--nocapture"])
+        .env("QUINTET_EXPIRED_CHILD", "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stderr);
+    assert!(child.status.success(), "{said}");
+    let lines: Vec<_> = said.lines().filter(|line| line.starts_with("http: the certificate")).collect();
+    let is_the_line = |line: &&str| line.ends_with("cert.pem expired at 2021-01-01 00:00:00 UTC");
+    assert!(lines.len() == 2 && lines.iter().all(is_the_line), "{said}");
+}
+
+/// Expired, renewed, and expired again.
+#[tokio::test]
+#[ignore = "run by the test above, in a process of its own"]
+async fn child_with_an_expired_certificate() {
+    if std::env::var_os("QUINTET_EXPIRED_CHILD").is_none() {
+        return;
+    }
+    bounded(async {
+        let site = Site::new();
+        site.renew_expired();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let addr = format!("127.0.0.1:{port}");
+        let (at, certificate, key) = (addr.clone(), site.path("cert.pem"), site.path("key.pem"));
+        let running = tokio::spawn(async move {
+            Server::new(async |_| "hello").run_tls(&at, certificate, key, Duration::from_secs(1)).await
+        });
+        while TcpStream::connect(&addr).await.is_err() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        let is_trusted =
+            async || connect(TcpStream::connect(&addr).await.unwrap(), &site.client(None), "a.example").await.is_ok();
+        assert!(!is_trusted().await);
+        site.renew();
+        signal("HUP");
+        eventually_async(&is_trusted).await;
+        site.renew_expired();
+        signal("HUP");
+        eventually_async(async || !is_trusted().await).await;
+        // The thread that reloads may be about to write its line.
+        sleep(Duration::from_millis(300)).await;
+        signal("TERM");
+        running.await.unwrap().unwrap();
+    })
+    .await;
+}
+
 async fn eventually_async(is: impl AsyncFn() -> bool) {
     for _ in 0..500 {
         if is().await {

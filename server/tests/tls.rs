@@ -455,3 +455,43 @@ async fn a_request_for_a_host_of_another_pair_of_files_is_answered_421() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_certificate_is_told_to_its_hook_once_and_served() {
+    bounded(async {
+        let site = Site::new();
+        site.renew_expired();
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&lines);
+        let hooks = Hooks {
+            certificate_expired: Some(Arc::new(move |expired| log.lock().unwrap().push(expired.to_string()))),
+            ..Hooks::default()
+        };
+        let server = Server::with_config(whoami, Config { hooks, ..Config::default() });
+        let config = site.config(None);
+        let kit = serve(server.clone(), config.clone());
+        let line = format!("the certificate in {} expired at 2021-01-01 00:00:00 UTC", site.path("cert.pem").display());
+        assert_eq!(*lines.lock().unwrap(), [&*line], "before anything is accepted");
+        let _second = serve(server, config.clone());
+        let refused = kit.connect(&site.client(None), "a.example").await.unwrap_err();
+        assert!(refused.to_string().contains("certificate expired"), "{refused}");
+        assert_eq!(lines.lock().unwrap().len(), 1);
+        config.reload().unwrap();
+        assert_eq!(*lines.lock().unwrap(), [&*line, &*line]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_in_the_hook_of_an_expired_certificate_is_counted() {
+    bounded(async {
+        let site = Site::new();
+        site.renew_expired();
+        let hooks = Hooks { certificate_expired: Some(Arc::new(|_| panic!("as asked"))), ..Hooks::default() };
+        let server = Server::with_config(whoami, Config { hooks, ..Config::default() });
+        let kit = serve(server, site.config(None));
+        kit.connect(&site.client(None), "a.example").await.unwrap_err();
+        assert_eq!(kit.server.hook_failures().panics, 1);
+    })
+    .await;
+}
