@@ -76,7 +76,7 @@ impl Listener for Crowd {
 }
 
 /// Serves many clients until all have sent their bytes, and keeps their connections.
-fn serve<H: Handler>(crowd: usize, said: &'static [u8], server: Server<H>) -> Runtime {
+fn serve<H: Handler>(crowd: usize, said: &'static [u8], server: &Server<H>) -> Runtime {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
@@ -95,23 +95,23 @@ fn serve<H: Handler>(crowd: usize, said: &'static [u8], server: Server<H>) -> Ru
 
 /// The bytes of the heap for each client while it waits.
 fn kept(said: Vec<u8>) -> i64 {
-    kept_by(said, async |mut request: Request| {
+    kept_by(said, &async |mut request: Request| {
         let length = request.to_bytes(1 << 20).await.map(|body| body.len());
         length.map(|length| format!("{length}\n"))
     })
 }
 
 /// The same with this handler. The task of a connection has room for what its handler keeps while it waits.
-fn kept_by<H: Handler + Clone>(said: Vec<u8>, handler: H) -> i64 {
+fn kept_by<H: Handler + Clone>(said: Vec<u8>, handler: &H) -> i64 {
     kept_of(said, || Server::new(handler.clone()))
 }
 
 fn kept_of<H: Handler>(said: Vec<u8>, server: impl Fn() -> Server<H>) -> i64 {
     let said: &'static [u8] = said.leak();
-    drop(serve(100, said, server()));
+    drop(serve(100, said, &server()));
     let mut kept = Vec::with_capacity(2);
-    let few = measure(|| kept.push(serve(100, said, server()))).bytes_current;
-    let many = measure(|| kept.push(serve(1100, said, server()))).bytes_current;
+    let few = measure(|| kept.push(serve(100, said, &server()))).bytes_current;
+    let many = measure(|| kept.push(serve(1100, said, &server()))).bytes_current;
     (many - few) / 1000
 }
 
@@ -119,7 +119,7 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a.example\r\nAccept: */*\r\n\r\n";
 
 #[test]
 fn an_idle_connection_costs_at_most_1600_bytes_with_a_small_handler() {
-    let bytes = kept_by(GET.to_vec(), async |_| "hello");
+    let bytes = kept_by(GET.to_vec(), &async |_| "hello");
     assert!(bytes <= 1600, "{bytes} bytes");
 }
 
