@@ -96,6 +96,11 @@ impl ConnGuard {
         self.0.entry.register_waker(task);
     }
 
+    /// Wakes the [registered](Self::register_waker) task: another task of the connection has something for it.
+    pub fn wake_task(&self) {
+        self.0.entry.wake();
+    }
+
     /// Whether the server aborted all connections ([`Connections::abort`](super::Connections::abort)).
     #[inline]
     pub fn is_aborted(&self) -> bool {

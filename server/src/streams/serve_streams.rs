@@ -83,7 +83,7 @@ fn poll_next<H, S: Stream>(
         if at_work == 0 {
             work.connection.set_state(State::Idle); //                   Go: setConnState(StateIdle)
         }
-        if work.park(cx.waker(), at_work) {
+        if work.park(at_work) {
             return Poll::Pending;
         }
     }

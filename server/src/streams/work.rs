@@ -5,13 +5,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{
-            AtomicBool, AtomicUsize,
-            Ordering::{AcqRel, Acquire, Relaxed},
-        },
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
-    task::{Poll, Waker},
+    task::Poll,
 };
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -34,8 +31,8 @@ pub(super) struct Work<H> {
     most: usize,
     /// Whether a handler asked to close the connection.
     asked_to_close: AtomicBool,
-    /// The connection's task, while it waits.
-    task: Mutex<Option<Waker>>,
+    /// Whether the connection's task waits, and has to be woken when a place is freed.
+    parked: AtomicBool,
 }
 
 impl<H> Work<H> {
@@ -48,13 +45,13 @@ impl<H> Work<H> {
             at_work: AtomicUsize::new(0),
             most,
             asked_to_close: AtomicBool::new(false),
-            task: Mutex::new(None),
+            parked: AtomicBool::new(false),
         })
     }
 
     /// How many handlers are at work.
     pub(super) fn at_work(&self) -> usize {
-        self.at_work.load(Acquire)
+        self.at_work.load(SeqCst)
     }
 
     /// Whether so many handlers are at work that no other may begin.
@@ -64,44 +61,32 @@ impl<H> Work<H> {
 
     /// Takes a place for a handler. Only the connection's task takes places, after it asked [`is_full`](Self::is_full).
     pub(super) fn take_place(self: &Arc<Self>) -> Place<H> {
-        self.at_work.fetch_add(1, Relaxed);
+        self.at_work.fetch_add(1, SeqCst);
         Place { work: Arc::clone(self), left: false, wakes: false }
     }
 
-    /// Registers the connection's task, which waits. `false` if a place was freed since `at_work` was read, and the
+    /// The connection's task, which is registered at the connection, waits. `false` if a place was freed since `at_work` was read, and the
     /// task has to look again.
-    pub(super) fn park(&self, task: &Waker, at_work: usize) -> bool {
-        let mut slot = self.task.lock().unwrap_or_else(PoisonError::into_inner);
-        if !slot.as_ref().is_some_and(|known| known.will_wake(task)) {
-            *slot = Some(task.clone());
-        }
-        drop(slot);
-        // After the waker was stored: a place that is freed later finds it, and one that was freed before is seen here.
+    pub(super) fn park(&self, at_work: usize) -> bool {
+        self.parked.store(true, SeqCst);
+        // After the flag was set: a place that is freed later finds it, and one that was freed before is seen here.
         let now = self.at_work();
         now == at_work || (now > 0 && !self.is_full(at_work))
     }
 
     /// Ends the connection after this reply.
     pub(super) fn ask_to_close(&self) {
-        self.asked_to_close.store(true, Relaxed);
-        self.wake();
+        self.asked_to_close.store(true, SeqCst);
+        self.connection.wake_task();
     }
 
     pub(super) fn is_asked_to_close(&self) -> bool {
-        self.asked_to_close.load(Relaxed)
+        self.asked_to_close.load(SeqCst)
     }
 
     /// The connection's task no longer waits: it looks by itself when it has done all it can do.
     pub(super) fn unpark(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(task);
-    }
-
-    fn wake(&self) {
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
-            task.wake(); // not under the lock: it may drop the last reference to the task
-        }
+        self.parked.store(false, SeqCst);
     }
 }
 
@@ -118,7 +103,7 @@ impl<H> Place<H> {
     /// dropped, after the reply was queued: otherwise it would run twice, and flush twice.
     pub(super) fn leave(&mut self) {
         if !std::mem::replace(&mut self.left, true) {
-            let before = self.work.at_work.fetch_sub(1, AcqRel);
+            let before = self.work.at_work.fetch_sub(1, SeqCst);
             self.wakes = before == 1 || self.work.is_full(before);
         }
     }
@@ -127,8 +112,8 @@ impl<H> Place<H> {
 impl<H> Drop for Place<H> {
     fn drop(&mut self) {
         self.leave();
-        if self.wakes {
-            self.work.wake();
+        if self.wakes && self.work.parked.swap(false, SeqCst) {
+            self.work.connection.wake_task();
         }
     }
 }
