@@ -9,7 +9,7 @@ use std::{
 };
 
 use h2::Reason;
-use quintet_conn::{ActiveRequest, Phase, RequestGuard, WaitState, WireError};
+use quintet_conn::{ActiveRequest, Phase, RequestGuard, Tick, WaitState, WireError};
 
 use crate::{BodyError, body::received_body::ReceivedBody};
 
@@ -22,7 +22,10 @@ const NO_TASK: usize = usize::MAX;
 pub(super) struct Serving {
     /// The child of the connection; `None` on a wire without an entry.
     guard: Option<RequestGuard>,
-    waits: WaitState,
+    /// The waits, since the first one: most requests have none.
+    waits: Option<Box<WaitState>>,
+    /// The bytes of the reply for which there was room before the first wait.
+    moved: usize,
     /// The wait for a place, which few requests have.
     place: Option<Box<WaitState>>,
     /// The body, if it had not arrived whole with its head.
@@ -37,12 +40,23 @@ pub(super) struct Serving {
 
 impl Serving {
     pub(super) fn new(guard: Option<RequestGuard>, resets: Arc<AtomicU32>) -> Self {
-        Self { guard, waits: WaitState::new(), place: None, body: None, resets, task: NO_TASK, gone: false }
+        Self { guard, waits: None, moved: 0, place: None, body: None, resets, task: NO_TASK, gone: false }
     }
 
     pub(super) fn set_body(&mut self, body: Arc<ReceivedBody>) {
-        self.waits.enter(Phase::Body);
         self.body = Some(body);
+    }
+
+    /// Begins to time the request.
+    fn begin_waits(&mut self) {
+        if self.waits.is_none() {
+            let mut waits = Box::new(WaitState::new());
+            waits.taken(self.moved, Tick::START);
+            if self.body.is_some() {
+                waits.enter(Phase::Body);
+            }
+            self.waits = Some(waits);
+        }
     }
 
     pub(super) fn active(&self) -> Option<ActiveRequest> {
@@ -104,16 +118,18 @@ impl Serving {
 
     /// Begins or continues the wait for room to send into.
     pub(super) fn wait_for_room(&mut self) {
-        if let Some(guard) = &self.guard {
-            let now = if self.waits.goes_on_for_room() { guard.now() } else { guard.begin() };
-            self.waits.wait_for_room(now, guard.limits());
+        self.begin_waits();
+        if let (Some(guard), Some(waits)) = (&self.guard, &mut self.waits) {
+            let now = if waits.goes_on_for_room() { guard.now() } else { guard.begin() };
+            waits.wait_for_room(now, guard.limits());
         }
     }
 
     /// The client gave room for `n` bytes: ends that wait.
     pub(super) fn taken(&mut self, n: usize) {
-        if let Some(guard) = &self.guard {
-            self.waits.taken(n, guard.now());
+        match (&self.guard, &mut self.waits) {
+            (Some(guard), Some(waits)) => waits.taken(n, guard.now()),
+            _ => self.moved = self.moved.saturating_add(n),
         }
     }
 
@@ -122,20 +138,21 @@ impl Serving {
     /// # Errors
     /// [`WireError::TimedOut`] of [`Phase::Reply`]: the client does not read. [`WireError::Aborted`].
     pub(super) fn wait(&mut self, cx: &Context<'_>) -> Result<(), WireError> {
-        let Some(guard) = &self.guard else { return Ok(()) };
+        self.begin_waits();
+        let (Some(guard), Some(waits)) = (&self.guard, &mut self.waits) else { return Ok(()) };
         if let Some(body) = &self.body {
             let progress = body.progress(cx.waker());
             if progress.arrived > 0 {
-                self.waits.arrived(progress.arrived, guard.now());
+                waits.arrived(progress.arrived, guard.now());
             }
             if progress.reading {
-                let now = if self.waits.goes_on_for_bytes() { guard.now() } else { guard.begin() };
-                self.waits.wait_for_bytes(false, now, guard.limits());
+                let now = if waits.goes_on_for_bytes() { guard.now() } else { guard.begin() };
+                waits.wait_for_bytes(false, now, guard.limits());
             } else {
-                self.waits.pause(guard.now());
+                waits.pause(guard.now());
             }
         }
-        match guard.wait(&mut self.waits) {
+        match guard.wait(waits) {
             Err(WireError::TimedOut(Phase::Body)) => {
                 if let Some(body) = self.body.take() {
                     body.fail(BodyError::TimedOut);
