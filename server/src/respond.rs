@@ -56,7 +56,10 @@ pub(crate) fn write<H, S: Stream>(
     requests.report_body(exchange, server.config.max_drain_bytes);
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
+        #[cfg(feature = "sendfile")]
         Err(body) => return write_later(connection, requests, exchange, response, body),
+        #[cfg(not(feature = "sendfile"))]
+        Err(body) => return Some(Box::new(Rest::Stream(response, body))),
     };
     let head = head(&response, Some(bytes.len() as u64));
     let plan = exchange.begin_reply(&head);
@@ -80,6 +83,7 @@ pub(crate) fn write<H, S: Stream>(
 
 /// Writes a response whose body is not in memory: a file goes to the output, where the wire sends it; any other body is
 /// streamed.
+#[cfg(feature = "sendfile")]
 #[cold]
 fn write_later<S: Stream>(
     connection: &ConnGuard,
@@ -88,14 +92,10 @@ fn write_later<S: Stream>(
     response: Response,
     body: Body,
 ) -> Option<Box<Rest>> {
-    #[cfg(feature = "sendfile")]
-    let body = match file(&response, body) {
-        Ok(file) => return write_file(connection, requests, exchange, &response, file),
-        Err(body) => body,
-    };
-    #[cfg(not(feature = "sendfile"))]
-    let _ = (connection, requests, exchange);
-    Some(Box::new(Rest::Stream(response, body)))
+    match file(&response, body) {
+        Ok(file) => write_file(connection, requests, exchange, &response, file),
+        Err(body) => Some(Box::new(Rest::Stream(response, body))),
+    }
 }
 
 /// The file that is the body, if its length fits into the output (on a system of 32 bits, it may not), and no content type

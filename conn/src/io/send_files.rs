@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    pin::{Pin, pin},
+    pin::pin,
     task::{Context, Poll, ready},
 };
 
@@ -42,13 +42,10 @@ impl<S: Stream> Wire<S> {
     fn poll_send_piece(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<Result<usize, WireError>> {
         let before = self.io.bytes_sent();
         let Some(file) = self.output.file() else {
-            let io = Pin::new(&mut self.io);
             let written = if self.output.is_before_file() {
-                io.get_mut().poll_write_more(cx, self.output.first())
-            } else if io.is_write_vectored() {
-                self.output.gather(|slices| io.poll_write_vectored(cx, slices))
+                self.io.poll_write_more(cx, self.output.first())
             } else {
-                io.poll_write(cx, self.output.first())
+                self.poll_write_pieces(cx)
             };
             return match written {
                 Poll::Ready(Ok(0)) => Poll::Ready(Err(self.fail(io::Error::from(io::ErrorKind::WriteZero)))),
