@@ -6,6 +6,7 @@ const README: &str = include_str!("../README.md");
 const TESTS: &[&str] = &[
     include_str!("../src/buffer.rs"),
     include_str!("../src/timeouts.rs"),
+    include_str!("../src/io/pipe.rs"),
     include_str!("../src/output.rs"),
     include_str!("../src/state.rs"),
     include_str!("active.rs"),
