@@ -61,6 +61,8 @@ impl<H: Handler> Server<H> {
                 observer: Observer::new(config.hooks.clone()),
                 config,
                 fd_released: FdReleased::new(),
+                #[cfg(feature = "http2")]
+                streams_refused: Default::default(),
                 accept_loops: Mutex::default(),
                 shut: Notify::new(),
             }),
@@ -205,6 +207,15 @@ impl<H> Server<H> {
     #[must_use]
     pub fn hook_failures(&self) -> HookFailures {
         self.shared.observer.failures()
+    }
+
+    /// How many requests of HTTP/2 were refused (`REFUSED_STREAM`) because no handler of their connection ended in the time
+    /// of a head, while [`max_concurrent_streams`](crate::Http2Config::max_concurrent_streams) of them were at work. A
+    /// number that grows tells of handlers that go on long after their clients have reset the requests.
+    #[cfg(feature = "http2")]
+    #[must_use]
+    pub fn streams_refused(&self) -> u64 {
+        self.shared.streams_refused.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The state that all connections of a server share: handler, settings, hooks and accept loops.
 
+#[cfg(feature = "http2")]
+use std::sync::atomic::AtomicU64;
 use std::{
     cmp::Reverse,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,6 +23,9 @@ pub(crate) struct Shared<H> {
     pub(crate) observer: Arc<Observer>,
     /// Notified when a descriptor was released, so that a listener that ran out of them tries again.
     pub(crate) fd_released: FdReleased,
+    /// See [`Server::streams_refused`](crate::Server::streams_refused).
+    #[cfg(feature = "http2")]
+    pub(crate) streams_refused: AtomicU64,
     pub(crate) accept_loops: Mutex<AcceptLoops>,
     /// Notified when the server is told to shut down, and when an accept loop ended.
     pub(crate) shut: Notify,

@@ -164,7 +164,7 @@ async fn a_request_without_a_place_is_refused_after_the_time_of_a_head() {
         let handlers = Handlers::default();
         let mut config = config();
         config.http2.max_concurrent_streams = 3;
-        let (_server, dial) = handlers.start(config);
+        let (server, dial) = handlers.start(config);
         let mut client = connect(&dial).await;
         for _ in 0..3 {
             let (_reply, mut stream) = client.open(request("GET", "/"), true).await;
@@ -179,7 +179,7 @@ async fn a_request_without_a_place_is_refused_after_the_time_of_a_head() {
         }
         let waited = began.elapsed();
         assert!(waited >= 10 * SECOND && waited < 11 * SECOND, "{waited:?}");
-        assert_eq!(handlers.counts().0, 3);
+        assert_eq!((handlers.counts().0, server.streams_refused()), (3, 2));
         handlers.go_on.notify_waiters();
         let (reply, _) = client.open(request("GET", "/"), true).await;
         let reads = tokio::spawn(read(reply));

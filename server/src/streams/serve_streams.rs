@@ -2,7 +2,10 @@
 
 use std::{
     future::poll_fn,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
@@ -69,7 +72,7 @@ fn poll_next<H, S: Stream>(
         }
         let at_work = work.at_work();
         let polled = if work.is_full(at_work) {
-            poll_full(streams, waiting, at_work, cx).map(|()| None)
+            poll_full(streams, waiting, at_work, &work.server.streams_refused, cx).map(|()| None)
         } else {
             match waiting.take() {
                 Some(incoming) => return Poll::Ready(Some(*incoming)),
@@ -124,6 +127,7 @@ fn poll_full<S: Stream>(
     streams: &mut Streams<S>,
     waiting: &mut Option<Box<Incoming>>,
     at_work: usize,
+    refused: &AtomicU64,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     loop {
@@ -150,6 +154,7 @@ fn poll_full<S: Stream>(
     loop {
         if let Some(incoming) = next {
             incoming.into_reply().reset(ResetReason::Refused);
+            refused.fetch_add(1, Relaxed);
         }
         next = match streams.poll_next(cx, at_work) {
             Poll::Ready(Some(incoming)) => Some(incoming),
