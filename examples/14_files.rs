@@ -64,7 +64,7 @@ async fn main() -> anyhow::Result<()> {
         precompressed: Precompressed::ALL.to_vec(),
         ..FileOptions::default()
     };
-    let files = FileServer::with_options(dir.with_context(|| format!("cannot open {}", folder.display()))?, options);
+    let files = FileServer::with_options(dir.context("cannot open the folder")?, options);
 
     let listener = listen(&addr).with_context(|| format!("cannot listen on {addr}"))?;
     let (server, grace) = (Server::new(Log(files)), Duration::from_secs(10));

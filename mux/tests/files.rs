@@ -238,6 +238,19 @@ async fn a_renamed_root_stays_the_root() {
     assert!(Dir::open(folder.0.join("old/x")).is_err());
 }
 
+/// A program that opens several folders learns which one it is.
+#[test]
+fn the_error_of_a_root_names_it() {
+    let folder = Folder::new("no-root");
+    folder.write("file", "x");
+    for (name, kind) in [("missing", io::ErrorKind::NotFound), ("file", io::ErrorKind::NotADirectory)] {
+        let path = folder.0.join(name);
+        let error = Dir::open(&path).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().starts_with(&format!("{}: ", path.display())), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_405_of_a_file_server_has_allow() {
     let server = file_server(MemoryFiles::new().with_file("a", "a"));

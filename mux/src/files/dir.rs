@@ -43,7 +43,8 @@ impl Dir {
     /// Opens a folder. It blocks for a moment.
     ///
     /// # Errors
-    /// What the system says, for example that there is no such folder.
+    /// What the system says, with the path in front, for example `public: No such file or directory (os error 2)`. A file is
+    /// [`NotADirectory`](io::ErrorKind::NotADirectory).
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::open_with(path, DirOptions::default())
     }
@@ -53,7 +54,10 @@ impl Dir {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: DirOptions) -> io::Result<Self> {
-        let root = Arc::new(Root::open(path.as_ref())?);
+        let path = path.as_ref();
+        // The text of the system alone does not say which folder, and a program often opens several.
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let root = Arc::new(Root::open(path).map_err(named)?);
         Ok(Self(Arc::new(Shared { root, options, cache: options.descriptor_cache.map(DescriptorCache::new) })))
     }
 }
