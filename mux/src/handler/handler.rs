@@ -37,6 +37,9 @@ use super::{into_response::IntoResponse, response::Response};
 /// [`with_state`](crate::with_state) gives a handler more than the request, such as a database. An [`Arc`] of a handler
 /// is a handler, for use in several places. Handlers of different types in one collection are [`BoxHandler`]s: a
 /// handler returns a future of its own type, so there is no `dyn Handler`.
+///
+/// A closure that captures is written `move |request: Request| async move { … }`, with a clone in front of `async` of what
+/// is not `Copy`; the future of `async move |request| …` would borrow from the closure.
 #[doc(alias = "middleware")]
 #[doc(alias = "service")]
 #[doc(alias = "ServeHTTP")]

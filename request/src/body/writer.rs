@@ -99,7 +99,7 @@ impl Writer {
         .await
     }
 
-    /// Sets the trailers: fields that are sent after the body, if it is sent in chunks.
+    /// Sets the trailers: fields that are sent after the body, if it is sent in chunks or over HTTP/2.
     pub fn trailers(&mut self, trailers: HeaderMap) {
         lock(&self.0).trailers = Some(trailers);
     }

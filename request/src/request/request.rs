@@ -314,9 +314,10 @@ impl Request {
         self.take_body().to_bytes(limit).await
     }
 
-    /// The trailers: the fields after the last chunk of the body. They are there when the body was read to its end:
-    /// through this request, by another owner of the body, or as a form. `None` before, and if there are none. Fields
-    /// that could change what the head decided are dropped; see [`is_forbidden_trailer`](crate::is_forbidden_trailer).
+    /// The trailers: the fields after the last chunk of the body, or after the last DATA frame of HTTP/2. They are there
+    /// when the body was read to its end: through this request, by another owner of the body, or as a form. `None` before,
+    /// and if there are none. Fields that could change what the head decided are dropped; see
+    /// [`is_forbidden_trailer`](crate::is_forbidden_trailer).
     /// Go: `Request.Trailer`.
     ///
     /// Only the body that the client sent with this request has its trailers here. Those of a body that replaced it are
