@@ -6,13 +6,17 @@ mod http2_kit;
 mod support;
 
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Wake, Waker},
     time::Duration,
 };
 
 use bytes::Bytes;
 use h2::{Reason, client::Builder};
 use http::{HeaderMap, HeaderValue};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use http2_kit::{config, connect, connect_with, read, read_body, request, send_all, start, start_with};
 use quintet_server::{Body, BodyError, IntoResponse, Request, Response};
@@ -227,7 +231,7 @@ async fn a_100_continue_is_sent_when_the_body_is_read() {
             head.headers_mut().insert("expect", HeaderValue::from_static("100-continue"));
             let began = Instant::now();
             let (mut reply, mut stream) = client.open(head, false).await;
-            let interim = std::future::poll_fn(|cx| reply.poll_informational(cx)).await;
+            let interim = poll_fn(|cx| reply.poll_informational(cx)).await;
             assert_eq!(interim.map(|interim| interim.unwrap().status().as_u16()), continued.then_some(100));
             assert!(began.elapsed() >= Duration::from_secs(3));
             if continued {
@@ -293,6 +297,69 @@ async fn unread_bodies_do_not_use_up_the_window_of_the_connection() {
             let _ = sent.await.unwrap(); // a RST_STREAM with NO_ERROR may end it
         }
         assert_eq!(client.post("/", pattern(1 << 20)).await.text(), (1 << 20).to_string());
+    })
+    .await;
+}
+
+/// The piece that arrives with a head is given back too, and does not wait for the end of the reply.
+#[tokio::test(start_paused = true)]
+async fn unread_pieces_of_long_replies_do_not_use_up_the_window() {
+    bounded(async {
+        let handler = async |request: Request| match request.path() {
+            "/unread" => Response::new(Body::writer(|mut w| async move {
+                w.write(b"begun".to_vec()).await?;
+                w.flush().await?;
+                std::future::pending().await
+            })),
+            _ => request.into_body().to_bytes(u64::MAX).await.unwrap().len().to_string().into_response(),
+        };
+        let mut config = config();
+        config.http2.max_receive_buffer_per_connection = 65_535;
+        let (_server, dial) = start_with(handler, config);
+        let mut client = connect(&dial).await;
+        let mut begun = Vec::new();
+        for _ in 0..8 {
+            let (reply, mut stream) = client.open(request("POST", "/unread"), false).await;
+            stream.send_data(pattern(14_000), false).unwrap();
+            begun.push((reply.await.unwrap(), stream));
+        }
+        assert_eq!(client.post("/", pattern(60_000)).await.text(), "60000");
+    })
+    .await;
+}
+
+/// A handler that wraps the waker anew for each poll waits, and is not polled without end.
+#[tokio::test(start_paused = true)]
+async fn a_body_is_read_with_another_waker_for_each_poll() {
+    struct Wrapped(Waker);
+    impl Wake for Wrapped {
+        fn wake(self: Arc<Self>) {
+            self.0.wake_by_ref();
+        }
+    }
+    bounded(async {
+        let handler = async |request: Request| {
+            let (mut body, mut polls, mut n) = (request.into_body(), 0, 0);
+            loop {
+                let frame = poll_fn(|cx| {
+                    polls += 1;
+                    let waker = Waker::from(Arc::new(Wrapped(cx.waker().clone())));
+                    Pin::new(&mut body).poll_frame(&mut Context::from_waker(&waker))
+                });
+                match frame.await {
+                    Some(frame) => n += frame.unwrap().into_data().unwrap().len(),
+                    None => return format!("{n}, {}", polls < 100),
+                }
+            }
+        };
+        let (_server, dial) = start(handler);
+        let mut client = connect(&dial).await;
+        let (reply, mut stream) = client.open(request("POST", "/"), false).await;
+        for end in [false, false, true] {
+            sleep(Duration::from_secs(2)).await;
+            stream.send_data(pattern(1000), end).unwrap();
+        }
+        assert_eq!(read(reply).await.unwrap().text(), "3000, true");
     })
     .await;
 }

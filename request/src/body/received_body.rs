@@ -167,17 +167,23 @@ impl fmt::Debug for ReceivedBody {
 impl Inner {
     /// Ends the reading. The caller drops the stream without the lock.
     fn clear(&mut self) -> Option<RecvStream> {
-        (self.first, self.left) = (None, Some(0));
-        self.stream.take()
+        self.left = Some(0);
+        let (mut stream, first) = (self.stream.take(), self.first.take());
+        if let (Some(stream), Some(first)) = (&mut stream, first) {
+            give_back(stream, &first);
+        }
+        stream
     }
 
-    /// Begins a wait of the reader; returns the serving task if it has to be woken to time the wait.
+    /// Begins or continues a wait of the reader; returns the serving task if it has to be woken to time the wait.
     fn wait(&mut self, reader: &Waker) -> Option<Waker> {
+        let begins = self.reader.is_none();
         if !self.reader.as_ref().is_some_and(|known| known.will_wake(reader)) {
             self.reader = Some(reader.clone());
         }
-        // The serving task asks for the progress after it has polled the handler: it need not wake itself.
-        self.task.as_ref().filter(|task| !task.will_wake(reader)).cloned()
+        // The serving task asks for the progress after it has polled the handler: it need not wake itself. A wait that
+        // goes on is timed already: a handler that makes a waker for each poll would otherwise be polled without end.
+        self.task.as_ref().filter(|task| begins && !task.will_wake(reader)).cloned()
     }
 
     /// The next piece, or the trailers; `None` at the end.
@@ -218,6 +224,13 @@ impl Inner {
         let trailers = filtered(&trailers, &self.limits, self.taken)?;
         Poll::Ready(Ok((!trailers.is_empty()).then_some(Err(trailers))))
     }
+}
+
+/// Gives the window that a piece used back to the client, although no handler takes it. A stream that is dropped gives
+/// back only what was not taken from it, and the piece would use up the window of the connection until the reply ends.
+pub(crate) fn give_back(stream: &mut RecvStream, piece: &Bytes) {
+    // It fails only for more than was received.
+    let _ = stream.flow_control().release_capacity(piece.len());
 }
 
 /// The trailers without those that must not be trailers, as on HTTP/1.1.

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     Body, CloseReason, Framing, Http2Config, Limits, Request,
-    body::received_body::{BodyReader, ReceivedBody},
+    body::received_body::{BodyReader, ReceivedBody, give_back},
 };
 
 /// The bytes of the preface and of the shortest SETTINGS frame: the client has then said all that begins a connection.
@@ -272,6 +272,9 @@ impl<S: Stream> Streams<S> {
         let mut request = Request::blank(number);
         let mut serving = Serving::new(guard, Arc::clone(&self.resets));
         if let Err(error) = request.head_mut().fill(parts, ended, &self.limits) {
+            if let Some(first) = &first {
+                give_back(&mut stream, first);
+            }
             let reply = StreamReply::new(send, serving);
             return Incoming::Refused { error, method: parts.method.clone(), reply };
         }
@@ -279,8 +282,7 @@ impl<S: Stream> Streams<S> {
         if !ended {
             match first {
                 Some(data) if stream.is_end_stream() => {
-                    // Taken: fails only for more than was received.
-                    let _ = stream.flow_control().release_capacity(data.len());
+                    give_back(&mut stream, &data); // taken
                     *request.body_mut() = data.into();
                 }
                 first => {
