@@ -48,7 +48,8 @@ pub struct Http2Config {
     /// How long a client may send nothing while requests are in progress before a PING is sent: 15 s. [`Duration::MAX`]
     /// turns it off. Go: `SendPingTimeout`, by default off.
     pub send_ping_timeout: Duration,
-    /// How long the client may send nothing after that PING before the connection ends: 15 s. Go: `PingTimeout`.
+    /// How long the client may send nothing after that PING before the connection ends: 15 s. [`Duration::MAX`] is
+    /// never. Go: `PingTimeout`.
     pub ping_timeout: Duration,
 }
 

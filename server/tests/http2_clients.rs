@@ -18,7 +18,7 @@ use h2::{Reason, client::Builder};
 use http2_kit::{config, connect, connect_with, read, read_body, request, start, start_with};
 use quintet_server::{
     Body, BodyError, Config, Request, Response, Server,
-    conn::State,
+    conn::{State, Timeouts},
     request::{CloseReason, Http2Config},
 };
 use support::{bounded, eventually, in_memory};
@@ -448,6 +448,66 @@ async fn a_silent_client_with_a_request_in_progress_is_pinged() {
             handlers.go_on.notify_waiters();
             closed(&reasons, CloseReason::PingTimeout).await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_without_a_timeout_may_stay_unanswered() {
+    bounded(async {
+        let mut config = config();
+        config.http2.send_ping_timeout = 5 * SECOND;
+        config.http2.ping_timeout = Duration::MAX;
+        let handler = async |_| {
+            sleep(50 * SECOND).await;
+            "done"
+        };
+        let (server, dial) = start_with(handler, config);
+        let mut client = raw(&dial);
+        client.write_all(PREFACE).await.unwrap();
+        client.write_all(GET).await.unwrap();
+        sleep(45 * SECOND).await;
+        assert_eq!(server.counts().active, 1);
+        sleep(10 * SECOND).await;
+        let mut said = vec![0; 4096];
+        let n = client.read(&mut said).await.unwrap();
+        let count = |part: &[u8]| said[..n].windows(part.len()).filter(|seen| *seen == part).count();
+        assert_eq!(count(b"done"), 1, "the reply");
+        assert_eq!(count(&[0, 0, 8, 6, 0, 0, 0, 0, 0]), 1, "one PING, and no other before an answer");
+    })
+    .await;
+}
+
+/// The GOAWAY of a client that takes no bytes waits for the time of a reply, and the task does not run meanwhile.
+#[tokio::test(start_paused = true)]
+async fn a_goaway_after_a_ping_waits_for_a_client_without_a_loop() {
+    bounded(async {
+        let (mut config, reasons) = with_reasons(config());
+        config.timeouts = Timeouts { reply_stall: 120 * SECOND, ..Timeouts::none() };
+        let calls = AtomicUsize::new(0);
+        let handler = move |_: Request| {
+            let is_first = calls.fetch_add(1, SeqCst) == 0;
+            async move {
+                if !is_first {
+                    sleep(500 * SECOND).await;
+                }
+                vec![b'x'; 60_000]
+            }
+        };
+        let server = Server::with_config(handler, config);
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect_sized(1024).io;
+        let began = Instant::now();
+        client.write_all(PREFACE).await.unwrap();
+        client.write_all(&[support::frames::get(1), support::frames::get(3)].concat()).await.unwrap();
+        sleep(100 * SECOND).await;
+        assert_eq!(server.counts().total(), 1, "the GOAWAY waits");
+        while server.counts().total() > 0 {
+            sleep(SECOND).await;
+        }
+        assert!(began.elapsed() < 510 * SECOND, "{:?}", began.elapsed());
+        closed(&reasons, CloseReason::PingTimeout).await;
+        drop(client);
     })
     .await;
 }

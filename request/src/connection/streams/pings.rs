@@ -60,6 +60,9 @@ impl Pings {
         }
         let now = alarm.now();
         if !was_set {
+            if self.unanswered {
+                return Due::Nothing; // and without a timeout: the alarm is set again when the client is heard
+            }
             // The first request in progress for some time: the silence begins now.
             self.heard = now;
         }

@@ -347,14 +347,28 @@ impl<S: Stream> Streams<S> {
     /// The wire is late, aborted or failed. `true` if there is more to do for the library.
     fn late(&mut self, error: &WireError) -> bool {
         if let WireError::TimedOut(Phase::Idle | Phase::Head | Phase::Drain) = error {
-            let retires = self.pipe.wire().connection().is_some_and(|connection| connection.is_retiring());
-            let reason = if retires { CloseReason::Retired } else { error.into() };
-            self.goodbye(self.closing().unwrap_or(reason), Reason::NO_ERROR);
+            match (self.closing(), self.asked_to_end()) {
+                // The wait ended early and is not late. A handler that has left its place may be about to queue its
+                // reply, in another thread: what is in progress is served.
+                (None, Some(reason)) => self.graceful_shutdown(reason),
+                (closing, _) => self.goodbye(closing.unwrap_or(error.into()), Reason::NO_ERROR),
+            }
             return true;
         }
         self.ended.get_or_insert(error.into());
         self.failed = true;
         true
+    }
+
+    /// Why the server ends this connection early, if it does: a wait for the client's first byte is then over at once.
+    fn asked_to_end(&self) -> Option<CloseReason> {
+        let wire = self.pipe.wire();
+        let connection = wire.connection()?;
+        if connection.is_stopping() {
+            Some(CloseReason::Stopping)
+        } else {
+            connection.is_retiring().then_some(CloseReason::Retired)
+        }
     }
 
     /// Ends the connection with a GOAWAY, and resets the requests in progress.
@@ -365,7 +379,8 @@ impl<S: Stream> Streams<S> {
 
     /// Sends a PING if the client is silent for long. `true` if there is more to do for the library.
     fn ping(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(alarm) = &mut self.alarm else { return false };
+        // Once only: the GOAWAY of a connection that has ended may wait for its client, while handlers are at work.
+        let Some(alarm) = self.alarm.as_mut().filter(|_| self.ended.is_none()) else { return false };
         match self.pings.turn(alarm, self.pipe.received(), cx) {
             Due::Nothing => return false,
             Due::Ping => self.pings.send(cx, || self.h2.ping_pong()),
