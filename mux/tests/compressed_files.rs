@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use quintet_mux::{FileOptions, FileServer, Handler, MemoryFiles, Precompressed, Response, compress};
+use quintet_mux::{FileOptions, FileServer, Handler, Listing, MemoryFiles, Precompressed, Response, compress};
 use quintet_request::Request;
 
 /// 230,000 bytes of text.
@@ -77,5 +77,21 @@ async fn head_of_a_file_has_the_fields_of_get() {
         }
         let said = field(&head, "content-length").parse().ok().filter(|_| head.body().len() == Some(0));
         assert_eq!(said, get.body().len(), "{path}");
+    }
+}
+
+/// A page whose length is not known has the coding of a stream, also if the body is left out.
+#[tokio::test]
+async fn head_of_a_listing_has_the_coding_of_get() {
+    let options = FileOptions { listing: Some(Listing::default()), ..FileOptions::default() };
+    let handler = compress(FileServer::with_options(MemoryFiles::new().with_file("a/x.txt", "x"), options));
+    for accepted in ["gzip, br", "br, gzip;q=0.5", "gzip", "identity"] {
+        let mut codings = Vec::new();
+        for method in ["GET", "HEAD"] {
+            let text = format!("{method} /a/ HTTP/1.1\r\nHost: a\r\nAccept-Encoding: {accepted}\r\n\r\n");
+            let reply = handler.call(Request::parse(text.as_bytes()).expect("a request")).await;
+            codings.push([field(&reply, "content-encoding"), field(&reply, "vary")]);
+        }
+        assert_eq!(codings[0], codings[1], "{accepted}");
     }
 }

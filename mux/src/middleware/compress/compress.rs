@@ -66,7 +66,8 @@ impl Compression {
         if !head::vary(&mut response) {
             return response;
         }
-        let coding = if response.body().len().is_some() { asked.coding } else { asked.stream_coding };
+        // Of HEAD, too, whose body may be left out: the length is that of the reply to GET, if it is known.
+        let coding = if asked.length(&response).is_some() { asked.coding } else { asked.stream_coding };
         match coding {
             Some(coding) => self.encode(coding, response, content_type),
             None => response,
