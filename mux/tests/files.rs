@@ -732,6 +732,35 @@ async fn a_listing_shows_sizes_and_dates_and_no_dotfiles() {
     assert_eq!((head.status(), head.body().is_empty()), (StatusCode::OK, true));
 }
 
+/// A path has no backslash, so a link to such a name would lead to a 404.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_listing_has_no_names_with_a_backslash() {
+    let folder = Folder::new("backslash");
+    folder.write("back\\slash.txt", "x");
+    folder.write("a.txt", "x");
+    for options in [FileOptions::default(), FileOptions { hidden: Hidden::Served, ..FileOptions::default() }] {
+        let server =
+            FileServer::with_options(folder.dir(), FileOptions { listing: Some(Listing::default()), ..options });
+        let page = seen(&server, "/").await.1;
+        assert!(page.contains("a.txt") && !page.contains("slash.txt"), "{page}");
+        assert_eq!(seen(&server, "/back%5Cslash.txt").await.0, 404);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_index_is_no_redirect_of_a_directory_to_itself() {
+    let files = MemoryFiles::new().with_file("a/x.txt", "x");
+    let options =
+        FileOptions { index: Some(String::new()), listing: Some(Listing::default()), ..FileOptions::default() };
+    let server = FileServer::with_options(files, options);
+    for path in ["/", "/a/"] {
+        let (status, page) = seen(&server, path).await;
+        assert!(status == 200 && page.contains("Index of"), "{path} {status}");
+    }
+    assert_eq!(seen(&server, "/a/x.txt").await.1, "x");
+}
+
 #[tokio::test]
 async fn a_descriptor_cache_keeps_a_file_that_was_replaced() {
     let folder = Folder::new("cache");

@@ -254,12 +254,15 @@ async fn list(
 ) -> Response {
     let most = listing.max_entries;
     let shows_hidden = options.hidden == Hidden::Served;
+    let parent = path.clone();
     // Read and sorted elsewhere: both take milliseconds for a large directory.
     let read = move || {
         let mut entries = directory.read(most.saturating_add(1))?;
         let is_cut = entries.len() > most;
         entries.truncate(most);
-        entries.retain(|entry| shows_hidden || !entry.name.starts_with(b"."));
+        // A name that no path can have, such as one with a backslash, would be a link to a 404.
+        let is_served = |name: &[u8]| (shows_hidden || !name.starts_with(b".")) && parent.join(name).is_ok();
+        entries.retain(|entry| is_served(&entry.name));
         sort(&mut entries);
         Ok((entries, is_cut))
     };
@@ -327,10 +330,10 @@ fn has_dot_dot(path: &str) -> bool {
     percent_decode(path.as_bytes()).split(|byte| matches!(byte, b'/' | b'\\')).any(|part| part == b"..")
 }
 
-/// Whether the last segment of an escaped path is this name.
+/// Whether the last segment of an escaped path is this name. An empty name is none: it would be that of each directory.
 fn last_segment_is(path: &str, name: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
-    last.len() >= name.len() && *percent_decode(last.as_bytes()) == *name.as_bytes()
+    !name.is_empty() && last.len() >= name.len() && *percent_decode(last.as_bytes()) == *name.as_bytes()
 }
 
 /// The path with a slash added, relative to itself. A colon in it must not be read as the end of a scheme.
@@ -389,5 +392,6 @@ mod tests {
         ] {
             assert_eq!(last_segment_is(path, "index.html"), is, "{path}");
         }
+        assert!(!last_segment_is("/", ""), "a directory would be redirected to itself");
     }
 }
