@@ -18,6 +18,10 @@ use super::{
 /// FIFOs, sockets or devices, which are answered 404. A file that is in the kernel's memory is opened at once; what may wait
 /// for a disk is opened on the runtime's pool for that.
 ///
+/// Replace a file by renaming a new one over it, and the replies under way have all of the old one. Of a file that is
+/// overwritten in place while it is sent, a client may get bytes of both versions, and zeros where it was cut off for a
+/// moment: the kernel sends its own pages of the file as they are when they leave.
+///
 /// # Example
 /// ```no_run
 /// use quintet_mux::{Dir, ServeMux, file_server, strip_prefix};

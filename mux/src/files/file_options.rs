@@ -30,8 +30,8 @@ use super::file_path::FilePath;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FileOptions {
-    /// The file that is served in place of its directory; a request that names it is redirected to the directory. `None`:
-    /// none. Default: `index.html`.
+    /// The file that is served in place of its directory; a request that names it is redirected to the directory. `None`
+    /// or an empty name: none. Default: `index.html`.
     pub index: Option<String>,
     /// Whether a directory without that file is answered with a page of its entries; `None`: with 404. Default: `None`. Go
     /// always lists.
