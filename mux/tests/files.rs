@@ -280,6 +280,8 @@ impl FileSystem for Failing {
             b"forbidden-index" => return Ok(OpenDirectory::new(|_| Ok(Vec::new())).into()),
             b"unreadable" | b"unreadable/index.html" if path.file_name() == b"index.html" => io::ErrorKind::NotFound,
             b"unreadable" => return Ok(OpenDirectory::new(|_| Err(io::Error::other("a bad disk"))).into()),
+            b"unlisted/index.html" => io::ErrorKind::NotFound,
+            b"unlisted" => return Ok(OpenDirectory::new(|_| Err(io::ErrorKind::WouldBlock.into())).into()),
             b"panics" => return Ok(OpenDirectory::new(|_| panic!("a bug")).into()),
             b"panics/index.html" => io::ErrorKind::NotFound,
             b"broken" => return Ok(OpenFile::new(Content::reader(BrokenReader, 10)).into()),
@@ -310,6 +312,8 @@ async fn an_error_of_a_file_system_has_a_status() {
         ("/exhausted", 503, "503 Service Unavailable\n"),
         ("/else", 500, "500 Internal Server Error\n"),
         ("/unreadable/", 500, "Error reading directory\n"),
+        // A directory that is open takes one more descriptor to be read.
+        ("/unlisted/", 503, "503 Service Unavailable\n"),
         ("/panics/", 500, "Error reading directory\n"),
         ("/broken", 500, "500 Internal Server Error\n"),
     ] {

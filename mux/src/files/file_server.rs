@@ -269,8 +269,11 @@ async fn list(
     let body = if request.method() == "HEAD" {
         Body::empty()
     } else {
-        let Ok((entries, is_cut)) = off_the_worker(read).await else {
-            return error("Error reading directory", StatusCode::INTERNAL_SERVER_ERROR);
+        let (entries, is_cut) = match off_the_worker(read).await {
+            Ok(read) => read,
+            // It takes one more descriptor to read a directory, and none may be left.
+            Err(why) if why.kind() == io::ErrorKind::WouldBlock => return unopened(&why),
+            Err(_) => return error("Error reading directory", StatusCode::INTERNAL_SERVER_ERROR),
         };
         let asked = percent_decode(request.target().path().as_bytes());
         let page = Page {

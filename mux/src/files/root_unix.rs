@@ -96,7 +96,8 @@ fn entries(
     max: usize,
 ) -> io::Result<Vec<DirEntry>> {
     let mut found = Vec::new();
-    for entry in rustix::fs::Dir::read_from(directory)? {
+    // It takes a descriptor of its own.
+    for entry in rustix::fs::Dir::read_from(directory).map_err(meaning)? {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if matches!(name, b"." | b"..") {
