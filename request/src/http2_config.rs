@@ -18,7 +18,7 @@ pub struct Http2Config {
     /// The most requests in progress on one connection: 100. The client is told
     /// (`SETTINGS_MAX_CONCURRENT_STREAMS`). A request is in progress until its handler is done, also if the client has
     /// reset it: a client that opens and resets requests does not get more of them at work. Go:
-    /// `MaxConcurrentStreams`, by default 250.
+    /// `MaxConcurrentStreams`, by default 250. Zero is one.
     pub max_concurrent_streams: u32,
     /// The most bytes of a head, uncompressed, and with 32 more for each field: 16 KiB. The client is told
     /// (`SETTINGS_MAX_HEADER_LIST_SIZE`). A longer head is answered 431.
@@ -45,10 +45,10 @@ pub struct Http2Config {
     pub max_pending_accept_resets: usize,
     /// The most requests that the server has to reset because the client broke a rule: 256. The connection then ends.
     pub max_local_resets: usize,
-    /// How long a client may send nothing while requests are in progress before a PING is sent: 15 s. [`Duration::MAX`]
-    /// turns it off. Go: `SendPingTimeout`, by default off.
+    /// How long a client may send nothing, and take nothing that waits for it, while requests are in progress before a
+    /// PING is sent: 15 s. [`Duration::MAX`] turns it off. Go: `SendPingTimeout`, by default off.
     pub send_ping_timeout: Duration,
-    /// How long the client may send nothing after that PING before the connection ends: 15 s. [`Duration::MAX`] is
+    /// How long the client may send and take nothing after that PING before the connection ends: 15 s. [`Duration::MAX`] is
     /// never. Go: `PingTimeout`.
     pub ping_timeout: Duration,
 }

@@ -478,6 +478,32 @@ async fn a_ping_without_a_timeout_may_stay_unanswered() {
     .await;
 }
 
+/// A client that reads slowly, and says nothing, answers a PING only after all that it has not read yet.
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_not_silent_although_its_answers_are_late() {
+    bounded(async {
+        let (mut config, reasons) = with_reasons(config());
+        config.http2.send_ping_timeout = 5 * SECOND;
+        config.http2.ping_timeout = 5 * SECOND;
+        let server = Server::with_config(async |_| vec![b'x'; 300_000], config);
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect_sized(4096).io;
+        client.write_all(PREFACE).await.unwrap();
+        // Windows of more than the reply, so that it need not say anything.
+        client.write_all(b"\0\0\x06\x04\0\0\0\0\0\0\x04\x40\0\0\0").await.unwrap();
+        client.write_all(b"\0\0\x04\x08\0\0\0\0\0\x3f\0\0\0").await.unwrap();
+        client.write_all(GET).await.unwrap();
+        let (mut received, mut piece) = (0, [0; 4096]);
+        while received < 300_000 {
+            sleep(SECOND).await;
+            received += client.read(&mut piece).await.unwrap();
+            assert_eq!(server.counts().total(), 1, "after {received} bytes");
+        }
+        assert!(reasons.lock().unwrap().is_empty());
+    })
+    .await;
+}
+
 /// The GOAWAY of a client that takes no bytes waits for the time of a reply, and the task does not run meanwhile.
 #[tokio::test(start_paused = true)]
 async fn a_goaway_after_a_ping_waits_for_a_client_without_a_loop() {

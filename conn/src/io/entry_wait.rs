@@ -97,6 +97,11 @@ impl EntryWait {
         self.state.taken(n, now);
     }
 
+    /// Whether a wait for room is in progress.
+    pub(super) fn is_waiting_for_room(&self) -> bool {
+        self.state.is_waiting_for_room()
+    }
+
     /// Begins or continues a wait for bytes. `silent` says that no byte is buffered: the wait is for the first one.
     // Always: a program that serves two kinds of streams has two connection loops, and a call for each costs more.
     #[inline(always)]

@@ -25,10 +25,10 @@ const MAX_COLLECTED_BYTES: usize = 68 * 1024;
 ///
 /// Reading returns first what the wire has read ahead. Writing only collects the bytes in [`Wire::output`], up to 68 KiB,
 /// and flushing does nothing: the task sends all of them at the end of its turn
-/// ([`Wire::poll_flush`]), so that many small frames leave in one write. More than that is sent while it is written.
+/// ([`poll_send`](Self::poll_send)), so that many small frames leave in one write. More than that is sent while it is written.
 ///
 /// Neither reading nor writing is ever late. The task asks for that, after the protocol has done all it can do:
-/// [`Wire::wait`], [`Wire::poll_flush`].
+/// [`Wire::wait`], [`poll_send`](Self::poll_send).
 ///
 /// ```
 /// use quintet_conn::Wire;
@@ -54,12 +54,14 @@ struct Inner<S> {
     wire: Mutex<Wire<S>>,
     /// The bytes that were read through the pipe.
     received: AtomicU64,
+    /// The bytes that the client took after it had been waited for.
+    taken: AtomicU64,
 }
 
 impl<S> Wire<S> {
     /// Makes this wire a plain stream.
     pub fn into_pipe(self) -> Pipe<S> {
-        Pipe(Arc::new(Inner { wire: Mutex::new(self), received: AtomicU64::new(0) }))
+        Pipe(Arc::new(Inner { wire: Mutex::new(self), received: AtomicU64::new(0), taken: AtomicU64::new(0) }))
     }
 }
 
@@ -84,6 +86,11 @@ impl<S: Stream> Wire<S> {
     /// no entry.
     pub fn child(&self) -> Option<RequestGuard> {
         self.waits.child()
+    }
+
+    /// A number that grows, and wraps, with each byte that the socket takes. Only differences within one call count.
+    fn sent(&self) -> usize {
+        self.io.bytes_sent().unwrap_or_else(|| 0_usize.wrapping_sub(self.output.len()))
     }
 
     /// Reads once, directly into the buffer of the protocol.
@@ -116,10 +123,36 @@ impl<S> Pipe<S> {
         self.0.received.load(Relaxed)
     }
 
+    /// How many bytes the client took after it had been waited for: what it takes into an empty socket does not tell that
+    /// it is there.
+    pub fn taken(&self) -> u64 {
+        self.0.taken.load(Relaxed)
+    }
+
     /// The wire again. `None` while another clone of this pipe exists.
     pub fn into_wire(self) -> Option<Wire<S>> {
         let inner = Arc::into_inner(self.0)?;
         Some(inner.wire.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<S: Stream> Pipe<S> {
+    /// Sends all that was written. A timeout wakes only a task that was [registered](Wire::register_waker).
+    ///
+    /// # Errors
+    /// See [`Wire::poll_flush`].
+    pub fn poll_send(&self, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        self.send(&mut self.wire(), cx)
+    }
+
+    fn send(&self, wire: &mut Wire<S>, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
+        let before = wire.waits.is_waiting_for_room().then(|| wire.sent());
+        let polled = wire.poll_flush(cx);
+        if let Some(before) = before {
+            // A load and a store: only this task sends.
+            self.0.taken.store(self.taken().wrapping_add(wire.sent().wrapping_sub(before) as u64), Relaxed);
+        }
+        polled
     }
 }
 
@@ -166,7 +199,7 @@ impl<S: Stream> AsyncWrite for Pipe<S> {
         let mut wire = self.wire();
         if wire.broken || wire.output.len() >= MAX_COLLECTED_BYTES {
             // Of a broken wire, this is the error.
-            ready!(wire.poll_flush(cx)).map_err(into_io)?;
+            ready!(self.send(&mut wire, cx)).map_err(into_io)?;
         }
         let mut room = MAX_COLLECTED_BYTES - wire.output.len();
         let before = room;
@@ -193,7 +226,7 @@ impl<S: Stream> AsyncWrite for Pipe<S> {
     /// Sends all that was written. The end of the stream is not sent: the task that serves the connection half-closes
     /// it, and [lingers](Wire::linger).
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.wire().poll_flush(cx).map_err(into_io)
+        self.poll_send(cx).map_err(into_io)
     }
 }
 

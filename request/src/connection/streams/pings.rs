@@ -14,12 +14,12 @@ use crate::Http2Config;
 pub(super) struct Pings {
     send_after: Option<u64>,
     timeout: Option<u64>,
-    /// The bytes received when the client was last heard, and when that was.
-    received: u64,
+    /// The bytes received from the client and taken by it when it was last heard, and when that was.
+    moved: u64,
     heard: Tick,
     /// The library's handle, since the first PING.
     handle: Option<PingPong>,
-    /// Whether a PING is unanswered: nothing at all was received since.
+    /// Whether a PING is unanswered: nothing at all was received or taken since.
     unanswered: bool,
 }
 
@@ -38,7 +38,7 @@ impl Pings {
         Self {
             send_after: millis(config.send_ping_timeout),
             timeout: millis(config.ping_timeout),
-            received: 0,
+            moved: 0,
             heard: Tick::START,
             handle: None,
             unanswered: false,
@@ -49,10 +49,10 @@ impl Pings {
     ///
     /// The alarm is not moved with each byte that arrives, but set again when it is over. A connection whose requests
     /// are short sets it once in the time of a silence.
-    pub(super) fn turn(&mut self, alarm: &mut Alarm, received: u64, cx: &Context<'_>) -> Due {
+    pub(super) fn turn(&mut self, alarm: &mut Alarm, moved: u64, cx: &Context<'_>) -> Due {
         let Some(send_after) = self.send_after else { return Due::Nothing };
-        if received != self.received {
-            (self.received, self.heard, self.unanswered) = (received, alarm.now(), false);
+        if moved != self.moved {
+            (self.moved, self.heard, self.unanswered) = (moved, alarm.now(), false);
         }
         let was_set = alarm.is_set();
         if was_set && !alarm.is_over() {

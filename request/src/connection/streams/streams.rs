@@ -189,7 +189,7 @@ impl<S: Stream> Streams<S> {
         if !self.failed {
             self.turn.begin(cx);
             let _ = self.h2.poll_closed(&mut Context::from_waker(self.turn.waker()));
-            let _ = self.pipe.wire().poll_flush(cx);
+            let _ = self.pipe.poll_send(cx);
         }
     }
 
@@ -381,7 +381,9 @@ impl<S: Stream> Streams<S> {
     fn ping(&mut self, cx: &mut Context<'_>) -> bool {
         // Once only: the GOAWAY of a connection that has ended may wait for its client, while handlers are at work.
         let Some(alarm) = self.alarm.as_mut().filter(|_| self.ended.is_none()) else { return false };
-        match self.pings.turn(alarm, self.pipe.received(), cx) {
+        // A client that reads slowly answers a PING only after all that it has not read yet. What it takes tells as well.
+        let heard = self.pipe.received().wrapping_add(self.pipe.taken());
+        match self.pings.turn(alarm, heard, cx) {
             Due::Nothing => return false,
             Due::Ping => self.pings.send(cx, || self.h2.ping_pong()),
             Due::End => self.goodbye(CloseReason::PingTimeout, Reason::NO_ERROR),
@@ -406,9 +408,8 @@ impl<S: Stream> Streams<S> {
 /// Sends what waits; then begins or continues the wait of the phase, if all was sent. While the client reads it is not
 /// late with anything else.
 fn wait<S: Stream>(pipe: &Pipe<S>, cx: &mut Context<'_>) -> Result<(), WireError> {
-    let mut wire = pipe.wire();
-    match wire.poll_flush(cx) {
-        Poll::Ready(Ok(())) => wire.wait(),
+    match pipe.poll_send(cx) {
+        Poll::Ready(Ok(())) => pipe.wire().wait(),
         Poll::Ready(Err(error)) => Err(error),
         Poll::Pending => Ok(()),
     }
@@ -418,7 +419,7 @@ fn wait<S: Stream>(pipe: &Pipe<S>, cx: &mut Context<'_>) -> Result<(), WireError
 fn builder(config: &Http2Config) -> Builder {
     let mut builder = Builder::new();
     builder
-        .max_concurrent_streams(config.max_concurrent_streams)
+        .max_concurrent_streams(config.max_concurrent_streams.max(1))
         .max_header_list_size(config.max_header_list_size)
         .max_frame_size(config.max_read_frame_size.clamp(MIN_FRAME, MAX_FRAME))
         .initial_window_size(config.max_receive_buffer_per_stream.min(MAX_WINDOW))
