@@ -89,7 +89,7 @@ impl<S: Stream> Wire<S> {
     }
 
     /// A number that grows, and wraps, with each byte that the socket takes. Only differences within one call count.
-    fn sent(&self) -> usize {
+    fn sent_so_far(&self) -> usize {
         self.io.bytes_sent().unwrap_or_else(|| 0_usize.wrapping_sub(self.output.len()))
     }
 
@@ -146,11 +146,11 @@ impl<S: Stream> Pipe<S> {
     }
 
     fn send(&self, wire: &mut Wire<S>, cx: &mut Context<'_>) -> Poll<Result<(), WireError>> {
-        let before = wire.waits.is_waiting_for_room().then(|| wire.sent());
+        let before = wire.waits.is_waiting_for_room().then(|| wire.sent_so_far());
         let polled = wire.poll_flush(cx);
         if let Some(before) = before {
             // A load and a store: only this task sends.
-            self.0.taken.store(self.taken().wrapping_add(wire.sent().wrapping_sub(before) as u64), Relaxed);
+            self.0.taken.store(self.taken().wrapping_add(wire.sent_so_far().wrapping_sub(before) as u64), Relaxed);
         }
         polled
     }
