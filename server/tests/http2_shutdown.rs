@@ -15,7 +15,7 @@ use std::{
 
 use h2::Reason;
 use http2_kit::{config, connect, read, request, start, start_with};
-use quintet_server::{Request, Response, ServeMux, request::CloseReason};
+use quintet_server::{Request, Response, ServeMux, Server, listener::Limit, request::CloseReason};
 use support::{bounded, eventually};
 use tokio::{
     sync::Notify,
@@ -163,6 +163,49 @@ async fn a_goaway_follows_max_requests() {
         client.connection.await.unwrap().unwrap();
         eventually("the connection ends", || server.counts().total() == 0).await;
         assert!(client.send.clone().ready().await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goaway_follows_max_age() {
+    bounded(async {
+        let mut config = config();
+        config.max_age = Duration::from_secs(30);
+        let (server, dial) = start_with(async |_| "hello\n", config);
+        let mut client = connect(&dial).await;
+        assert_eq!(client.get("/").await.text(), "hello\n");
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(client.get("/").await.text(), "hello\n", "younger than its greatest age");
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(client.get("/").await.text(), "hello\n", "the last request");
+        client.connection.await.unwrap().unwrap();
+        eventually("the connection ends", || server.counts().total() == 0).await;
+    })
+    .await;
+}
+
+/// Two permits, two idle connections of HTTP/2, and a new client.
+#[tokio::test(start_paused = true)]
+async fn the_longest_idle_connection_makes_room_for_a_new_client() {
+    bounded(async {
+        let (memory, dial) = support::memory();
+        let server = Server::with_config(async |_| "hello\n", config());
+        let serves = server.clone();
+        tokio::spawn(async move { serves.serve(Limit::new(memory, 2)).await });
+        let idle = async || {
+            let mut client = connect(&dial).await;
+            assert_eq!(client.get("/").await.text(), "hello\n");
+            // The sweeper's clock orders idle connections. It moves five times a second.
+            sleep(Duration::from_secs(1)).await;
+            client
+        };
+        let (first, mut second) = (idle().await, idle().await);
+        let mut new = connect(&dial).await;
+        assert_eq!(new.get("/").await.text(), "hello\n");
+        // By an orderly GOAWAY: the connection of the client ends without an error.
+        first.connection.await.unwrap().unwrap();
+        assert_eq!(second.get("/").await.text(), "hello\n", "the other one stays");
     })
     .await;
 }
