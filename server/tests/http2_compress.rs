@@ -45,7 +45,7 @@ async fn client() -> (impl Sized, Client) {
 
 fn get(path: &str) -> http::Request<()> {
     let mut get = request("GET", path);
-    get.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+    get.headers_mut().insert("accept-encoding", http::HeaderValue::from_static("gzip"));
     get
 }
 
@@ -69,9 +69,9 @@ async fn a_compressed_reply_of_http2_is_the_page() {
 /// Reads until the decoder has this text.
 async fn reads(stream: &mut RecvStream, plain: &mut GzDecoder<Vec<u8>>, text: &str) {
     while plain.get_ref() != text.as_bytes() {
-        let data = stream.data().await.expect("more of the reply").unwrap();
-        plain.write_all(&data).unwrap();
-        plain.flush().unwrap();
+        let data = stream.data().await.expect("more of the reply").expect("no error");
+        plain.write_all(&data).expect("gzip");
+        plain.flush().expect("gzip");
     }
 }
 
