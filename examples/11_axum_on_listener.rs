@@ -11,8 +11,8 @@
 //!           clients have gone, curl works again. (With 2,000 descriptors instead of 40, `Limit` would make clients
 //!           wait first.)
 //! TLS:      `--cert target/cert.pem --key target/key.pem`, with the pair that `13_tls` makes, and
-//!           `curl --cacert target/cert.pem https://localhost:9090/`: clients that say nothing hold up nobody, since
-//!           accepting does not wait for a handshake, and each has 10 s.
+//!           `curl --cacert target/cert.pem https://localhost:9090/`: a client that says nothing delays no other,
+//!           since accepting does not wait for a handshake, and each has 10 s.
 //! End:      Ctrl-C.
 
 use std::future::IntoFuture;

@@ -79,8 +79,8 @@ async fn hello(request: Request) -> String {
     format!("hello over {version}, cipher suite {:#06x}, {session}; you asked for {host}\n", tls.cipher_suite)
 }
 
-/// Makes a key, and a certificate that it signs itself. A browser trusts it if it is told to, and nobody else is trusted
-/// by that: the certificate cannot sign others.
+/// Makes a key, and a certificate that it signs itself. A browser trusts it if it is told to, and trusts no other certificate
+/// by that: this one cannot sign others.
 fn self_signed(cert: &Path, key: &Path, names: Vec<String>) -> anyhow::Result<()> {
     let names = [vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()], names].concat();
     let mut params = CertificateParams::new(names).context("a name that no certificate can have")?;
@@ -97,7 +97,7 @@ fn self_signed(cert: &Path, key: &Path, names: Vec<String>) -> anyhow::Result<()
     write_new(cert, 0o644, &certificate.pem())
 }
 
-/// Writes a file that does not exist yet. It has its permissions from the first byte on, so nobody else reads a key.
+/// Writes a file that does not exist yet. It has its permissions from the first byte on, so no other user can read a key.
 fn write_new(path: &Path, mode: u32, text: &str) -> anyhow::Result<()> {
     let write = || -> io::Result<()> {
         if let Some(folder) = path.parent() {

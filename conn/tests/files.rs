@@ -57,7 +57,7 @@ fn section(file: &Arc<File>, offset: u64, len: u64) -> Box<FileSection> {
     Box::new(FileSection::new(Arc::clone(file), offset, len))
 }
 
-/// A wire on a stream that sends files by itself.
+/// A wire on a stream that has `poll_send_file`.
 fn sending() -> (Wire<Script>, Peer) {
     let (script, peer) = Script::new();
     peer.sends_files();

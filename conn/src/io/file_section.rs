@@ -43,7 +43,7 @@ pub struct FileSection {
     left: u64,
     /// How many of the next bytes were found in the page cache and not sent since.
     cached: usize,
-    /// A read in the blocking pool. If the section is dropped, the read ends by itself; it then closes the file.
+    /// A read in the blocking pool. If the section is dropped, the read goes on to its end, and then closes the file.
     reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 

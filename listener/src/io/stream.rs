@@ -24,7 +24,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Opens the stream: does what stands before the protocol's first byte, a PROXY header or a TLS handshake, and tells
     /// what came of it. A bare socket is open from the beginning.
     ///
-    /// Accepting never waits for a client, so that a client that says nothing holds up nobody else; the task that serves
+    /// Accepting never waits for a client, so that a client that says nothing delays no other; the task that serves
     /// the connection opens it, under a time limit. Reading and writing open a stream that is not open yet, too. Once it
     /// is open, every call tells the same. What wraps another stream must pass this on.
     ///

@@ -99,8 +99,9 @@ pub(super) struct Place<H> {
 }
 
 impl<H> Place<H> {
-    /// Frees the place before the end of the reply is sent, which cannot fail to be. If the connection's task has to know, it is woken when the place is
-    /// dropped, after the reply was queued: otherwise it would run twice, and flush twice.
+    /// Frees the place. Called just before the end of the reply is queued, so that a client that has read the whole reply
+    /// finds the place free. If the connection's task has to know, it is woken when the place is dropped, after the reply
+    /// was queued: otherwise it would run twice, and flush twice.
     pub(super) fn leave(&mut self) {
         if !std::mem::replace(&mut self.left, true) {
             let before = self.work.at_work.fetch_sub(1, SeqCst);

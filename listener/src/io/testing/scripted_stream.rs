@@ -55,7 +55,7 @@ struct Script {
     /// How many bytes one write without a step may take.
     most: Option<usize>,
     plain: bool,
-    /// Whether the stream sends files by itself.
+    /// Whether the stream has `poll_send_file`.
     sends_files: bool,
     /// How many bytes of files it sent by itself.
     sent_files: usize,
@@ -146,7 +146,7 @@ impl ScriptedPeer {
         self
     }
 
-    /// The stream sends files by itself. Such a call uses the steps and the room of writes.
+    /// The stream has `poll_send_file`. Such a call uses the steps and the room of writes.
     pub fn sends_files(&self) -> &Self {
         self.script().sends_files = true;
         self
