@@ -8,6 +8,7 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::{Mutex, PoisonError},
     thread,
     time::{Duration, SystemTime},
 };
@@ -16,6 +17,10 @@ use quintet_listener::{UnixListener, UnixOptions};
 
 const ROLE: &str = "QUINTET_UNIX_PATH_CHILD";
 const TEST: &str = "of_four_processes_exactly_one_gets_the_path";
+
+/// A child has every descriptor of this process until it executes its program, so a socket closed here in the
+/// meantime would still answer. Whoever starts a child or closes a socket that has to be dead afterwards holds this.
+static CLOSED_MEANS_DEAD: Mutex<()> = Mutex::new(());
 
 #[test]
 fn of_four_processes_exactly_one_gets_the_path() {
@@ -71,6 +76,7 @@ fn rounds(n: u32) {
 impl Before {
     fn prepare(self, path: &Path) {
         let dies = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path).unwrap());
+        let _alone = CLOSED_MEANS_DEAD.lock().unwrap_or_else(PoisonError::into_inner);
         match self {
             Self::Nothing => {}
             Self::StaleFile => dies(path),
@@ -180,6 +186,7 @@ struct Contender {
 
 impl Contender {
     fn start() -> Self {
+        let _alone = CLOSED_MEANS_DEAD.lock().unwrap_or_else(PoisonError::into_inner);
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
             .env(ROLE, "contender")
