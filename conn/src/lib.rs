@@ -36,8 +36,8 @@ mod io;
 
 #[cfg(feature = "io")]
 pub use io::{
-    ActiveRequest, ConnGuard, Connection, Connections, Counts, Filled, InterimError, Pipe, RequestGuard, StateHook,
-    Sweeper, Wire, WireError,
+    ActiveRequest, ConnGuard, Connection, Connections, Counts, Filled, InterimError, Pipe, RequestGuard, RequestValues,
+    StateHook, Sweeper, Wire, WireError,
 };
 
 #[cfg(feature = "sendfile")]

@@ -15,7 +15,8 @@ use std::{
 
 use common::{Bell, connections, ends_after, limits, piped, poll_once, scripted};
 use quintet_conn::{
-    ActiveRequest, ConnGuard, Connections, InterimError, Phase, RequestGuard, Timeouts, WaitState, Wire, WireError,
+    ActiveRequest, ConnGuard, Connections, InterimError, Phase, RequestGuard, RequestValues, Timeouts, WaitState, Wire,
+    WireError,
 };
 use quintet_listener::Stream;
 use tokio::{
@@ -116,6 +117,58 @@ mod one_at_a_time {
         connection.end_request();
         active.note("GET /c");
         assert_eq!((connection.take_note(), active.take_note(), connection.active().take_note()), (None, None, None));
+    }
+
+    /// The values of a request, as numbers and texts.
+    fn taken(connection: &ConnGuard) -> (Vec<u32>, Vec<&'static str>) {
+        let mut values = RequestValues::new();
+        connection.take_values(&mut values);
+        let numbers = values.iter().filter_map(|value| value.downcast_ref().copied());
+        (numbers.collect(), values.iter().filter_map(|value| value.downcast_ref().copied()).collect())
+    }
+
+    #[test]
+    fn one_value_of_each_type_is_kept_for_an_observer() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let (connection, _wire, _peer) = scripted(&connections);
+        let active = connection.active();
+        active.set_value(Arc::new(1_u32));
+        assert_eq!(active.value::<u32>(), None, "nothing observes");
+        active.keep_values();
+        active.set_value(Arc::new(2_u32));
+        active.set_value(Arc::new("two"));
+        active.set_value(Arc::new(3_u32));
+        assert_eq!((active.value::<u32>().as_deref(), active.value::<u8>()), (Some(&3), None));
+        assert_eq!(taken(&connection), (vec![3], vec!["two"]));
+        assert_eq!(taken(&connection), (vec![], vec![]), "taken once");
+        // A value ends with its request, and a late one is that of none.
+        active.set_value(Arc::new(4_u32));
+        connection.end_request();
+        active.set_value(Arc::new(5_u32));
+        assert_eq!((taken(&connection), active.value::<u32>()), ((vec![], vec![]), None));
+        connection.active().set_value(Arc::new(6_u32));
+        assert_eq!(taken(&connection), (vec![6], vec![]), "later requests are observed too");
+    }
+
+    /// A value that uses the handle of its request when it is dropped: no lock may be held then.
+    #[test]
+    fn a_value_may_be_replaced_whose_drop_sets_another() {
+        struct Sets(ActiveRequest);
+        impl Drop for Sets {
+            fn drop(&mut self) {
+                self.0.set_value(Arc::new(7_u32));
+            }
+        }
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let (connection, _wire, _peer) = scripted(&connections);
+        connection.active().keep_values();
+        let sets = || Arc::new(Sets(connection.active()));
+        connection.active().set_value(sets());
+        connection.active().set_value(sets());
+        assert_eq!(connection.active().value::<u32>().as_deref(), Some(&7));
+        connection.end_request();
+        connection.active().note("the place is used for the next request");
+        assert_eq!(connection.active().value::<u32>(), None);
     }
 
     #[test]

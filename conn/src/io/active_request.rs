@@ -1,6 +1,6 @@
 //! The handle of one request in progress: whether its client disconnected, its deadlines, its note and its interim replies.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use super::{
     child::Child,
@@ -97,6 +97,26 @@ impl ActiveRequest {
     /// Takes the note. `None` if there is no note, or the request has ended.
     pub fn take_note(&self) -> Option<String> {
         self.current().take_note(self.number)
+    }
+
+    /// Leaves a value for the observers of this request, such as an access log: the route, the client behind a proxy, the
+    /// name of the user. One value of each type is kept, the last one. Without an observer
+    /// ([`keep_values`](Self::keep_values)), and after the end of the request, it does nothing.
+    ///
+    /// Handlers of the same request find a value by [`value`](Self::value); to give one to the next handler, rather attach
+    /// it to the request.
+    pub fn set_value(&self, value: Arc<dyn Any + Send + Sync>) {
+        self.current().set_value(self.number, value);
+    }
+
+    /// The value of this type that a handler [left](Self::set_value). `None` if there is none, or if the request has ended.
+    pub fn value<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.current().value(self.number)
+    }
+
+    /// Keeps the values that handlers [leave](Self::set_value) from now on: the caller observes this request.
+    pub fn keep_values(&self) {
+        self.current().keep_values();
     }
 
     /// Sends an interim reply (1xx) before the final reply. `bytes` are one or more whole heads as they go on the wire.

@@ -9,7 +9,9 @@ use std::{
     task::Waker,
 };
 
-use super::{active_request::ActiveRequest, connection::Connection, request_guard::RequestGuard};
+use super::{
+    active_request::ActiveRequest, connection::Connection, current::RequestValues, request_guard::RequestGuard,
+};
 use crate::{CloseCode, State};
 
 /// The guard of a connection, owned by the task that serves it. It derefs to the [`Connection`], and it also changes the
@@ -75,6 +77,11 @@ impl ConnGuard {
     /// Takes the [note](ActiveRequest::note) of the request in progress.
     pub fn take_note(&self) -> Option<String> {
         self.0.current.take_note(self.0.current.number())
+    }
+
+    /// Moves the [values](ActiveRequest::set_value) of the request in progress to the end of `into`.
+    pub fn take_values(&self, into: &mut RequestValues) {
+        self.0.current.take_values(into);
     }
 
     /// Takes the [interim replies](ActiveRequest::push_interim) to be sent; `None` if there are none.

@@ -1,10 +1,13 @@
 //! The request in progress on a connection or a child: its number, whether its client disconnected, and its rare fields.
 
-use std::sync::{
-    Mutex, MutexGuard, OnceLock, PoisonError,
-    atomic::{
-        AtomicBool, AtomicU32,
-        Ordering::{AcqRel, Relaxed},
+use std::{
+    any::Any,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU32,
+            Ordering::{AcqRel, Relaxed},
+        },
     },
 };
 
@@ -35,6 +38,8 @@ pub(super) struct Current {
     number: AtomicU32,
     /// Whether the client disconnected.
     gone: AtomicBool,
+    /// Whether values are kept; see [`keep_values`](Self::keep_values).
+    keeps_values: AtomicBool,
     /// Allocated at the first use: most requests use none of it.
     rare: OnceLock<Box<Rare>>,
 }
@@ -56,7 +61,11 @@ struct Kept {
     write_by: Option<Tick>,
     note: Option<String>,
     outbox: Vec<u8>,
+    values: RequestValues,
 }
+
+/// The values that handlers left for the observers of a request, one of each type.
+pub type RequestValues = Vec<Arc<dyn Any + Send + Sync>>;
 
 /// Which of the two deadlines.
 #[derive(Clone, Copy)]
@@ -67,7 +76,12 @@ pub(super) enum Deadline {
 
 impl Current {
     pub(super) fn new() -> Self {
-        Self { number: AtomicU32::new(0), gone: AtomicBool::new(false), rare: OnceLock::new() }
+        Self {
+            number: AtomicU32::new(0),
+            gone: AtomicBool::new(false),
+            keeps_values: AtomicBool::new(false),
+            rare: OnceLock::new(),
+        }
     }
 
     /// The number of the request in progress.
@@ -158,6 +172,43 @@ impl Current {
         self.kept(self.rare.get()?).filter(|kept| kept.number == number)?.note.take()
     }
 
+    /// Keeps the values that handlers leave from now on, for all requests: something observes them.
+    pub(super) fn keep_values(&self) {
+        self.keeps_values.store(true, Relaxed);
+    }
+
+    /// Keeps a value for the observers of the request, in place of the last one of its type.
+    pub(super) fn set_value(&self, number: u32, value: Arc<dyn Any + Send + Sync>) {
+        if !self.keeps_values.load(Relaxed) {
+            return;
+        }
+        // The value that it replaces is dropped here, after the lock was released: its destructor may be any code.
+        let _replaced = self.keep(number, |kept| {
+            let kind = (*value).type_id();
+            match kept.values.iter_mut().find(|known| (***known).type_id() == kind) {
+                Some(known) => Some(std::mem::replace(known, value)),
+                None => {
+                    kept.values.push(value);
+                    None
+                }
+            }
+        });
+    }
+
+    /// The value of this type of the request of this number.
+    pub(super) fn value<T: Any + Send + Sync>(&self, number: u32) -> Option<Arc<T>> {
+        let kept = self.kept(self.rare.get()?).filter(|kept| kept.number == number)?;
+        let value = kept.values.iter().find(|value| value.is::<T>())?;
+        Arc::clone(value).downcast().ok()
+    }
+
+    /// Moves the values of the request in progress to the end of `into`.
+    pub(super) fn take_values(&self, into: &mut RequestValues) {
+        if let Some(mut kept) = self.rare.get().and_then(|rare| self.kept(rare)) {
+            into.append(&mut kept.values);
+        }
+    }
+
     /// Appends an interim reply.
     pub(super) fn push_interim(&self, number: u32, bytes: &[u8]) -> Result<(), InterimError> {
         self.keep(number, |kept| {
@@ -198,12 +249,15 @@ impl Current {
         if self.number() != number {
             return None;
         }
+        // Declared before the lock is taken, so dropped after it was released: a value of an earlier request may run any code
+        // when it is dropped.
+        let _earlier;
         let mut kept = self.rare().kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.number != number {
             if self.number() != number {
                 return None;
             }
-            *kept = Kept { number, ..Kept::default() };
+            _earlier = std::mem::replace(&mut *kept, Kept { number, ..Kept::default() });
         }
         Some(write(&mut kept))
     }

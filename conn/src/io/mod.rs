@@ -32,7 +32,7 @@ pub use conn_guard::ConnGuard;
 pub use connection::{Connection, StateHook};
 pub use connections::Connections;
 pub use counts::Counts;
-pub use current::InterimError;
+pub use current::{InterimError, RequestValues};
 #[cfg(feature = "sendfile")]
 pub use file_section::FileSection;
 pub use pipe::Pipe;

@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc, task::Waker};
 
-use super::{active_request::ActiveRequest, child::Child, connection::Connection, wire_error::WireError};
+use super::{
+    active_request::ActiveRequest, child::Child, connection::Connection, current::RequestValues, wire_error::WireError,
+};
 use crate::{Tick, WaitLimits, WaitState};
 
 /// The guard of one of many requests on a connection, owned by the task that serves the request: a child of the
@@ -70,6 +72,11 @@ impl RequestGuard {
         }
         self.child.entry.wait(waits, self.connection.stops(), self.limits()).map_err(WireError::TimedOut)?;
         if self.connection.shared.is_aborted() { Err(WireError::Aborted) } else { Ok(()) }
+    }
+
+    /// Moves the [values](ActiveRequest::set_value) of the request to the end of `into`.
+    pub fn take_values(&self, into: &mut RequestValues) {
+        self.child.current.take_values(into);
     }
 
     /// Takes the interim replies to be sent; `None` if there are none.

@@ -129,6 +129,38 @@ impl HeadError {
         }
     }
 
+    /// The name of the rule that the head broke: small letters and `_`. It does not change.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EmptyLines { .. } => "empty_lines",
+            Self::Method { .. } => "method",
+            Self::MethodTooLong { .. } => "method_too_long",
+            Self::Target(error) => error.as_str(),
+            Self::TargetTooLong { .. } => "target_too_long",
+            Self::Incomplete { .. } => "incomplete",
+            Self::Version { .. } => "version",
+            Self::VersionUnsupported { .. } => "version_unsupported",
+            Self::BareLf { .. } => "bare_lf",
+            Self::BareCr { .. } => "bare_cr",
+            Self::Fold { .. } => "fold",
+            Self::FieldName { .. } => "field_name",
+            Self::SpaceBeforeColon { .. } => "space_before_colon",
+            Self::FieldValue { .. } => "field_value",
+            Self::FieldTooLong { .. } => "field_too_long",
+            Self::TooManyFields { .. } => "too_many_fields",
+            Self::TooLong { .. } => "head_too_long",
+            Self::HostMissing { .. } => "host_missing",
+            Self::DuplicateHost { .. } => "duplicate_host",
+            Self::Host { .. } => "host",
+            Self::HostDisagrees { .. } => "host_disagrees",
+            Self::Framing { why, .. } => why.as_str(),
+            Self::Expect { .. } => "expect",
+            Self::Trailer { .. } => "trailer",
+            Self::ConnectionField { .. } => "connection_field",
+            Self::SpaceAroundValue { .. } => "space_around_value",
+        }
+    }
+
     /// The status of the reply: 400, 414, 417, 431, 501 or 505.
     pub const fn status(self) -> StatusCode {
         match self {

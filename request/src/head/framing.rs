@@ -108,6 +108,20 @@ pub enum FramingError {
 }
 
 impl FramingError {
+    /// The name of the rule that the head broke, as [`HeadError::as_str`](crate::HeadError::as_str).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Length => "content_length",
+            Self::DuplicateLength => "duplicate_content_length",
+            Self::Coding => "transfer_encoding",
+            Self::CodingLast => "transfer_encoding_last",
+            Self::DuplicateCoding => "duplicate_transfer_encoding",
+            Self::LengthAndCoding => "length_and_coding",
+            Self::CodingInHttp10 => "coding_in_http10",
+            Self::LengthWithoutContent => "length_without_content",
+        }
+    }
+
     /// The status of the reply: 501 for another coding before `chunked`, else 400.
     pub const fn status(self) -> StatusCode {
         match self {

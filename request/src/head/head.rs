@@ -68,6 +68,31 @@ impl HeadRef<'_> {
         hits.skip_next(); // the bytes may be those of HTTP/2, which are no head on a wire
         Head { bytes: self.as_bytes().to_vec(), index: self.index().clone(), target, hits }
     }
+
+    /// Makes `head` a copy of this one, in the memory that it has.
+    pub fn copy_into(self, head: &mut Head) {
+        let Head { bytes, index, target, hits } = head;
+        bytes.clear();
+        bytes.extend_from_slice(self.as_bytes());
+        let mut fields = std::mem::take(&mut index.fields);
+        fields.clear();
+        fields.extend_from_slice(&self.index().fields);
+        let Index { fields: _, method, target: span, layout, host, len, version, options, framing } = self.index();
+        *index = Index {
+            fields,
+            method: *method,
+            target: *span,
+            layout: *layout,
+            host: *host,
+            len: *len,
+            version: *version,
+            options: *options,
+            framing: *framing,
+        };
+        target.clear();
+        target.push_str(self.target().raw());
+        hits.skip_next(); // as in `to_owned`
+    }
 }
 
 /// Iterates over the fields, as [`HeadRef::headers`] does.
@@ -130,6 +155,25 @@ mod tests {
         for (name, values) in [("x-a", &[&b"1"[..], b""][..]), ("HOST", &[b"a"]), ("X", &[]), ("", &[])] {
             assert_eq!(head.as_ref().headers_named(name).collect::<Vec<_>>(), values, "{name}");
         }
+    }
+
+    #[test]
+    fn a_head_is_copied_into_the_memory_of_another() {
+        let short = {
+            let mut head = Head::default();
+            head.parse(b"GET / HTTP/1.0\r\n\r\n", &Limits::default()).unwrap().unwrap();
+            head
+        };
+        let mut copy = post();
+        let (bytes, fields) = (copy.bytes.as_ptr(), copy.index.fields.as_ptr());
+        short.as_ref().copy_into(&mut copy);
+        assert_eq!((copy.as_ref().method(), copy.as_ref().path(), copy.as_ref().headers().len()), ("GET", "/", 0));
+        assert_eq!((copy.as_ref().version(), copy.as_ref().host()), (Version::Http10, None));
+        post().as_ref().copy_into(&mut copy);
+        assert_eq!((copy.bytes.as_ptr(), copy.index.fields.as_ptr()), (bytes, fields));
+        assert_eq!((&copy.bytes, &copy.index, &copy.target), (&post().bytes, &post().index, &post().target));
+        // It is a head like any other: the next one is parsed as if it had not been there.
+        assert_eq!(copy.parse(POST, &Limits::default()), Ok(Some(POST.len() - 3)));
     }
 
     #[test]

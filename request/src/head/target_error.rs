@@ -41,6 +41,16 @@ impl TargetError {
         }
     }
 
+    /// The name of the rule that the target broke, as [`HeadError::as_str`](crate::HeadError::as_str).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Byte { .. } => "target_byte",
+            Self::Escape { .. } => "target_escape",
+            Self::Form { .. } => "target_form",
+            Self::Authority { .. } => "target_authority",
+        }
+    }
+
     /// The status of the reply: 400.
     pub const fn status(self) -> StatusCode {
         StatusCode::BAD_REQUEST

@@ -14,7 +14,13 @@ pub(super) struct PathValues {
     routed: bool,
     /// The place of each value in the path: offset and length in bytes.
     pub(super) spans: Vec<(u32, u32)>,
+    /// The values that were set, by name.
     set: Vec<(Box<str>, Box<str>)>,
+    /// Whether a route that is found needs more than to be stored: values were set, or the route is watched. One flag, so
+    /// that the usual route costs one test.
+    is_unusual: bool,
+    /// Whether the route is told to the observers of the request; see [`route::watch`](super::route::watch).
+    is_watched: bool,
 }
 
 impl PathValues {
@@ -23,17 +29,44 @@ impl PathValues {
         self.route.as_deref().filter(|_| self.routed)
     }
 
-    /// See [`route::set`](super::route::set).
+    /// See [`route::set`](super::route::set). Returns whether the route is to be told to the observers of the request.
     #[inline(always)]
-    pub(super) fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) {
+    pub(super) fn set_route(&mut self, route: Option<&Arc<MatchedPattern>>) -> bool {
         self.routed = route.is_some();
-        let Some(route) = route else { return };
-        if !self.set.is_empty() {
-            self.set.retain(|(set, _)| !route.names.contains(set));
+        if self.is_unusual {
+            return self.set_unusual(route);
         }
+        if let Some(route) = route {
+            self.store(route);
+        }
+        false
+    }
+
+    #[inline(always)]
+    fn store(&mut self, route: &Arc<MatchedPattern>) {
         if !self.route.as_ref().is_some_and(|known| Arc::ptr_eq(known, route)) {
             self.route = Some(Arc::clone(route));
         }
+    }
+
+    /// As [`set_route`](Self::set_route), if values were set or the route is watched.
+    #[cold]
+    fn set_unusual(&mut self, route: Option<&Arc<MatchedPattern>>) -> bool {
+        if let Some(route) = route {
+            self.set.retain(|(set, _)| !route.names.contains(set));
+            self.store(route);
+        }
+        self.is_watched
+    }
+
+    /// See [`route::watch`](super::route::watch).
+    #[inline]
+    pub(super) fn watch(&mut self) {
+        (self.is_unusual, self.is_watched) = (true, true);
+    }
+
+    pub(super) fn is_watched(&self) -> bool {
+        self.is_watched
     }
 
     /// The decoded value of this name: one that was set, else the part of the path that the wildcard matched.
@@ -55,6 +88,7 @@ impl PathValues {
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.set.retain(|(known, _)| **known != *name);
         self.set.push((name.into(), value.into()));
+        self.is_unusual = true;
     }
 
     /// Removes the values of wildcards, as the path changed. Values that were set stay.
@@ -66,8 +100,11 @@ impl PathValues {
     /// its reference count.
     pub(super) fn end(&mut self) {
         self.spans.clear();
-        self.set.clear();
         self.routed = false;
+        if self.is_unusual {
+            self.set.clear();
+            (self.is_unusual, self.is_watched) = (false, false);
+        }
     }
 
     /// The route and every value, decoded.
@@ -83,6 +120,7 @@ impl PathValues {
         self.spans.clear();
         self.set_route(matched.route.as_ref());
         self.set.clone_from(&matched.values);
+        self.is_unusual |= !self.set.is_empty();
     }
 }
 

@@ -67,3 +67,36 @@ fn basic_auth_of_a_request_is_that_of_its_head() {
         assert_eq!(request.basic_auth(), request.head().basic_auth());
     }
 }
+
+/// A watched route is left for the observers of its request, also after the request was an `http::Request`.
+#[test]
+fn a_watched_route_is_a_value_of_its_active_request() {
+    let (connections, _sweeper) = quintet_conn::Connections::new(quintet_conn::Timeouts::default(), None, None);
+    let (connection, _wire) = connections.admit(tokio::io::duplex(1).0, "192.0.2.1:1".parse().unwrap());
+    let told = || connection.active().value::<MatchedPattern>().map(|route| route.pattern.to_string());
+    let (users, user) = (pattern("/users/", &[]), pattern("/users/{id}", &["id"]));
+    let mut request = request("/users/7");
+    route::watch(&mut request);
+    request.set_active(Some(connection.active()));
+    route::set(&mut request, Some(&users));
+    assert_eq!(told(), None, "without a connection it was not watched");
+    route::watch(&mut request);
+    route::set(&mut request, None);
+    assert_eq!(told(), None, "no router found one");
+    for _ in 0..2 {
+        route::set(&mut request, Some(&users));
+        assert_eq!((request.pattern(), told().as_deref()), ("/users/", Some("/users/")));
+    }
+    let mut request = Request::try_from(request.into_http().unwrap()).unwrap();
+    route::set(&mut request, Some(&user));
+    assert_eq!(told().as_deref(), Some("/users/{id}"));
+    route::set(&mut request, None);
+    assert_eq!((request.pattern(), told().as_deref()), ("", Some("")));
+    // The memory of the request is used for the next one, which is not watched.
+    drop(request);
+    connection.end_request();
+    let mut request = self::request("/users/8");
+    request.set_active(Some(connection.active()));
+    route::set(&mut request, Some(&users));
+    assert_eq!(told(), None);
+}

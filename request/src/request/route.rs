@@ -39,5 +39,32 @@ pub fn find<R>(request: &mut Request, find: impl FnOnce(HeadRef<'_>, &str, &mut 
 pub fn set(request: &mut Request, route: Option<&Arc<MatchedPattern>>) {
     // The memory of a request keeps its last route. The next request with the same route so need not change a reference
     // count that other threads share.
-    request.inner_mut().values.set_route(route);
+    let inner = request.inner_mut();
+    if inner.values.set_route(route) {
+        tell(inner, route);
+    }
+}
+
+/// Watches the route of a request: from now on [`set`] also leaves it for the observers of the request, as a
+/// [`MatchedPattern`] among the values of its [`ActiveRequest`]. Without a connection it does nothing.
+///
+/// [`ActiveRequest`]: quintet_conn::ActiveRequest
+#[inline]
+pub fn watch(request: &mut Request) {
+    let inner = request.inner_mut();
+    if let Some(active) = &inner.active {
+        active.keep_values();
+        inner.values.watch();
+    }
+}
+
+/// Leaves the route for the observers. None at all is an empty pattern, and only told if another router found one before.
+#[cold]
+fn tell(inner: &Inner, route: Option<&Arc<MatchedPattern>>) {
+    let Some(active) = &inner.active else { return };
+    match route {
+        Some(route) => active.set_value(Arc::clone(route) as _),
+        None if active.value::<MatchedPattern>().is_none() => {}
+        None => active.set_value(Arc::new(MatchedPattern { pattern: "".into(), names: [].into() })),
+    }
 }
