@@ -14,6 +14,7 @@ use quintet_request::{Limits, RequestsError};
 
 #[cfg(feature = "http2")]
 use crate::protocols::Protocols;
+use crate::served::Served;
 
 /// The settings of a server, each with a safe default.
 ///
@@ -172,6 +173,11 @@ pub struct Hooks {
     /// sent HEAD. The reply cannot take the connection over. The connection closes after it; [`Response::abort`] closes
     /// it without a reply.
     pub refused: Option<Arc<dyn Fn(&Refused<'_>) -> Option<Response> + Send + Sync>>,
+    /// A request was served: its reply was sent, or it was refused, panicked or cut. Called once for each, in the task of its
+    /// connection or, in HTTP/2, of its stream. See [`Served`].
+    ///
+    /// With this hook the server copies the head of each request and reads the clock. Without it, it does neither.
+    pub served: Option<Arc<dyn Fn(&Served<'_>) + Send + Sync>>,
     /// A handler panicked, or the task of a connection that was taken over. The client gets a 500 if no byte of a reply
     /// was sent yet, and the connection closes.
     pub panicked: Option<Arc<dyn Fn(&Panicked<'_>) + Send + Sync>>,
@@ -228,6 +234,7 @@ impl fmt::Debug for Hooks {
             .field("base_context", &self.base_context.is_some())
             .field("conn_context", &self.conn_context.is_some())
             .field("refused", &self.refused.is_some())
+            .field("served", &self.served.is_some())
             .field("panicked", &self.panicked.is_some())
             .field("field_error", &self.field_error.is_some())
             .field("accept_error", &self.accept_error.is_some())

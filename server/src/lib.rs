@@ -23,6 +23,7 @@ mod respond;
 mod select;
 mod serve;
 mod serve_error;
+mod served;
 mod server;
 mod service_manager;
 mod shared;
@@ -48,6 +49,10 @@ pub use observe::HookFailures;
 #[cfg(feature = "http2")]
 pub use protocols::Protocols;
 pub use serve_error::ServeError;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub use served::ServedExample;
+pub use served::{Outcome, Refusal, Served};
 pub use server::Server;
 pub use service_manager::{Notification, ServiceManager};
 pub use shutdown_report::ShutdownReport;

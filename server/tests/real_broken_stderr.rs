@@ -50,6 +50,7 @@ fn child() {
             base_context: Some(Arc::new(|_| panic!("base_context"))),
             conn_context: Some(Arc::new(|_| panic!("conn_context"))),
             refused: Some(Arc::new(|_| panic!("refused"))),
+            served: Some(Arc::new(|_| panic!("served"))),
             panicked: Some(Arc::new(|_| panic!("panicked"))),
             field_error: Some(Arc::new(|_, _| panic!("field_error"))),
             accept_error: Some(Arc::new(|_| panic!("accept_error"))),

@@ -1,0 +1,201 @@
+//! What became of one request, for logs and metrics.
+
+use std::{
+    any::Any,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use http::StatusCode;
+use quintet_conn::Connection;
+use quintet_request::{CloseReason, HeadRef, Version, route::MatchedPattern};
+
+use super::{note::Note, outcome::Outcome};
+
+/// What became of one request: who asked for what, what was sent, and how long it took. Given to
+/// [`Hooks::served`](crate::Hooks::served).
+///
+/// There is one for every request whose head was read, and for every refusal of a head that was answered. A connection that
+/// ends before a head is complete has none, and neither has a stream of HTTP/2 that the client reset before the server
+/// took it.
+///
+/// # Example
+/// ```
+/// use quintet_server::{Config, Hooks, Server};
+/// use std::sync::Arc;
+///
+/// let hooks = Hooks {
+///     served: Some(Arc::new(|served| {
+///         println!(
+///             "{} {} {} {} {:?}",
+///             served.connection().peer_addr(),
+///             served.method().unwrap_or("-"),
+///             served.pattern().unwrap_or("unmatched"),
+///             served.status().map_or(0, |status| status.as_u16()),
+///             served.duration(),
+///         );
+///     })),
+///     ..Hooks::default()
+/// };
+/// let server = Server::with_config(async |_| "hello\n", Config { hooks, ..Config::default() });
+/// ```
+#[doc(alias = "access log")]
+#[derive(Clone, Copy)]
+pub struct Served<'a> {
+    note: &'a Note,
+    connection: &'a Connection,
+}
+
+impl<'a> Served<'a> {
+    #[cfg_attr(
+        not(any(test, feature = "testing")),
+        allow(dead_code, reason = "the connection loop does not call it yet")
+    )]
+    pub(super) fn new(note: &'a Note, connection: &'a Connection) -> Self {
+        Self { note, connection }
+    }
+
+    /// The connection that the request came by: addresses, TLS, values.
+    #[must_use]
+    pub fn connection(&self) -> &'a Connection {
+        self.connection
+    }
+
+    /// The head as it arrived, without the changes that handlers made. `None` if the head was refused.
+    ///
+    /// It has every field, also those that are secret (`Authorization`, `Cookie`).
+    #[must_use]
+    pub fn head(&self) -> Option<HeadRef<'a>> {
+        let head = self.note.head.as_ref();
+        (!head.index().is_empty()).then_some(head)
+    }
+
+    /// The method, a token of the client. `None` if the head was refused; in HTTP/2 a refused head has one too.
+    #[must_use]
+    pub fn method(&self) -> Option<&'a str> {
+        match self.head() {
+            Some(head) => Some(head.method()),
+            None => self.note.method.as_ref().map(http::Method::as_str),
+        }
+    }
+
+    /// The target as it was sent: path and query, mostly. `None` if the head was refused. Go: `Request.RequestURI`.
+    #[must_use]
+    pub fn target(&self) -> Option<&'a str> {
+        self.head().map(|head| head.target().raw())
+    }
+
+    /// The version. `None` if the head was refused.
+    #[must_use]
+    pub fn version(&self) -> Option<Version> {
+        self.head().map(HeadRef::version)
+    }
+
+    /// The host, with its port if one was sent. Go: `Request.Host`.
+    #[must_use]
+    pub fn host(&self) -> Option<&'a str> {
+        self.head()?.host()
+    }
+
+    /// The `User-Agent` field; it may have any bytes but controls.
+    #[must_use]
+    pub fn user_agent(&self) -> Option<&'a [u8]> {
+        self.head()?.header_bytes("user-agent")
+    }
+
+    /// The `Referer` field; it may have any bytes but controls.
+    #[must_use]
+    pub fn referer(&self) -> Option<&'a [u8]> {
+        self.head()?.header_bytes("referer")
+    }
+
+    /// The pattern that matched, the last one if routers are nested; `None` if no router matched. Go: `Request.Pattern`.
+    #[doc(alias = "route")]
+    #[must_use]
+    pub fn pattern(&self) -> Option<&'a str> {
+        let route: &MatchedPattern = self.value()?;
+        (!route.pattern.is_empty()).then_some(&*route.pattern)
+    }
+
+    /// The status of the reply; `None` if there was none.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.note.status
+    }
+
+    /// How many bytes of the request's body were received, without its framing. Bytes that no task has read are not counted
+    /// if the connection ended with the request.
+    #[must_use]
+    pub fn request_body_bytes(&self) -> u64 {
+        self.note.received
+    }
+
+    /// How many bytes of the reply's body were sent, without its framing (chunks, frames). Of a reply that was cut, the
+    /// framing of what was not sent may have been subtracted too, so that it is never more than what was sent.
+    #[must_use]
+    pub fn reply_body_bytes(&self) -> u64 {
+        self.note.sent
+    }
+
+    /// When the request began: the first byte of its head arrived, or of a pipelined request the server came to it. By the
+    /// clock of the day, which is read once a second at the most; between two readings the monotonic clock counts on.
+    #[must_use]
+    pub fn began(&self) -> SystemTime {
+        self.note.began_at
+    }
+
+    /// The time from the beginning of the request until the kernel took the first byte of the reply; `None` if it took none.
+    /// Interim replies (1xx) do not count.
+    #[must_use]
+    pub fn time_to_first_byte(&self) -> Option<Duration> {
+        self.note.first.map(|first| first - self.note.began)
+    }
+
+    /// The time from the beginning of the request until the kernel took the last byte of the reply, or the request was cut.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.note.last.map_or(Duration::ZERO, |last| last - self.note.began)
+    }
+
+    /// What became of the request.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.note.outcome
+    }
+
+    /// Whether the whole reply was sent.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.note.is_whole
+    }
+
+    /// The reason why the connection ends with this request; `None` if it goes on. In HTTP/2, the reason why the connection
+    /// has ended, if it has.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<CloseReason> {
+        self.note.close
+    }
+
+    /// The value of this type that a handler left for observers by
+    /// [`ActiveRequest::set_value`](quintet_conn::ActiveRequest::set_value).
+    #[must_use]
+    pub fn value<T: Any>(&self) -> Option<&'a T> {
+        self.note.values.iter().find_map(|value| value.downcast_ref())
+    }
+}
+
+/// Without the fields of the head, which may be secret.
+impl fmt::Debug for Served<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Served")
+            .field("method", &self.method())
+            .field("target", &self.target())
+            .field("pattern", &self.pattern())
+            .field("status", &self.status())
+            .field("request_body_bytes", &self.request_body_bytes())
+            .field("reply_body_bytes", &self.reply_body_bytes())
+            .field("outcome", &self.outcome())
+            .field("close_reason", &self.close_reason())
+            .finish_non_exhaustive()
+    }
+}
