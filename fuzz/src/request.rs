@@ -8,6 +8,7 @@ mod exchange;
 mod head_fill;
 mod http_date;
 mod hyper;
+mod multipart;
 mod naive;
 mod range;
 mod reply;
@@ -21,6 +22,7 @@ pub use exchange::exchange;
 pub use head_fill::head_fill;
 pub use http_date::http_date;
 pub use hyper::versus_hyper;
+pub use multipart::{multipart, versus_multer};
 pub use naive::versus_naive;
 pub use range::range;
 pub use reply::{chunks, reply};
@@ -55,6 +57,8 @@ pub const TARGETS: &[crate::Target] = &[
     ("chunks", chunks),
     ("sniff", sniff),
     ("preface", preface),
+    ("multipart", multipart),
+    ("versus_multer", versus_multer),
     ("versus_naive", versus_naive),
     ("versus_hyper", versus_hyper),
 ];

@@ -34,6 +34,8 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("request/src/head/parse.rs", "parse", "head"),
     ("request/src/http_date.rs", "parse", "http_date"),
     ("request/src/head/parts.rs", "fill", "head_fill"),
+    ("request/src/multipart/boundary.rs", "parse", "multipart"),
+    ("request/src/multipart/multipart.rs", "next", "multipart"),
     ("request/src/percent.rs", "percent_decode", "target"),
     ("request/src/range/ranges.rs", "parse", "range"),
     ("request/src/head/scan.rs", "look", "head_splits"),

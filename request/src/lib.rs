@@ -23,6 +23,8 @@ mod head;
 mod http2_config;
 mod http_date;
 mod limits;
+#[cfg(feature = "multipart")]
+mod multipart;
 mod percent;
 mod preface;
 mod range;
@@ -68,6 +70,9 @@ pub use {
     connection::{Incoming, ResetReason, StreamError, StreamReply, StreamWriter, Streams, StreamsError},
     http2_config::Http2Config,
 };
+
+#[cfg(feature = "multipart")]
+pub use multipart::{Boundary, Multipart, MultipartError, MultipartLimits, MultipartStep, PartHeader};
 
 #[cfg(feature = "io")]
 pub use quintet_conn;
