@@ -40,8 +40,8 @@ pub use io::testing;
 #[cfg(feature = "io")]
 pub use io::{
     AbortHandle, Abortable, AcceptError, AnyListener, AnyStream, Failure, FdReleased, Health, HealthSnapshot,
-    KeepAlive, Limit, LimitHealth, LimitHealthSnapshot, LimitedStream, Listener, NotifyingStream, Permit, Permits,
-    Pressure, PressureGuard, Retry, Stream, TcpListener, TcpOptions, listen, reuse_port,
+    KeepAlive, Limit, LimitHealth, LimitHealthSnapshot, LimitedStream, Listener, ListenerHealth, NotifyingStream,
+    Permit, Permits, Pressure, PressureGuard, Retry, Stream, TcpListener, TcpOptions, listen, reuse_port,
 };
 #[cfg(feature = "tls")]
 pub use io::{

@@ -41,14 +41,15 @@ pub struct HealthSnapshot {
     pub fatal: u64,
     /// Calls of [`Retry::on_error`](crate::Retry::on_error)'s function that panicked.
     pub report_panics: u64,
-    /// The delay after the last error; zero since the last success.
+    /// The delay after the last error; zero since the last success, and since an accept waits for a client: nothing is
+    /// lacking then.
     pub delay: Duration,
     /// The last error of any kind.
     pub last: Option<Failure>,
 }
 
 impl HealthSnapshot {
-    /// Whether the last accept succeeded.
+    /// Whether the last accept succeeded, or waits for a client.
     pub fn is_well(&self) -> bool {
         self.delay.is_zero()
     }

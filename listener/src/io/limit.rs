@@ -13,6 +13,7 @@ use super::{
     limit_health::{LimitHealth, WaitingFlag, WaitingGuard},
     limited_stream::LimitedStream,
     listener::Listener,
+    listener_health::ListenerHealth,
     peer_limit::{PeerLimit, PeerPlace},
     permits::Permits,
     pressure::{Pressure, PressureGuard},
@@ -172,6 +173,11 @@ impl<L: Listener> Listener for Limit<L> {
         if let Some(waiting) = &mut self.waiting {
             waiting.guard = self.permits.raise(pressure);
         }
+    }
+
+    fn add_health(&self, health: &mut ListenerHealth) {
+        self.listener.add_health(health);
+        health.limit = Some(self.health());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{future::Future, io};
 
-use super::{Pressure, Stream};
+use super::{ListenerHealth, Pressure, Stream};
 use crate::Addr;
 
 /// A source of connections: a socket, a wrapper around another source, or a script in a test.
@@ -34,6 +34,12 @@ pub trait Listener: Send + 'static {
     ///
     /// A listener that holds nothing back ignores it, which is the default; one that wraps another must pass it on.
     fn set_pressure(&mut self, _: &Pressure) {}
+
+    /// Adds the handles of the health of this listener, and of those that it wraps.
+    ///
+    /// A listener that has none adds nothing, which is the default; one that wraps another must pass it on, and then add its
+    /// own.
+    fn add_health(&self, _: &mut ListenerHealth) {}
 }
 
 impl Listener for tokio::net::TcpListener {

@@ -18,6 +18,7 @@ mod limit_health;
 mod limit_tests;
 mod limited_stream;
 mod listener;
+mod listener_health;
 #[cfg(unix)]
 mod path_lock;
 #[cfg(test)]
@@ -59,6 +60,7 @@ pub use limit::Limit;
 pub use limit_health::{LimitHealth, LimitHealthSnapshot};
 pub use limited_stream::LimitedStream;
 pub use listener::Listener;
+pub use listener_health::ListenerHealth;
 pub use permits::{Permit, Permits};
 pub use pressure::{Pressure, PressureGuard};
 #[cfg(feature = "proxy")]

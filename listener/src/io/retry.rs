@@ -19,6 +19,7 @@ use super::{
     fd_released::{FdReleased, Watch},
     health::Health,
     listener::Listener,
+    listener_health::ListenerHealth,
     pressure::{Pressure, PressureGuard},
 };
 use crate::{
@@ -198,7 +199,12 @@ impl<L: Listener> Listener for Retry<L> {
             if self.until.is_some() {
                 self.sit_out().await;
             }
-            match attempt(self.listener.accept(), &mut self.raised).await {
+            let accepting = self.listener.accept();
+            let attempted = match self.watch {
+                None => accepting.await,
+                Some(_) => attempt(accepting, &mut self.raised, &self.health).await,
+            };
+            match attempted {
                 Ok(accepted) => {
                     self.succeeded();
                     return Ok(accepted);
@@ -219,9 +225,13 @@ impl<L: Listener> Listener for Retry<L> {
             *raised = pressure.raise();
         }
     }
+
+    fn add_health(&self, health: &mut ListenerHealth) {
+        self.listener.add_health(health);
+    }
 }
 
-/// Waits for an accept, and lowers the pressure as soon as it has to wait.
+/// Waits for an accept after an error, and lowers the pressure as soon as it has to wait. The health is then well again.
 ///
 /// The system looks for a descriptor and for memory before it looks for a client (Linux: `__sys_accept4_file`). So an
 /// attempt that waits has found them: nothing is lacking any more, and no client is kept waiting. Without this a server
@@ -229,17 +239,18 @@ impl<L: Listener> Listener for Retry<L> {
 ///
 /// The future is polled once by hand, to learn whether it waits, and then awaited. This is right because it is one and
 /// the same pinned future: what it has done is not undone, and its next poll registers the waker of this task again. The
-/// second poll costs one more system call at most, and only while the pressure is raised.
-async fn attempt<T>(accepting: impl Future<Output = T>, raised: &mut Option<PressureGuard>) -> T {
+/// second poll costs one more system call at most, and only between an error and the next success.
+async fn attempt<T>(accepting: impl Future<Output = T>, raised: &mut Option<PressureGuard>, health: &Health) -> T {
     let mut accepting = pin!(accepting);
-    if raised.is_some() {
-        let polled = poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await;
-        match polled {
-            Poll::Ready(accepted) => return accepted,
-            Poll::Pending => *raised = None,
+    let polled = poll_fn(|cx| Poll::Ready(accepting.as_mut().poll(cx))).await;
+    match polled {
+        Poll::Ready(accepted) => accepted,
+        Poll::Pending => {
+            *raised = None;
+            health.recovered();
+            accepting.await
         }
     }
-    accepting.await
 }
 
 impl<L: fmt::Debug> fmt::Debug for Retry<L> {

@@ -6,7 +6,7 @@ use super::{
     ProxiedError, ProxiedHealth, ProxiedStream, UntrustedPolicy,
     opening::{Open, Opening, too_many},
 };
-use crate::{Addr, Listener, Nets, Pressure, io::peer_limit::PeerLimit};
+use crate::{Addr, Listener, ListenerHealth, Nets, Pressure, io::peer_limit::PeerLimit};
 
 /// Accepts connections that begin with a PROXY header, version 1 or 2, from trusted proxies: HAProxy's `send-proxy` and
 /// `send-proxy-v2`, nginx's `proxy_protocol on`, a cloud's network balancer.
@@ -152,5 +152,10 @@ impl<L: Listener> Listener for Proxied<L> {
 
     fn set_pressure(&mut self, pressure: &Pressure) {
         self.listener.set_pressure(pressure);
+    }
+
+    fn add_health(&self, health: &mut ListenerHealth) {
+        self.listener.add_health(health);
+        health.proxied = Some(self.health());
     }
 }

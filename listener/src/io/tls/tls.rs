@@ -5,7 +5,7 @@ use std::{fmt, io, sync::Arc, time::Duration};
 use super::{
     CertificateExpired, HandshakeError, TlsConfig, TlsHealth, TlsStream, settings::Settings, tls_config::OnExpired,
 };
-use crate::{Addr, Listener, Pressure, contain::contain};
+use crate::{Addr, Listener, ListenerHealth, Pressure, contain::contain};
 
 /// Accepts from `L`, and speaks TLS on what it accepts. Needs the runtime's timer.
 ///
@@ -123,6 +123,11 @@ impl<L: Listener> Listener for Tls<L> {
 
     fn set_pressure(&mut self, pressure: &Pressure) {
         self.listener.set_pressure(pressure);
+    }
+
+    fn add_health(&self, health: &mut ListenerHealth) {
+        self.listener.add_health(health);
+        health.tls = Some(self.health());
     }
 }
 
