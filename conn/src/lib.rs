@@ -37,7 +37,7 @@ mod io;
 #[cfg(feature = "io")]
 pub use io::{
     ActiveRequest, ConnGuard, Connection, Connections, Counts, Filled, InterimError, Pipe, RequestGuard, RequestValues,
-    StateHook, Sweeper, Wire, WireError,
+    Retirement, StateHook, Sweeper, Wire, WireError,
 };
 
 #[cfg(feature = "sendfile")]

@@ -18,7 +18,7 @@ use std::{
 
 use State::{Active, Closed, Hijacked, Idle, New};
 use common::{Bell, addr, connection_of, connections, ends_after, hooked, limits, piped, poll_once, scripted};
-use quintet_conn::{Connections, Counts, Filled, Phase, State, StateHook, Timeouts, WireError};
+use quintet_conn::{Connections, Counts, Filled, Phase, Retirement, State, StateHook, Timeouts, WireError};
 use quintet_listener::{Addr, Stream};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf},
@@ -156,6 +156,24 @@ mod counts {
         assert_eq!(counts + counts, Counts { new: 2, active: 2, idle: 14, hijacked: 2 });
         drop(admitted);
         assert_eq!(connections.counts(), Counts::default());
+    }
+
+    #[test]
+    fn requests_are_active_connections_or_their_children() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        let admitted: Vec<_> = (0..4).map(|_| scripted(&connections)).collect();
+        assert_eq!(connections.requests(), 0);
+        admitted[0].0.set_state(Active);
+        let clock = admitted[1].0.child().uncounted();
+        assert_eq!(connections.requests(), 1);
+        admitted[1].0.set_state(Active);
+        let children: Vec<_> = (0..3).map(|_| admitted[1].0.child()).collect();
+        assert_eq!(connections.requests(), 1 + 3);
+        drop(children);
+        admitted[1].0.set_state(Idle);
+        assert_eq!(connections.requests(), 1);
+        drop((admitted, clock));
+        assert_eq!(connections.requests(), 0);
     }
 
     #[test]
@@ -545,6 +563,43 @@ mod retire {
             matches!(wire.flush_and_fill(1024).await, Err(WireError::TimedOut(Phase::Drain))),
             "retiring takes nothing back"
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retire_all_ends_no_wait_and_retires_new_connections_too() {
+        let connections = connections(limits());
+        let (connection, mut wire, _peer) = scripted(&connections);
+        let bell = Bell::new();
+        wire.enter(Phase::Idle);
+        assert!(poll_once(&bell, wire.flush_and_fill(1024)).is_pending());
+        assert_eq!((connection.is_retiring(), connection.retirement()), (false, None));
+        connections.retire_all();
+        assert_eq!(bell.rings(), 1, "its task may tell the client");
+        let (late, _wire, _late_peer) = scripted(&connections);
+        for one in [&connection, &late] {
+            assert!(one.is_retiring() && !one.is_stopping());
+            assert_eq!(one.retirement(), Some(Retirement::Server));
+        }
+        assert!(matches!(ends_after(secs(75), wire.flush_and_fill(1024)).await, Err(WireError::TimedOut(Phase::Idle))));
+        connections.stop();
+        assert!(connection.is_stopping() && connection.is_retiring());
+        connections.retire_all();
+        assert!(connection.is_stopping(), "retiring takes nothing back");
+        assert!(matches!(wire.flush_and_fill(1024).await, Err(WireError::TimedOut(Phase::Drain))));
+    }
+
+    /// While all retire, an idle one can still make room for another client.
+    #[tokio::test(start_paused = true)]
+    async fn idlest_returns_connections_after_retire_all() {
+        let connections = connections(limits());
+        let (connection, _wire, _peer) = scripted(&connections);
+        connection.set_state(Active);
+        connection.set_state(Idle);
+        connections.retire_all();
+        assert_eq!(connections.idlest(1).len(), 1);
+        connections.retire(&connection);
+        assert_eq!(connections.idlest(1).len(), 0);
+        assert_eq!(connection.retirement(), Some(Retirement::Server));
     }
 
     #[tokio::test(start_paused = true)]

@@ -102,6 +102,19 @@ mod value {
     }
 
     #[test]
+    fn the_value_of_the_server_is_the_last_fallback() {
+        let (connections, _sweeper) = Connections::new(limits(), None, None);
+        connections.set_server_value(Arc::new(6_u32)).unwrap();
+        let (connection, _wire, _peer) = scripted(&connections);
+        assert_eq!(connection.value(), Some(&6_u32));
+        connections.set_value(Arc::new(7_u64)).unwrap();
+        assert_eq!((connection.value(), connection.value()), (Some(&6_u32), Some(&7_u64)));
+        connection.set_value(Arc::new(8_u32)).unwrap();
+        assert_eq!(connection.value(), Some(&8_u32));
+        assert!(connections.set_server_value(Arc::new(9_u32)).is_err());
+    }
+
+    #[test]
     fn a_second_value_is_given_back() {
         let (connections, _sweeper) = Connections::new(limits(), None, None);
         let (connection, _wire, _peer) = scripted(&connections);

@@ -46,9 +46,9 @@ pub enum CloseReason {
     MaxRequests = 16,
     /// The connection has reached its maximum age.
     MaxAge = 17,
-    /// The server closed the idle connection to make room for others.
+    /// The server closed the idle connection to make room for others, or answered its last request.
     Retired = 18,
-    /// The server shuts down.
+    /// The server shuts down, or is about to.
     Stopping = 19,
     /// The server aborted the connection.
     Aborted = 20,
@@ -148,6 +148,16 @@ impl From<&quintet_conn::WireError> for CloseReason {
             WireError::Aborted => Self::Aborted,
             WireError::File(_) => Self::ReplyBroken,
             _ => Self::Io,
+        }
+    }
+}
+
+#[cfg(feature = "io")]
+impl From<quintet_conn::Retirement> for CloseReason {
+    fn from(retirement: quintet_conn::Retirement) -> Self {
+        match retirement {
+            quintet_conn::Retirement::Server => Self::Stopping,
+            quintet_conn::Retirement::Connection => Self::Retired,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc, OnceLock,
         atomic::{
-            AtomicU8, AtomicU32,
+            AtomicBool, AtomicU8, AtomicU32,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -35,6 +35,16 @@ const RETIRING: u8 = 1;
 const CLOSING_IF_IDLE: u8 = 2;
 /// The final reply and FIN were sent. The connection only waits for the client to close.
 const LINGERING: u8 = 3;
+
+/// For whose sake a connection [retires](Connection::retirement).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retirement {
+    /// The server is about to stop, or stops ([`Connections::retire_all`](super::Connections::retire_all),
+    /// [`stop`](super::Connections::stop)): all connections retire.
+    Server,
+    /// This connection alone makes room for others ([`Connections::retire`](super::Connections::retire)).
+    Connection,
+}
 
 /// The handle of one connection, for handlers and hooks: addresses, state, age, whether and why the connection ends, and
 /// its values. Shared by the tasks that serve the connection, its requests and the sweeper.
@@ -208,6 +218,12 @@ impl Connection {
         Duration::from_millis(self.shared.clock.now().millis_since(from_quarters(self.accepted)))
     }
 
+    /// A number of this connection that never changes and looks random: for what is to happen to all connections, but not to
+    /// all at once. It is made of the [slot](Self::slot) and the time of the accept, and is no secret.
+    pub fn seed(&self) -> u32 {
+        mix(u64::from(self.accepted) << 32 | u64::from(self.slot))
+    }
+
     /// The reason why the connection ended or is about to end. `None` if the serving task set no reason
     /// ([`ConnGuard::set_close_reason`]), or if `R` has no reason of that number. It is set before the state hook sees
     /// [`State::Closed`].
@@ -224,11 +240,12 @@ impl Connection {
     }
 
     /// The value of type `T` of this connection ([`ConnGuard::set_value`](super::ConnGuard::set_value)), else that of all
-    /// connections of its accept loop ([`Connections::set_value`](super::Connections::set_value)). `None` if neither has
-    /// this type. Go: `Request.Context().Value`, with what `Server.ConnContext` and `Server.BaseContext` set.
+    /// connections of its accept loop ([`Connections::set_value`](super::Connections::set_value)), else that of its server
+    /// ([`Connections::set_server_value`](super::Connections::set_server_value)). `None` if none has this type. Go: `Request.Context().Value`, with what `Server.ConnContext` and `Server.BaseContext` set.
     pub fn value<T: Any>(&self) -> Option<&T> {
         let own = self.rare.get().and_then(|rare| rare.value.get()).and_then(|value| value.downcast_ref());
         own.or_else(|| self.shared.value.get()?.downcast_ref())
+            .or_else(|| self.shared.server_value.get()?.downcast_ref())
     }
 
     /// See [`ConnGuard::set_value`](super::ConnGuard::set_value).
@@ -271,7 +288,8 @@ impl Connection {
     /// Adds a child. It is disconnected if the connection is.
     pub(super) fn add_child(&self) -> Arc<Child> {
         let (entry, current) = (Entry::new(), Current::new());
-        let child = self.rare().children.lock().add(|slot| Child { slot, entry, current });
+        let child =
+            self.rare().children.lock().add(|slot| Child { slot, entry, current, is_request: AtomicBool::new(true) });
         // After it was added: `set_disconnected` either finds it or was seen here.
         if self.current.is_gone() {
             child.current.set_disconnected();
@@ -299,15 +317,42 @@ impl Connection {
         self.shared.stopping().await;
     }
 
+    /// How many requests are in progress.
+    pub(super) fn requests(&self) -> usize {
+        let children = self.rare.get().map_or(0, |rare| rare.children.requests());
+        // A connection with many requests at once is active for as long as a handler is at work, also after its client has
+        // reset the request.
+        if self.state() == State::Active { children.max(1) } else { children }
+    }
+
     /// See [`Connections::retire`](super::Connections::retire).
     pub(super) fn retire(&self) {
         self.ending.fetch_max(RETIRING, SeqCst);
     }
 
     /// Whether the reply in progress, or else the next one, is the connection's last
-    /// ([`Connections::retire`](super::Connections::retire)).
+    /// ([`Connections::retire`](super::Connections::retire), [`retire_all`](super::Connections::retire_all)).
     #[inline]
     pub fn is_retiring(&self) -> bool {
+        self.retirement().is_some()
+    }
+
+    /// For whose sake the reply in progress, or else the next one, is the connection's last; `None` if the connection goes
+    /// on after it.
+    #[inline]
+    pub fn retirement(&self) -> Option<Retirement> {
+        if self.shared.is_retiring() {
+            Some(Retirement::Server)
+        } else if self.is_retired_alone() {
+            Some(Retirement::Connection)
+        } else {
+            None
+        }
+    }
+
+    /// Whether this connection was retired, and not all.
+    #[inline]
+    pub(super) fn is_retired_alone(&self) -> bool {
         self.ending.load(Relaxed) != KEPT_ALIVE
     }
 
@@ -367,6 +412,14 @@ impl Connection {
     }
 }
 
+/// Mixes all bits of a number into 32 (the finalizer of SplitMix64).
+fn mix(n: u64) -> u32 {
+    let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let n = (n ^ n >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let n = (n ^ n >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (n >> 32) as u32
+}
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
@@ -379,6 +432,15 @@ impl fmt::Debug for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_seeds_of_connections_are_spread() {
+        for accepted in [0, 1, 1 << 20] {
+            let mut eighths = [0; 8];
+            (0..8000u64).for_each(|slot| eighths[(mix(accepted << 32 | slot) >> 29) as usize] += 1);
+            assert!(eighths.iter().all(|n| (800..1200).contains(n)), "{eighths:?}");
+        }
+    }
 
     #[test]
     fn a_second_address_makes_no_connection_larger() {

@@ -70,6 +70,14 @@ impl Connections {
         (connection, wire)
     }
 
+    /// Retires all connections, also those that are admitted from now on: the reply in progress, or else the next one, is
+    /// the last of each ([`Connection::retirement`]). Nothing ends because of this alone: a connection that waits for a
+    /// request goes on waiting. Their tasks are woken, so that a protocol that can tell its clients (HTTP/2) does.
+    pub fn retire_all(&self) {
+        self.shared.set_retiring();
+        self.wake_all();
+    }
+
     /// Stops all connections: one that waits for a request ends after [`Timeouts::drain`], and a request that has begun is
     /// answered.
     pub fn stop(&self) {
@@ -118,13 +126,19 @@ impl Connections {
         counts
     }
 
+    /// The number of requests in progress: one for each active connection that has one at a time (also if its head is not
+    /// whole yet), and the [children](ConnGuard::child) of the others.
+    pub fn requests(&self) -> usize {
+        self.shared.register().connections.iter().map(|connection| connection.requests()).sum()
+    }
+
     /// The number of connections that [linger](Connection::is_lingering).
     pub fn lingering(&self) -> usize {
         self.shared.register().connections.iter().filter(|connection| connection.is_lingering()).count()
     }
 
     /// The `n` connections that have been idle for the longest, the longest first, each with its time in [`State::Idle`]
-    /// to about a quarter of a second. A [retiring](Self::retire) connection is left out.
+    /// to about a quarter of a second. A connection that was [retired](Self::retire) by itself is left out.
     pub fn idlest(&self, n: usize) -> Vec<(Duration, Arc<Connection>)> {
         if n == 0 {
             return Vec::new();
@@ -133,7 +147,7 @@ impl Connections {
         // A heap of the n longest so far, with the shortest of them on top: memory for n and not for all connections.
         let mut longest = BinaryHeap::new();
         for connection in register.connections.iter() {
-            if connection.state() != State::Idle || connection.is_retiring() {
+            if connection.state() != State::Idle || connection.is_retired_alone() {
                 continue;
             }
             let since = connection.idle_since();
@@ -189,6 +203,15 @@ impl Connections {
     /// Returns the value if one is set already.
     pub fn set_value(&self, value: Arc<dyn Any + Send + Sync>) -> Result<(), Arc<dyn Any + Send + Sync>> {
         self.shared.value.set(value)
+    }
+
+    /// Sets a value of the server that these connections belong to: [`Connection::value`] returns it where neither the
+    /// connection nor its accept loop has a value of this type. Set it before the first admission.
+    ///
+    /// # Errors
+    /// Returns the value if one is set already.
+    pub fn set_server_value(&self, value: Arc<dyn Any + Send + Sync>) -> Result<(), Arc<dyn Any + Send + Sync>> {
+        self.shared.server_value.set(value)
     }
 
     /// The timeouts of these connections.

@@ -29,7 +29,7 @@ mod wire_error;
 
 pub use active_request::ActiveRequest;
 pub use conn_guard::ConnGuard;
-pub use connection::{Connection, StateHook};
+pub use connection::{Connection, Retirement, StateHook};
 pub use connections::Connections;
 pub use counts::Counts;
 pub use current::{InterimError, RequestValues};

@@ -1,6 +1,10 @@
 //! The guard of one of many requests on a connection, owned by the task that serves the request.
 
-use std::{fmt, sync::Arc, task::Waker};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::Waker,
+};
 
 use super::{
     active_request::ActiveRequest, child::Child, connection::Connection, current::RequestValues, wire_error::WireError,
@@ -20,6 +24,14 @@ pub struct RequestGuard {
 impl RequestGuard {
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self { child: connection.add_child(), connection }
+    }
+
+    /// The same as a child that is no request: it has a clock and a deadline, and
+    /// [`Connections::requests`](super::Connections::requests) does not count it.
+    #[must_use]
+    pub fn uncounted(self) -> Self {
+        self.child.is_request.store(false, Relaxed);
+        self
     }
 
     /// The handle of this request.

@@ -6,7 +6,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
-            AtomicBool,
+            AtomicBool, AtomicU8,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -23,6 +23,13 @@ use crate::{State, Timeouts, WaitLimits, wait_state::STEP};
 ///
 /// A timeout is then late by at most this and the 200 ms between two sweeps, less than half a second.
 pub(super) const SLACK: Duration = Duration::from_millis(STEP + 1);
+
+/// The server serves.
+const SERVING: u8 = 0;
+/// The server is about to stop: every connection retires.
+const RETIRING: u8 = 1;
+/// The server stops the connections.
+const STOPPING: u8 = 2;
 
 /// Called at every change of state, with the state before and the state after.
 pub(super) type Hook<C> = Box<dyn Fn(&C, State, State) + Send + Sync>;
@@ -41,8 +48,12 @@ pub(super) struct Shared<C> {
     pub(super) hook: Option<Hook<C>>,
     /// See [`Connections::set_value`](super::Connections::set_value).
     pub(super) value: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// See [`Connections::set_server_value`](super::Connections::set_server_value).
+    pub(super) server_value: OnceLock<Arc<dyn Any + Send + Sync>>,
     register: Mutex<Register<C>>,
-    stopping: AtomicBool,
+    /// [`SERVING`], [`RETIRING`] or [`STOPPING`]; it only grows. One byte for both, so that a request that looks whether its
+    /// reply is the last reads one.
+    leaving: AtomicU8,
     aborted: AtomicBool,
     stop_notify: Notify,
     /// Notified whenever a connection leaves, for tasks that wait in [`drained`](Self::drained).
@@ -68,8 +79,9 @@ impl<C> Shared<C> {
             local,
             hook,
             value: OnceLock::new(),
+            server_value: OnceLock::new(),
             register: Mutex::new(Register { connections: Slots::default(), swept: 0 }),
-            stopping: AtomicBool::new(false),
+            leaving: AtomicU8::new(SERVING),
             aborted: AtomicBool::new(false),
             stop_notify: Notify::new(),
             departure_notify: Notify::new(),
@@ -90,8 +102,12 @@ impl<C> Shared<C> {
         self.departure_notify.notify_waiters();
     }
 
+    pub(super) fn set_retiring(&self) {
+        self.leaving.fetch_max(RETIRING, SeqCst);
+    }
+
     pub(super) fn set_stopping(&self) {
-        self.stopping.store(true, SeqCst);
+        self.leaving.store(STOPPING, SeqCst);
         self.stop_notify.notify_waiters();
     }
 
@@ -99,9 +115,15 @@ impl<C> Shared<C> {
         self.aborted.store(true, SeqCst);
     }
 
+    /// Whether the server is about to stop, or stops.
+    #[inline]
+    pub(super) fn is_retiring(&self) -> bool {
+        self.leaving.load(Relaxed) != SERVING
+    }
+
     #[inline]
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Relaxed)
+        self.leaving.load(Relaxed) == STOPPING
     }
 
     #[inline]
@@ -113,7 +135,7 @@ impl<C> Shared<C> {
         // Created before the flag is read: `notify_waiters` wakes every `Notified` that exists, also one that was not
         // polled yet. So a `stop` between the read and the wait is not missed.
         let notified = self.stop_notify.notified();
-        if !self.stopping.load(SeqCst) {
+        if self.leaving.load(SeqCst) != STOPPING {
             notified.await;
         }
     }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use quintet_conn::{BLOCK, Filled, Phase, State, Wire, WireError};
+use quintet_conn::{BLOCK, Filled, Phase, Retirement, State, Wire, WireError};
 use quintet_listener::Stream;
 
 use super::{
@@ -254,7 +254,8 @@ impl<S: Stream> Requests<S> {
             Ok(Filled::End | Filled::Full) if silent => self.end(CloseReason::ClientClosed),
             Ok(Filled::End | Filled::Full) => Poll::Ready(self.judge_last(RequestsError::UnexpectedEof)),
             Err(WireError::TimedOut(phase @ (Phase::Idle | Phase::Head | Phase::Drain))) if silent => {
-                let retires = wire.connection().is_some_and(|connection| connection.is_retiring());
+                let retirement = wire.connection().and_then(|connection| connection.retirement());
+                let retires = retirement == Some(Retirement::Connection);
                 self.end(if retires { CloseReason::Retired } else { (&WireError::TimedOut(phase)).into() })
             }
             Err(WireError::TimedOut(Phase::Head)) => Poll::Ready(self.judge_last(RequestsError::TimedOut)),

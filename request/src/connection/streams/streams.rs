@@ -98,7 +98,7 @@ impl<S: Stream> Streams<S> {
     /// RFC 9113 §3.4. Go: `(*serverConn).readPreface`.
     pub async fn handshake(mut wire: Wire<S>, limits: Arc<Limits>, config: &Http2Config) -> Result<Self, StreamsError> {
         wire.enter(Phase::Head);
-        let alarm = wire.child().map(Alarm::new);
+        let alarm = wire.child().map(|guard| Alarm::new(guard.uncounted()));
         let pipe = wire.into_pipe();
         let mut handshake = Box::pin(builder(config).handshake(pipe.clone()));
         let h2 = poll_fn(|cx| {
@@ -364,11 +364,7 @@ impl<S: Stream> Streams<S> {
     fn asked_to_end(&self) -> Option<CloseReason> {
         let wire = self.pipe.wire();
         let connection = wire.connection()?;
-        if connection.is_stopping() {
-            Some(CloseReason::Stopping)
-        } else {
-            connection.is_retiring().then_some(CloseReason::Retired)
-        }
+        connection.retirement().map(CloseReason::from)
     }
 
     /// Ends the connection with a GOAWAY, and resets the requests in progress.
