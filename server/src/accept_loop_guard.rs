@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use quintet_conn::{ConnGuard, Connections, Wire};
-use quintet_listener::{Addr, Listener, Pressure, Retry};
+use quintet_listener::{Addr, Listener, ListenerHealth, Pressure, Retry};
 use quintet_mux::Handler;
 use tokio::{task::yield_now, time::timeout};
 
@@ -40,6 +40,10 @@ impl<H: Handler> Shared<H> {
         listener.set_pressure(&pressure);
         let (connections, sweeper) = Connections::new(self.config.timeouts.clone(), local, self.observer.state_hook());
         self.observer.base_context(&connections);
+        // Cannot fail: set once.
+        let _ = connections.set_server_value(Arc::new(self.stats.downgrade()));
+        let mut listener_health = ListenerHealth::default();
+        listener.add_health(&mut listener_health);
         let mut accept_loops = self.accept_loops();
         // Checked under the lock that `Shared::stop` takes: a shutdown either sees this loop or refuses it here.
         if accept_loops.stopping {
@@ -47,7 +51,16 @@ impl<H: Handler> Shared<H> {
         }
         // The list must not grow with each loop that ended; `counts` and `health` need only those with connections.
         accept_loops.loops.retain(|one| one.open || one.connections.counts().total() > 0);
-        accept_loops.loops.push(Loop { connections: Arc::clone(&connections), health: listener.health(), open: true });
+        accept_loops.loops.push(Loop {
+            connections: Arc::clone(&connections),
+            health: listener.health(),
+            listener: listener_health,
+            open: true,
+        });
+        // Under the same lock as in `Shared::retire`.
+        if accept_loops.retiring_since.is_some() {
+            connections.retire_all();
+        }
         drop(accept_loops);
         tokio::spawn(sweeper);
         Ok((listener, AcceptLoopGuard { shared: self, late: 0, connections, pressure }))

@@ -54,8 +54,16 @@ pub struct Config {
     pub max_linger_bytes: u64,
     /// The most requests on one connection. The last reply says `Connection: close`. Default: no limit.
     pub max_requests: u64,
-    /// The greatest age of a connection. The first reply after that age says `Connection: close`. Default: no limit.
+    /// The greatest age of a connection, up to a tenth more or less, so that connections that were opened together do not
+    /// all close together. The first reply after that age says `Connection: close`; a connection of HTTP/2 gets a GOAWAY
+    /// with the first request after it, and ends when its requests have. Default: no limit.
     pub max_age: Duration,
+    /// The time between [`Server::shutdown`](crate::Server::shutdown), or SIGTERM, and the close of the listeners. In it a
+    /// balancer finds out that this server is about to leave: [`ready`](crate::ready) says 503, each reply of HTTP/1.1 says
+    /// `Connection: close`, and clients of HTTP/2 get a GOAWAY. New clients are still served, and an idle connection stays
+    /// open. Choose it longer than the balancer needs to notice: its time between two probes, times the number of failures
+    /// that it waits for. Default: zero. Caddy: `shutdown_delay`.
+    pub shutdown_delay: Duration,
     /// Whether the handler gets `OPTIONS *`. If not, the server answers it with an empty 200. Default: `false`. Go:
     /// `Server.DisableGeneralOptionsHandler`.
     pub pass_options_star: bool,
@@ -76,6 +84,7 @@ impl Default for Config {
             max_linger_bytes: 64 << 20,
             max_requests: u64::MAX,
             max_age: Duration::MAX,
+            shutdown_delay: Duration::ZERO,
             pass_options_star: false,
             hooks: Hooks::default(),
         }

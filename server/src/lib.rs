@@ -12,12 +12,14 @@ mod ended;
 mod fair;
 #[cfg(feature = "tls")]
 mod load_tls;
+mod max_age;
 mod observe;
 #[cfg(doctest)]
 mod owner_only;
 mod per_core;
 #[cfg(feature = "http2")]
 mod protocols;
+mod ready;
 mod relief;
 mod respond;
 mod select;
@@ -29,6 +31,7 @@ mod service_manager;
 mod shared;
 mod shutdown_report;
 mod signal;
+mod stats;
 mod stream_body;
 #[cfg(feature = "http2")]
 mod streams;
@@ -48,6 +51,7 @@ pub use load_tls::{load_tls, load_tls_with};
 pub use observe::HookFailures;
 #[cfg(feature = "http2")]
 pub use protocols::Protocols;
+pub use ready::{ReadyOptions, live, ready};
 pub use serve_error::ServeError;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
@@ -56,6 +60,7 @@ pub use served::{Outcome, Refusal, Served};
 pub use server::Server;
 pub use service_manager::{Notification, ServiceManager};
 pub use shutdown_report::ShutdownReport;
+pub use stats::Stats;
 #[cfg(feature = "tls")]
 pub use tls_provider::tls_provider;
 #[cfg(feature = "tower")]

@@ -1,22 +1,23 @@
 //! The server: a handler, its settings, and the connections it serves.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use quintet_conn::{Connections, Counts};
 use quintet_listener::{FdReleased, Health};
 use quintet_mux::Handler;
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::{
     config::Config,
     observe::{HookFailures, Observer},
+    select::select,
     serve_error::ServeError,
     shared::Shared,
     shutdown_report::ShutdownReport,
+    stats::Stats,
 };
 
 /// A server: a handler, its [`Config`], and the connections it serves. A clone is a handle of the same server. Go:
@@ -54,16 +55,15 @@ impl<H: Handler> Server<H> {
     /// A server with these settings.
     #[must_use]
     pub fn with_config(handler: H, config: Config) -> Self {
+        let observer = Observer::new(config.hooks.clone());
         Self {
             shared: Arc::new(Shared {
                 handler,
                 limits: Arc::new(config.limits),
-                observer: Observer::new(config.hooks.clone()),
+                stats: Stats::new(Arc::clone(&observer)),
+                observer,
                 config,
                 fd_released: FdReleased::new(),
-                #[cfg(feature = "http2")]
-                streams_refused: Default::default(),
-                accept_loops: Mutex::default(),
                 shut: Notify::new(),
             }),
         }
@@ -84,7 +84,8 @@ impl<H: Handler> Server<H> {
     }
 
     /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this grace period.
-    /// A second signal aborts every connection. SIGHUP is not handled: by default it ends the process at once.
+    /// Ctrl-C skips the [`shutdown_delay`](Config::shutdown_delay). A second signal aborts every connection. SIGHUP is not
+    /// handled: by default it ends the process at once.
     ///
     /// `"fd:name"` is the inherited socket of that name (feature `activation`).
     ///
@@ -99,6 +100,10 @@ impl<H: Handler> Server<H> {
 
     /// Shuts the server down. Listeners close at once; a connection closes when its request is answered; a connection
     /// that is still open after `grace_period` is aborted. Go: `Server.Shutdown`.
+    ///
+    /// First it waits for [`Config::shutdown_delay`], if that is not zero: the server still accepts, but
+    /// [`ready`](crate::ready) says 503, each reply of HTTP/1.1 says `Connection: close`, and clients of HTTP/2 get a
+    /// GOAWAY, so that a balancer sends its requests elsewhere before the listeners close.
     ///
     /// An idle connection is still read for [`Timeouts::drain`](quintet_conn::Timeouts::drain), because a request may be
     /// on its way. The last reply on a connection says `Connection: close`. A connection that was taken over learns of
@@ -123,10 +128,27 @@ impl<H: Handler> Server<H> {
     /// ```
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the server shutting down without a deadline.
+    /// Dropping the future leaves the server shutting down without a deadline; in the delay, it leaves the server serving,
+    /// with one reply for each connection.
     #[doc(alias = "graceful shutdown")]
     #[doc(alias = "drain")]
     pub async fn shutdown(&self, grace_period: Duration) -> ShutdownReport {
+        if !self.shared.config.shutdown_delay.is_zero() {
+            self.delay(self.shared.config.shutdown_delay).await;
+        }
+        self.shutdown_now(grace_period).await
+    }
+
+    /// Waits for this time after the server began to retire, or until it is told to shut down.
+    async fn delay(&self, delay: Duration) {
+        // A second call waits only for the rest.
+        let Some(since) = self.shared.retire() else { return };
+        let rest = delay.saturating_sub(Instant::now().duration_since(since));
+        select(self.stopping(), sleep(rest)).await;
+    }
+
+    /// Shuts the server down without the delay.
+    pub(crate) async fn shutdown_now(&self, grace_period: Duration) -> ShutdownReport {
         let (connections, late) = self.shared.stop();
         let before: usize = connections.iter().map(|connections| connections.counts().total()).sum();
         let all = || before + self.shared.accept_loops().late - late;
@@ -141,13 +163,13 @@ impl<H: Handler> Server<H> {
         ShutdownReport { drained: all().saturating_sub(aborted), aborted }
     }
 
-    /// Shuts the server down without a grace period: closes the listeners, and aborts every connection with its handler.
+    /// Shuts the server down without a delay or a grace period: closes the listeners, and aborts every connection with its handler.
     /// Go: `Server.Close`.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the server shutting down. The first poll tells every listener and connection to end.
     pub async fn close(&self) -> ShutdownReport {
-        self.shutdown(Duration::ZERO).await
+        self.shutdown_now(Duration::ZERO).await
     }
 
     async fn abort(&self, connections: &[Arc<Connections>]) {
@@ -166,32 +188,35 @@ impl<H: Handler> Server<H> {
         self.shared.all_gone(&connections).await;
     }
 
-    /// Resolves when the server is told to shut down.
+    /// Resolves when the server is told to shut down: at the end of its [`shutdown_delay`](Config::shutdown_delay).
     ///
     /// # Cancel safety
     /// Cancel safe: it only waits.
     pub async fn stopping(&self) {
-        loop {
-            // Made before the flag is read, so that a shutdown between the two is not missed.
-            let notified = self.shared.shut.notified();
-            if self.shared.accept_loops().stopping {
-                return;
-            }
-            notified.await;
-        }
+        self.shared.until(|accept_loops| accept_loops.stopping).await;
+    }
+
+    /// Resolves when the server begins to retire, or is told to shut down.
+    pub(crate) async fn retiring(&self) {
+        self.shared.until(|accept_loops| accept_loops.stopping || accept_loops.retiring_since.is_some()).await;
     }
 
     /// The number of connections in each [state](quintet_conn::State) now.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let accept_loops = self.shared.accept_loops();
-        accept_loops.loops.iter().fold(Counts::default(), |sum, one| sum + one.connections.counts())
+        self.shared.stats.counts()
     }
 
     /// The health of each accept loop: what it accepted, and its accept errors.
     #[must_use]
     pub fn health(&self) -> Vec<Health> {
-        self.shared.accept_loops().loops.iter().map(|one| one.health.clone()).collect()
+        self.shared.stats.health()
+    }
+
+    /// The state of the server to be read: a handle without the type of the handler. A handler finds it by [`Stats::of`].
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.stats.clone()
     }
 
     /// The handler.
@@ -215,7 +240,7 @@ impl<H> Server<H> {
     #[cfg(feature = "http2")]
     #[must_use]
     pub fn streams_refused(&self) -> u64 {
-        self.shared.streams_refused.load(std::sync::atomic::Ordering::Relaxed)
+        self.shared.stats.streams_refused()
     }
 }
 

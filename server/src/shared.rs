@@ -1,19 +1,20 @@
 //! The state that all connections of a server share: handler, settings, hooks and accept loops.
 
-#[cfg(feature = "http2")]
-use std::sync::atomic::AtomicU64;
 use std::{
     cmp::Reverse,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, MutexGuard},
     time::Duration,
 };
 
 use quintet_conn::{Connection, Connections};
 use quintet_listener::{AnyListener, FdReleased, listen};
 use quintet_request::{CloseReason, Limits};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
-use crate::{accept_loops::AcceptLoops, config::Config, observe::Observer, serve_error::ServeError};
+use crate::{
+    accept_loops::AcceptLoops, config::Config, max_age::jittered, observe::Observer, serve_error::ServeError,
+    stats::Stats,
+};
 
 /// The state that all connections of a server share.
 pub(crate) struct Shared<H> {
@@ -23,11 +24,8 @@ pub(crate) struct Shared<H> {
     pub(crate) observer: Arc<Observer>,
     /// Notified when a descriptor was released, so that a listener that ran out of them tries again.
     pub(crate) fd_released: FdReleased,
-    /// See [`Server::streams_refused`](crate::Server::streams_refused).
-    #[cfg(feature = "http2")]
-    pub(crate) streams_refused: AtomicU64,
-    pub(crate) accept_loops: Mutex<AcceptLoops>,
-    /// Notified when the server is told to shut down, and when an accept loop ended.
+    pub(crate) stats: Stats,
+    /// Notified when the server retires, when it is told to shut down, and when an accept loop ended.
     pub(crate) shut: Notify,
 }
 
@@ -47,20 +45,19 @@ impl<H> Shared<H> {
     }
 
     /// Why the reply to a connection's `served`-th request is its last; `None` if the connection goes on. While the
-    /// server shuts down, requests that were already received (`ahead`) are answered first.
+    /// server shuts down, or is about to, requests that were already received (`ahead`) are answered first.
     #[inline]
     pub(crate) fn last_reason(&self, connection: &Connection, served: u64, ahead: bool) -> Option<CloseReason> {
-        if connection.is_stopping() && !ahead {
-            Some(CloseReason::Stopping)
-        } else if connection.is_retiring() {
-            Some(CloseReason::Retired)
-        } else if served >= self.config.max_requests {
-            Some(CloseReason::MaxRequests)
-        } else if self.config.max_age != Duration::MAX && connection.age() >= self.config.max_age {
-            Some(CloseReason::MaxAge)
-        } else {
-            None
+        match connection.retirement() {
+            Some(retirement) if !ahead => Some(CloseReason::from(retirement)),
+            _ if served >= self.config.max_requests => Some(CloseReason::MaxRequests),
+            _ if self.config.max_age != Duration::MAX && self.is_too_old(connection) => Some(CloseReason::MaxAge),
+            _ => None,
         }
+    }
+
+    fn is_too_old(&self, connection: &Connection) -> bool {
+        connection.age() >= jittered(self.config.max_age, connection.seed())
     }
 
     /// The `n` connections (or fewer) that have been idle for longest, of one accept loop, or of all if `of` is `None`.
@@ -79,9 +76,26 @@ impl<H> Shared<H> {
         NotifyFdReleased(&self.fd_released)
     }
 
-    /// Locks the accept loops. A thread that panicked with the lock leaves the list whole: its poison is ignored.
+    /// Locks the accept loops.
     pub(crate) fn accept_loops(&self) -> MutexGuard<'_, AcceptLoops> {
-        self.accept_loops.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stats.accept_loops()
+    }
+
+    /// Begins the delay before the shutdown: the next reply of each connection is its last, and accepting goes on. Returns
+    /// when the delay began, the first time it did; `None` if the server was told to shut down before.
+    pub(crate) fn retire(&self) -> Option<Instant> {
+        let (since, connections) = {
+            let mut accept_loops = self.accept_loops();
+            if accept_loops.stopping {
+                return None;
+            }
+            let since = *accept_loops.retiring_since.get_or_insert_with(Instant::now);
+            (since, accept_loops.connections())
+        };
+        // After the lock is released, as in `stop`.
+        connections.iter().for_each(|connections| connections.retire_all());
+        self.shut.notify_waiters();
+        Some(since)
     }
 
     /// Begins the shutdown: the registries of all accept loops, and how many connections were accepted late so far.
@@ -97,20 +111,28 @@ impl<H> Shared<H> {
         (connections, late)
     }
 
+    /// Resolves when this is true of the accept loops.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only waits.
+    pub(crate) async fn until(&self, is_so: impl Fn(&AcceptLoops) -> bool) {
+        loop {
+            // Made before the list is looked at: `notify_waiters` wakes every `Notified` that exists, polled or not, so
+            // that a change between the look and the wait is not missed.
+            let notified = self.shut.notified();
+            if is_so(&self.accept_loops()) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
     /// Resolves when every accept loop has ended, and then every one of these connections.
     ///
     /// # Cancel safety
     /// Cancel safe: it only waits.
     pub(crate) async fn all_gone(&self, connections: &[Arc<Connections>]) {
-        loop {
-            // Made before the list is looked at: `notify_waiters` wakes every `Notified` that exists, polled or not, so
-            // that a loop that ends between the look and the wait is not missed.
-            let notified = self.shut.notified();
-            if self.accept_loops().loops.iter().all(|one| !one.open) {
-                break;
-            }
-            notified.await;
-        }
+        self.until(|accept_loops| accept_loops.loops.iter().all(|one| !one.open)).await;
         for connections in connections {
             connections.drained().await;
         }

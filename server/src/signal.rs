@@ -18,8 +18,10 @@ use crate::{
 };
 
 impl<H: Handler> Server<H> {
-    /// Serves until SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period. A second signal aborts
-    /// every connection. A [service manager](ServiceManager) is told when the server is ready and when it stops.
+    /// Serves until SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period. Ctrl-C skips the
+    /// [`shutdown_delay`](crate::Config::shutdown_delay), which is for balancers. A second signal, also in the delay, aborts
+    /// every connection. A [service manager](ServiceManager) is told when the server is ready and when it stops, which is
+    /// the beginning of the delay.
     ///
     /// If another task shuts the server down, this returns an empty report when every connection has ended.
     ///
@@ -36,25 +38,29 @@ impl<H: Handler> Server<H> {
         let mut signals = Signals::new();
         let manager = ServiceManager::from_env();
         let mut serving = pin!(self.serve(listener));
-        if let Either::First(ended) = select(serving.as_mut(), until(&mut signals, &manager)).await {
-            // Another task called `shutdown` and has the report. Wait for the connections all the same: the caller
-            // usually ends the process when this returns.
-            ended?;
-            manager.attend(Notification::Stopping, self.drained()).await;
-            return Ok(ShutdownReport::default());
-        }
+        let signal = match select(serving.as_mut(), self.signaled(&mut signals, &manager)).await {
+            Either::First(ended) => {
+                // Another task called `shutdown` and has the report. Wait for the connections all the same: the caller
+                // usually ends the process when this returns.
+                ended?;
+                manager.attend(Notification::Stopping, self.drained()).await;
+                return Ok(ShutdownReport::default());
+            }
+            Either::Second(signal) => signal,
+        };
         // The accept loop must be polled meanwhile: it sees the shutdown by itself, and accepts what is in its backlog.
         let closing = async {
             let _ = serving.await;
             pending::<Infallible>().await
         };
-        match select(self.drain(grace_period, &mut signals, &manager), closing).await {
+        match select(self.drain(signal, grace_period, &mut signals, &manager), closing).await {
             Either::First(report) => Ok(report),
             Either::Second(never) => match never {},
         }
     }
 
-    /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period. A second signal aborts
+    /// Waits for SIGTERM or Ctrl-C, then [shuts down](Server::shutdown) with this grace period. Ctrl-C skips the
+    /// [`shutdown_delay`](crate::Config::shutdown_delay), which is for balancers. A second signal, also in the delay, aborts
     /// every connection. Other tasks serve meanwhile, any number of listeners. A [service manager](ServiceManager) is
     /// told that the server is ready now, and when it stops.
     ///
@@ -63,22 +69,48 @@ impl<H: Handler> Server<H> {
     pub async fn until_signal(&self, grace_period: Duration) -> ShutdownReport {
         let mut signals = Signals::new();
         let manager = ServiceManager::from_env();
-        until(&mut signals, &manager).await;
-        self.drain(grace_period, &mut signals, &manager).await
+        let signal = self.signaled(&mut signals, &manager).await;
+        self.drain(signal, grace_period, &mut signals, &manager).await
     }
 
-    async fn drain(&self, grace_period: Duration, signals: &mut Signals, manager: &ServiceManager) -> ShutdownReport {
-        let ended = select(self.shutdown(grace_period), signals.next());
-        match manager.attend(Notification::Stopping, ended).await {
+    /// Waits for a signal while the server serves. The manager is told that it does, and that it stops if another task shuts
+    /// it down meanwhile.
+    async fn signaled(&self, signals: &mut Signals, manager: &ServiceManager) -> Signal {
+        match manager.attend(Notification::Ready, select(signals.next(), self.retiring())).await {
+            Either::First(signal) => signal,
+            Either::Second(()) => manager.attend(Notification::Stopping, signals.next()).await,
+        }
+    }
+
+    /// Shuts the server down after a signal, until the next one.
+    async fn drain(
+        &self,
+        signal: Signal,
+        grace_period: Duration,
+        signals: &mut Signals,
+        manager: &ServiceManager,
+    ) -> ShutdownReport {
+        let shutdown = async {
+            match signal {
+                Signal::Terminate => self.shutdown(grace_period).await,
+                Signal::Interrupt => self.shutdown_now(grace_period).await,
+            }
+        };
+        match manager.attend(Notification::Stopping, select(shutdown, signals.next())).await {
             Either::First(report) => report,
-            Either::Second(()) => self.close().await,
+            Either::Second(_) => self.close().await,
         }
     }
 }
 
-/// Waits for a signal while the server serves.
-async fn until(signals: &mut Signals, manager: &ServiceManager) {
-    manager.attend(Notification::Ready, signals.next()).await;
+/// A signal that ends the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signal {
+    /// SIGTERM: a service manager or a container asks for the end.
+    #[cfg_attr(windows, expect(dead_code, reason = "there is no such signal"))]
+    Terminate,
+    /// Ctrl-C (SIGINT): a person at a terminal waits.
+    Interrupt,
 }
 
 /// The signals SIGTERM and Ctrl-C since this was made. A signal that arrives between two calls of `next` is returned by
@@ -103,7 +135,7 @@ impl Signals {
     ///
     /// # Cancel safety
     /// Cancel safe: a signal that was not returned is returned by the next call.
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Signal {
         async fn recv(signal: &mut Option<unix::Signal>) {
             if let Some(signal) = signal {
                 if signal.recv().await.is_some() {
@@ -112,7 +144,10 @@ impl Signals {
             }
             pending::<()>().await;
         }
-        select(recv(&mut self.terminate), recv(&mut self.interrupt)).await;
+        match select(recv(&mut self.terminate), recv(&mut self.interrupt)).await {
+            Either::First(()) => Signal::Terminate,
+            Either::Second(()) => Signal::Interrupt,
+        }
     }
 }
 
@@ -126,12 +161,12 @@ impl Signals {
     ///
     /// # Cancel safety
     /// Cancel safe: a signal that was not returned is returned by the next call.
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Signal {
         if let Some(interrupt) = &mut self.interrupt {
             if interrupt.recv().await.is_some() {
-                return;
+                return Signal::Interrupt;
             }
         }
-        pending::<()>().await;
+        pending().await
     }
 }

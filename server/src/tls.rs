@@ -1,6 +1,6 @@
 //! Serving over TLS.
 
-use std::{convert::Infallible, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, path::Path, pin::pin, sync::Arc, time::Duration};
 
 #[cfg(unix)]
 use quintet_listener::TlsError;
@@ -119,22 +119,29 @@ impl<H: Handler> Server<H> {
     }
 }
 
-/// Reads the files again at each SIGHUP, and tells the service manager (`Type=notify-reload`). Several that come while they are read are one.
+/// Reads the files again at each SIGHUP, and tells the service manager (`Type=notify-reload`). Several that come while they
+/// are read are one.
+///
+/// SIGHUP is listened to from this call on, and not from the first poll: a manager that was told `READY` may send it at once,
+/// and it would end the process.
 #[cfg(unix)]
-async fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> Infallible {
-    if let Ok(mut hangups) = unix::signal(unix::SignalKind::hangup()) {
-        while hangups.recv().await.is_some() {
-            let config = config.clone();
-            let manager = ServiceManager::from_env();
-            manager.reloading();
-            if let Some(Err(error)) = reload(config).await {
-                observer.reload_error(&error);
+fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> impl Future<Output = Infallible> + Send {
+    let hangups = unix::signal(unix::SignalKind::hangup());
+    async move {
+        if let Ok(mut hangups) = hangups {
+            while hangups.recv().await.is_some() {
+                let config = config.clone();
+                let manager = ServiceManager::from_env();
+                manager.reloading();
+                if let Some(Err(error)) = reload(config).await {
+                    observer.reload_error(&error);
+                }
+                // Also if nothing has changed: it serves.
+                manager.tell(Notification::Ready).await;
             }
-            // Also if nothing has changed: it serves.
-            manager.tell(Notification::Ready).await;
         }
+        std::future::pending().await
     }
-    std::future::pending().await
 }
 
 /// Reads the files again, in a thread of its own; `None` if it panicked.
@@ -155,6 +162,6 @@ async fn reload(config: TlsConfig) -> Option<Result<(), TlsError>> {
 
 /// There is no such signal here.
 #[cfg(not(unix))]
-async fn reload_at_hangup(_: TlsConfig, _: Arc<Observer>) -> Infallible {
-    std::future::pending().await
+fn reload_at_hangup(_: TlsConfig, _: Arc<Observer>) -> impl Future<Output = Infallible> + Send {
+    std::future::pending()
 }

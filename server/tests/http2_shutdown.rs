@@ -185,6 +185,95 @@ async fn a_goaway_follows_max_age() {
     .await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn requests_in_progress_are_answered_after_max_age() {
+    bounded(async {
+        let (answer, mut config) = (Arc::new(Notify::new()), config());
+        config.max_age = Duration::from_secs(30);
+        let (server, dial) = start_with(routes(&answer), config);
+        let mut client = connect(&dial).await;
+        let (slow, _) = client.open(request("GET", "/wait"), true).await;
+        sleep(Duration::from_secs(40)).await;
+        assert_eq!(client.get("/").await.text(), "hello\n", "the last request");
+        sleep(Duration::from_secs(300)).await;
+        answer.notify_waiters();
+        assert_eq!(read(slow).await.unwrap().text(), "waited\n");
+        client.connection.await.unwrap().unwrap();
+        eventually("the connection ends", || server.counts().total() == 0).await;
+    })
+    .await;
+}
+
+/// The settings of the tests, with a delay before the shutdown.
+fn with_delay() -> quintet_server::Config {
+    let mut config = config();
+    config.shutdown_delay = Duration::from_secs(10);
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goaway_is_sent_at_the_beginning_of_the_shutdown_delay() {
+    bounded(async {
+        let answer = Arc::new(Notify::new());
+        let (server, dial) = start_with(routes(&answer), with_delay());
+        let (mut idle, mut busy) = (connect(&dial).await, connect(&dial).await);
+        assert_eq!(idle.get("/").await.text(), "hello\n");
+        let (slow, _) = busy.open(request("GET", "/wait"), true).await;
+        eventually("one is at work", || server.counts().active == 1).await;
+        let began = Instant::now();
+        let stop = tokio::spawn({
+            let server = server.clone();
+            async move { server.shutdown(Duration::from_secs(60)).await }
+        });
+        // The idle connection ends in order, and the client may send its next request elsewhere.
+        idle.connection.await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        sleep(Duration::from_secs(5)).await;
+        answer.notify_waiters();
+        assert_eq!(read(slow).await.unwrap().text(), "waited\n", "a request in progress is answered");
+        busy.connection.await.unwrap().unwrap();
+        // A new connection is served, and told as well.
+        let mut new = connect(&dial).await;
+        assert_eq!(new.get("/").await.text(), "hello\n");
+        new.connection.await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        let report = stop.await.unwrap();
+        assert_eq!((report.drained, report.aborted), (0, 0));
+    })
+    .await;
+}
+
+/// A client that keeps its connection until it has read a GOAWAY, as a balancer does, and then opens another one.
+#[tokio::test(start_paused = true)]
+async fn no_request_is_lost_in_a_shutdown_with_a_delay() {
+    bounded(async {
+        let (server, dial) = start_with(async |_| "hello\n", with_delay());
+        let (mut connections, mut client) = (1, connect(&dial).await);
+        let began = Instant::now();
+        let stop = tokio::spawn({
+            let server = server.clone();
+            async move {
+                sleep(Duration::from_secs(2)).await;
+                server.shutdown(Duration::from_secs(60)).await
+            }
+        });
+        for n in 0.. {
+            if began.elapsed() > Duration::from_secs(11) {
+                break;
+            }
+            if client.connection.is_finished() {
+                (connections, client) = (connections + 1, connect(&dial).await);
+            }
+            assert_eq!(client.get("/").await.text(), "hello\n", "request {n}");
+            sleep(Duration::from_millis(n * 7 % 90)).await;
+        }
+        assert!(connections > 1, "it was told to leave");
+        client.connection.await.unwrap().unwrap();
+        assert_eq!(stop.await.unwrap().aborted, 0);
+    })
+    .await;
+}
+
 /// Two permits, two idle connections of HTTP/2, and a new client.
 #[tokio::test(start_paused = true)]
 async fn the_longest_idle_connection_makes_room_for_a_new_client() {

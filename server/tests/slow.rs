@@ -413,13 +413,44 @@ mod last_replies {
             let (_server, dial) = start(Config { max_age: 30 * SECOND, ..Config::default() });
             let mut client = dial.connect();
             let begin = Instant::now();
-            for at in [0, 10, 20, 29] {
+            // A tenth less or more.
+            for at in [0, 10, 20, 26] {
                 sleep_until(begin + at * SECOND).await;
                 assert!(!client.fetch("/").await.is_last(), "at {at} s");
             }
-            sleep_until(begin + 31 * SECOND).await;
+            sleep_until(begin + 34 * SECOND).await;
             assert!(client.fetch("/").await.is_last());
             assert!(client.ends().await);
+        })
+        .await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_of_one_time_do_not_all_close_at_max_age() {
+        bounded(async {
+            let timeouts = Timeouts { idle: Duration::MAX, ..Timeouts::default() };
+            let (_server, dial) = start(Config { max_age: 1000 * SECOND, timeouts, ..Config::default() });
+            let begin = Instant::now();
+            let mut clients: Vec<_> = (0..100).map(|_| dial.connect()).collect();
+            for client in &mut clients {
+                assert!(!client.fetch("/").await.is_last());
+            }
+            let mut closed = Vec::new();
+            for at in (880..=1120).step_by(20) {
+                sleep_until(begin + at * SECOND).await;
+                let before = clients.len();
+                let mut open = Vec::new();
+                for mut client in clients {
+                    if !client.fetch("/").await.is_last() {
+                        open.push(client);
+                    }
+                }
+                clients = open;
+                closed.push(before - clients.len());
+            }
+            // None before nine tenths, none after eleven, and no more than a quarter within 20 s.
+            assert_eq!((closed[0], closed.iter().sum()), (0, 100), "{closed:?}");
+            assert!(clients.is_empty() && closed.iter().all(|n| *n <= 25), "{closed:?}");
         })
         .await;
     }

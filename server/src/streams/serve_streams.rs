@@ -72,7 +72,7 @@ fn poll_next<H, S: Stream>(
         }
         let at_work = work.at_work();
         let polled = if work.is_full(at_work) {
-            poll_full(streams, waiting, at_work, &work.server.streams_refused, cx).map(|()| None)
+            poll_full(streams, waiting, at_work, work.server.stats.streams_refused_counter(), cx).map(|()| None)
         } else {
             match waiting.take() {
                 Some(incoming) => return Poll::Ready(Some(*incoming)),
@@ -108,12 +108,8 @@ async fn give_way<S: Stream>(streams: &mut Streams<S>, runner: &mut Runner) {
 fn close_reason<H>(work: &Work<H>) -> Option<CloseReason> {
     if work.is_asked_to_close() {
         Some(CloseReason::HandlerAsked)
-    } else if work.connection.is_stopping() {
-        Some(CloseReason::Stopping)
-    } else if work.connection.is_retiring() {
-        Some(CloseReason::Retired)
     } else {
-        None
+        work.connection.retirement().map(CloseReason::from)
     }
 }
 
