@@ -1,5 +1,6 @@
 //! Targets of `quintet-server`.
 
+mod access_log;
 #[path = "../../server/tests/support/frames.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the server's own tests use all of it")]
 mod frames;
@@ -16,6 +17,7 @@ mod world;
 
 use std::time::Duration;
 
+pub use access_log::access_log;
 pub use h2_peer::{h2_liveness, h2_peer};
 pub use peer::{liveness, scripted_peer};
 use replies::{Ending, check};
@@ -27,8 +29,12 @@ use tokio::{
 use world::{Call, World};
 
 /// The targets of this layer.
-pub const TARGETS: &[crate::Target] =
-    &[("server_bytes", server_bytes), ("scripted_peer", scripted_peer), ("h2_peer", h2_peer)];
+pub const TARGETS: &[crate::Target] = &[
+    ("server_bytes", server_bytes),
+    ("scripted_peer", scripted_peer),
+    ("h2_peer", h2_peer),
+    ("access_log", access_log),
+];
 
 /// Runs a test in a world of its own, whose clock goes on only when no task has anything to do.
 fn paused<T>(test: impl Future<Output = T>) -> T {

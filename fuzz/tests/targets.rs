@@ -63,6 +63,9 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("mux/src/pattern.rs", "FromStr for Pattern", "pattern"),
     ("mux/src/pattern.rs", "parse", "pattern"),
     ("mux/src/prefix.rs", "strip_path_prefix", "mux_find"),
+    ("server/src/access_log/line.rs", "combined", "access_log"),
+    ("server/src/access_log/line.rs", "common", "access_log"),
+    ("server/src/access_log/line.rs", "json", "access_log"),
 ];
 
 /// What looks like an entry point and has no target of its own: with the reason.

@@ -4,6 +4,7 @@
 
 mod accept_loop_guard;
 mod accept_loops;
+pub mod access_log;
 mod close;
 mod config;
 mod default_mux;

@@ -1,0 +1,257 @@
+//! The line of a request, in the formats of an access log.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use quintet_request::Version;
+
+use super::{
+    decimal::push_decimal,
+    escape::{push_json as push_json_text, push_quoted},
+    line_clock::LineClock,
+};
+use crate::served::{Outcome, Served};
+
+/// The usual length of a line: memory for it is taken at once.
+const USUAL_BYTES: usize = 512;
+
+/// The line of a request in the Common format of Apache and NCSA:
+///
+/// ```text
+/// 192.0.2.1 - - [10/Oct/2000:13:55:36 +0000] "GET /a?b=c HTTP/1.1" 200 2326
+/// ```
+///
+/// The fields: the address of the client, without its port (`unix:` on a Unix socket); two that are always `-`; the time at
+/// which the request began, in UTC; method, target and version as they were sent; the status; the bytes of the reply's body,
+/// as they were sent on the wire. What is not there is `-`: the request that could not be read, the status of a
+/// connection that was cut before its reply, a body without bytes.
+///
+/// In the quotes `"` and `\` are written `\"` and `\\`, and any byte that is not printable ASCII is `\xhh`.
+///
+/// # Spec
+/// Apache: `LogFormat "%h %l %u %t \"%r\" %>s %b" common`.
+pub fn common<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
+    Line { served, push: push_common }
+}
+
+/// The line of a request in the Combined format of Apache and nginx: that of [`common`], and the fields `Referer` and
+/// `User-Agent`, with the same escapes.
+///
+/// ```text
+/// 192.0.2.1 - - [10/Oct/2000:13:55:36 +0000] "GET /a?b=c HTTP/1.1" 200 2326 "https://a.example/" "curl/8.5.0"
+/// ```
+///
+/// # Spec
+/// Apache: `LogFormat "… \"%{Referer}i\" \"%{User-agent}i\"" combined`. nginx: `log_format combined`.
+pub fn combined<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
+    Line { served, push: push_combined }
+}
+
+/// The line of a request as an object of JSON:
+///
+/// ```text
+/// {"time":"2000-10-10T13:55:36.123Z","client":"192.0.2.1","port":54321,"method":"GET","target":"/a?b=c",
+/// "version":"HTTP/1.1","host":"a.example","pattern":"GET /a","status":200,"request_body_bytes":0,
+/// "reply_body_bytes":2326,"time_to_first_byte_us":41,"duration_us":57,"outcome":"complete","user_agent":"curl/8.5.0"}
+/// ```
+///
+/// A field that is not known is left out; so only those marked * are in every line.
+///
+/// | field | is |
+/// |---|---|
+/// | `time` * | when the request began: its first byte was there. RFC 3339, UTC, milliseconds |
+/// | `client` * | the address of the client: told by a trusted proxy, or else the peer's. `unix:` on a Unix socket |
+/// | `port` | the port of the peer, if `client` is the peer |
+/// | `proxy` | the address of the peer, if `client` was told by a proxy |
+/// | `request_id` | the id that the request was given |
+/// | `method`, `target`, `version`, `host` | as they were sent; not there if the request could not be read |
+/// | `pattern` | the pattern of the mux that matched |
+/// | `status` | the status of the reply; not there if the connection was cut before |
+/// | `request_body_bytes` * | the bytes of the request's body that were read |
+/// | `reply_body_bytes` * | the bytes of the reply's body that were sent |
+/// | `time_to_first_byte_us` | microseconds from `time` until the first byte of the reply was sent |
+/// | `duration_us` * | microseconds from `time` until the last byte was sent, or the connection was cut |
+/// | `outcome` * | how it ended: the name of an [`Outcome`](crate::Outcome) |
+/// | `refused` | the rule that the client broke, if `outcome` is `refused` |
+/// | `close_reason` | why the connection ends, if it ends with this request: a name of a [`CloseReason`](crate::request::CloseReason) |
+/// | `tls` | the version of TLS |
+/// | `user_agent`, `referer` | the fields of the request |
+///
+/// Text is that of the request as UTF-8, where what is no UTF-8 is U+FFFD. The line itself is ASCII.
+pub fn json<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
+    Line { served, push: push_json }
+}
+
+/// A line that is formatted when it is displayed.
+struct Line<'a, 'b> {
+    served: &'a Served<'b>,
+    push: fn(&mut Vec<u8>, &mut LineClock, &Served<'_>),
+}
+
+impl fmt::Display for Line<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = Vec::with_capacity(USUAL_BYTES);
+        (self.push)(&mut out, &mut LineClock::default(), self.served);
+        f.write_str(std::str::from_utf8(&out).expect("a line is ASCII"))
+    }
+}
+
+/// Appends the line of [`common`].
+pub(super) fn push_common(out: &mut Vec<u8>, clock: &mut LineClock, served: &Served<'_>) {
+    push_address(out, client(served));
+    out.extend_from_slice(b" - - ");
+    clock.push_common(out, served.began());
+    out.extend_from_slice(b" \"");
+    match (served.method(), served.target(), served.version()) {
+        (Some(method), Some(target), Some(version)) => {
+            push_quoted(out, method.as_bytes());
+            out.push(b' ');
+            push_quoted(out, target.as_bytes());
+            out.push(b' ');
+            out.extend_from_slice(name(version).as_bytes());
+        }
+        _ => out.push(b'-'),
+    }
+    out.extend_from_slice(b"\" ");
+    match served.status() {
+        Some(status) => out.extend_from_slice(status.as_str().as_bytes()),
+        None => out.push(b'-'),
+    }
+    out.push(b' ');
+    match served.reply_body_bytes() {
+        0 => out.push(b'-'),
+        bytes => push_decimal(out, bytes),
+    }
+}
+
+/// Appends the line of [`combined`].
+pub(super) fn push_combined(out: &mut Vec<u8>, clock: &mut LineClock, served: &Served<'_>) {
+    push_common(out, clock, served);
+    for field in [served.referer(), served.user_agent()] {
+        out.extend_from_slice(b" \"");
+        match field {
+            Some(value) if !value.is_empty() => push_quoted(out, value),
+            _ => out.push(b'-'),
+        }
+        out.push(b'"');
+    }
+}
+
+/// Appends the line of [`json`].
+pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, served: &Served<'_>) {
+    // Once for all pieces of a usual line.
+    out.reserve(USUAL_BYTES);
+    out.extend_from_slice(b"{\"time\":\"");
+    clock.push_rfc3339(out, served.began());
+    out.extend_from_slice(b"\",\"client\":\"");
+    push_who(out, served);
+    if let Some(head) = served.method() {
+        push_text(out, b",\"method\":\"", head.as_bytes());
+    }
+    if let Some(target) = served.target() {
+        push_text(out, b",\"target\":\"", target.as_bytes());
+    }
+    if let Some(version) = served.version() {
+        push_text(out, b",\"version\":\"", name(version).as_bytes());
+    }
+    if let Some(host) = served.host() {
+        push_text(out, b",\"host\":\"", host.as_bytes());
+    }
+    if let Some(pattern) = served.pattern() {
+        push_text(out, b",\"pattern\":\"", pattern.as_bytes());
+    }
+    if let Some(status) = served.status() {
+        out.extend_from_slice(b",\"status\":");
+        out.extend_from_slice(status.as_str().as_bytes());
+    }
+    push_number(out, b",\"request_body_bytes\":", served.request_body_bytes());
+    push_number(out, b",\"reply_body_bytes\":", served.reply_body_bytes());
+    if let Some(time) = served.time_to_first_byte() {
+        push_number(out, b",\"time_to_first_byte_us\":", micros(time));
+    }
+    push_number(out, b",\"duration_us\":", micros(served.duration()));
+    push_end(out, served);
+    if let Some(agent) = served.user_agent() {
+        push_text(out, b",\"user_agent\":\"", agent);
+    }
+    if let Some(referer) = served.referer() {
+        push_text(out, b",\"referer\":\"", referer);
+    }
+    out.push(b'}');
+}
+
+/// Appends who the client is, after `"client":"`.
+#[inline]
+fn push_who(out: &mut Vec<u8>, served: &Served<'_>) {
+    push_address(out, client(served));
+    out.push(b'"');
+    if let Some(port) = served.connection().peer_addr().port() {
+        push_number(out, b",\"port\":", port.into());
+    }
+}
+
+/// Appends how the request ended.
+#[inline]
+fn push_end(out: &mut Vec<u8>, served: &Served<'_>) {
+    let outcome = served.outcome();
+    push_text(out, b",\"outcome\":\"", outcome.as_str().as_bytes());
+    if let Outcome::Refused(refusal) = outcome {
+        push_text(out, b",\"refused\":\"", refusal.as_str().as_bytes());
+    }
+    if let Some(reason) = served.close_reason() {
+        push_text(out, b",\"close_reason\":\"", reason.as_str().as_bytes());
+    }
+    if let Some(tls) = served.connection().tls() {
+        push_text(out, b",\"tls\":\"", tls.version_name().unwrap_or("unknown").as_bytes());
+    }
+}
+
+/// Appends `,"name":"`, the text and the quote at its end.
+#[inline]
+fn push_text<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], text: &[u8]) {
+    out.extend_from_slice(name);
+    push_json_text(out, text);
+    out.push(b'"');
+}
+
+/// Appends `,"name":` and the number.
+#[inline]
+fn push_number<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], number: u64) {
+    out.extend_from_slice(name);
+    push_decimal(out, number);
+}
+
+/// The address of the client; `None` on a Unix socket.
+#[inline]
+fn client(served: &Served<'_>) -> Option<IpAddr> {
+    served.connection().peer_addr().ip()
+}
+
+fn push_address(out: &mut Vec<u8>, address: Option<IpAddr>) {
+    match address {
+        Some(IpAddr::V4(v4)) => {
+            for (i, octet) in v4.octets().into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b'.');
+                }
+                push_decimal(out, octet.into());
+            }
+        }
+        // Of digits and colons. Infallible: it is memory.
+        Some(IpAddr::V6(v6)) => drop(std::io::Write::write_fmt(out, format_args!("{v6}"))),
+        // Without its path: a client can give its end any name.
+        None => out.extend_from_slice(b"unix:"),
+    }
+}
+
+/// The version as a request line has it.
+fn name(version: Version) -> &'static str {
+    match version {
+        Version::Http10 => "HTTP/1.0",
+        Version::Http11 => "HTTP/1.1",
+        Version::Http2 => "HTTP/2.0",
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_micros().try_into().unwrap_or(u64::MAX)
+}
