@@ -25,6 +25,8 @@ mod http_date;
 mod limits;
 #[cfg(feature = "multipart")]
 mod multipart;
+#[cfg(feature = "multipart")]
+mod parts;
 mod percent;
 mod preface;
 mod range;
@@ -72,7 +74,10 @@ pub use {
 };
 
 #[cfg(feature = "multipart")]
-pub use multipart::{Boundary, Multipart, MultipartError, MultipartLimits, MultipartStep, PartHeader};
+pub use {
+    multipart::{Boundary, Multipart, MultipartError, MultipartLimits, MultipartStep, PartHeader},
+    parts::{FormFile, FormFileReader, MultipartForm, MultipartReadError, Part, Parts},
+};
 
 #[cfg(feature = "io")]
 pub use quintet_conn;

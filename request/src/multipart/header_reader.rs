@@ -63,7 +63,7 @@ impl HeaderReader {
         }
         let at = at - self.len as u64;
         let disposition = self.disposition.take().ok_or(MultipartError::NoDisposition { at })?;
-        Ok(Some(PartHeader::new(disposition, std::mem::take(&mut self.fields))))
+        Ok(Some(PartHeader::new(disposition, std::mem::take(&mut self.fields), self.len)))
     }
 
     /// Reads the current line, which ends with LF and starts at the offset `at` of the body.

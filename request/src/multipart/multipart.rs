@@ -144,6 +144,11 @@ impl Multipart {
         self.delimiter.slice(self.kept.clone())
     }
 
+    /// The bytes of the body taken so far.
+    pub(crate) fn at(&self) -> u64 {
+        self.at
+    }
+
     /// Tells the parser that the body has ended.
     ///
     /// # Errors

@@ -11,11 +11,12 @@ use super::disposition::Disposition;
 pub struct PartHeader {
     disposition: Disposition,
     fields: HeaderMap,
+    len: usize,
 }
 
 impl PartHeader {
-    pub(super) fn new(disposition: Disposition, fields: HeaderMap) -> Self {
-        Self { disposition, fields }
+    pub(super) fn new(disposition: Disposition, fields: HeaderMap, len: usize) -> Self {
+        Self { disposition, fields, len }
     }
 
     /// The name of the form's field. Go: `Part.FormName`.
@@ -40,6 +41,11 @@ impl PartHeader {
     /// The media type that the client gave the part, if it is text. It is a claim: the data may be anything.
     pub fn content_type(&self) -> Option<&str> {
         self.fields.get(http::header::CONTENT_TYPE)?.to_str().ok()
+    }
+
+    /// The bytes of the header with its line ends.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 }
 

@@ -44,7 +44,7 @@ impl Request {
             if sent_target.is_some() {
                 self.rare_mut().sent_target = sent_target;
             }
-            if form.begun || form.read.is_some() || form.limit != FormState::default().limit {
+            if form.is_set() {
                 self.rare_mut().form = form;
             }
         }

@@ -1,5 +1,7 @@
 //! The state of a request's form: how far it was read.
 
+#[cfg(feature = "multipart")]
+use crate::MultipartLimits;
 use crate::{Form, FormError};
 
 /// The default limit of a form's body in bytes: 10 MiB, as in Go.
@@ -13,11 +15,30 @@ pub(super) struct FormState {
     /// Whether reading the body has begun; it can be read once.
     pub(super) begun: bool,
     pub(super) read: Option<ReadForm>,
+    /// The limits of a form with files.
+    #[cfg(feature = "multipart")]
+    pub(super) multipart: MultipartLimits,
+}
+
+impl FormState {
+    /// Whether anything differs from the form of a new request.
+    pub(super) fn is_set(&self) -> bool {
+        let set = self.begun || self.read.is_some() || self.limit != MAX_FORM_BYTES;
+        #[cfg(feature = "multipart")]
+        let set = set || self.multipart != MultipartLimits::default();
+        set
+    }
 }
 
 impl Default for FormState {
     fn default() -> Self {
-        Self { limit: MAX_FORM_BYTES, begun: false, read: None }
+        Self {
+            limit: MAX_FORM_BYTES,
+            begun: false,
+            read: None,
+            #[cfg(feature = "multipart")]
+            multipart: MultipartLimits::default(),
+        }
     }
 }
 

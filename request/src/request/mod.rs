@@ -10,6 +10,8 @@ mod http_request;
 mod inner;
 mod matched;
 mod matched_pattern;
+#[cfg(feature = "multipart")]
+mod multiparts;
 mod path_values;
 mod pool;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
