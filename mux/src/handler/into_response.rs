@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use quintet_request::{Body, BodyError, ChangeError, ContentType, FormError, FormReadError};
+#[cfg(feature = "multipart")]
+use quintet_request::{MultipartError, MultipartReadError};
 
 use super::{
     into_headers::IntoHeaders,
@@ -139,6 +141,30 @@ macro_rules! errors {
 }
 errors!(BodyError, ChangeError, FormError, FormReadError);
 
+/// A 415 for a compressed form has `Accept-Encoding: identity`, so that the client knows which part of the type to change
+/// (RFC 9110 §15.5.16).
+#[cfg(feature = "multipart")]
+impl IntoResponse for MultipartError {
+    fn into_response(self) -> Response {
+        let response = Response::text(self.status(), self);
+        match self {
+            Self::ContentEncoding => response.with_header("accept-encoding", "identity"),
+            _ => response,
+        }
+    }
+}
+
+/// As the reply of its [`MultipartError`], if it is one.
+#[cfg(feature = "multipart")]
+impl IntoResponse for MultipartReadError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Multipart(error) => error.into_response(),
+            _ => Response::text(self.status(), self),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
@@ -232,5 +258,23 @@ mod tests {
         assert_eq!(http::Response::<Body>::from(full).headers().len(), 24_576);
         let text = http::Response::<Body>::from("a".into_response());
         assert_eq!(text.headers()["content-type"], "text/plain; charset=utf-8");
+    }
+
+    #[cfg(feature = "multipart")]
+    #[test]
+    fn errors_of_a_multipart_form_are_replies() {
+        let (status, kind, body) = seen(MultipartReadError::from(MultipartError::Delimiter { at: 7 }));
+        assert_eq!((status, kind.as_deref()), (400, Some("text/plain; charset=utf-8")));
+        assert_eq!(body.as_deref(), Some(&b"the boundary line is malformed at byte 7\n"[..]));
+        for (error, accept) in [
+            (MultipartReadError::from(MultipartError::ContentEncoding), Some("identity")),
+            (MultipartError::ContentType.into(), None),
+        ] {
+            let reply = error.into_response();
+            let field = reply.header("accept-encoding");
+            assert_eq!((reply.status().as_u16(), field.as_ref().map(|value| value.to_str().unwrap())), (415, accept));
+        }
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert_eq!(seen(MultipartReadError::Storage(full)).0, 507);
     }
 }
