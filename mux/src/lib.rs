@@ -56,8 +56,8 @@ pub use self::{
         Allow, BoxHandler, FieldError, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux, Upgrade, Upgraded,
     },
     middleware::{
-        CrossOriginProtection, allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler,
-        strip_prefix, timeout, with_state,
+        CrossOriginProtection, HttpsOptions, Shed, allow_query_semicolons, error, max_bytes, not_found, redirect,
+        redirect_handler, redirect_to_https, strip_prefix, timeout, with_state,
     },
 };
 

@@ -6,7 +6,9 @@ mod cross_origin_protection;
 mod max_bytes;
 mod query_semicolons;
 mod redirect;
+mod redirect_to_https;
 mod replies;
+mod shed;
 mod strip_prefix;
 mod timeout;
 mod with_state;
@@ -19,7 +21,9 @@ pub use {
     max_bytes::max_bytes,
     query_semicolons::allow_query_semicolons,
     redirect::{redirect, redirect_handler},
+    redirect_to_https::{HttpsOptions, redirect_to_https},
     replies::{error, not_found},
+    shed::Shed,
     strip_prefix::strip_prefix,
     timeout::timeout,
     with_state::with_state,

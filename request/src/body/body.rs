@@ -155,6 +155,18 @@ impl Body {
         }
     }
 
+    /// Whether the bytes are made, or arrive, while the body is sent: they are neither in memory nor in a
+    /// [`file`](Self::file).
+    #[must_use]
+    pub fn is_streamed(&self) -> bool {
+        match &self.0 {
+            Kind::Empty | Kind::Bytes(_) => false,
+            #[cfg(feature = "sendfile")]
+            Kind::File(_) => false,
+            _ => true,
+        }
+    }
+
     pub(crate) fn incoming(revocable: Arc<dyn RevocableBody>) -> Self {
         Self(Kind::Incoming(Borrowed::new(revocable)))
     }
