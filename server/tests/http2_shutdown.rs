@@ -243,6 +243,28 @@ async fn a_goaway_is_sent_at_the_beginning_of_the_shutdown_delay() {
     .await;
 }
 
+/// A proxy that has a request for a connection while it connects would lose it to a GOAWAY that came first.
+#[tokio::test(start_paused = true)]
+async fn a_new_http2_connection_in_the_delay_answers_before_its_goaway() {
+    bounded(async {
+        let (server, dial) = start_with(async |_| "hello\n", with_delay());
+        let stop = tokio::spawn({
+            let server = server.clone();
+            async move { server.shutdown(Duration::from_secs(60)).await }
+        });
+        sleep(Duration::from_secs(1)).await;
+        let (mut slow, silent) = (connect(&dial).await, connect(&dial).await);
+        sleep(Duration::from_secs(3)).await;
+        assert!(!slow.connection.is_finished());
+        assert_eq!(slow.get("/").await.text(), "hello\n", "long after it has connected");
+        slow.connection.await.unwrap().unwrap();
+        silent.connection.await.unwrap().unwrap();
+        assert!(server.stats().is_stopping(), "one without a request is told at the end of the delay");
+        assert_eq!(stop.await.unwrap().aborted, 0);
+    })
+    .await;
+}
+
 /// A client that keeps its connection until it has read a GOAWAY, as a balancer does, and then opens another one.
 #[tokio::test(start_paused = true)]
 async fn no_request_is_lost_in_a_shutdown_with_a_delay() {

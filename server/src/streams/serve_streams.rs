@@ -35,7 +35,9 @@ pub(crate) async fn serve_streams<H: Handler, S: Stream>(server: Arc<Shared<H>>,
     };
     let work = Work::new(server, connection);
     let (mut runner, mut served, mut waiting) = (Runner::new(), 0, None);
-    while let Some(incoming) = poll_fn(|cx| poll_next(&mut streams, &work, &mut runner, &mut waiting, cx)).await {
+    while let Some(incoming) =
+        poll_fn(|cx| poll_next(&mut streams, &work, &mut runner, &mut waiting, served > 0, cx)).await
+    {
         if runner.is_turn_over() {
             give_way(&mut streams, &mut runner).await;
         }
@@ -63,11 +65,12 @@ fn poll_next<H, S: Stream>(
     work: &Arc<Work<H>>,
     runner: &mut Runner,
     waiting: &mut Option<Box<Incoming>>,
+    is_used: bool,
     cx: &mut Context<'_>,
 ) -> Poll<Option<Incoming>> {
     work.unpark();
     loop {
-        if let Some(reason) = close_reason(work) {
+        if let Some(reason) = close_reason(work, is_used) {
             streams.graceful_shutdown(reason);
         }
         let at_work = work.at_work();
@@ -104,13 +107,15 @@ async fn give_way<S: Stream>(streams: &mut Streams<S>, runner: &mut Runner) {
     runner.begin_turn();
 }
 
-/// The reason why the connection takes no new requests although none asks for it.
-fn close_reason<H>(work: &Work<H>) -> Option<CloseReason> {
+/// The reason why the connection takes no new requests although none asks for it. `is_used`: it had a request.
+fn close_reason<H>(work: &Work<H>, is_used: bool) -> Option<CloseReason> {
     if work.is_asked_to_close() {
-        Some(CloseReason::HandlerAsked)
-    } else {
-        work.connection.retirement().map(CloseReason::from)
+        return Some(CloseReason::HandlerAsked);
     }
+    // A new connection in the delay before a shutdown is told with its first request, as on HTTP/1.1: HAProxy has that
+    // request in hand while it connects, and answers it 503 if the GOAWAY comes first.
+    let is_early = !is_used && !work.connection.is_stopping();
+    work.connection.retirement().filter(|_| !is_early).map(CloseReason::from)
 }
 
 /// Drives the connection while as many handlers are at work as may be. Ready when it has ended.
