@@ -5,6 +5,7 @@ mod auth;
 mod changes;
 mod conditional;
 mod exchange;
+mod forwarded;
 mod head_fill;
 mod http_date;
 mod hyper;
@@ -19,6 +20,7 @@ pub use auth::basic_auth;
 pub use changes::changes;
 pub use conditional::conditional;
 pub use exchange::exchange;
+pub use forwarded::forwarded;
 pub use head_fill::head_fill;
 pub use http_date::http_date;
 pub use hyper::versus_hyper;
@@ -46,6 +48,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("form", form),
     ("cookies", cookies),
     ("basic_auth", basic_auth),
+    ("forwarded", forwarded),
     ("http_date", http_date),
     ("conditional", conditional),
     ("range", range),

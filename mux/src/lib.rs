@@ -61,6 +61,9 @@ pub use self::{
     },
 };
 
+#[cfg(feature = "io")]
+pub use self::middleware::forwarded;
+
 #[cfg(feature = "files")]
 pub use self::files::{
     CacheRule, Content, Dir, DirEntry, DirOptions, EntryKind, EtagPolicy, FileOptions, FilePath, FilePathError,

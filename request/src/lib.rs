@@ -18,6 +18,7 @@ mod exchange;
 mod form;
 mod form_error;
 mod form_iter;
+mod forwarded;
 mod head;
 #[cfg(feature = "http2")]
 mod http2_config;
@@ -47,6 +48,7 @@ pub use exchange::{Exchange, Next, RequestBody};
 pub use form::Form;
 pub use form_error::FormError;
 pub use form_iter::{FormIntoIter, FormIter, FormValues};
+pub use forwarded::{Client, ForwardedError, ForwardedHeader, ForwardedNode};
 pub use head::{
     Declared, Field, Framing, FramingError, Head, HeadError, HeadRef, Headers, HeadersNamed, Index, Scan, Segments,
     Span, Target, TargetError, TargetForm, Version, framing, parse,

@@ -3,6 +3,7 @@
 #[cfg(feature = "compress")]
 mod compress;
 mod cross_origin_protection;
+mod forwarded;
 mod max_bytes;
 mod query_semicolons;
 mod redirect;
@@ -18,6 +19,7 @@ pub use compress::{Compression, compress};
 pub(crate) use redirect::reply as redirect_reply;
 pub use {
     cross_origin_protection::CrossOriginProtection,
+    forwarded::forwarded,
     max_bytes::max_bytes,
     query_semicolons::allow_query_semicolons,
     redirect::{redirect, redirect_handler},

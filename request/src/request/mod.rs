@@ -3,6 +3,7 @@
 mod carried;
 mod change_error;
 mod changes;
+mod client;
 mod form_read_error;
 mod form_state;
 mod forms;

@@ -1,0 +1,59 @@
+//! The client of a request: its address, and the scheme that it used.
+
+use std::net::IpAddr;
+
+use super::request::Request;
+use crate::Client;
+
+/// Who sent a request, as far as a handler that trusts proxies has found out.
+impl Request {
+    /// Who the client is by what trusted proxies say. `None` if no handler read that, which `quintet_mux::forwarded` does.
+    ///
+    /// It is also an extension of the [`http::Request`] that services of `tower` get.
+    #[doc(alias = "X-Forwarded-For")]
+    pub fn client(&self) -> Option<&Client> {
+        self.extension()
+    }
+
+    /// Sets who the client is, for the handlers that follow.
+    pub fn set_client(&mut self, client: Client) {
+        self.set_extension(client);
+    }
+
+    /// The IP address of the client: that of [`client`](Self::client), else that of the peer. `None` if a proxy hides it,
+    /// if the peer is a Unix socket and no proxy says more, and if the request did not come by a connection.
+    ///
+    /// ```
+    /// use quintet_request::{Client, ForwardedHeader, ForwardedNode, Request};
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n").unwrap();
+    /// assert_eq!(request.client_ip(), None);
+    /// let client = Client::read(ForwardedHeader::XForwardedFor, request.headers(), ForwardedNode::Unix, |node| {
+    ///     *node == ForwardedNode::Unix
+    /// })?;
+    /// request.set_client(client);
+    /// assert_eq!(request.client_ip(), Some([192, 0, 2, 1].into()));
+    /// # Ok::<(), quintet_request::ForwardedError>(())
+    /// ```
+    #[doc(alias = "remote address")]
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        match self.client() {
+            Some(client) => client.ip(),
+            None => self.peer_addr().and_then(|peer| peer.ip()),
+        }
+    }
+
+    /// The scheme that the client used, `http` or `https`: that of [`client`](Self::client), else `https` if the
+    /// connection [has TLS](Self::tls). Go: `Request.URL.Scheme`, which a server leaves empty.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// assert_eq!(request.scheme(), "http");
+    /// ```
+    pub fn scheme(&self) -> &'static str {
+        let told = self.client().and_then(Client::scheme);
+        told.unwrap_or(if self.tls().is_some() { "https" } else { "http" })
+    }
+}

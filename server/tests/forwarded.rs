@@ -1,0 +1,71 @@
+//! Who the client is behind a proxy that speaks HTTP, through the façade, on both protocols.
+#![cfg(feature = "http2")]
+
+mod http2_kit;
+mod support;
+
+use quintet_server::{
+    Request,
+    mux::forwarded,
+    request::{Client, ForwardedHeader},
+};
+use support::bounded;
+
+/// A field of a request.
+type Pair = (&'static str, &'static str);
+
+/// The trusted networks, the fields of a request, and what a handler is told.
+const ROWS: [(&str, &[Pair], &str); 4] = [
+    (
+        "unix",
+        &[("x-forwarded-for", "9.9.9.9, 192.0.2.1"), ("x-forwarded-proto", "https"), ("forwarded", "for=8.8.8.8")],
+        "Some(192.0.2.1) https 1, without forwarded",
+    ),
+    (
+        "unix, 10.0.0.0/8",
+        &[("x-forwarded-for", "192.0.2.1"), ("x-forwarded-for", "10.0.0.2")],
+        "Some(192.0.2.1) http 2, without forwarded",
+    ),
+    (
+        "10.0.0.0/8",
+        &[("x-forwarded-for", "10.0.0.2"), ("x-forwarded-proto", "https")],
+        "None http 0, without x-forwarded-for, forwarded",
+    ),
+    ("unix", &[("x-forwarded-for", "somewhere")], ""),
+];
+
+async fn whoami(request: Request) -> String {
+    let hops = request.client().map_or(0, Client::hops);
+    let missing = ["x-forwarded-for", "forwarded"].into_iter().filter(|name| request.header_bytes(name).is_none());
+    let missing = missing.collect::<Vec<_>>().join(", ");
+    format!("{:?} {} {hops}, without {missing}", request.client_ip(), request.scheme())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_client_behind_a_trusted_proxy_is_told_on_both_protocols() {
+    bounded(async {
+        for (trusted, fields, told) in ROWS {
+            let status = if told.is_empty() { 400 } else { 200 };
+            let handler = forwarded(trusted.parse().expect("networks"), ForwardedHeader::XForwardedForProto, whoami);
+            let (_server, dial) = http2_kit::start(handler);
+
+            let lines: String = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+            let mut client = dial.connect();
+            client.send(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{lines}\r\n")).await;
+            let reply = client.reply().await;
+            assert_eq!(reply.status, status, "{fields:?}");
+            assert!(told.is_empty() || reply.text() == told, "{fields:?}: {}", reply.text());
+
+            let mut request = http2_kit::request("GET", "/");
+            for (name, value) in fields {
+                request.headers_mut().append(*name, value.parse().expect("a value"));
+            }
+            let mut client = http2_kit::connect(&dial).await;
+            let (reply, _) = client.open(request, true).await;
+            let reply = http2_kit::read(reply).await.expect("a reply");
+            assert_eq!(reply.status.as_u16(), status, "{fields:?}");
+            assert!(told.is_empty() || reply.text() == told, "{fields:?}: {}", reply.text());
+        }
+    })
+    .await;
+}
