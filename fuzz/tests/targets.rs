@@ -55,6 +55,7 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("request/src/reply/sniff.rs", "sniff", "sniff"),
     ("request/src/reply/stream_fields.rs", "finish_fields", "reply"),
     ("request/src/reply/stream_fields.rs", "finish_trailers", "reply"),
+    ("request/src/request_id.rs", "FromStr for RequestId", "forwarded"),
     ("request/src/trailers.rs", "is_forbidden_trailer", "trailers"),
     ("mux/src/clean.rs", "clean_path", "mux_find"),
     ("mux/src/escape_html.rs", "escape_html", "escape_html"),

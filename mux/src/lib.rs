@@ -62,7 +62,7 @@ pub use self::{
 };
 
 #[cfg(feature = "io")]
-pub use self::middleware::forwarded;
+pub use self::middleware::{forwarded, request_id};
 
 #[cfg(feature = "files")]
 pub use self::files::{

@@ -3,38 +3,13 @@
 #![allow(missing_docs)]
 #![cfg(feature = "io")]
 
-use quintet_listener::{Addr, UnixName};
+mod support;
+
 use quintet_mux::{Handler, forwarded};
-use quintet_request::{
-    ForwardedHeader, Request,
-    quintet_conn::{ActiveRequest, ConnGuard, Connections, Timeouts, Wire},
-};
-use tokio::io::DuplexStream;
+use quintet_request::{Client, ForwardedHeader, Request};
+use support::Admitted;
 
 const TRUSTED: &str = "10.0.0.0/8, fd00::/8, unix";
-
-/// A connection from this peer; the request is in progress as long as it lives.
-struct Admitted {
-    guard: ConnGuard,
-    _wire: Wire<DuplexStream>,
-}
-
-impl Admitted {
-    fn from(peer: &str) -> Self {
-        let peer: Addr = if peer == "unix" { UnixName::Unnamed.into() } else { peer.parse().expect("an address") };
-        let (connections, _sweeper) = Connections::new(Timeouts::default(), None, None);
-        let (guard, wire) = connections.admit(tokio::io::duplex(64).0, peer);
-        Self { guard, _wire: wire }
-    }
-
-    /// A request that came by this connection.
-    fn request(&self, fields: &str) -> Request {
-        let text = format!("GET / HTTP/1.1\r\nHost: in.example\r\n{fields}\r\n");
-        let mut http = Request::parse(text.as_bytes()).expect("a request").into_http().expect("an http::Request");
-        http.extensions_mut().insert::<ActiveRequest>(self.guard.active());
-        Request::try_from(http).expect("a request")
-    }
-}
 
 /// What the handler is told of the client, and the forwarding fields that it sees.
 async fn told(request: Request) -> String {
@@ -114,4 +89,14 @@ async fn a_request_without_a_connection_is_not_trusted() {
         Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n").expect("a request");
     let mut reply = handler.call(request).await;
     assert_eq!(reply.take_body().to_bytes(100).await.expect("a body"), "- http - ");
+}
+
+#[tokio::test]
+async fn observers_are_told_the_client_behind_a_proxy() {
+    let connection = Admitted::from("unix");
+    let active = connection.guard.active();
+    active.keep_values();
+    let handler = forwarded(TRUSTED.parse().expect("networks"), ForwardedHeader::XForwardedFor, told);
+    handler.call(connection.request("X-Forwarded-For: 192.0.2.1\r\n")).await;
+    assert_eq!(active.value::<Client>().expect("it is kept").to_string(), "192.0.2.1");
 }

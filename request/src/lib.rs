@@ -34,6 +34,7 @@ mod range;
 pub mod reply;
 #[cfg(feature = "io")]
 mod request;
+mod request_id;
 mod set_cookie;
 mod trailers;
 
@@ -59,6 +60,7 @@ pub use percent::percent_decode;
 pub use preface::Preface;
 pub use range::{ByteRange, Byteranges, ByterangesParts, RangeNotSatisfiable, Ranges};
 pub use reply::{ContentType, sniff};
+pub use request_id::{RequestId, RequestIdError};
 pub use set_cookie::{SameSite, SetCookie, SetCookieError};
 pub use trailers::is_forbidden_trailer;
 

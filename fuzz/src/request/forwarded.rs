@@ -1,6 +1,6 @@
 //! Who the client is, against a reader that first makes a list of all entries, and against clients that lie.
 
-use quintet_request::{Client, ForwardedError, ForwardedHeader, ForwardedNode};
+use quintet_request::{Client, ForwardedError, ForwardedHeader, ForwardedNode, RequestId};
 
 /// The lines of a forwarding field: the first byte says which.
 ///
@@ -11,6 +11,12 @@ pub fn forwarded(data: &[u8]) {
     let header = if seed % 2 == 0 { ForwardedHeader::Forwarded } else { ForwardedHeader::XForwardedForProtoHost };
     let lines: Vec<&[u8]> = data.split(|&byte| byte == b'\n').collect();
     let name = header.names()[0];
+    for id in lines.iter().filter_map(|line| std::str::from_utf8(line).ok()?.parse::<RequestId>().ok()) {
+        let text = id.as_str();
+        assert!(
+            text.len() <= 128 && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'\\,;<>%".contains(&byte))
+        );
+    }
     let mut fields: Vec<(&str, &[u8])> = lines.iter().map(|line| (name, *line)).collect();
     if seed % 2 == 1 {
         for (at, name) in header.names().iter().enumerate().skip(1) {

@@ -9,6 +9,7 @@ mod query_semicolons;
 mod redirect;
 mod redirect_to_https;
 mod replies;
+mod request_id;
 mod shed;
 mod strip_prefix;
 mod timeout;
@@ -25,6 +26,7 @@ pub use {
     redirect::{redirect, redirect_handler},
     redirect_to_https::{HttpsOptions, redirect_to_https},
     replies::{error, not_found},
+    request_id::request_id,
     shed::Shed,
     strip_prefix::strip_prefix,
     timeout::timeout,

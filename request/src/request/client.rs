@@ -1,9 +1,9 @@
-//! The client of a request: its address, and the scheme that it used.
+//! The client of a request: its address and the scheme that it used; and the id of the request.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use super::request::Request;
-use crate::Client;
+use crate::{Client, RequestId};
 
 /// Who sent a request, as far as a handler that trusts proxies has found out.
 impl Request {
@@ -15,9 +15,26 @@ impl Request {
         self.extension()
     }
 
-    /// Sets who the client is, for the handlers that follow.
+    /// Sets who the client is, for the handlers that follow and for the observers of the request (an access log).
     pub fn set_client(&mut self, client: Client) {
+        if let Some(active) = self.active() {
+            active.set_value(Arc::new(client.clone()));
+        }
         self.set_extension(client);
+    }
+
+    /// The id of this request, if a handler gave it one, which `quintet_mux::request_id` does.
+    #[doc(alias = "X-Request-Id")]
+    pub fn id(&self) -> Option<&RequestId> {
+        self.extension()
+    }
+
+    /// Sets the id of this request, for the handlers that follow and for its observers.
+    pub fn set_id(&mut self, id: RequestId) {
+        if let Some(active) = self.active() {
+            active.set_value(Arc::new(id.clone()));
+        }
+        self.set_extension(id);
     }
 
     /// The IP address of the client: that of [`client`](Self::client), else that of the peer. `None` if a proxy hides it,

@@ -8,7 +8,7 @@ use std::{
 
 use http::StatusCode;
 use quintet_conn::Connection;
-use quintet_request::{CloseReason, HeadRef, Version, route::MatchedPattern};
+use quintet_request::{Client, CloseReason, HeadRef, RequestId, Version, route::MatchedPattern};
 
 use super::{note::Note, outcome::Outcome};
 
@@ -174,6 +174,19 @@ impl<'a> Served<'a> {
     #[must_use]
     pub fn close_reason(&self) -> Option<CloseReason> {
         self.note.close
+    }
+
+    /// Who the client is by what trusted proxies say, if [`forwarded`](quintet_mux::forwarded) read it. Its address counts
+    /// before that of the [connection](Self::connection)'s peer.
+    #[must_use]
+    pub fn client(&self) -> Option<&'a Client> {
+        self.value()
+    }
+
+    /// The id of the request, if [`request_id`](quintet_mux::request_id) gave it one.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&'a str> {
+        self.value::<RequestId>().map(RequestId::as_str)
     }
 
     /// The value of this type that a handler left for observers by
