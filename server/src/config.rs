@@ -14,7 +14,7 @@ use quintet_request::{Limits, RequestsError};
 
 #[cfg(feature = "http2")]
 use crate::protocols::Protocols;
-use crate::served::Served;
+use crate::{access_log::AccessLog, served::Served};
 
 /// The settings of a server, each with a safe default.
 ///
@@ -67,6 +67,10 @@ pub struct Config {
     /// Whether the handler gets `OPTIONS *`. If not, the server answers it with an empty 200. Default: `false`. Go:
     /// `Server.DisableGeneralOptionsHandler`.
     pub pass_options_star: bool,
+    /// The log of requests: a line for each. `Server::run` and its kin open it again at SIGHUP and SIGUSR1, and a shutdown
+    /// writes the lines that wait, for up to one second. Default: none.
+    #[doc(alias = "logging")]
+    pub access_log: Option<AccessLog>,
     /// Functions that the server calls on events.
     pub hooks: Hooks,
 }
@@ -86,6 +90,7 @@ impl Default for Config {
             max_age: Duration::MAX,
             shutdown_delay: Duration::ZERO,
             pass_options_star: false,
+            access_log: None,
             hooks: Hooks::default(),
         }
     }

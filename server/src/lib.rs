@@ -43,6 +43,7 @@ mod tls_provider;
 #[cfg(feature = "tower")]
 mod tower;
 
+pub use access_log::AccessLog;
 pub use config::{Config, Hooks, Panicked, Refused};
 #[cfg(feature = "tls")]
 pub use default_mux::listen_and_serve_tls;

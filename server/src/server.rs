@@ -7,6 +7,7 @@ use quintet_listener::{FdReleased, Health};
 use quintet_mux::Handler;
 use tokio::{
     sync::Notify,
+    task::spawn_blocking,
     time::{Instant, sleep, timeout},
 };
 
@@ -19,6 +20,9 @@ use crate::{
     shutdown_report::ShutdownReport,
     stats::Stats,
 };
+
+/// How long a shutdown waits for the lines of the access log to be written.
+const MAX_FLUSH: Duration = Duration::from_secs(1);
 
 /// A server: a handler, its [`Config`], and the connections it serves. A clone is a handle of the same server. Go:
 /// `http.Server`.
@@ -54,7 +58,10 @@ impl<H: Handler> Server<H> {
 
     /// A server with these settings.
     #[must_use]
-    pub fn with_config(handler: H, config: Config) -> Self {
+    pub fn with_config(handler: H, mut config: Config) -> Self {
+        if let Some(log) = &config.access_log {
+            config.hooks.served = Some(log.hook_before(config.hooks.served.take()));
+        }
         let observer = Observer::new(config.hooks.clone());
         Self {
             shared: Arc::new(Shared {
@@ -84,8 +91,8 @@ impl<H: Handler> Server<H> {
     }
 
     /// Listens on an address, serves until SIGTERM or Ctrl-C, then [shuts down](Self::shutdown) with this grace period.
-    /// Ctrl-C skips the [`shutdown_delay`](Config::shutdown_delay). A second signal aborts every connection. SIGHUP is not
-    /// handled: by default it ends the process at once.
+    /// Ctrl-C skips the [`shutdown_delay`](Config::shutdown_delay). A second signal aborts every connection. SIGHUP and
+    /// SIGUSR1 open the [access log](Config::access_log) again; without one they are not handled, and end the process.
     ///
     /// `"fd:name"` is the inherited socket of that name (feature `activation`).
     ///
@@ -149,6 +156,21 @@ impl<H: Handler> Server<H> {
 
     /// Shuts the server down without the delay.
     pub(crate) async fn shutdown_now(&self, grace_period: Duration) -> ShutdownReport {
+        let report = self.end_connections(grace_period).await;
+        self.flush_log().await;
+        report
+    }
+
+    /// Writes the lines of the access log that wait, for up to a second.
+    pub(crate) async fn flush_log(&self) {
+        if let Some(log) = self.shared.config.access_log.clone() {
+            // In a thread of its own, as it blocks. It fails only if the runtime ends.
+            let _ = spawn_blocking(move || log.flush(MAX_FLUSH)).await;
+        }
+    }
+
+    /// Tells the listeners and connections to end, and waits for that.
+    async fn end_connections(&self, grace_period: Duration) -> ShutdownReport {
         let (connections, late) = self.shared.stop();
         let before: usize = connections.iter().map(|connections| connections.counts().total()).sum();
         let all = || before + self.shared.accept_loops().late - late;

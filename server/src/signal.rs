@@ -10,6 +10,7 @@ use tokio::signal::unix;
 use tokio::signal::windows;
 
 use crate::{
+    access_log::ReopenOnSignals,
     select::{Either, select},
     serve_error::ServeError,
     server::Server,
@@ -36,6 +37,7 @@ impl<H: Handler> Server<H> {
         grace_period: Duration,
     ) -> Result<ShutdownReport, ServeError> {
         let mut signals = Signals::new();
+        let _reopening = self.reopen_log_on_signals();
         let manager = ServiceManager::from_env();
         let mut serving = pin!(self.serve(listener));
         let signal = match select(serving.as_mut(), self.signaled(&mut signals, &manager)).await {
@@ -44,6 +46,7 @@ impl<H: Handler> Server<H> {
                 // usually ends the process when this returns.
                 ended?;
                 manager.attend(Notification::Stopping, self.drained()).await;
+                self.flush_log().await;
                 return Ok(ShutdownReport::default());
             }
             Either::Second(signal) => signal,
@@ -68,9 +71,15 @@ impl<H: Handler> Server<H> {
     /// Cancel safe before a signal. Dropped after one, the server goes on shutting down without a deadline.
     pub async fn until_signal(&self, grace_period: Duration) -> ShutdownReport {
         let mut signals = Signals::new();
+        let _reopening = self.reopen_log_on_signals();
         let manager = ServiceManager::from_env();
         let signal = self.signaled(&mut signals, &manager).await;
         self.drain(signal, grace_period, &mut signals, &manager).await
+    }
+
+    /// Opens the access log again at SIGHUP and SIGUSR1, until the result is dropped.
+    fn reopen_log_on_signals(&self) -> Option<ReopenOnSignals> {
+        self.shared.config.access_log.clone().and_then(ReopenOnSignals::new)
     }
 
     /// Waits for a signal while the server serves. The manager is told that it does, and that it stops if another task shuts
