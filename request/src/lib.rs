@@ -66,7 +66,7 @@ pub use trailers::is_forbidden_trailer;
 
 #[cfg(feature = "io")]
 pub use {
-    body::{Body, BodyError, Writer},
+    body::{Body, BodyError, ReplyBody, Writer},
     connection::{Requests, RequestsError, WireGuard},
     request::{ChangeError, FormReadError, PathValuesIter, Request, route},
 };

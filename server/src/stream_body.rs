@@ -50,6 +50,9 @@ pub(crate) async fn stream<H, S: Stream>(
     head: &Head<'_>,
     mut body: Body,
 ) -> Result<Option<Response>, WireError> {
+    if let Some(active) = requests.wire().active() {
+        body.set_active(&active);
+    }
     let plan = exchange.begin_reply(head);
     let mut first = First::Unasked;
     // Polled for HEAD too: its reply has the content type, or the error, that GET would get.

@@ -179,7 +179,15 @@ where
         let handler = Arc::clone(&self.0);
         Box::pin(async move {
             let response = match Request::try_from(request.map(Body::new)) {
-                Ok(request) => handler.call(request).await,
+                Ok(request) => {
+                    let active = request.active().cloned();
+                    let mut response = handler.call(request).await;
+                    // Now: a layer that wraps the body does not pass it on.
+                    if let Some(active) = active {
+                        response.body_mut().set_active(&active);
+                    }
+                    response
+                }
                 Err(error) => Response::text(error.status(), error),
             };
             Ok(response.into())

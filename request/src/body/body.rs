@@ -1,6 +1,7 @@
 //! The body of a request or of a response.
 
 use std::{
+    any::Any,
     error::Error,
     fmt,
     future::Future,
@@ -12,6 +13,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use quintet_conn::ActiveRequest;
 #[cfg(feature = "sendfile")]
 use quintet_conn::FileSection;
 
@@ -20,6 +22,7 @@ use super::received_body::BodyReader;
 use super::{
     body_error::BodyError,
     limited::Limited,
+    reply_body::ReplyBody,
     revocable::Borrowed,
     revocable_body::RevocableBody,
     writer::{Writer, Written},
@@ -65,7 +68,7 @@ enum Kind {
     /// The mutex makes a body that is only `Send` also `Sync`, so that a handler may hold a reference to its request
     /// across an await. Polls have `&mut` and do not lock; only a length or an end that is asked of `&self` does, for
     /// the time of the call.
-    Stream(Mutex<Pin<Box<dyn HttpBody<Data = Bytes, Error = BodyError> + Send>>>),
+    Stream(Mutex<Pin<Box<dyn ReplyBody<Data = Bytes, Error = BodyError> + Send>>>),
 }
 
 impl Body {
@@ -74,13 +77,72 @@ impl Body {
         Self(Kind::Empty)
     }
 
-    /// Wraps any other body. Its errors become [`BodyError::Source`].
+    /// Wraps any other body. Its errors become [`BodyError::Source`]. A `Body` is returned as it is.
     pub fn new<B>(body: B) -> Self
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        // In an `Option`, so that it can be taken out of the reference that the downcast returns.
+        let mut body = Some(body);
+        if let Some(own) = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>() {
+            return own.take().unwrap_or_default();
+        }
+        let body = body.expect("only a `Body` is taken out above");
         Self(Kind::Stream(Mutex::new(Box::pin(Mapped(Box::pin(body))))))
+    }
+
+    /// As [`new`](Self::new), for a body that is told which request it answers.
+    ///
+    /// # Example
+    /// ```
+    /// use std::{convert::Infallible, pin::Pin, task::{Context, Poll}};
+    ///
+    /// use bytes::Bytes;
+    /// use quintet_request::{Body, ReplyBody, quintet_conn::ActiveRequest};
+    ///
+    /// /// The address of the client.
+    /// #[derive(Default)]
+    /// struct ClientAddr(Option<Bytes>);
+    ///
+    /// impl ReplyBody for ClientAddr {
+    ///     fn set_active(mut self: Pin<&mut Self>, active: &ActiveRequest) {
+    ///         self.0 = Some(active.connection().peer_addr().to_string().into());
+    ///     }
+    /// }
+    ///
+    /// impl http_body::Body for ClientAddr {
+    ///     type Data = Bytes;
+    ///     type Error = Infallible;
+    ///
+    ///     fn poll_frame(
+    ///         mut self: Pin<&mut Self>,
+    ///         _: &mut Context<'_>,
+    ///     ) -> Poll<Option<Result<http_body::Frame<Bytes>, Infallible>>> {
+    ///         Poll::Ready(self.0.take().map(|addr| Ok(http_body::Frame::data(addr))))
+    ///     }
+    /// }
+    ///
+    /// let body = Body::of_reply(ClientAddr::default());
+    /// ```
+    pub fn of_reply<B>(body: B) -> Self
+    where
+        B: ReplyBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        Self(Kind::Stream(Mutex::new(Box::pin(MappedReply(Mapped(Box::pin(body)))))))
+    }
+
+    /// Tells a body that is made while it is sent which request it answers: a [`writer`](Self::writer), and one
+    /// [of a reply](Self::of_reply). All others ignore it. The server calls this before it polls the body of a reply.
+    pub fn set_active(&mut self, active: &ActiveRequest) {
+        match &mut self.0 {
+            Kind::Stream(stream) => {
+                stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().set_active(active);
+            }
+            Kind::Limited(limited) => limited.body.set_active(active),
+            _ => {}
+        }
     }
 
     /// A body that a future writes while it is sent. Go: `ResponseWriter` and `Flusher`.
@@ -404,6 +466,49 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.0.size_hint()
+    }
+}
+
+/// A body that does not ask which request it answers.
+impl<B> ReplyBody for Mapped<B>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn set_active(self: Pin<&mut Self>, _: &ActiveRequest) {}
+}
+
+/// As [`Mapped`], for a body that is told which request it answers.
+struct MappedReply<B>(Mapped<B>);
+
+impl<B> HttpBody for MappedReply<B>
+where
+    B: ReplyBody<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+impl<B> ReplyBody for MappedReply<B>
+where
+    B: ReplyBody<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn set_active(mut self: Pin<&mut Self>, active: &ActiveRequest) {
+        self.0.0.as_mut().set_active(active);
     }
 }
 

@@ -8,10 +8,12 @@ mod limited;
 #[cfg(feature = "http2")]
 pub(crate) mod received_body;
 pub(crate) mod received_trailers;
+mod reply_body;
 pub(crate) mod revocable;
 pub(crate) mod revocable_body;
 mod writer;
 
 pub use body::Body;
 pub use body_error::BodyError;
+pub use reply_body::ReplyBody;
 pub use writer::Writer;

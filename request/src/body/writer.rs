@@ -1,9 +1,9 @@
 //! A body that a handler writes while it is sent.
 
 use std::{
-    future::{Future, poll_fn},
+    future::{Future, pending, poll_fn},
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
@@ -11,8 +11,9 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
+use quintet_conn::ActiveRequest;
 
-use super::body_error::BodyError;
+use super::{body_error::BodyError, reply_body::ReplyBody};
 
 /// The bytes that are buffered before a writer must wait for the client.
 const MAX_UNREAD_BYTES: usize = 32 * 1024;
@@ -20,6 +21,10 @@ const MAX_UNREAD_BYTES: usize = 32 * 1024;
 /// The writing end of a body that is made while it is sent. Go: `http.ResponseWriter` with `http.Flusher`.
 ///
 /// It may be moved to another task. The body ends when the future given to [`Body::writer`](super::Body::writer) ends.
+///
+/// A future that waits for something to write does not notice that its client has gone or that the server stops. It waits
+/// for these too: by [`disconnected`](Self::disconnected) and [`stopping`](Self::stopping), or, beside a write, by a
+/// handle ([`active`](Self::active)).
 #[doc(alias = "ResponseWriter")]
 #[doc(alias = "server-sent events")]
 #[doc(alias = "streaming")]
@@ -39,6 +44,10 @@ struct WriterState {
     lost: bool,
     writer: Option<Waker>,
     body: Option<Waker>,
+    /// The request that the body answers, once the server has told it.
+    active: Option<ActiveRequest>,
+    /// The task that waits for the end of the body.
+    watcher: Option<Waker>,
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, WriterState> {
@@ -99,6 +108,59 @@ impl Writer {
         .await
     }
 
+    /// The handle of the request that the body answers. `None` until the server begins to send the body, and if the body
+    /// is read by something else: a program, or a layer that reads it by [`http_body::Body`] alone.
+    ///
+    /// The server begins before it first polls the future of [`Body::writer`](super::Body::writer), so that the future has
+    /// the handle from its beginning.
+    pub fn active(&self) -> Option<ActiveRequest> {
+        lock(&self.0).active.clone()
+    }
+
+    /// Resolves when the client has disconnected, or the body was dropped and nothing more can be sent.
+    ///
+    /// A half-closed client (it sent FIN and may still read) counts as disconnected. The body of a reply is sent to it all
+    /// the same. If nothing is written for [`Timeouts::stall`](quintet_conn::Timeouts::stall), its connection is closed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it can be called again, and resolves at once if the client has disconnected meanwhile.
+    ///
+    /// # Spec
+    /// Go: `Request.Context().Done()`.
+    pub async fn disconnected(&self) {
+        let active = self.active();
+        let mut client = pin!(async {
+            match &active {
+                Some(active) => active.disconnected().await,
+                None => pending().await,
+            }
+        });
+        poll_fn(|cx| {
+            if client.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            let mut state = lock(&self.0);
+            if state.closed {
+                return Poll::Ready(());
+            }
+            state.watcher = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Resolves when the server stops; never, if the writer has no [request](Self::active). A stream that has no end of its
+    /// own ends then: the shutdown of the server waits for it, and breaks it off at its deadline.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it can be called again.
+    pub async fn stopping(&self) {
+        match self.active() {
+            Some(active) => active.connection().stopping().await,
+            None => pending().await,
+        }
+    }
+
     /// Sets the trailers: fields that are sent after the body, if it is sent in chunks or over HTTP/2.
     pub fn trailers(&mut self, trailers: HeaderMap) {
         lock(&self.0).trailers = Some(trailers);
@@ -125,9 +187,7 @@ impl WriterState {
         self.lost |= !self.written.is_empty();
         self.written = BytesMut::new();
         self.trailers = None;
-        if let Some(writer) = self.writer.take() {
-            writer.wake();
-        }
+        [self.writer.take(), self.watcher.take()].into_iter().flatten().for_each(Waker::wake);
     }
 
     fn take(&mut self) -> Bytes {
@@ -191,6 +251,12 @@ impl HttpBody for Written {
             let state = lock(&self.state);
             state.written.is_empty() && state.trailers.is_none()
         }
+    }
+}
+
+impl ReplyBody for Written {
+    fn set_active(self: Pin<&mut Self>, active: &ActiveRequest) {
+        lock(&self.state).active = Some(active.clone());
     }
 }
 
@@ -290,7 +356,7 @@ mod tests {
                     }
                     tell.send(w.flush().await.map_err(|error| error.kind()))
                 });
-                std::future::pending().await
+                pending().await
             });
             let mut body = Box::pin(body);
             assert!(body.frame().await.is_some());
@@ -313,11 +379,47 @@ mod tests {
                 };
                 tell.send(outcome)
             });
-            std::future::pending().await
+            pending().await
         });
         let mut body = Box::pin(body);
         assert!(body.frame().await.is_some());
         drop(body);
         assert_eq!(told.await.unwrap(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn disconnected_resolves_when_the_body_is_dropped() {
+        // It waits already, or begins to wait, when the body is dropped.
+        for begun in [true, false] {
+            let (go, gone) = tokio::sync::oneshot::channel::<()>();
+            let (give, given) = tokio::sync::oneshot::channel();
+            let body = Body::writer(|mut w| async move {
+                w.write("x").await?;
+                w.flush().await?;
+                let told = tokio::spawn(async move {
+                    if !begun {
+                        gone.await.expect("told to go on");
+                    }
+                    assert!(w.active().is_none(), "no server sends it");
+                    w.disconnected().await;
+                });
+                give.send(told).expect("the test waits");
+                pending().await
+            });
+            let mut body = Box::pin(body);
+            assert!(body.frame().await.is_some());
+            assert!(is_pending(&mut body).await, "nothing more is written");
+            let told = given.await.unwrap();
+            tokio::task::yield_now().await;
+            assert!(!told.is_finished(), "too early");
+            drop(body);
+            let _ = go.send(());
+            told.await.expect("it is told");
+        }
+    }
+
+    /// Polls a body once; `true` if it is pending.
+    async fn is_pending(body: &mut Pin<Box<Body>>) -> bool {
+        poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx).is_pending())).await
     }
 }

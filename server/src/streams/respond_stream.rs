@@ -157,6 +157,9 @@ async fn stream<H>(
     mut body: Body,
     mut reply: StreamReply,
 ) -> Option<(Response, StreamReply)> {
+    if let Some(active) = reply.active() {
+        body.set_active(&active);
+    }
     let length = body.len();
     let mut first = First::Unasked;
     // Polled for HEAD too: its reply has the content type, or the error, that GET would get.

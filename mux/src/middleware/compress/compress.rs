@@ -103,7 +103,7 @@ impl Compression {
                 }
                 Body::from(encoded)
             }
-            _ => Body::new(CompressedBody::new(response.take_body(), Encoder::new(coding, self))),
+            _ => Body::of_reply(CompressedBody::new(response.take_body(), Encoder::new(coding, self))),
         };
         if !head::encode(&mut response, coding) {
             return Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error");

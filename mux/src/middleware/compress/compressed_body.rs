@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as HttpBody, Frame};
-use quintet_request::{Body, BodyError};
+use quintet_request::{Body, BodyError, ReplyBody, quintet_conn::ActiveRequest};
 
 use super::encoder::Encoder;
 
@@ -118,5 +118,11 @@ impl HttpBody for CompressedBody {
 
     fn is_end_stream(&self) -> bool {
         matches!(self.state, State::Ended)
+    }
+}
+
+impl ReplyBody for CompressedBody {
+    fn set_active(mut self: Pin<&mut Self>, active: &ActiveRequest) {
+        self.source.set_active(active);
     }
 }
