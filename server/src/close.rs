@@ -18,6 +18,7 @@ use crate::{
     dispatch::panicked,
     respond::{finish_reply, write},
     shared::Shared,
+    watched_stream::WatchedStream,
 };
 
 /// Closes a connection as its exchange decided: with a reset, at once, or with a linger after the last reply.
@@ -140,11 +141,22 @@ pub(crate) async fn hijack<H, S: Stream>(
     connection.set_state(State::Hijacked);
     let (io, mut input, _) = wire.into_parts();
     let (io, handle) = Abortable::new(io);
-    let mut other = pin!(upgrade.run(Upgraded { io: Box::new(io), leftover: input.take() }));
+    let (io, end) = WatchedStream::new(io);
+    let mut other = pin!(upgrade.run(Upgraded::new(Box::new(io), input.take(), Some(connection.active()))));
+    let mut ended = pin!(end.wait());
+    let mut is_gone = false;
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| other.as_mut().poll(cx))) {
         Ok(Poll::Pending) if connection.is_aborted() => {
             handle.abort(); // the protocol is cut in the middle: a FIN would look like its end
             Poll::Ready(())
+        }
+        Ok(Poll::Pending) => {
+            // After the protocol, which may have met the end just now. It is woken by this if it waits for it.
+            if !is_gone && ended.as_mut().poll(cx).is_ready() {
+                is_gone = true;
+                connection.set_disconnected();
+            }
+            Poll::Pending
         }
         Ok(polled) => polled,
         Err(payload) => {

@@ -42,6 +42,7 @@ mod tls;
 mod tls_provider;
 #[cfg(feature = "tower")]
 mod tower;
+mod watched_stream;
 
 pub use access_log::AccessLog;
 pub use config::{Config, Hooks, Panicked, Refused};

@@ -285,3 +285,70 @@ async fn a_connect_pattern_grants_a_tunnel() {
     })
     .await;
 }
+
+/// A protocol that another task reads, and that ends when it is told that its client has gone or that the server stops.
+async fn told(upgraded: Upgraded, tell: mpsc::UnboundedSender<&'static str>) {
+    let active = upgraded.active().expect("a connection").clone();
+    let (mut from, mut to) = tokio::io::split(upgraded.io);
+    let reading = tokio::spawn(async move { from.read_to_end(&mut Vec::new()).await });
+    tokio::select! {
+        () = active.disconnected() => tell.send("disconnected").expect("the test listens"),
+        () = active.connection().stopping() => tell.send("stopping").expect("the test listens"),
+    }
+    reading.abort();
+    let _ = to.shutdown().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgraded_connection_is_told_of_its_client_and_of_a_shutdown() {
+    bounded(async {
+        for what in ["disconnected", "stopping"] {
+            let (tell, mut hears) = mpsc::unbounded_channel();
+            let server = support::server(move |_: Request| {
+                let tell = tell.clone();
+                async {
+                    let then = |upgraded| told(upgraded, tell);
+                    Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, then).with_header("upgrade", "x")
+                }
+            });
+            let (dial, _) = in_memory(&server);
+            let mut client = dial.connect();
+            client.get_upgrade("/").await;
+            assert_eq!(client.head().await.unwrap().0, 101);
+            client.send("abc").await;
+            assert!(timeout(60 * SECOND, hears.recv()).await.is_err(), "too early");
+            let since = Instant::now();
+            if what == "stopping" {
+                assert_eq!(server.shutdown(10 * SECOND).await, ShutdownReport { drained: 1, aborted: 0 });
+            } else {
+                client.finish().await;
+            }
+            assert_eq!(hears.recv().await, Some(what));
+            assert!(since.elapsed() < SECOND, "{what}: {:?}", since.elapsed());
+            assert!(client.ends().await);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_kept_after_an_upgrade_is_told_of_its_end() {
+    bounded(async {
+        let (give, mut given) = mpsc::unbounded_channel();
+        let server = support::server(move |_: Request| {
+            let give = give.clone();
+            async {
+                let then = async move |upgraded: Upgraded| {
+                    give.send(upgraded.active().expect("a connection").clone()).expect("the test listens");
+                };
+                Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, then).with_header("upgrade", "x")
+            }
+        });
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        client.get_upgrade("/").await;
+        let active = given.recv().await.expect("an upgrade");
+        timeout(SECOND, active.disconnected()).await.expect("the session has ended");
+    })
+    .await;
+}
