@@ -1,15 +1,18 @@
 //! The fuzz targets of `quintet-mux`.
 
+#[path = "../../mux/tests/event_client/mod.rs"]
+mod event_client;
 #[path = "../../mux/tests/oracle/mod.rs"]
 mod oracle;
 
 use std::sync::LazyLock;
 
 use arbitrary::{Result, Unstructured};
+use event_client::{EventClient, Received};
 use oracle::Answer;
 use quintet_mux::{
-    CrossOrigin, FilePath, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, canonical_host, clean_path,
-    redirect_location, strip_path_prefix,
+    CrossOrigin, Event, FilePath, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, canonical_host,
+    clean_path, redirect_location, strip_path_prefix,
 };
 
 /// The targets of this layer.
@@ -19,6 +22,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("mux_find", mux_find),
     ("cross_origin", cross_origin),
     ("escape_html", escape_html),
+    ("event", event),
     ("file_path", file_path),
 ];
 
@@ -266,6 +270,32 @@ pub fn file_path(data: &[u8]) {
     assert!(path.is_root() || parts().all(|part| !matches!(part, b"" | b"." | b"..") && part.len() <= 255));
     assert_eq!(FilePath::new(path.as_bytes()).as_ref(), Ok(&path), "it is its own name");
     assert_eq!(parts().last(), Some(path.file_name()));
+}
+
+/// A name, an id and a comment, a line each that ends with a `|`, and the data: a client reads the event that was sent, and
+/// nothing else. Two of them after each other are two events.
+pub fn event(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut parts = text.splitn(4, '|');
+    let [name, id, comment, data] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    let is_refused = |text: &str| text.contains(['\r', '\n', '\0']);
+    let event = match Event::new(data).with_name(name).and_then(|event| event.with_id(id)) {
+        Ok(event) => event,
+        Err(error) => {
+            assert!(is_refused(name) || is_refused(id), "{error}");
+            return;
+        }
+    };
+    assert!(!is_refused(name) && !is_refused(id));
+    let client = EventClient::read(&format!("{}{event}{event}", Event::comment(comment)));
+    let name = if name.is_empty() { "message" } else { name };
+    let received = Received {
+        name: name.to_owned(),
+        data: data.replace("\r\n", "\n").replace('\r', "\n"),
+        last_id: id.to_owned(),
+    };
+    assert_eq!(client.events, [received.clone(), received]);
+    assert_eq!((client.last_id.as_str(), client.retry), (id, None));
 }
 
 fn agrees<T: std::fmt::Debug>(mux: &Mux<T>, method: &str, host: &str, path: &str) {

@@ -11,6 +11,9 @@ mod conflict;
 mod cross_origin;
 mod escape;
 mod escape_html;
+mod event;
+#[cfg(feature = "io")]
+mod events;
 mod explain;
 #[cfg(feature = "files")]
 mod files;
@@ -37,6 +40,7 @@ pub use self::{
     cross_origin::{CrossOrigin, CrossOriginError, OriginError, Source},
     escape::decode,
     escape_html::escape_html,
+    event::{Event, EventError},
     explain::{Candidate, Explanation, Rule, Verdict},
     find::{Found, Lookup},
     host::canonical_host,
@@ -52,6 +56,7 @@ pub use self::{
 
 #[cfg(feature = "io")]
 pub use self::{
+    events::{EventOptions, EventWriter, events, events_with, last_event_id},
     handler::{
         Allow, BoxHandler, FieldError, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux, Upgrade, Upgraded,
     },
