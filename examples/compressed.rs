@@ -17,7 +17,10 @@ use std::{
 
 use anyhow::Context;
 use quintet_examples::{arguments, outln};
-use quintet_server::{Body, Html, IntoResponse, Listener, Request, Response, ServeMux, Server, listen, mux::compress};
+use quintet_server::{
+    Html, IntoResponse, Listener, Request, Response, ServeMux, Server, listen,
+    mux::{Event, EventWriter, compress, events},
+};
 use tokio::time::sleep;
 
 /// The command line.
@@ -41,18 +44,16 @@ async fn primes(_: Request) -> String {
     text
 }
 
-/// Server-sent events without end. A streamed body needs a type to be compressed.
-async fn events(_: Request) -> Response {
-    let events = Body::writer(|mut w| async move {
+/// Server-sent events without end.
+async fn seconds(_: Request) -> Response {
+    events(async |mut out: EventWriter| {
         let began = Instant::now();
         for n in 0_u64.. {
-            w.write(format!("data: event {n} after {} ms\n\n", began.elapsed().as_millis())).await?;
-            w.flush().await?;
+            out.send(&Event::new(format!("event {n} after {} ms", began.elapsed().as_millis()))).await?;
             sleep(Duration::from_secs(1)).await;
         }
         Ok(())
-    });
-    Response::new(events).with_content_type("text/event-stream")
+    })
 }
 
 const PAGE: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Compressed</title>
@@ -82,7 +83,7 @@ async fn main() -> anyhow::Result<()> {
     let mux = ServeMux::new();
     mux.handle("GET /{$}", async |_: Request| Html(PAGE).into_response());
     mux.handle("GET /primes", primes);
-    mux.handle("GET /events", events);
+    mux.handle("GET /events", seconds);
 
     let listener = listen(&addr).with_context(|| format!("cannot listen on {addr}"))?;
     outln!("listening on {}", listener.local_addr()?);
