@@ -66,7 +66,7 @@ pub use trailers::is_forbidden_trailer;
 
 #[cfg(feature = "io")]
 pub use {
-    body::{Body, BodyError, ReplyBody, Writer},
+    body::{Body, BodyError, ReceivedBytes, ReplyBody, Writer},
     connection::{Requests, RequestsError, WireGuard},
     request::{ChangeError, FormReadError, PathValuesIter, Request, route},
 };

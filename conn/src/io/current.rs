@@ -195,6 +195,13 @@ impl Current {
         });
     }
 
+    /// As [`set_value`](Self::set_value), for the request in progress. The value is made only if it is kept.
+    pub(super) fn leave_value(&self, value: impl FnOnce() -> Arc<dyn Any + Send + Sync>) {
+        if self.keeps_values.load(Relaxed) {
+            self.set_value(self.number(), value());
+        }
+    }
+
     /// The value of this type of the request of this number.
     pub(super) fn value<T: Any + Send + Sync>(&self, number: u32) -> Option<Arc<T>> {
         let kept = self.kept(self.rare.get()?).filter(|kept| kept.number == number)?;
@@ -257,7 +264,9 @@ impl Current {
             if self.number() != number {
                 return None;
             }
-            _earlier = std::mem::replace(&mut *kept, Kept { number, ..Kept::default() });
+            // The memory of values that were taken is used again.
+            let values = if kept.values.is_empty() { std::mem::take(&mut kept.values) } else { Vec::new() };
+            _earlier = std::mem::replace(&mut *kept, Kept { number, values, ..Kept::default() });
         }
         Some(write(&mut kept))
     }

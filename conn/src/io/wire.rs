@@ -1,6 +1,7 @@
 //! The stream to one client with its two buffers, under its timeouts.
 
 use std::{
+    any::Any,
     future::{Future, poll_fn},
     io,
     pin::{Pin, pin},
@@ -140,6 +141,27 @@ impl<S> Wire<S> {
     #[inline]
     fn is_sent(&self) -> bool {
         self.output.is_empty() && !self.unflushed
+    }
+
+    /// The stream, for what it can do beside sending and receiving. Do not read from it or write to it: the wire has bytes
+    /// that come before.
+    #[inline]
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.io
+    }
+
+    /// The same wire with another stream, which wraps this one.
+    pub fn map_stream<T>(self, wrap: impl FnOnce(S) -> T) -> Wire<T> {
+        let Self { io, input, output, ended, unflushed, broken, waits } = self;
+        Wire { io: wrap(io), input, output, ended, unflushed, broken, waits }
+    }
+
+    /// Leaves a value for the observers of the request that was read last, as [`ActiveRequest::set_value`]. It is made only
+    /// if there are any.
+    pub fn leave_value(&self, value: impl FnOnce() -> Arc<dyn Any + Send + Sync>) {
+        if let Some(connection) = self.connection() {
+            connection.current.leave_value(value);
+        }
     }
 
     /// The stream, the received bytes that were not consumed, and the bytes that were not sent.

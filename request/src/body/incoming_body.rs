@@ -11,7 +11,10 @@ use http_body::Frame;
 use quintet_conn::{Buffer, Filled, Phase, Wire, WireError};
 use quintet_listener::Stream;
 
-use super::{body_error::BodyError, received_trailers::ReceivedTrailers, revocable::RevocableGuard};
+use super::{
+    body_error::BodyError, received_bytes::ReceivedBytes, received_trailers::ReceivedTrailers,
+    revocable::RevocableGuard,
+};
 use crate::{Chunked, CloseReason, RequestBody};
 
 /// The most bytes that a shared wire reads ahead. It reads ahead while no task reads the body, to notice that the
@@ -42,6 +45,8 @@ pub(crate) struct IncomingBody<S> {
     pub(crate) failed: Option<BodyError>,
     /// The place for the trailers of a chunked body.
     trailers: Option<ReceivedTrailers>,
+    /// The bytes of the body that were received so far, without their framing.
+    received: u64,
     /// The bytes of the body that were discarded so far.
     discarded: u64,
     pub(crate) scratch: BytesMut,
@@ -50,12 +55,18 @@ pub(crate) struct IncomingBody<S> {
 impl<S: Stream> IncomingBody<S> {
     pub(crate) fn new(wire: Wire<S>, left: Left, expects: bool) -> Self {
         let trailers = matches!(left, Left::Chunked(_)).then(ReceivedTrailers::default);
-        Self { wire, left, expects, failed: None, trailers, discarded: 0, scratch: BytesMut::new() }
+        Self { wire, left, expects, failed: None, trailers, received: 0, discarded: 0, scratch: BytesMut::new() }
     }
 
     /// The place where the request finds its trailers. `None` if its body cannot have trailers.
     pub(crate) fn trailers(&self) -> Option<ReceivedTrailers> {
         self.trailers.clone()
+    }
+
+    /// The wire, which is shared no longer. Tells the observers of the request how much of its body was received.
+    pub(crate) fn into_wire(self) -> Wire<S> {
+        self.wire.leave_value(|| Arc::new(ReceivedBytes(self.received)));
+        self.wire
     }
 
     /// Whether the next byte on the wire is the first byte of the next request.
@@ -113,6 +124,7 @@ impl<S: Stream> IncomingBody<S> {
                     return Ok(None);
                 }
                 let data = self.wire.input.split_to(n);
+                self.received += n as u64;
                 *left -= n as u64;
                 if *left == 0 {
                     self.left = Left::Nothing;
@@ -123,6 +135,7 @@ impl<S: Stream> IncomingBody<S> {
                 let step = chunked.next(self.wire.input.filled())?;
                 self.wire.input.consume(step.framing);
                 let data = self.wire.input.split_to(step.data);
+                self.received += step.data as u64;
                 if chunked.is_end() {
                     let trailers = chunked.take_trailers();
                     self.left = Left::Nothing;
@@ -161,6 +174,7 @@ impl<S: Stream> IncomingBody<S> {
                     Poll::Ready(filled) => filled?,
                 };
                 if let Filled::Bytes(n) = filled {
+                    self.received += n as u64;
                     *left -= n as u64;
                     if *left == 0 {
                         self.left = Left::Nothing;

@@ -7,6 +7,7 @@ pub(crate) mod incoming_body;
 mod limited;
 #[cfg(feature = "http2")]
 pub(crate) mod received_body;
+mod received_bytes;
 pub(crate) mod received_trailers;
 mod reply_body;
 pub(crate) mod revocable;
@@ -15,5 +16,6 @@ mod writer;
 
 pub use body::Body;
 pub use body_error::BodyError;
+pub use received_bytes::ReceivedBytes;
 pub use reply_body::ReplyBody;
 pub use writer::Writer;

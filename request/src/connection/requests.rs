@@ -120,7 +120,7 @@ impl<S: Stream> Requests<S> {
     fn leave(&mut self) -> Wire<S> {
         match self.slot.take().expect(HAS_WIRE) {
             WireSlot::Owned(wire) => wire,
-            WireSlot::Shared(owner) => owner.0.take().expect(OWNED).wire,
+            WireSlot::Shared(owner) => owner.0.take().expect(OWNED).into_wire(),
         }
     }
 
@@ -395,7 +395,7 @@ impl<S: Stream> Requests<S> {
         if !owner.0.get().expect(OWNED).is_end() {
             return false;
         }
-        let mut wire = owner.0.take().expect(OWNED).wire;
+        let mut wire = owner.0.take().expect(OWNED).into_wire();
         wire.clear_phase();
         self.slot = Some(WireSlot::Owned(wire));
         true
@@ -419,7 +419,7 @@ impl<S: Stream> Requests<S> {
         };
         incoming.wire.clear_phase();
         // Before `left?`: after an error the caller still needs the wire, to close it.
-        self.slot = Some(WireSlot::Owned(incoming.wire));
+        self.slot = Some(WireSlot::Owned(incoming.into_wire()));
         exchange.set_request_body(left?);
         Ok(())
     }
