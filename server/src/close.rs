@@ -17,6 +17,7 @@ use crate::{
     config::Refused,
     dispatch::panicked,
     respond::{finish_reply, write},
+    served::{Refusal, finish, finish_wire, is_observed, observe},
     shared::Shared,
     watched_stream::WatchedStream,
 };
@@ -42,6 +43,10 @@ pub(crate) async fn close<H, S: Stream>(
     next: Next,
     mut reason: Option<CloseReason>,
 ) {
+    if is_observed::<S>() {
+        requests.reclaim(); // tells how much of the request's body was received
+        finish(connection, requests, next, reason);
+    }
     if next == Next::Reset {
         requests.wire().abort();
     }
@@ -97,6 +102,7 @@ pub(crate) async fn refuse<H, S: Stream>(
 ) -> (Next, Option<CloseReason>) {
     let reason = error.close_reason();
     let Some(status) = error.status() else { return (Next::End, Some(reason)) };
+    observe(requests, |notes, _| Refusal::of(&error).into_iter().for_each(|refusal| notes.refuse(refusal)));
     let own = server.observer.refused(&Refused { connection, error: &error, status });
     let mut response = own.unwrap_or_else(|| plain(status, &error));
     if response.take_upgrade().is_some() {
@@ -128,6 +134,7 @@ pub(crate) async fn hijack<H, S: Stream>(
     upgrade: Upgrade,
 ) {
     let mut wire = requests.into_wire();
+    finish_wire(connection, &mut wire, Next::TakeOver, Some(CloseReason::Takeover));
     let mut sent = wire.flush().await;
     // The timeouts of HTTP do not apply to the other protocol.
     wire.clear_phase();

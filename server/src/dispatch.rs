@@ -17,7 +17,12 @@ use quintet_listener::Stream;
 use quintet_mux::{Handler, Response, canonical_host};
 use quintet_request::{CloseReason, Request, Requests, Version};
 
-use crate::{config::Panicked, observe::discard, shared::Shared};
+use crate::{
+    config::Panicked,
+    observe::discard,
+    served::{Refusal, observe},
+    shared::Shared,
+};
 
 /// The most unsent bytes with which an interim reply is still appended. With more it waits in the connection.
 const MAX_UNSENT_BYTES: usize = 16 * 1024;
@@ -38,6 +43,9 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     requests: &mut Requests<S>,
 ) -> Option<Response> {
     if let Some(response) = early_reply(server, connection, &request) {
+        if response.status() == StatusCode::MISDIRECTED_REQUEST {
+            observe(requests, |notes, _| notes.refuse_open(Refusal::Misdirected));
+        }
         return Some(response);
     }
     if request.head().version() == Version::Http10 {

@@ -20,7 +20,10 @@ use quintet_listener::AcceptError;
 use quintet_listener::{CertificateExpired, HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 
-use crate::config::{Hooks, Panicked, Refused};
+use crate::{
+    config::{Hooks, Panicked, Refused},
+    served::Served,
+};
 
 /// How often hooks and log lines of a server failed since it was made. From
 /// [`Server::hook_failures`](crate::Server::hook_failures).
@@ -79,6 +82,19 @@ impl Observer {
     pub(crate) fn refused(&self, refused: &Refused<'_>) -> Option<Response> {
         let hook = self.hooks.refused.as_ref()?;
         self.call(|| hook(refused)).flatten()
+    }
+
+    /// Whether requests are observed.
+    #[inline]
+    pub(crate) fn observes(&self) -> bool {
+        self.hooks.served.is_some()
+    }
+
+    /// Reports what became of a request.
+    pub(crate) fn served(&self, served: &Served<'_>) {
+        if let Some(hook) = &self.hooks.served {
+            self.call(|| hook(served));
+        }
     }
 
     /// Reports a panic to its hook, or logs it.

@@ -14,6 +14,7 @@ use quintet_request::{
 };
 
 use crate::{
+    served::{observe, observe_wire},
     shared::Shared,
     stream_body::{MAX_OUTPUT_BYTES, stream},
 };
@@ -66,10 +67,14 @@ pub(crate) fn write<H, S: Stream>(
     let waiting = {
         // In a block: the wire is shared with the request's body, and `try_settle` below takes it again.
         let mut wire = requests.wire();
+        observe_wire(&mut wire, |notes, unsent| notes.begin_reply(response.status(), unsent));
         plan.write_head(wire.output.tail(), &head, connection.unix(), &bytes);
         if plan.has_body() {
+            let len = bytes.len();
             wire.output.push(bytes);
+            observe_wire(&mut wire, |notes, unsent| notes.put_body(len, unsent));
         }
+        observe_wire(&mut wire, |notes, unsent| notes.end_reply(unsent));
         wire.output.len()
     };
     exchange.end_reply(&plan);
@@ -122,10 +127,14 @@ fn write_file<S: Stream>(
     let plan = exchange.begin_reply(&head);
     let waiting = {
         let mut wire = requests.wire();
+        observe_wire(&mut wire, |notes, unsent| notes.begin_reply(response.status(), unsent));
         plan.write_head(wire.output.tail(), &head, connection.unix(), &[]);
         if plan.has_body() {
+            let before = wire.output.len();
             wire.output.push_file(file);
+            observe_wire(&mut wire, |notes, unsent| notes.put_body(unsent - before, unsent));
         }
+        observe_wire(&mut wire, |notes, unsent| notes.end_reply(unsent));
         wire.output.len()
     };
     exchange.end_reply(&plan);
@@ -288,7 +297,9 @@ fn hand_over<S: Stream>(
 ) -> Rest {
     let head = head(response, Some(0));
     let plan = exchange.begin_takeover(&head);
+    observe(requests, |notes, unsent| notes.begin_reply(response.status(), unsent));
     plan.write_head(requests.wire().output.tail(), &head, connection.unix(), &[]);
+    observe(requests, |notes, unsent| notes.end_reply(unsent));
     Rest::Upgrade(upgrade)
 }
 

@@ -15,6 +15,7 @@ use crate::{
     respond::{finish_reply, write},
     select::{Either, select},
     serve_error::ServeError,
+    served::{Notes, Observed, begin, finish, is_full},
     server::Server,
     shared::Shared,
 };
@@ -53,14 +54,24 @@ impl<H: Handler> Server<H> {
                 Either::Second(Either::Second(never)) => match never {},
             };
             let (guard, wire) = connections.admit(stream, peer); //      Go: newConn, setState(StateNew)
-            // Go: go c.serve(connCtx)
-            tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire));
+            spawn(&self.shared, guard, wire); //                         Go: go c.serve(connCtx)
         }
         // The clients of the backlog connected before the shutdown. Go resets them.
         while let Some((guard, wire)) = accept_loop.admit_late(&mut listener).await {
-            tokio::spawn(serve_connection(Arc::clone(&self.shared), guard, wire));
+            spawn(&self.shared, guard, wire);
         }
         Ok(())
+    }
+}
+
+/// Serves one connection in a task of its own.
+fn spawn<H: Handler, S: Stream>(server: &Arc<Shared<H>>, guard: ConnGuard, wire: Wire<S>) {
+    if server.observer.observes() {
+        let notes = Notes::new(Arc::clone(&server.observer), Arc::clone(&guard));
+        let wire = wire.map_stream(|stream| Observed::new(stream, notes));
+        tokio::spawn(serve_connection(Arc::clone(server), guard, wire));
+    } else {
+        tokio::spawn(serve_connection(Arc::clone(server), guard, wire));
     }
 }
 
@@ -84,7 +95,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
     }
     let (mut served, mut turn) = (0, Turn::of(REQUESTS));
     let (next, reason) = loop {
-        let request = match requests.next().await {
+        let mut request = match requests.next().await {
             Ok(Some(request)) => request, //                             Go: readRequest
             Ok(None) => break close_idle(&connection, &mut requests).await, // closed, idle for too long, or stopping
             // Boxed, as are all rare paths below: a future takes the memory of its largest path, also while it is idle.
@@ -98,6 +109,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             }
         }
         served += 1;
+        begin(&mut requests, &mut request);
         let mut exchange = Exchange::new(request.head());
         // Go: ServeHTTP
         let Some(response) = dispatch(&server, &connection, request, &mut requests).await else {
@@ -114,7 +126,15 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             return Box::pin(hijack(&server, &connection, requests, upgrade)).await;
         }
         match exchange.finish() {
-            Next::Continue => connection.end_request(), //               Go: finishRequest
+            Next::Continue => {
+                finish(&connection, &mut requests, Next::Continue, None);
+                connection.end_request(); //                             Go: finishRequest
+                if is_full(&mut requests) {
+                    if let Err(error) = Box::pin(requests.reclaim().flush()).await {
+                        break (Next::End, Some(CloseReason::from(&error)));
+                    }
+                }
+            }
             next => break (next, exchange.close_reason()),
         }
     };

@@ -21,6 +21,7 @@ use quintet_request::{
 use crate::{
     dispatch::{internal_error, panicked},
     fair::{PIECES, Turn, give_way},
+    served::{observe, observe_wire},
     shared::Shared,
 };
 
@@ -69,7 +70,13 @@ pub(crate) async fn stream<H, S: Stream>(
     // A `Bytes` is cloned by counting: no data is copied.
     let look = first.data().cloned().unwrap_or_default();
     let mut written = Appended(0);
-    written.append(requests, |wire| plan.write_head(wire.output.tail(), head, connection.unix(), &look));
+    written.append(requests, |wire| {
+        observe_wire(wire, |notes, unsent| notes.begin_reply(head.status, unsent));
+        plan.write_head(wire.output.tail(), head, connection.unix(), &look);
+        if let (true, Length::Exact(left)) = (plan.has_body(), plan.length()) {
+            observe_wire(wire, |notes, unsent| notes.will_end(left, unsent));
+        }
+    });
     if plan.has_body() {
         if let Sent::Broken(failure) = send(server, requests, &mut body, first, plan.length(), &mut written).await? {
             let reason = reason(server, requests, exchange, &failure);
@@ -83,6 +90,7 @@ pub(crate) async fn stream<H, S: Stream>(
             return Ok(None);
         }
     }
+    observe(requests, |notes, unsent| notes.end_reply(unsent));
     exchange.end_reply(&plan);
     Ok(None)
 }
@@ -289,6 +297,7 @@ impl Sending<'_> {
 /// Appends a piece of a body; returns the unsent bytes of the output.
 fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, written: &mut Appended) -> usize {
     written.append(requests, |wire| {
+        let len = data.len();
         match length {
             // Not written: a chunk of no bytes would be the last chunk, and end the body.
             _ if data.is_empty() => {}
@@ -299,6 +308,7 @@ fn put<S: Stream>(requests: &mut Requests<S>, data: Bytes, length: Length, writt
             }
             _ => wire.output.push(data),
         }
+        observe_wire(wire, |notes, unsent| notes.put_body(len, unsent));
         // The body made progress: a half-closed client gets the whole time again.
         wire.clear_half_closed_timeout();
         wire.output.len()

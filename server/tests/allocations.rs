@@ -15,7 +15,7 @@ use std::{
 
 use allocation_counter::measure;
 use quintet_listener::testing::MemoryListener;
-use quintet_server::{Body, Handler, Request, Response, ServeMux, Server, listener::Stream};
+use quintet_server::{Body, Config, Handler, Hooks, Request, Response, ServeMux, Server, listener::Stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A client that sends the same request again after each reply, and closes in the end.
@@ -81,11 +81,14 @@ fn serve(server: &Server<impl Handler>, request: &'static str, n: usize) -> usiz
 
 /// How many times one request allocates, after the first requests of its connection.
 fn allocations(handler: impl Handler, request: &'static str) -> f64 {
-    let server = Server::new(handler);
-    serve(&server, request, 100);
+    allocations_of(&Server::new(handler), request)
+}
+
+fn allocations_of(server: &Server<impl Handler>, request: &'static str) -> f64 {
+    serve(server, request, 100);
     let mut bytes = (0, 0);
-    let few = measure(|| bytes.0 = serve(&server, request, 100)).count_total;
-    let many = measure(|| bytes.1 = serve(&server, request, 1100)).count_total;
+    let few = measure(|| bytes.0 = serve(server, request, 100)).count_total;
+    let many = measure(|| bytes.1 = serve(server, request, 1100)).count_total;
     assert!(bytes.1 > 10 * bytes.0 && bytes.0 > 100 * 40, "everything was answered");
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let each = (many.saturating_sub(few)) as f64 / 1000.0;
@@ -128,6 +131,24 @@ fn a_pipelined_request_allocates_no_more() {
     );
     let each = allocations(routes(), AHEAD) / 4.0;
     assert!(each <= 2.0, "{each} times");
+}
+
+/// The notes of requests are memory that is used again, and so are those of the replies that wait in the output.
+#[test]
+fn a_served_hook_allocates_no_more() {
+    let told = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&told);
+    let hooks = Hooks {
+        served: Some(Arc::new(move |served| {
+            assert_eq!(served.pattern(), Some("GET /repos/{owner}/issues/{id}"));
+            count.fetch_add(1, SeqCst);
+        })),
+        ..Hooks::default()
+    };
+    let server = Server::with_config(routes(), Config { hooks, ..Config::default() });
+    let (each, without) = (allocations_of(&server, GET), allocations(routes(), GET));
+    assert!(each <= without + 0.01, "{each} times, {without} without");
+    assert_eq!(told.load(SeqCst), 1300);
 }
 
 #[test]

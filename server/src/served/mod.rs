@@ -2,8 +2,9 @@
 
 #[cfg(any(test, feature = "testing"))]
 mod example;
-#[cfg_attr(not(any(test, feature = "testing")), allow(dead_code, reason = "the connection loop does not write it yet"))]
 mod note;
+mod notes;
+mod observed;
 mod outcome;
 mod refusal;
 #[expect(clippy::module_inception, reason = "the type of this name is in it")]
@@ -11,6 +12,8 @@ mod served;
 
 #[cfg(any(test, feature = "testing"))]
 pub use example::ServedExample;
+pub(crate) use notes::Notes;
+pub(crate) use observed::{Observed, begin, finish, finish_wire, is_full, is_observed, observe, observe_wire};
 pub use outcome::Outcome;
 pub use refusal::Refusal;
 pub use served::Served;

@@ -21,7 +21,6 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    #[allow(dead_code, reason = "the connection loop does not call it yet")]
     /// The refusal of a head that could not be read; `None` if the connection failed, and nothing was refused.
     pub(crate) fn of(error: &RequestsError) -> Option<Self> {
         match error {

@@ -47,10 +47,6 @@ pub struct Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    #[cfg_attr(
-        not(any(test, feature = "testing")),
-        allow(dead_code, reason = "the connection loop does not call it yet")
-    )]
     pub(super) fn new(note: &'a Note, connection: &'a Connection) -> Self {
         Self { note, connection }
     }
