@@ -18,7 +18,7 @@ use http::{HeaderName, HeaderValue};
 use http_body::Body as _;
 use quintet_examples::{MaybeTls, arguments, errln, outln};
 use quintet_server::{
-    Body, BodyError, Config, Listener, Request, Response, ServeMux, Server, listen,
+    Body, BodyError, Config, Html, Listener, Request, Response, ServeMux, Server, StatusCode, listen,
     listener::{ClientAuth, ClientAuthMode, TlsState},
 };
 use serde_json::{Value, json};
@@ -128,6 +128,26 @@ async fn slow(request: Request) -> &'static str {
     tokio::time::sleep(Duration::from_millis(number(&request, "ms", 1000))).await;
     "slow\n"
 }
+
+/// A page whose style is named by an interim reply (103), while the page is made. Browsers load it then, over HTTP/2.
+async fn hints(request: Request) -> Html<&'static str> {
+    let _ = request.inform(StatusCode::EARLY_HINTS, [("link", "</hints.css>; rel=preload; as=style")]);
+    tokio::time::sleep(Duration::from_millis(number(&request, "ms", 300))).await;
+    Html(HINTS)
+}
+
+const HINTS: &str = "<!doctype html><meta charset=utf-8><title>Early Hints</title><link rel=icon href=data:>
+<link rel=stylesheet href=/hints.css>
+<p id=said>no script</p>
+<script>
+onload = () => {
+    const [page] = performance.getEntriesByType('navigation');
+    const [style] = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/hints.css'));
+    const initiator = style?.initiatorType, hinted = page.firstInterimResponseStart > 0;
+    said.textContent = `103 ${hinted ? 'came' : 'did not come'}; the style was loaded by ${initiator}`;
+};
+</script>
+";
 
 /// The command line: an address, and the limits that differ from the default.
 #[derive(clap::Parser)]
@@ -247,8 +267,10 @@ async fn main() -> anyhow::Result<()> {
     mux.handle("GET /trailers", trailers);
     mux.handle("GET /broken", broken);
     mux.handle("GET /slow", slow);
+    mux.handle("GET /hints", hints);
+    mux.handle("GET /hints.css", async |_| Response::new("p { color: green }\n").with_content_type("text/css"));
     mux.handle("GET /panic", async |_: Request| -> &'static str { panic!("as asked") });
-    mux.handle("GET /nobody", async |_| http::StatusCode::NO_CONTENT);
+    mux.handle("GET /nobody", async |_| StatusCode::NO_CONTENT);
     mux.handle("/ignore", async |_| "ok\n");
 
     let listener = listen(addr).with_context(|| format!("cannot listen on {addr}"))?;

@@ -9,6 +9,7 @@ mod forwarded;
 mod head_fill;
 mod http_date;
 mod hyper;
+mod interim;
 mod multipart;
 mod naive;
 mod range;
@@ -24,6 +25,7 @@ pub use forwarded::forwarded;
 pub use head_fill::head_fill;
 pub use http_date::http_date;
 pub use hyper::versus_hyper;
+pub use interim::interim;
 pub use multipart::{multipart, versus_multer};
 pub use naive::versus_naive;
 pub use range::range;
@@ -58,6 +60,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("exchange", exchange),
     ("reply", reply),
     ("chunks", chunks),
+    ("interim", interim),
     ("sniff", sniff),
     ("preface", preface),
     ("multipart", multipart),

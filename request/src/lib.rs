@@ -59,7 +59,7 @@ pub use limits::Limits;
 pub use percent::percent_decode;
 pub use preface::Preface;
 pub use range::{ByteRange, Byteranges, ByterangesParts, RangeNotSatisfiable, Ranges};
-pub use reply::{ContentType, sniff};
+pub use reply::{ContentType, InformError, sniff};
 pub use request_id::{RequestId, RequestIdError};
 pub use set_cookie::{SameSite, SetCookie, SetCookieError};
 pub use trailers::is_forbidden_trailer;

@@ -6,6 +6,7 @@ mod http2_kit;
 mod support;
 
 use std::{
+    future::poll_fn,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use h2::Reason;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http2_kit::{Client, config, connect, read, request, start, start_with};
-use quintet_server::{Body, Request, Response};
+use quintet_server::{Body, Request, Response, request::InformError};
 use support::bounded;
 use tokio::time::sleep;
 
@@ -151,13 +152,56 @@ async fn interim_replies_of_a_handler_come_first() {
         let mut client = connect(&dial).await;
         let (mut reply, _) = client.open(request("GET", "/"), true).await;
         let mut seen = Vec::new();
-        while let Some(interim) = std::future::poll_fn(|cx| reply.poll_informational(cx)).await {
+        while let Some(interim) = poll_fn(|cx| reply.poll_informational(cx)).await {
             let interim = interim.unwrap();
             seen.push((interim.status().as_u16(), interim.headers().clone()));
         }
         let hints = HeaderMap::from_iter([(http::header::LINK, HeaderValue::from_static("</a.css>"))]);
         assert_eq!(seen, [(103, hints), (102, HeaderMap::new())]);
         assert_eq!(read(reply).await.unwrap().text(), "done\n");
+    })
+    .await;
+}
+
+/// Two 103s go to the stream of their request, while the handler works, and none after the reply has begun.
+#[tokio::test(start_paused = true)]
+async fn two_103s_of_http2_come_before_the_reply_on_their_stream() {
+    bounded(async {
+        let handler = async |request: Request| {
+            for name in ["a", "b"] {
+                let link = format!("<{}/{name}.css>", request.path());
+                request
+                    .inform(StatusCode::EARLY_HINTS, [("link", link), ("x-a", " b ".into())])
+                    .expect("it can be sent");
+                sleep(Duration::from_secs(1)).await;
+            }
+            Response::new(Body::writer(async move |mut w| {
+                w.write("done\n").await?;
+                w.flush().await?;
+                assert_eq!(request.inform(StatusCode::EARLY_HINTS, [("link", "x")]), Err(InformError::Over));
+                Ok(())
+            }))
+        };
+        let (_server, dial) = start(handler);
+        let mut client = connect(&dial).await;
+        let mut readers = Vec::new();
+        for path in ["/one", "/two"] {
+            let (mut reply, _) = client.open(request("GET", path), true).await;
+            readers.push(tokio::spawn(async move {
+                let mut links = Vec::new();
+                while let Some(interim) = poll_fn(|cx| reply.poll_informational(cx)).await {
+                    let interim = interim.expect("no reset");
+                    let (status, trimmed) = (interim.status().as_u16(), &interim.headers()["x-a"]);
+                    assert_eq!((status, trimmed), (103, &HeaderValue::from_static("b")));
+                    links.push(interim.headers()["link"].to_str().expect("text").to_owned());
+                }
+                assert_eq!(links, [format!("<{path}/a.css>"), format!("<{path}/b.css>")]);
+                assert_eq!(read(reply).await.unwrap().text(), "done\n");
+            }));
+        }
+        for reader in readers {
+            reader.await.expect("both hints and the reply");
+        }
     })
     .await;
 }

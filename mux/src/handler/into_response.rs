@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use quintet_request::{Body, BodyError, ChangeError, ContentType, FormError, FormReadError};
+use quintet_request::{Body, BodyError, ChangeError, ContentType, FormError, FormReadError, InformError};
 #[cfg(feature = "multipart")]
 use quintet_request::{MultipartError, MultipartReadError};
 
@@ -139,7 +139,7 @@ macro_rules! errors {
         }
     )*};
 }
-errors!(BodyError, ChangeError, FormError, FormReadError);
+errors!(BodyError, ChangeError, FormError, FormReadError, InformError);
 
 /// A 415 for a compressed form has `Accept-Encoding: identity`, so that the client knows which part of the type to change
 /// (RFC 9110 §15.5.16).

@@ -23,7 +23,8 @@
 //! |---|---|---|
 //! | status line | `HTTP/1.1` (1.0 to HTTP/1.0), the status, its reason phrase or none | 9112 §4 |
 //! | `Date` | in every final reply, unless the handler sets its own | 9110 §6.6.1 |
-//! | 1xx from a handler | refused before it is written: it promises another reply | 9110 §15.2 |
+//! | 1xx in place of a final reply | refused before it is written: it promises another reply | 9110 §15.2 |
+//! | 1xx before it | [`write_interim`]; neither a length nor `Connection`, and not 101 | 9110 §15.2 |
 //! | 204, 304 | neither content nor a length nor a type, unless the handler sets a type | 9112 §6.3 |
 //! | 205 | no content, and `Content-Length: 0` says so | 9110 §15.3.6 |
 //! | 2xx to CONNECT | a tunnel: no length; what follows is the tunnel's | 9110 §9.3.6 |
@@ -87,6 +88,8 @@ mod content_type;
 mod date;
 mod field;
 mod head;
+mod inform_error;
+pub(crate) mod interim;
 mod length;
 mod plan;
 mod sniff;
@@ -97,6 +100,8 @@ pub use chunk::{begin_chunk, end_body, end_chunk};
 pub use constraints::Constraints;
 pub use content_type::ContentType;
 pub use head::Head;
+pub use inform_error::InformError;
+pub use interim::write_interim;
 pub use length::Length;
 pub use plan::Plan;
 pub use sniff::sniff;

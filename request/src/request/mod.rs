@@ -8,6 +8,7 @@ mod form_read_error;
 mod form_state;
 mod forms;
 mod http_request;
+mod inform;
 mod inner;
 mod matched;
 mod matched_pattern;

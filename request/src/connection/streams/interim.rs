@@ -2,8 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 
-/// The most fields of one interim reply.
-const MAX_FIELDS: usize = 64;
+use crate::reply::interim::MAX_FIELDS;
 
 /// Reads the interim replies (1xx) that a handler pushed, whole heads as they go on the wire of HTTP/1.1. What is no head
 /// of 1xx ends them: the handler wrote it, and nothing of the client is in it. Fields that concern a connection are left
