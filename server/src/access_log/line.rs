@@ -182,10 +182,24 @@ pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, served: &Serve
 /// Appends who the client is, after `"client":"`.
 #[inline]
 fn push_who(out: &mut Vec<u8>, served: &Served<'_>) {
-    push_address(out, client(served));
-    out.push(b'"');
-    if let Some(port) = served.connection().peer_addr().port() {
-        push_number(out, b",\"port\":", port.into());
+    let peer = served.connection().peer_addr();
+    match told(served) {
+        Some(client) => {
+            push_address(out, Some(client));
+            out.extend_from_slice(b"\",\"proxy\":\"");
+            push_address(out, peer.ip());
+            out.push(b'"');
+        }
+        None => {
+            push_address(out, peer.ip());
+            out.push(b'"');
+            if let Some(port) = peer.port() {
+                push_number(out, b",\"port\":", port.into());
+            }
+        }
+    }
+    if let Some(id) = served.request_id() {
+        push_text(out, b",\"request_id\":\"", id.as_bytes());
     }
 }
 
@@ -223,7 +237,14 @@ fn push_number<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], number: u64) {
 /// The address of the client; `None` on a Unix socket.
 #[inline]
 fn client(served: &Served<'_>) -> Option<IpAddr> {
-    served.connection().peer_addr().ip()
+    told(served).or_else(|| served.connection().peer_addr().ip())
+}
+
+/// The address of the client, if a trusted proxy told it: the peer is that proxy.
+#[inline]
+fn told(served: &Served<'_>) -> Option<IpAddr> {
+    let client = served.client()?;
+    if client.hops() > 0 { client.ip() } else { None }
 }
 
 fn push_address(out: &mut Vec<u8>, address: Option<IpAddr>) {

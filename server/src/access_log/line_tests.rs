@@ -1,9 +1,9 @@
 //! Lines of every kind of request: as tables, and for any bytes of a client.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
-use quintet_request::{CloseReason, HeadError};
+use quintet_request::{Client, CloseReason, ForwardedHeader, ForwardedNode, HeadError, RequestId};
 use serde_json::Value;
 
 use super::{combined, common, json};
@@ -155,4 +155,23 @@ fn every_refusal_and_outcome_has_a_name_without_escapes() {
         assert!(json.contains(&format!("\"outcome\":\"{}\"", outcome.as_str())), "{json}");
         assert_eq!(json.contains("\"refused\":\"bare_lf\""), outcome == Outcome::Refused(refusal));
     }
+}
+
+#[test]
+fn a_client_behind_a_trusted_proxy_is_the_client_of_the_line() {
+    let read = |peer: &str| {
+        let fields = [("X-Forwarded-For", &b"9.9.9.9, 2001:db8::7"[..])];
+        let peer = ForwardedNode::parse(peer).expect("an address");
+        let trusted = |node: &ForwardedNode| node.to_string() == "10.0.0.1";
+        Client::read(ForwardedHeader::XForwardedFor, fields, peer, trusted).expect("addresses")
+    };
+    let example = ServedExample::new(USUAL).peer("10.0.0.1:80").value(Arc::new(read("10.0.0.1")));
+    let [json, combined, _] = lines(&example.value(Arc::new("a-1".parse::<RequestId>().expect("an id"))));
+    assert!(json.contains("\"client\":\"2001:db8::7\",\"proxy\":\"10.0.0.1\",\"request_id\":\"a-1\","), "{json}");
+    assert_eq!(fields(&combined)[0], "2001:db8::7");
+    // A stranger says what it likes.
+    let example = ServedExample::new(USUAL).peer("192.0.2.9:80").value(Arc::new(read("192.0.2.9")));
+    let [json, combined, _] = lines(&example);
+    assert!(json.contains("\"client\":\"192.0.2.9\",\"port\":80,"), "{json}");
+    assert_eq!(fields(&combined)[0], "192.0.2.9");
 }
