@@ -71,6 +71,21 @@ pub struct Config {
     /// writes the lines that wait, for up to one second. Default: none.
     #[doc(alias = "logging")]
     pub access_log: Option<AccessLog>,
+    /// Whether the server tells `tracing` what it does: a span for each request, and events for refusals, panics, accept
+    /// errors, failed TLS handshakes, reloads and the shutdown. Default: `false`.
+    ///
+    /// The span has the names of OpenTelemetry: `http.request.method` (`_OTHER` for an unknown one), `http.route` (the
+    /// pattern, without method and host), `url.path`, `url.query`, `url.scheme`, `http.response.status_code`,
+    /// `network.protocol.version`, `client.address` (told by a trusted proxy, or else the peer's), `server.address`,
+    /// `user_agent.original`, `error.type`; and for the crate `tracing-opentelemetry` `otel.name`, `otel.kind` and
+    /// `otel.status_code`. Its level is `INFO`, its target `quintet_server`. It is the parent of what the handler logs, and
+    /// ends when the last byte of the reply was sent. A connection has no span, and neither has a body that is written after
+    /// the handler has returned.
+    ///
+    /// The events replace the lines on standard error, if a subscriber is set.
+    #[cfg(feature = "tracing")]
+    #[doc(alias = "OpenTelemetry")]
+    pub tracing: bool,
     /// Functions that the server calls on events.
     pub hooks: Hooks,
 }
@@ -91,6 +106,8 @@ impl Default for Config {
             shutdown_delay: Duration::ZERO,
             pass_options_star: false,
             access_log: None,
+            #[cfg(feature = "tracing")]
+            tracing: false,
             hooks: Hooks::default(),
         }
     }

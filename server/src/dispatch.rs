@@ -16,7 +16,11 @@ use quintet_conn::{ConnGuard, Connection, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Handler, Response, canonical_host};
 use quintet_request::{CloseReason, Request, Requests, Version};
+#[cfg(feature = "tracing")]
+use tracing::Instrument;
 
+#[cfg(feature = "tracing")]
+use crate::request_span::RequestSpan;
 use crate::{
     config::Panicked,
     observe::discard,
@@ -91,7 +95,23 @@ pub(crate) fn call<H: Handler>(
     server: &Shared<H>,
     request: Request,
 ) -> Result<impl Future<Output = Response> + Send + '_, Payload> {
-    catch_unwind(AssertUnwindSafe(|| server.handler.call(request)))
+    catch_unwind(AssertUnwindSafe(|| call_in_span(server, request)))
+}
+
+#[cfg(not(feature = "tracing"))]
+#[inline(always)]
+fn call_in_span<H: Handler>(server: &Shared<H>, request: Request) -> impl Future<Output = Response> + Send + '_ {
+    server.handler.call(request)
+}
+
+/// Calls the handler in the span of its request.
+#[cfg(feature = "tracing")]
+#[inline]
+fn call_in_span<H: Handler>(server: &Shared<H>, request: Request) -> impl Future<Output = Response> + Send + '_ {
+    let span = RequestSpan::begin(&server.observer, &request);
+    // A handler may do its work before it returns a future.
+    let future = span.in_scope(|| server.handler.call(request));
+    future.instrument(span)
 }
 
 /// Polls the future of a handler.

@@ -22,6 +22,8 @@ mod per_core;
 mod protocols;
 mod ready;
 mod relief;
+#[cfg(feature = "tracing")]
+mod request_span;
 mod respond;
 mod select;
 mod serve;
@@ -42,6 +44,8 @@ mod tls;
 mod tls_provider;
 #[cfg(feature = "tower")]
 mod tower;
+#[cfg(feature = "tracing")]
+mod trace_events;
 mod watched_stream;
 
 pub use access_log::AccessLog;

@@ -20,8 +20,10 @@ use quintet_listener::AcceptError;
 use quintet_listener::{CertificateExpired, HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 
+#[cfg(feature = "tracing")]
+use crate::trace_events;
 use crate::{
-    config::{Hooks, Panicked, Refused},
+    config::{Config, Hooks, Panicked, Refused},
     served::Served,
 };
 
@@ -42,11 +44,34 @@ pub(crate) struct Observer {
     hooks: Hooks,
     panics: AtomicU64,
     lost_lines: AtomicU64,
+    /// See [`Config::tracing`].
+    #[cfg(feature = "tracing")]
+    is_traced: bool,
 }
 
 impl Observer {
-    pub(crate) fn new(hooks: Hooks) -> Arc<Self> {
-        Arc::new(Self { hooks, ..Self::default() })
+    pub(crate) fn new(config: &Config) -> Arc<Self> {
+        Arc::new(Self {
+            hooks: config.hooks.clone(),
+            #[cfg(feature = "tracing")]
+            is_traced: config.tracing,
+            ..Self::default()
+        })
+    }
+
+    /// See [`Config::tracing`].
+    #[cfg(feature = "tracing")]
+    #[inline]
+    pub(crate) fn is_traced(&self) -> bool {
+        self.is_traced
+    }
+
+    /// Emits an event. A subscriber that panics ends nothing.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn trace(&self, emit: impl FnOnce()) {
+        if self.is_traced {
+            self.call(emit);
+        }
     }
 
     /// The state hook, wrapped so that its panics are caught; `None` if it is not set, which costs a connection nothing.
@@ -99,6 +124,8 @@ impl Observer {
 
     /// Reports a panic to its hook, or logs it.
     pub(crate) fn panicked(&self, panicked: &Panicked<'_>) {
+        #[cfg(feature = "tracing")]
+        self.trace(|| trace_events::panicked(panicked));
         match &self.hooks.panicked {
             Some(hook) => drop(self.call(|| hook(panicked))),
             None => self.log(format_args!(
@@ -113,6 +140,8 @@ impl Observer {
     /// Reports a field that cannot be sent to its hook, or logs it.
     #[cold]
     pub(crate) fn field_error(&self, connection: &Connection, error: &FieldError) {
+        #[cfg(feature = "tracing")]
+        self.trace(|| trace_events::field_error(connection, error));
         match &self.hooks.field_error {
             Some(hook) => drop(self.call(|| hook(connection, error))),
             None => self.log(format_args!("reply to {} is a 500: {error}", connection.peer_addr())),
@@ -121,6 +150,8 @@ impl Observer {
 
     /// Reports an accept error to its hook, or logs it.
     pub(crate) fn accept_error(&self, error: &AcceptError<'_>) {
+        #[cfg(feature = "tracing")]
+        self.trace(|| trace_events::accept_error(error));
         match &self.hooks.accept_error {
             Some(hook) => drop(self.call(|| hook(error))),
             None => self.log(format_args!("{error}")),
@@ -129,14 +160,25 @@ impl Observer {
 
     #[cfg(feature = "tls")]
     pub(crate) fn handshake_error(&self, error: &HandshakeError<'_>) {
+        #[cfg(feature = "tracing")]
+        self.trace(|| trace_events::handshake_error(error));
         match &self.hooks.handshake_error {
             Some(hook) => drop(self.call(|| hook(error))),
             None => self.log(format_args!("{error}")),
         }
     }
 
+    /// An event for `tracing`, and nothing else.
+    #[cfg(all(unix, feature = "tls"))]
+    pub(crate) fn reloaded(&self) {
+        #[cfg(feature = "tracing")]
+        self.trace(trace_events::reloaded);
+    }
+
     #[cfg(feature = "tls")]
     pub(crate) fn reload_error(&self, error: &TlsError) {
+        #[cfg(feature = "tracing")]
+        self.trace(|| trace_events::reload_error(error));
         match &self.hooks.reload_error {
             Some(hook) => drop(self.call(|| hook(error))),
             // With its causes.
@@ -146,6 +188,8 @@ impl Observer {
 
     #[cfg(feature = "tls")]
     pub(crate) fn certificate_expired(&self, expired: &CertificateExpired<'_>) {
+        #[cfg(feature = "tracing")]
+        self.trace(|| trace_events::certificate_expired(expired));
         match &self.hooks.certificate_expired {
             Some(hook) => drop(self.call(|| hook(expired))),
             None => self.log(format_args!("{expired}")),
@@ -159,7 +203,7 @@ impl Observer {
 
     /// Calls a hook; `None` if it panicked.
     #[inline]
-    fn call<T>(&self, hook: impl FnOnce() -> T) -> Option<T> {
+    pub(crate) fn call<T>(&self, hook: impl FnOnce() -> T) -> Option<T> {
         // Unwind safe: a hook is called again after a panic, but the server reads none of its state.
         let called = catch_unwind(AssertUnwindSafe(hook));
         called
@@ -174,6 +218,11 @@ impl Observer {
     /// stream, and none uses `eprintln!`, which panics if the stream cannot be written.
     #[cold]
     fn log(&self, line: fmt::Arguments<'_>) {
+        // It was an event, and there is a subscriber that takes events.
+        #[cfg(feature = "tracing")]
+        if self.is_traced && tracing::dispatcher::has_been_set() {
+            return;
+        }
         // The whole line is formatted first, so that it is one write. `Display` of an accept error may be the code of a
         // foreign listener: it can panic too.
         let written = catch_unwind(AssertUnwindSafe(|| {
@@ -214,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_hook_panic_is_caught_for_any_payload() {
-        let observer = Observer::new(Hooks::default());
+        let observer = Observer::new(&Config::default());
         assert_eq!(observer.call(|| 7), Some(7));
         assert_eq!(observer.call(|| -> u8 { panic!("text") }), None);
         for bombs in 0..4 {
@@ -237,7 +286,7 @@ mod tests {
                 Err(fmt::Error)
             }
         }
-        let observer = Observer::new(Hooks::default());
+        let observer = Observer::new(&Config::default());
         observer.log(format_args!("{Silent}"));
         observer.log(format_args!("{Failing}"));
         assert_eq!(observer.failures(), HookFailures { panics: 0, lost_lines: 2 });

@@ -20,6 +20,8 @@ use crate::{
     shutdown_report::ShutdownReport,
     stats::Stats,
 };
+#[cfg(feature = "tracing")]
+use crate::{request_span, trace_events};
 
 /// How long a shutdown waits for the lines of the access log to be written.
 const MAX_FLUSH: Duration = Duration::from_secs(1);
@@ -59,10 +61,14 @@ impl<H: Handler> Server<H> {
     /// A server with these settings.
     #[must_use]
     pub fn with_config(handler: H, mut config: Config) -> Self {
+        #[cfg(feature = "tracing")]
+        if config.tracing {
+            config.hooks.served = Some(request_span::hook_before(config.hooks.served.take()));
+        }
         if let Some(log) = &config.access_log {
             config.hooks.served = Some(log.hook_before(config.hooks.served.take()));
         }
-        let observer = Observer::new(config.hooks.clone());
+        let observer = Observer::new(&config);
         Self {
             shared: Arc::new(Shared {
                 handler,
@@ -150,14 +156,20 @@ impl<H: Handler> Server<H> {
     async fn delay(&self, delay: Duration) {
         // A second call waits only for the rest.
         let Some(since) = self.shared.retire() else { return };
+        #[cfg(feature = "tracing")]
+        self.shared.observer.trace(trace_events::retiring);
         let rest = delay.saturating_sub(Instant::now().duration_since(since));
         select(self.stopping(), sleep(rest)).await;
     }
 
     /// Shuts the server down without the delay.
     pub(crate) async fn shutdown_now(&self, grace_period: Duration) -> ShutdownReport {
+        #[cfg(feature = "tracing")]
+        self.shared.observer.trace(trace_events::stopping);
         let report = self.end_connections(grace_period).await;
         self.flush_log().await;
+        #[cfg(feature = "tracing")]
+        self.shared.observer.trace(|| trace_events::stopped(report));
         report
     }
 

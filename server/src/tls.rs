@@ -133,8 +133,10 @@ fn reload_at_hangup(config: TlsConfig, observer: Arc<Observer>) -> impl Future<O
                 let config = config.clone();
                 let manager = ServiceManager::from_env();
                 manager.reloading();
-                if let Some(Err(error)) = reload(config).await {
-                    observer.reload_error(&error);
+                match reload(config).await {
+                    Some(Ok(())) => observer.reloaded(),
+                    Some(Err(error)) => observer.reload_error(&error),
+                    None => {}
                 }
                 // Also if nothing has changed: it serves.
                 manager.tell(Notification::Ready).await;

@@ -1,0 +1,240 @@
+//! What the server tells `tracing`: a span for each request, and events.
+
+#![cfg(feature = "tracing")]
+
+use std::time::Duration;
+
+use collector::{Collector, Fields, Told};
+use quintet_server::{
+    Config, Handler, Request, Response, ServeMux, Server, ShutdownReport, listener::Nets, mux::forwarded,
+    request::ForwardedHeader,
+};
+use support::{bounded, in_memory};
+use tracing::Level;
+
+mod collector;
+#[cfg(feature = "http2")]
+mod http2_kit;
+mod support;
+
+fn server<H: Handler>(handler: H) -> Server<H> {
+    Server::with_config(handler, Config { tracing: true, ..support::config() })
+}
+
+fn mux() -> ServeMux {
+    let mux = ServeMux::new();
+    mux.handle("GET a.example/users/{id}", async |request: Request| {
+        tracing::info!(target: "test", "before");
+        tokio::task::yield_now().await;
+        tracing::info!(target: "test", "after");
+        request.path_value("id").map(|id| id.into_owned()).unwrap_or_default()
+    });
+    mux.handle("/panic", async |_| -> &'static str { panic!("as asked") });
+    mux.handle("/abort", async |_| Response::abort());
+    mux.handle("/field", async |_| Response::new("x").with_header("x-a", "\n"));
+    mux
+}
+
+fn fields<const N: usize>(pairs: [(&str, &str); N]) -> Fields {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The fields of these names.
+fn some(all: &Fields, names: &[&str]) -> Vec<Option<String>> {
+    names.iter().map(|name| all.get(*name).cloned()).collect()
+}
+
+fn message(event: &Told) -> &str {
+    event.fields.get("message").map_or("", String::as_str)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_span_has_the_names_of_opentelemetry() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let (dial, _serving) = in_memory(&server(mux()));
+        let mut client = dial.connect();
+        let head = "GET /users/7?b=c HTTP/1.1\r\nHost: A.example:8080\r\nUser-Agent: x/1\r\n\r\n";
+        client.send(head).await;
+        assert_eq!(client.reply().await.body, b"7");
+        support::eventually("it is told", || collector.spans().first().is_some_and(|span| span.has_ended())).await;
+        let [span] = &*collector.spans() else { panic!("one span") };
+        let expected = fields([
+            ("http.request.method", "GET"),
+            ("http.route", "/users/{id}"),
+            ("http.response.status_code", "200"),
+            ("url.scheme", if support::over_tls() { "https" } else { "http" }),
+            ("url.path", "/users/7"),
+            ("url.query", "b=c"),
+            ("network.protocol.version", "1.1"),
+            ("server.address", "a.example"),
+            ("server.port", "8080"),
+            ("user_agent.original", "x/1"),
+            ("otel.kind", "server"),
+            ("otel.name", "GET /users/{id}"),
+        ]);
+        assert_eq!((span.name.as_str(), &span.fields), ("HTTP request", &expected));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_span_is_the_parent_of_what_its_handler_logs() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let (dial, _serving) = in_memory(&server(mux()));
+        let (mut one, mut other) = (dial.connect(), dial.connect());
+        // Both are in progress at once, on one thread.
+        let (one, other) = (one.send(users(1)), other.send(users(2)));
+        tokio::join!(one, other);
+        support::eventually("it is told", || collector.events().len() == 4).await;
+        let spans = collector.spans();
+        for event in collector.events() {
+            assert!(event.span.is_some_and(|span| span == 1 || span == 2), "{event:?}");
+        }
+        for n in [1, 2] {
+            let own = collector.events();
+            let own: Vec<_> = own.iter().filter(|event| event.span == Some(n)).map(message).collect();
+            assert_eq!(own, ["before", "after"], "span {n} of {spans:?}");
+        }
+    })
+    .await;
+}
+
+fn users(n: u8) -> String {
+    format!("GET /users/{n} HTTP/1.1\r\nHost: a.example\r\n\r\n")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_span_tells_what_went_wrong() {
+    bounded(async {
+        for (request, status, error, failed) in [
+            ("GET /none HTTP/1.1\r\nHost: a\r\n\r\n", Some("404"), None, false),
+            ("BREW /none HTTP/1.1\r\nHost: a\r\n\r\n", Some("404"), None, false),
+            ("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n", Some("500"), Some("panicked"), true),
+            ("GET /field HTTP/1.1\r\nHost: a\r\n\r\n", Some("500"), Some("500"), true),
+            ("GET /abort HTTP/1.1\r\nHost: a\r\n\r\n", None, Some("broken"), true),
+            ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", Some("200"), None, false),
+        ] {
+            let collector = Collector::default();
+            let _listening = collector.listen();
+            let (dial, _serving) = in_memory(&server(mux()));
+            let mut client = dial.connect();
+            client.send(request).await;
+            client.finish().await;
+            client.rest().await;
+            support::eventually("it is told", || collector.spans().first().is_some_and(|span| span.has_ended())).await;
+            let [span] = &*collector.spans() else { panic!("one span for {request:?}") };
+            let names = ["http.response.status_code", "error.type", "otel.status_code", "http.request.method"];
+            let method =
+                if request.starts_with("BREW") { "_OTHER" } else { request.split(' ').next().expect("a word") };
+            let expected = [status, error, failed.then_some("ERROR"), Some(method)];
+            assert_eq!(some(&span.fields, &names), expected.map(|value| value.map(str::to_owned)), "{request:?}");
+            let original = span.fields.get("http.request.method_original").map(String::as_str);
+            assert_eq!(original, (method == "_OTHER").then_some("BREW"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_head_is_an_event_without_a_span() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let (dial, _serving) = in_memory(&server(mux()));
+        let mut client = dial.connect();
+        client.send("GET / HTTP/1.1\r\n\r\n").await;
+        assert_eq!(client.reply().await.status, 400);
+        support::eventually("it is told", || !collector.events().is_empty()).await;
+        let [event] = &*collector.events() else { panic!("one event") };
+        assert_eq!((event.level, message(event), event.span), (Level::INFO, "request refused", None));
+        let names = ["http.response.status_code", "error.type"];
+        assert_eq!(some(&event.fields, &names), [Some("400".to_owned()), Some("host_missing".to_owned())]);
+        assert!(collector.spans().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn panics_fields_and_the_shutdown_are_events() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let server = server(mux());
+        let (dial, serving) = in_memory(&server);
+        for path in ["/panic", "/field"] {
+            assert_eq!(dial.connect().fetch(path).await.status, 500);
+        }
+        let report = server.shutdown(Duration::from_secs(5)).await;
+        assert_eq!(report, ShutdownReport { drained: report.drained, aborted: 0 });
+        let _ = serving.await;
+        let events = collector.events();
+        let told: Vec<_> = events.iter().map(|event| (event.level, message(event))).collect();
+        let expected = [
+            (Level::ERROR, "a handler panicked"),
+            (Level::ERROR, "the reply is a 500"),
+            (Level::INFO, "the server shuts down"),
+            (Level::INFO, "the server has shut down"),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(events[0].fields["exception.message"], "as asked");
+        assert_eq!(events[3].fields["aborted"], "0");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_behind_a_trusted_proxy_is_that_of_the_span() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let trusted: Nets = "unix".parse().expect("nets");
+        let handler = forwarded(trusted, ForwardedHeader::XForwardedFor, mux());
+        let (dial, _serving) = in_memory(&server(handler));
+        let mut client = dial.connect();
+        client.send("GET /none HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 9.9.9.9, 192.0.2.7\r\n\r\n").await;
+        assert_eq!(client.reply().await.status, 404);
+        support::eventually("it is told", || collector.spans().first().is_some_and(|span| span.has_ended())).await;
+        assert_eq!(collector.spans()[0].fields["client.address"], "192.0.2.7");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_setting_nothing_is_told() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let server = support::server(mux());
+        let (dial, _serving) = in_memory(&server);
+        assert_eq!(dial.connect().fetch("/none").await.status, 404);
+        server.shutdown(Duration::from_secs(5)).await;
+        assert!(collector.spans().is_empty() && collector.events().is_empty());
+    })
+    .await;
+}
+
+#[cfg(feature = "http2")]
+#[tokio::test(start_paused = true)]
+async fn requests_of_one_http2_connection_have_a_span_each() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let config = Config { tracing: true, ..http2_kit::config() };
+        let (_server, dial) = http2_kit::start_with(mux(), config);
+        let mut client = http2_kit::connect(&dial).await;
+        for n in 0..3 {
+            assert_eq!(client.get(&format!("/none/{n}")).await.status, 404);
+        }
+        support::eventually("it is told", || collector.spans().iter().filter(|span| span.has_ended()).count() == 3)
+            .await;
+        for (n, span) in collector.spans().iter().enumerate() {
+            let names = ["url.path", "network.protocol.version"];
+            assert_eq!(some(&span.fields, &names), [Some(format!("/none/{n}")), Some("2".into())]);
+        }
+    })
+    .await;
+}
