@@ -52,7 +52,11 @@ impl Request {
     /// memory; [`MultipartForm::DEFAULT_MAX_MEMORY`] is Go's default. A file that does not fit is written to a temporary
     /// file without a name, off the worker. Go: `Request.ParseMultipartForm`.
     ///
-    /// The query is not read: [`query_form`](Self::query_form) has its pairs.
+    /// The temporary files are in the directory that the variable `TMPDIR` names, else in `/tmp`. That is in memory on some
+    /// systems (`tmpfs`): set `TMPDIR` to a directory on disk there.
+    ///
+    /// Neither the query nor the other form methods have part in it: [`query_form`](Self::query_form) has the pairs of the
+    /// query, and [`form`](Self::form) does not read such a body; Go's `FormValue` does.
     ///
     /// ```
     /// use quintet_request::{Body, MultipartForm, Request};
