@@ -159,7 +159,7 @@ async fn persist_makes_a_new_file_and_replaces_none() {
 fn temporary_files() -> Vec<(u32, u64)> {
     use std::os::unix::fs::MetadataExt;
 
-    let folder = std::env::temp_dir();
+    let folder = std::env::temp_dir().canonicalize().expect("a folder");
     let entries = std::fs::read_dir("/proc/self/fd").expect("the descriptors");
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let ours = paths.filter(|path| std::fs::read_link(path).is_ok_and(|target| target.starts_with(&folder)));
