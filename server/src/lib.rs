@@ -14,6 +14,8 @@ mod fair;
 #[cfg(feature = "tls")]
 mod load_tls;
 mod max_age;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod observe;
 #[cfg(doctest)]
 mod owner_only;
@@ -48,6 +50,9 @@ mod tower;
 mod trace_events;
 mod watched_stream;
 
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub use self::metrics::Metrics;
 pub use access_log::AccessLog;
 pub use config::{Config, Hooks, Panicked, Refused};
 #[cfg(feature = "tls")]

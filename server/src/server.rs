@@ -73,7 +73,7 @@ impl<H: Handler> Server<H> {
             shared: Arc::new(Shared {
                 handler,
                 limits: Arc::new(config.limits),
-                stats: Stats::new(Arc::clone(&observer)),
+                stats: Stats::new(Arc::clone(&observer), config.access_log.clone()),
                 observer,
                 config,
                 fd_released: FdReleased::new(),

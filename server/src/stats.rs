@@ -13,6 +13,7 @@ use quintet_request::Request;
 
 use crate::{
     accept_loops::AcceptLoops,
+    access_log::{AccessLog, AccessLogCounts},
     observe::{HookFailures, Observer},
 };
 
@@ -43,6 +44,7 @@ pub struct Stats(Arc<Inner>);
 pub(crate) struct Inner {
     accept_loops: Mutex<AcceptLoops>,
     observer: Arc<Observer>,
+    access_log: Option<AccessLog>,
     #[cfg(feature = "http2")]
     streams_refused: AtomicU64,
 }
@@ -51,10 +53,11 @@ pub(crate) struct Inner {
 pub(crate) struct WeakStats(Weak<Inner>);
 
 impl Stats {
-    pub(crate) fn new(observer: Arc<Observer>) -> Self {
+    pub(crate) fn new(observer: Arc<Observer>, access_log: Option<AccessLog>) -> Self {
         Self(Arc::new(Inner {
             accept_loops: Mutex::default(),
             observer,
+            access_log,
             #[cfg(feature = "http2")]
             streams_refused: AtomicU64::new(0),
         }))
@@ -148,6 +151,12 @@ impl Stats {
     #[must_use]
     pub fn hook_failures(&self) -> HookFailures {
         self.0.observer.failures()
+    }
+
+    /// What became of the lines of the [access log](crate::Config::access_log); `None` if there is none.
+    #[must_use]
+    pub fn access_log(&self) -> Option<AccessLogCounts> {
+        self.0.access_log.as_ref().map(AccessLog::counts)
     }
 
     /// See [`Server::streams_refused`](crate::Server::streams_refused).
