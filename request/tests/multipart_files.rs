@@ -121,8 +121,10 @@ async fn readers_of_a_file_have_their_own_positions() {
         assert_eq!(two.seek(SeekFrom::Current(90)).expect("in the file"), 100);
         two.read_exact(&mut bytes).expect("ten bytes");
         assert_eq!(bytes, data[100..110]);
-        assert_eq!(two.seek(SeekFrom::Start(1 << 40)).expect("past the end"), 1 << 40);
-        assert_eq!(two.read(&mut bytes).expect("the end"), 0);
+        for past in [400_000, 1 << 40, u64::MAX] {
+            assert_eq!(two.seek(SeekFrom::Start(past)).expect("past the end"), past);
+            assert_eq!(two.read(&mut bytes).expect("the end"), 0);
+        }
         assert_eq!(two.seek(SeekFrom::End(-400_001)).unwrap_err().kind(), ErrorKind::InvalidInput);
     }
 }
@@ -188,12 +190,24 @@ fn temporary_files_are_0600_without_a_name_and_freed() {
     runtime.block_on(async {
         let data = pattern(10_000);
         let parsed = form(&[("a", "x", &data), ("b", "y", &data)]).parse_multipart_form(0).await.expect("a form");
-        assert_eq!(temporary_files(), [(0o600, 0), (0o600, 0)]);
+        assert_eq!(temporary_files(), [(0o600, 0)], "both are in one");
         let kept = parsed.files[1].clone();
         drop(parsed);
-        assert_eq!(temporary_files().len(), 1, "a clone keeps one");
+        assert_eq!(temporary_files().len(), 1, "a clone keeps it");
+        let mut reader = kept.open();
         drop(kept);
+        assert_eq!(temporary_files().len(), 1, "so does a reader");
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).expect("the file is readable");
+        assert!(read == data);
+        drop(reader);
         assert_eq!(temporary_files().len(), 0);
+
+        // A thousand files that are not in memory cost one descriptor.
+        let many: Vec<_> = (0..1_000).map(|_| ("a", "x", &b"1"[..])).collect();
+        let parsed = form(&many).parse_multipart_form(0).await.expect("a form");
+        assert_eq!((parsed.files.len(), temporary_files().len()), (1_000, 1));
+        drop(parsed);
 
         // A form that fails after its first file.
         let mut request = form(&[("a", "x", &data), ("b", "y", &data)]);

@@ -5,7 +5,6 @@ use std::{
     fs::{self, File},
     io::{self, Read, Write},
     path::Path,
-    sync::Arc,
 };
 
 use bytes::Bytes;
@@ -16,15 +15,15 @@ use super::{
     form_file_reader::{Content, FormFileReader},
     multipart_read_error::MultipartReadError,
     part::Part,
-    spool::{Spool, Spooled},
+    spool::{Spool, Spooled, TemporaryFile},
 };
 use crate::PartHeader;
 
 /// The bytes of one read when a file is copied.
 const COPY_BYTES: usize = 128 * 1024;
 
-/// A file of a form that was read as a whole: in memory, or in a temporary file that has no name and is freed when this
-/// and its readers are dropped. Cloning is cheap. Go: `multipart.FileHeader`.
+/// A file of a form that was read as a whole: in memory, or in the temporary file of the form. That has no name, and is
+/// freed when the last of the form's files and of their readers is dropped. Cloning is cheap. Go: `multipart.FileHeader`.
 #[derive(Clone)]
 pub struct FormFile {
     header: PartHeader,
@@ -34,15 +33,19 @@ pub struct FormFile {
 
 impl FormFile {
     /// Reads a part into memory up to `memory` bytes, else to disk.
-    pub(super) async fn read(mut part: Part<'_>, memory: u64) -> Result<Self, MultipartReadError> {
-        let mut spool = Spool::new(memory);
+    pub(super) async fn read(
+        mut part: Part<'_>,
+        memory: u64,
+        disk: &mut TemporaryFile,
+    ) -> Result<Self, MultipartReadError> {
+        let mut spool = Spool::new(disk, memory);
         while let Some(piece) = part.chunk().await? {
             spool.push(&piece).await.map_err(MultipartReadError::Storage)?;
         }
         let header = part.part_header().clone();
         let (content, size) = match spool.finish().await.map_err(MultipartReadError::Storage)? {
             (Spooled::Memory(bytes), size) => (Content::Memory(bytes), size),
-            (Spooled::Disk(file), size) => (Content::Disk(Arc::new(file)), size),
+            (Spooled::Disk(file, start), size) => (Content::Disk(file, start), size),
         };
         Ok(Self { header, content, size })
     }
@@ -77,7 +80,7 @@ impl FormFile {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Memory(bytes) => Some(bytes),
-            Content::Disk(_) => None,
+            Content::Disk(..) => None,
         }
     }
 

@@ -13,7 +13,8 @@ use bytes::Bytes;
 #[derive(Clone)]
 pub(super) enum Content {
     Memory(Bytes),
-    Disk(Arc<File>),
+    /// A section of the temporary file of a form, from this offset on.
+    Disk(Arc<File>, u64),
 }
 
 /// A reader of an uploaded file, with a position of its own. Made by [`FormFile::open`](super::FormFile::open). Go:
@@ -35,12 +36,16 @@ impl FormFileReader {
 
 impl Read for FormFileReader {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        // What follows in the temporary file is another file.
+        let left = usize::try_from(self.size.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let n = left.min(into.len());
+        if n == 0 {
+            return Ok(0); // at any offset, also one that the system has no number for
+        }
+        let into = &mut into[..n];
         let n = match &self.content {
-            Content::Memory(bytes) => {
-                let from = usize::try_from(self.at).unwrap_or(usize::MAX).min(bytes.len());
-                (&bytes[from..]).read(into)?
-            }
-            Content::Disk(file) => read_at(file, self.at, into)?,
+            Content::Memory(bytes) => (&bytes[bytes.len() - left..]).read(into)?,
+            Content::Disk(file, start) => read_at(file, start + self.at, into)?,
         };
         self.at += n as u64;
         Ok(n)

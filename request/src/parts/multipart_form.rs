@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 
-use super::{form_file::FormFile, multipart_read_error::MultipartReadError, part::Part, parts::Parts};
+use super::{
+    form_file::FormFile, multipart_read_error::MultipartReadError, part::Part, parts::Parts, spool::TemporaryFile,
+};
 use crate::{Form, MultipartError, MultipartLimits};
 
 /// A form with files that was read as a whole: its values, and its files in memory or on disk. Made by
 /// [`Request::parse_multipart_form`](crate::Request::parse_multipart_form). Go: `multipart.Form`.
 ///
-/// The temporary files have no names. The system frees them when this and all clones of its files are dropped, also if
-/// the program ends in any way.
+/// The files on disk share one temporary file without a name. The system frees it when this and all clones of its files
+/// are dropped, also if the program ends in any way.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct MultipartForm {
@@ -47,11 +49,11 @@ impl MultipartForm {
         mut memory: u64,
     ) -> Result<Self, MultipartReadError> {
         let mut form = Self::default();
-        let mut room = limits.values;
+        let (mut room, mut disk) = (limits.values, TemporaryFile::default());
         while let Some(part) = parts.next_part().await? {
             if part.file_name().is_some() {
                 room = spend(room, part.part_header().len(), limits)?;
-                let file = FormFile::read(part, memory).await?;
+                let file = FormFile::read(part, memory, &mut disk).await?;
                 memory -= file.as_bytes().map_or(0, |bytes| bytes.len() as u64);
                 if file.size() > 0 || !file.file_name().is_empty() {
                     form.files.push(file);

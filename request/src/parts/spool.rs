@@ -1,19 +1,33 @@
-//! The data of a file while it arrives: in memory first, and in a temporary file if it does not fit.
+//! The data of a file while it arrives: in memory first, and in the temporary file of its form if it does not fit.
 
-use std::{fs::File, io, io::Write};
+use std::{
+    fs::File,
+    io::{self, Write},
+    sync::Arc,
+};
 
 use bytes::{Bytes, BytesMut};
 
 use super::blocking::unblock;
 
-/// The bytes that are collected for one write to a temporary file.
+/// The bytes that are collected for one write to the temporary file.
 const WRITE_BYTES: usize = 256 * 1024;
 
+/// The temporary file of a form. All of its files that do not fit into memory are in it, one behind the other: if each
+/// had its own, a form of many small files could use up the descriptors of the process (Go: CVE-2022-41725).
+#[derive(Default)]
+pub(super) struct TemporaryFile {
+    file: Option<Arc<File>>,
+    len: u64,
+}
+
 /// The data of a file while it arrives.
-pub(super) struct Spool {
-    /// The bytes that are not in the file.
+pub(super) struct Spool<'a> {
+    disk: &'a mut TemporaryFile,
+    /// Where the data begins in the temporary file, if it is there.
+    start: Option<u64>,
+    /// The bytes that are not in the temporary file.
     buffer: BytesMut,
-    file: Option<File>,
     /// The bytes that may stay in memory.
     memory: u64,
     size: u64,
@@ -22,24 +36,24 @@ pub(super) struct Spool {
 /// The data of a file that has arrived.
 pub(super) enum Spooled {
     Memory(Bytes),
-    /// A file without a name: the system frees it when it is closed.
-    Disk(File),
+    /// A section of the temporary file, from this offset on.
+    Disk(Arc<File>, u64),
 }
 
-impl Spool {
-    pub(super) fn new(memory: u64) -> Self {
-        Self { buffer: BytesMut::new(), file: None, memory, size: 0 }
+impl<'a> Spool<'a> {
+    pub(super) fn new(disk: &'a mut TemporaryFile, memory: u64) -> Self {
+        Self { disk, start: None, buffer: BytesMut::new(), memory, size: 0 }
     }
 
-    /// Adds a piece. If there is a file, it is written once enough of it was collected, and before the next piece is read:
-    /// the client sends no faster than the disk writes.
+    /// Adds a piece. On disk it is written once enough was collected, and before the next piece is read: the client sends
+    /// no faster than the disk writes.
     ///
     /// # Errors
     /// The error of making or writing the temporary file.
     pub(super) async fn push(&mut self, piece: &[u8]) -> io::Result<()> {
         self.buffer.extend_from_slice(piece);
         self.size += piece.len() as u64;
-        let full = match self.file {
+        let full = match self.start {
             None => self.size > self.memory,
             Some(_) => self.buffer.len() >= WRITE_BYTES,
         };
@@ -51,20 +65,21 @@ impl Spool {
     /// # Errors
     /// The error of writing the temporary file.
     pub(super) async fn finish(mut self) -> io::Result<(Spooled, u64)> {
-        if self.file.is_some() && !self.buffer.is_empty() {
+        if self.start.is_some() && !self.buffer.is_empty() {
             self.write().await?;
         }
-        Ok(match self.file {
-            None => (Spooled::Memory(self.buffer.freeze()), self.size),
-            Some(file) => (Spooled::Disk(file), self.size),
+        Ok(match (self.start, &self.disk.file) {
+            (Some(start), Some(file)) => (Spooled::Disk(Arc::clone(file), start), self.size),
+            _ => (Spooled::Memory(self.buffer.freeze()), self.size),
         })
     }
 
     async fn write(&mut self) -> io::Result<()> {
-        let (file, mut buffer) = (self.file.take(), std::mem::take(&mut self.buffer));
+        let (file, mut buffer) = (self.disk.file.take(), std::mem::take(&mut self.buffer));
+        let len = buffer.len() as u64;
         let written = unblock(move || {
-            let mut file = file.map_or_else(temporary_file, Ok)?;
-            file.write_all(&buffer)?;
+            let file = file.map_or_else(|| temporary_file().map(Arc::new), Ok)?;
+            (&*file).write_all(&buffer)?;
             buffer.clear();
             Ok((file, buffer))
         });
@@ -73,7 +88,9 @@ impl Spool {
         if buffer.capacity() <= 2 * WRITE_BYTES {
             self.buffer = buffer;
         }
-        self.file = Some(file);
+        self.start.get_or_insert(self.disk.len);
+        self.disk.file = Some(file);
+        self.disk.len += len;
         Ok(())
     }
 }

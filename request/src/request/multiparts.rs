@@ -49,10 +49,10 @@ impl Request {
     }
 
     /// A `multipart/form-data` body as a whole: its values, and its files. Up to `max_memory` bytes of files stay in
-    /// memory; [`MultipartForm::DEFAULT_MAX_MEMORY`] is Go's default. A file that does not fit is written to a temporary
+    /// memory; [`MultipartForm::DEFAULT_MAX_MEMORY`] is Go's default. Files that do not fit are written to one temporary
     /// file without a name, off the worker. Go: `Request.ParseMultipartForm`.
     ///
-    /// The temporary files are in the directory that the variable `TMPDIR` names, else in `/tmp`. That is in memory on some
+    /// The temporary file is in the directory that the variable `TMPDIR` names, else in `/tmp`. That is in memory on some
     /// systems (`tmpfs`): set `TMPDIR` to a directory on disk there.
     ///
     /// Neither the query nor the other form methods have part in it: [`query_form`](Self::query_form) has the pairs of the
