@@ -11,8 +11,8 @@ use arbitrary::{Result, Unstructured};
 use event_client::{EventClient, Received};
 use oracle::Answer;
 use quintet_mux::{
-    CrossOrigin, Event, FilePath, Found, InsertError, Mux, Pattern, Relation, Source, Verdict, canonical_host,
-    clean_path, redirect_location, strip_path_prefix,
+    Cors, CorsReply, CorsRequest, CrossOrigin, Event, FilePath, Found, InsertError, Mux, Pattern, Relation, Source,
+    Verdict, canonical_host, clean_path, redirect_location, strip_path_prefix,
 };
 
 /// The targets of this layer.
@@ -204,6 +204,7 @@ pub fn cross_origin(data: &[u8]) {
     if rules.check(&source).is_ok() && changes && !here {
         assert!(hook || origin == Some("https://a.example"), "{source:?} passed");
     }
+    cors(method, origin, path, host);
     let origin = origin.unwrap_or("");
     if rules.add_trusted_origin(origin).is_ok() {
         let (scheme, host) = origin.split_once("://").expect("a scheme");
@@ -213,6 +214,39 @@ pub fn cross_origin(data: &[u8]) {
             let origin = origin.to_ascii_lowercase();
             let stranger = Source { site: Some("cross-site"), origin: Some(&origin), method: "POST", ..source };
             assert_eq!(rules.check(&stranger), Ok(()));
+        }
+    }
+}
+
+/// A page of the list is told its own origin and no other, credentials never stand beside `*`, and a preflight asks for
+/// nothing that is not allowed.
+fn cors(method: &str, origin: Option<&str>, asked_method: &str, asked_headers: &str) {
+    let request = CorsRequest {
+        method,
+        origin,
+        asked_method: Some(asked_method),
+        asked_headers: Some(asked_headers),
+        ..CorsRequest::default()
+    };
+    let list = Cors::of_origins(["https://a.example"]).and_then(|rules| rules.with_methods(["PUT"]));
+    let list = list.and_then(|rules| rules.with_headers(["x-own"])).and_then(Cors::with_credentials).expect("rules");
+    for rules in [list, Cors::any_origin()] {
+        let (fields, is_preflight) = match rules.check(&request) {
+            CorsReply::Handled(fields) => (fields, false),
+            CorsReply::Preflight(fields) => (fields, true),
+            CorsReply::Refused { fields, .. } => {
+                assert!(method == "OPTIONS" && origin.is_some() && fields.iter().all(|(name, _)| *name == "vary"));
+                continue;
+            }
+        };
+        let field = |wanted: &str| fields.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value.as_str());
+        let allowed = field("access-control-allow-origin");
+        assert!(allowed.is_none_or(|allowed| allowed == "*" || Some(allowed) == origin));
+        assert!(field("access-control-allow-credentials").is_none() || allowed == Some("https://a.example"));
+        if is_preflight {
+            assert!(allowed.is_some() && ["GET", "HEAD", "POST", "PUT"].contains(&asked_method), "{asked_method}");
+            let is_own = |name: &str| name.trim_matches([' ', '\t']).eq_ignore_ascii_case("x-own");
+            assert!(asked_headers.split(',').all(|name| is_own(name) || name.trim_matches([' ', '\t']).is_empty()));
         }
     }
 }

@@ -21,6 +21,7 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("conn/src/buffer.rs", "extend", "buffer"),
     ("conn/src/output.rs", "extend", "output"),
     ("request/src/accept_encoding.rs", "parse", "accept_encoding"),
+    ("request/src/auth.rs", "bearer_token", "basic_auth"),
     ("request/src/auth.rs", "parse", "basic_auth"),
     ("request/src/chunked.rs", "next", "chunked"),
     ("request/src/conditional/etag.rs", "parse", "conditional"),

@@ -69,13 +69,7 @@ impl CrossOrigin {
     /// # Errors
     /// [`OriginError`] if the text is not of that form and so could never match. Go accepts a user before the host.
     pub fn add_trusted_origin(&mut self, origin: &str) -> Result<(), OriginError> {
-        let (scheme, host) = split_origin(origin).ok_or(OriginError::Scheme)?;
-        if host.contains(['/', '?', '#']) {
-            return Err(OriginError::Path);
-        }
-        let scheme = scheme.to_ascii_lowercase();
-        let host = host::of_origin(&scheme, host).ok_or(OriginError::Host)?;
-        self.trusted.insert(format!("{scheme}://{host}").into());
+        self.trusted.insert(read_origin(origin)?);
         Ok(())
     }
 
@@ -114,6 +108,17 @@ impl CrossOrigin {
         origin.is_some_and(|origin| self.trusted.contains(origin))
             || matches!(self.bypass.find_into(method, host, path, &mut Vec::new()), Found::Match(_))
     }
+}
+
+/// An origin, `scheme://host[:port]`, as a browser writes it in `Origin`.
+pub(crate) fn read_origin(origin: &str) -> Result<Box<str>, OriginError> {
+    let (scheme, host) = split_origin(origin).ok_or(OriginError::Scheme)?;
+    if host.contains(['/', '?', '#']) {
+        return Err(OriginError::Path);
+    }
+    let scheme = scheme.to_ascii_lowercase();
+    let host = host::of_origin(&scheme, host).ok_or(OriginError::Host)?;
+    Ok(format!("{scheme}://{host}").into())
 }
 
 /// The scheme of an origin, and the text after `://`.

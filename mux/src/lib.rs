@@ -8,6 +8,7 @@
 
 mod clean;
 mod conflict;
+mod cors;
 mod cross_origin;
 mod escape;
 mod escape_html;
@@ -31,12 +32,14 @@ mod pattern;
 mod pattern_error;
 mod prefix;
 mod relation;
+mod secret;
 mod tree;
 mod values;
 
 pub use self::{
     clean::clean_path,
     conflict::{Conflict, Example},
+    cors::{Cors, CorsError, CorsRefusal, CorsReply, CorsRequest},
     cross_origin::{CrossOrigin, CrossOriginError, OriginError, Source},
     escape::decode,
     escape_html::escape_html,
@@ -51,6 +54,7 @@ pub use self::{
     pattern_error::{PatternError, PatternErrorKind},
     prefix::strip_path_prefix,
     relation::Relation,
+    secret::Secret,
     values::Values,
 };
 
@@ -67,7 +71,7 @@ pub use self::{
 };
 
 #[cfg(feature = "io")]
-pub use self::middleware::{forwarded, request_id};
+pub use self::middleware::{basic_auth, bearer, cors, forwarded, request_id};
 
 #[cfg(feature = "files")]
 pub use self::files::{

@@ -1,4 +1,4 @@
-//! The credentials of `Authorization: Basic`: a user and a password.
+//! The credentials of `Authorization`: a user and a password (`Basic`), or a token (`Bearer`).
 
 use std::fmt;
 
@@ -27,6 +27,22 @@ impl BasicAuth {
         let (user, password) = text.split_once(':')?;
         Some(Self { user: user.into(), password: password.into() })
     }
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750), from the value of the field.
+///
+/// Shape: `Bearer` in any case, one or more spaces, and letters, digits and `- . _ ~ + /` with `=` at the end. `None` for
+/// anything else. Compare it in constant time.
+#[must_use]
+pub fn bearer_token(value: &[u8]) -> Option<&str> {
+    let (scheme, rest) = value.split_at_checked(b"Bearer ".len())?;
+    if !scheme.eq_ignore_ascii_case(b"Bearer ") {
+        return None;
+    }
+    let token = std::str::from_utf8(rest).ok()?.trim_start_matches(' ');
+    let plain = token.trim_end_matches('=');
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
+    (!plain.is_empty() && plain.bytes().all(is_plain)).then_some(token)
 }
 
 impl fmt::Debug for BasicAuth {
@@ -73,6 +89,28 @@ fn sextet(byte: u8) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bearer_token_is_read_by_the_grammar_of_the_rfc() {
+        for (value, token) in [
+            ("Bearer mF_9.B5f-4.1JqM", Some("mF_9.B5f-4.1JqM")),
+            ("bearer a~+/==", Some("a~+/==")),
+            ("BEARER   a", Some("a")),
+            ("Bearer", None),
+            ("Bearer ", None),
+            ("Bearer =", None),
+            ("Bearer a=b", None),
+            ("Bearer a b", None),
+            ("Bearer a,b", None),
+            ("Bearer\ta", None),
+            ("Bearera", None),
+            ("Basic YTpi", None),
+            ("Bearer \u{e9}", None),
+            ("", None),
+        ] {
+            assert_eq!(bearer_token(value.as_bytes()), token, "{value}");
+        }
+    }
 
     #[test]
     fn basic_auth_reads_the_example_of_the_rfc() {

@@ -20,6 +20,7 @@ mod form_error;
 mod form_iter;
 mod forwarded;
 mod head;
+mod hop_by_hop;
 #[cfg(feature = "http2")]
 mod http2_config;
 mod http_date;
@@ -39,7 +40,7 @@ mod set_cookie;
 mod trailers;
 
 pub use accept_encoding::{AcceptEncoding, Coding};
-pub use auth::BasicAuth;
+pub use auth::{BasicAuth, bearer_token};
 pub use chunk_error::ChunkError;
 pub use chunked::{Chunked, Step};
 pub use close_reason::CloseReason;
@@ -54,6 +55,7 @@ pub use head::{
     Declared, Field, Framing, FramingError, Head, HeadError, HeadRef, Headers, HeadersNamed, Index, Scan, Segments,
     Span, Target, TargetError, TargetForm, Version, framing, parse,
 };
+pub use hop_by_hop::HopByHop;
 pub use http_date::HttpDate;
 pub use limits::Limits;
 pub use percent::percent_decode;

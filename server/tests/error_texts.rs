@@ -4,13 +4,14 @@ use std::{collections::BTreeSet, error::Error, fs, io, path::Path};
 
 use quintet_conn::{Phase, WireError};
 use quintet_listener::{Addr, AddrError, Endpoint, EndpointError, Nets};
-use quintet_mux::{CrossOrigin, Mux, Pattern};
+use quintet_mux::{Cors, CrossOrigin, Mux, Pattern};
 use quintet_server::ServeError;
 
 /// Errors of addresses, files and patterns, and those that end serving or a connection. An error that is about one
 /// request is for a handler or a hook, which print its text; its `Debug` is derived.
-const RETURNED: [&str; 10] = [
+const RETURNED: [&str; 11] = [
     "AddrError",
+    "CorsError",
     "EndpointError",
     "InheritedError",
     "InsertError",
@@ -116,6 +117,7 @@ fn debug_of_a_returned_error_is_its_text_and_its_causes() {
             Box::new(CrossOrigin::default().add_trusted_origin("a").expect_err("no scheme")),
             "an origin begins with a scheme and ://",
         ),
+        (Box::new(Cors::of_origins(["a"]).expect_err("no scheme")), "the origin is malformed: an origin begins with"),
         (Box::new(WireError::TimedOut(Phase::Head)), "the client was too slow to send a head"),
         (Box::new(WireError::Io(denied())), "the stream failed: permission denied"),
         (

@@ -1,6 +1,6 @@
 //! Basic credentials, against base64 that works bit by bit.
 
-use quintet_request::BasicAuth;
+use quintet_request::{BasicAuth, bearer_token};
 
 /// The value of an `Authorization` field: what is accepted is what a slow decoder accepts, and has one encoding.
 pub fn basic_auth(data: &[u8]) {
@@ -9,6 +9,13 @@ pub fn basic_auth(data: &[u8]) {
     let made = BasicAuth { user: user.to_owned(), password: password.to_owned() };
     assert_eq!(BasicAuth::parse(value(user, password).as_bytes()), Some(made), "what was encoded is read again");
 
+    if let Some(token) = bearer_token(data) {
+        assert!(data.len() > 7 && data[..7].eq_ignore_ascii_case(b"bearer ") && data.ends_with(token.as_bytes()));
+        let plain = token.trim_end_matches('=').bytes();
+        assert!(
+            plain.len() > 0 && plain.into_iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
+        );
+    }
     let parsed = BasicAuth::parse(data);
     assert_eq!(parsed.as_ref().map(|auth| (auth.user.clone(), auth.password.clone())), read(data));
     let Some(auth) = parsed else { return };

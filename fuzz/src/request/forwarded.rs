@@ -1,6 +1,6 @@
 //! Who the client is, against a reader that first makes a list of all entries, and against clients that lie.
 
-use quintet_request::{Client, ForwardedError, ForwardedHeader, ForwardedNode, RequestId};
+use quintet_request::{Client, ForwardedError, ForwardedHeader, ForwardedNode, HopByHop, RequestId};
 
 /// The lines of a forwarding field: the first byte says which.
 ///
@@ -27,6 +27,7 @@ pub fn forwarded(data: &[u8]) {
     for (name, _) in &fields {
         assert!(header.removes(name, false) && !header.removes(name, true), "{name}");
     }
+    hop_by_hop(&lines);
     let read = Client::read(header, fields.iter().copied(), peer.clone(), is_trusted);
     if let Ok(client) = &read {
         assert_eq!(
@@ -94,4 +95,18 @@ fn trim(mut entry: &[u8]) -> &[u8] {
         entry = rest;
     }
     entry
+}
+
+/// The lines as `Connection` fields: what they name goes, and no other field.
+fn hop_by_hop(lines: &[&[u8]]) {
+    let hop = HopByHop::of(lines.iter().map(|line| ("Connection", *line)));
+    for name in ["x-own", "host", "te", "a"] {
+        let is_named = lines
+            .iter()
+            .flat_map(|line| line.split(|&byte| byte == b','))
+            .any(|option| trim(option).eq_ignore_ascii_case(name.as_bytes()));
+        let expected = name == "te" || (is_named && name != "host");
+        assert_eq!(hop.contains(name), expected, "{name}");
+    }
+    assert_eq!((hop.accepts_trailers(), hop.upgrade()), (false, None));
 }

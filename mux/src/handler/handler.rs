@@ -58,6 +58,53 @@ pub trait Handler: Send + Sync + 'static {
     /// The server drops the future only when it aborts the connection, not when the client disconnects. A handler that
     /// must react to that waits for [`Request::disconnected`].
     fn call(&self, request: Request) -> impl Future<Output = Response> + Send;
+
+    /// Wraps the handler: `handler.with(wrap)` is `wrap(handler)`, so that middleware is written in the order in which it
+    /// stands around the handler. **The last one is the outermost**: it sees a request first, and the reply last.
+    ///
+    /// `wrap` is a closure with a call of the middleware, or any function from a handler to a handler.
+    ///
+    /// # Example
+    /// ```
+    /// use quintet_mux::{Handler, Response, ServeMux, max_bytes, timeout};
+    /// use quintet_request::Request;
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// /// Middleware of one's own: it adds a name to what it passes on, and to what it passes back.
+    /// fn named(name: &'static str, inner: impl Handler) -> impl Handler {
+    ///     let inner = Arc::new(inner);
+    ///     move |mut request: Request| {
+    ///         let inner = Arc::clone(&inner);
+    ///         async move {
+    ///             request.set_path(format!("{}{name}/", request.path()));
+    ///             inner.call(request).await.with_header("x-seen-by", name)
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let mux = ServeMux::new();
+    /// mux.handle("/", async |request: Request| request.path().to_owned());
+    /// let handler = mux
+    ///     .with(|mux| timeout(mux, Duration::from_secs(10), "too slow\n"))
+    ///     .with(|handler| named("inner", handler))
+    ///     .with(|handler| named("outer", handler))
+    ///     .with(|handler| max_bytes(1 << 20, handler));
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// let mut reply = handler.call(Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap()).await;
+    /// assert_eq!(reply.take_body().to_bytes(100).await.unwrap(), "/outer/inner/");
+    /// let seen: Vec<_> = reply.headers().unwrap().get_all("x-seen-by").iter().collect();
+    /// assert_eq!(seen, ["inner", "outer"]);
+    /// # });
+    /// ```
+    #[doc(alias = "layer")]
+    #[doc(alias = "middleware")]
+    #[must_use]
+    fn with<W: Handler>(self, wrap: impl FnOnce(Self) -> W) -> W
+    where
+        Self: Sized,
+    {
+        wrap(self)
+    }
 }
 
 impl<F, Fut> Handler for F

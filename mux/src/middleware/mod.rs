@@ -1,7 +1,9 @@
 //! Middleware: handlers that call other handlers, and small handlers for common replies.
 
+mod authenticate;
 #[cfg(feature = "compress")]
 mod compress;
+mod cors;
 mod cross_origin_protection;
 mod forwarded;
 mod max_bytes;
@@ -19,6 +21,8 @@ mod with_state;
 pub use compress::{Compression, compress};
 pub(crate) use redirect::reply as redirect_reply;
 pub use {
+    authenticate::{basic_auth, bearer},
+    cors::cors,
     cross_origin_protection::CrossOriginProtection,
     forwarded::forwarded,
     max_bytes::max_bytes,

@@ -1,9 +1,9 @@
-//! The client of a request: its address and the scheme that it used; and the id of the request.
+//! The client of a request: its address, the scheme that it used and its token; and the id of the request.
 
 use std::{net::IpAddr, sync::Arc};
 
 use super::request::Request;
-use crate::{Client, RequestId};
+use crate::{Client, RequestId, bearer_token};
 
 /// Who sent a request, as far as a handler that trusts proxies has found out.
 impl Request {
@@ -72,5 +72,17 @@ impl Request {
     pub fn scheme(&self) -> &'static str {
         let told = self.client().and_then(Client::scheme);
         told.unwrap_or(if self.tls().is_some() { "https" } else { "http" })
+    }
+
+    /// The token of the first `Authorization: Bearer`. Compare it in constant time.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x.y\r\n\r\n").unwrap();
+    /// assert_eq!(request.bearer_token(), Some("x.y"));
+    /// ```
+    pub fn bearer_token(&self) -> Option<&str> {
+        bearer_token(self.header_bytes("authorization")?)
     }
 }
