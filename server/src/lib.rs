@@ -76,7 +76,7 @@ pub use stats::Stats;
 #[cfg(feature = "tls")]
 pub use tls_provider::tls_provider;
 #[cfg(feature = "tower")]
-pub use tower::{HandlerService, RunToEnd, TowerHandler};
+pub use tower::{HandlerService, RunToEnd, TowerHandler, WithTower};
 
 // The names that most programs use. All others are reached through the modules below, so that the front page of the
 // documentation stays short.

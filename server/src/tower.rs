@@ -1,4 +1,4 @@
-//! The bridge to `tower`: a service as a handler, and a handler as a service.
+//! The bridge to `tower`: a service as a handler, a handler as a service, and layers around a handler.
 //!
 //! Both directions convert to or from an [`http::Request`], which allocates for each request. Only handlers behind the
 //! bridge pay that cost.
@@ -9,14 +9,16 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
 use http::StatusCode;
-use quintet_mux::{Handler, Response};
+use quintet_conn::ActiveRequest;
+use quintet_mux::{Handler, Response, Upgrade};
 use quintet_request::{Body, Request};
+use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::select::{Either, select};
@@ -125,11 +127,64 @@ where
         service.call(request).await
     };
     match answered.await {
-        Ok(response) => response.into(),
+        Ok(mut response) => match response.extensions_mut().remove::<CarriedUpgrade>() {
+            Some(upgrade) => upgrade.back_in(response.into()),
+            None => response.into(),
+        },
         Err(error) => {
             let _: Box<dyn Error + Send + Sync> = error.into();
             Response::text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error")
         }
+    }
+}
+
+/// Layers of `tower` around a handler.
+pub trait WithTower: Handler + Sized {
+    /// Wraps the handler into a layer, such as those of `tower-http`: `TraceLayer`, `CorsLayer`, `TimeoutLayer`. As with
+    /// [`with`](Handler::with), the last one is the outermost.
+    ///
+    /// The handler goes on when its client has gone, as without a layer; a layer that times out drops it. An
+    /// [upgrade](Response::upgrade) and an [abort](Response::abort) pass through layers that keep the extensions of a
+    /// response, as those of `tower-http` do.
+    ///
+    /// # Example
+    /// ```
+    /// use quintet_server::{Request, ServeMux, WithTower};
+    /// use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
+    /// # use http::StatusCode;
+    /// use std::time::Duration;
+    ///
+    /// let mux = ServeMux::new();
+    /// mux.handle("GET /{$}", async |_: Request| "hello\n");
+    /// let limit = TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, Duration::from_secs(10));
+    /// let handler = mux.with_tower(limit).with_tower(TraceLayer::new_for_http());
+    /// # fn check(_: impl quintet_server::Handler) {}
+    /// # check(handler);
+    /// ```
+    #[doc(alias = "layer")]
+    #[doc(alias = "tower-http")]
+    #[doc(alias = "middleware")]
+    fn with_tower<L>(self, layer: L) -> RunToEnd<L::Service>
+    where
+        L: Layer<HandlerService<Self>>,
+    {
+        RunToEnd(layer.layer(HandlerService::new(self)))
+    }
+}
+
+impl<H: Handler> WithTower for H {}
+
+/// The upgrade of a response while that is an `http::Response` between layers: an extension, which must be `Clone`.
+#[derive(Clone)]
+struct CarriedUpgrade(Arc<Mutex<Option<Upgrade>>>);
+
+impl CarriedUpgrade {
+    /// The response with the upgrade again.
+    fn back_in(self, mut response: Response) -> Response {
+        let Some(upgrade) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() else { return response };
+        let mut upgraded = Response::upgrade(response.status(), |connection| upgrade.run(connection));
+        *upgraded.headers_mut() = response.take_headers();
+        upgraded
     }
 }
 
@@ -177,8 +232,10 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let handler = Arc::clone(&self.0);
+        // A request of our own server comes back to a `TowerHandler`, which can upgrade. Another server cannot.
+        let can_upgrade = request.extensions().get::<ActiveRequest>().is_some();
         Box::pin(async move {
-            let response = match Request::try_from(request.map(Body::new)) {
+            let mut response = match Request::try_from(request.map(Body::new)) {
                 Ok(request) => {
                     let active = request.active().cloned();
                     let mut response = handler.call(request).await;
@@ -190,7 +247,12 @@ where
                 }
                 Err(error) => Response::text(error.status(), error),
             };
-            Ok(response.into())
+            let upgrade = if can_upgrade { response.take_upgrade() } else { None };
+            let mut response: http::Response<Body> = response.into();
+            if let Some(upgrade) = upgrade {
+                response.extensions_mut().insert(CarriedUpgrade(Arc::new(Mutex::new(Some(upgrade)))));
+            }
+            Ok(response)
         })
     }
 }
