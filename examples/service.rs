@@ -12,13 +12,8 @@
 //! End:      SIGTERM drains after the delay, Ctrl-C drains at once, a second signal ends it. SIGHUP reads the
 //!           certificate again, and opens the access log again, which SIGUSR1 does, too.
 
-// Go's servers have pages for profiles (`net/http/pprof`). Here tools from outside do that, and nothing of it is served:
-// - which tasks wait, and for what: tokio-console. Add the crate `console-subscriber`, call `console_subscriber::init()`
-//   first in `main`, and build with `RUSTFLAGS="--cfg tokio_unstable"`;
-// - where the time goes: `perf record -g -p PID` or `samply record -p PID`, of a build with
-//   `CARGO_PROFILE_RELEASE_DEBUG=line-tables-only`;
-// - where the memory goes: `heaptrack`, or the allocator jemalloc with its profiles;
-// - what hangs: `gdb -p PID -batch -ex "thread apply all backtrace"`.
+// Go's servers have pages for profiles (`net/http/pprof`). Nothing of the kind is served here: the README of the server has
+// the tools that look into a process from outside (perf, tokio-console, heaptrack, gdb).
 
 use std::{
     convert::Infallible, future::pending, num::NonZeroUsize, path::PathBuf, process::ExitCode, sync::Arc,
