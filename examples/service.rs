@@ -8,7 +8,7 @@
 //! You see:  the folder's files, and with `--access-log -` a line of JSON for each request. Each option can be a variable
 //!           of the environment instead, as in `examples/deploy`: units of systemd, HAProxy, nginx, a Dockerfile and a
 //!           manifest of Kubernetes.
-//! Try:      `--admin 127.0.0.1:9091` and `curl localhost:9091/readyz`
+//! Try:      `--admin 127.0.0.1:9091` and `curl localhost:9091/metrics`
 //! End:      SIGTERM drains after the delay, Ctrl-C drains at once, a second signal ends it. SIGHUP reads the
 //!           certificate again, and opens the access log again, which SIGUSR1 does, too.
 
@@ -21,11 +21,12 @@ use std::{
 };
 
 use anyhow::Context;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use quintet_examples::{MaybeTls, arguments, errln};
 use quintet_listener::{Addr, AnyListener, Limit, Listener, Nets, Proxied, TlsConfig};
 use quintet_server::{
-    AccessLog, Config, Dir, Handler, IntoResponse, Limits, Protocols, ReadyOptions, Request, Response, ServeMux,
-    Served, Server, ShutdownReport, Stats, StatusCode, Timeouts,
+    AccessLog, Config, Dir, Handler, Hooks, IntoResponse, Limits, Metrics, Protocols, ReadyOptions, Request, Response,
+    ServeMux, Served, Server, ShutdownReport, Stats, StatusCode, Timeouts,
     access_log::{AccessLogOptions, LogFormat},
     listen, live,
     mux::{
@@ -43,7 +44,7 @@ struct Arguments {
     /// Where to listen: `:port`, `host:port`, `unix:path`, or `fd:name` for a socket of systemd
     #[arg(long, env = "SERVICE_ADDR", default_value = ":8080")]
     addr: String,
-    /// Where `/readyz` and `/livez` are answered besides, for those who run the server
+    /// Where `/metrics`, `/readyz` and `/livez` are answered, for those who run the server. Without it nothing is counted
     #[arg(long, env = "SERVICE_ADMIN", value_name = "ADDR")]
     admin: Option<String>,
     #[command(flatten)]
@@ -193,13 +194,16 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> anyhow::Result<ShutdownReport> {
     let Arguments { addr, admin, https, bounds, .. } = arguments;
     let tls = MaybeTls { cert: https.cert.clone(), key: https.key.clone() }.config()?;
-    let server = Server::with_config(routes(arguments)?, config(arguments)?);
+    let metrics = admin.is_some().then(Scrape::new).transpose()?;
+    let served = metrics.as_ref().map(|scrape| scrape.metrics.hook());
+    let config = Config { hooks: Hooks { served, ..Hooks::default() }, ..config(arguments)? };
+    let server = Server::with_config(routes(arguments)?, config);
     // What can fail comes before the first request is answered: files and addresses.
     let listener = Limit::new(listen_on(addr)?, bounds.max_connections.get());
     let local = listener.local_addr()?;
     let mut beside = Vec::new();
-    if let Some(addr) = admin {
-        beside.push(serve_beside(addr, probes(server.stats()), bounds)?);
+    if let (Some(addr), Some(metrics)) = (admin, metrics) {
+        beside.push(serve_beside(addr, probes(server.stats(), metrics), bounds)?);
     }
     if let Some(addr) = &https.redirect_from {
         beside.push(serve_beside(addr, to_https(&local), bounds)?);
@@ -320,12 +324,49 @@ fn serve_beside(addr: &str, mux: ServeMux, bounds: &Bounds) -> anyhow::Result<Se
     Ok(server)
 }
 
-/// The probes of the main server, for those who run it.
-fn probes(stats: Stats) -> ServeMux {
+/// The metrics and the probes of the main server, for those who run it.
+fn probes(stats: Stats, scrape: Scrape) -> ServeMux {
     let mux = ServeMux::new();
+    let of = stats.clone();
+    mux.handle("GET /metrics", move |_| {
+        let text = scrape.text(&of);
+        async move { text }
+    });
     mux.handle("GET /readyz", ready(ReadyOptions { stats: Some(stats), ..ReadyOptions::default() }));
     mux.handle("GET /livez", live);
     mux
+}
+
+/// What the server counts, and its text for Prometheus.
+struct Scrape {
+    recorder: PrometheusHandle,
+    metrics: Metrics,
+}
+
+impl Scrape {
+    fn new() -> anyhow::Result<Self> {
+        let seconds = [0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let bytes = [0.0, 1024.0, 16_384.0, 262_144.0, 4_194_304.0, 67_108_864.0];
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)?
+            .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &bytes)?;
+        // The recorder first: a handle that is made before goes nowhere.
+        let recorder = builder.install_recorder()?;
+        let upkeep = recorder.clone();
+        tokio::spawn(async move {
+            // Durations wait in memory until they are put into their buckets: at a scrape, or here if there is none.
+            loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                upkeep.run_upkeep();
+            }
+        });
+        Ok(Self { recorder, metrics: Metrics::new() })
+    }
+
+    fn text(&self, stats: &Stats) -> Response {
+        self.metrics.update(stats);
+        Response::new(self.recorder.render()).with_content_type("text/plain; version=0.0.4; charset=utf-8")
+    }
 }
 
 /// Redirects everything to the port of the main server.
