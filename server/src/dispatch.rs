@@ -16,13 +16,10 @@ use quintet_conn::{ConnGuard, Connection, WireError};
 use quintet_listener::Stream;
 use quintet_mux::{Handler, Response, canonical_host};
 use quintet_request::{CloseReason, Request, Requests, Version};
-#[cfg(feature = "tracing")]
-use tracing::Instrument;
 
-#[cfg(feature = "tracing")]
-use crate::request_span::RequestSpan;
 use crate::{
     config::Panicked,
+    handler_span::HandlerSpan,
     observe::discard,
     served::{Refusal, observe},
     shared::Shared,
@@ -55,17 +52,18 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     if request.head().version() == Version::Http10 {
         connection.end_interim(); // HTTP/1.0 has no interim replies
     }
-    let future = match call(server, request) {
+    let span = HandlerSpan::begin(&server.observer, &request);
+    let future = match call(server, request, &span) {
         Ok(future) => future,
-        Err(payload) => return Some(panicked_handler(server, connection, payload)),
+        Err(payload) => return Some(span.enter(|| panicked_handler(server, connection, payload))),
     };
     let mut future = pin!(future);
     let mut client = Client::Here;
-    poll_fn(|cx| match poll_handler(future.as_mut(), cx) {
+    poll_fn(|cx| match poll_handler(future.as_mut(), cx, &span) {
         // Returned as it is: reading the response here would copy it once more, for thirty instructions.
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => watch(connection, requests, &mut client, cx).map(|()| None),
-        Err(payload) => Poll::Ready(Some(panicked_handler(server, connection, payload))),
+        Err(payload) => Poll::Ready(Some(span.enter(|| panicked_handler(server, connection, payload)))),
     })
     .await
 }
@@ -86,35 +84,21 @@ pub(crate) fn early_reply<H>(server: &Shared<H>, connection: &Connection, reques
 /// The payload of a panic.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// Calls the handler.
+/// Calls the handler, in the span of its request.
 ///
 /// # Errors
 /// The payload of its panic: `call` may panic before it returns a future, if the handler is no `async fn`.
 #[inline(always)]
-pub(crate) fn call<H: Handler>(
-    server: &Shared<H>,
+pub(crate) fn call<'a, H: Handler>(
+    server: &'a Shared<H>,
     request: Request,
-) -> Result<impl Future<Output = Response> + Send + '_, Payload> {
-    catch_unwind(AssertUnwindSafe(|| call_in_span(server, request)))
+    span: &HandlerSpan,
+) -> Result<impl Future<Output = Response> + Send + use<'a, H>, Payload> {
+    // In the span too: a handler may do its work before it returns a future.
+    catch_unwind(AssertUnwindSafe(|| span.enter(|| server.handler.call(request))))
 }
 
-#[cfg(not(feature = "tracing"))]
-#[inline(always)]
-fn call_in_span<H: Handler>(server: &Shared<H>, request: Request) -> impl Future<Output = Response> + Send + '_ {
-    server.handler.call(request)
-}
-
-/// Calls the handler in the span of its request.
-#[cfg(feature = "tracing")]
-#[inline]
-fn call_in_span<H: Handler>(server: &Shared<H>, request: Request) -> impl Future<Output = Response> + Send + '_ {
-    let span = RequestSpan::begin(&server.observer, &request);
-    // A handler may do its work before it returns a future.
-    let future = span.in_scope(|| server.handler.call(request));
-    future.instrument(span)
-}
-
-/// Polls the future of a handler.
+/// Polls the future of a handler, in the span of its request.
 ///
 /// # Errors
 /// The payload of its panic. The future is not to be polled again.
@@ -122,8 +106,9 @@ fn call_in_span<H: Handler>(server: &Shared<H>, request: Request) -> impl Future
 pub(crate) fn poll_handler<F: Future<Output = Response>>(
     future: Pin<&mut F>,
     cx: &mut Context<'_>,
+    span: &HandlerSpan,
 ) -> Result<Poll<Response>, Payload> {
-    catch_unwind(AssertUnwindSafe(|| future.poll(cx)))
+    catch_unwind(AssertUnwindSafe(|| span.enter(|| future.poll(cx))))
 }
 
 /// Whether a request is for a host that the TLS configuration of its connection does not cover. One without a host is for

@@ -11,6 +11,7 @@ mod default_mux;
 mod dispatch;
 mod ended;
 mod fair;
+mod handler_span;
 #[cfg(feature = "tls")]
 mod load_tls;
 mod max_age;

@@ -12,7 +12,7 @@ use crate::{config::Panicked, shutdown_report::ShutdownReport};
 /// The target of all spans and events of this crate, for filters: `quintet_server=debug`, say.
 pub(crate) const TARGET: &str = "quintet_server";
 
-/// In the span of the request, if the handler panicked while it was polled.
+/// In the span of the request, unless the body of its reply panicked.
 pub(crate) fn panicked(panicked: &Panicked<'_>) {
     event!(
         target: TARGET,

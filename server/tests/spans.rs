@@ -181,6 +181,7 @@ async fn panics_fields_and_the_shutdown_are_events() {
         ];
         assert_eq!(told, expected);
         assert_eq!(events[0].fields["exception.message"], "as asked");
+        assert_eq!(events.iter().map(|event| event.span).collect::<Vec<_>>(), [Some(1), None, None, None]);
         assert_eq!(events[3].fields["aborted"], "0");
     })
     .await;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::Refused,
     dispatch::{Payload, call, early_reply, internal_error, poll_handler, report_panic},
+    handler_span::HandlerSpan,
 };
 
 /// Serves one request. Go: `(*http2.serverConn).runHandler`.
@@ -50,15 +51,16 @@ pub(super) fn serve_stream<H: Handler>(
 /// A client that resets the request, or disconnects, is told to the handler, and the handler goes on.
 async fn handle<H: Handler>(place: &Place<H>, request: Request, reply: &mut StreamReply) -> Option<Response> {
     // Go: handler(rw, req)
-    let future = match call(&place.work.server, request) {
+    let span = HandlerSpan::begin(&place.work.server.observer, &request);
+    let future = match call(&place.work.server, request, &span) {
         Ok(future) => future,
-        Err(payload) => return Some(panicked(place, reply, payload)),
+        Err(payload) => return Some(span.enter(|| panicked(place, reply, payload))),
     };
     let mut future = pin!(future);
-    poll_fn(|cx| match poll_handler(future.as_mut(), cx) {
+    poll_fn(|cx| match poll_handler(future.as_mut(), cx, &span) {
         Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),
         Ok(Poll::Pending) => reply.poll_watch(cx).map(|()| None),
-        Err(payload) => Poll::Ready(Some(panicked(place, reply, payload))),
+        Err(payload) => Poll::Ready(Some(span.enter(|| panicked(place, reply, payload)))),
     })
     .await
 }
