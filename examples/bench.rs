@@ -4,7 +4,7 @@
 //!
 //! Run:      `cargo run --release --example bench -- --port 8080 --threads 1 --root FOLDER`;
 //!           `--routes 1000` adds as many; `--tls-port 8443 --cert target/cert.pem --key target/key.pem` adds TLS,
-//!           with the pair that `13_tls` makes
+//!           with the pair that `13_tls` makes; `--access-log FILE` adds an access log
 //! Then:     `wrk -c 64 -t 1 -d 5 http://127.0.0.1:8080/plaintext`, or
 //!           `h2load -c 16 -m 32 -n 100000 http://127.0.0.1:8080/plaintext`, which speaks HTTP/2
 //! You see:  requests per second. Only the ratio to another server, measured on the same machine, has a meaning.
@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use quintet_examples::{MaybeTls, arguments};
 use quintet_server::{
-    Body, Config, Dir, IntoResponse, Protocols, Request, Response, ServeMux, Server,
+    AccessLog, Body, Config, Dir, IntoResponse, Protocols, Request, Response, ServeMux, Server,
     mux::{DirOptions, FileOptions, FileServer, Precompressed},
     with_state,
 };
@@ -97,6 +97,9 @@ struct Arguments {
     /// How many more routes
     #[arg(long, default_value_t = 0)]
     routes: usize,
+    /// Append a line of JSON for each request to this file
+    #[arg(long)]
+    access_log: Option<PathBuf>,
     /// Where to listen for TLS, on 127.0.0.1, with as many threads again
     #[arg(long, requires = "cert")]
     tls_port: Option<u16>,
@@ -105,7 +108,8 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Arguments { port, threads, root, keep_open, routes, tls_port, tls } = arguments(include_str!("bench.rs"));
+    let arguments = arguments(include_str!("bench.rs"));
+    let Arguments { port, threads, root, keep_open, routes, access_log, tls_port, tls } = arguments;
     let config = tls.config()?;
 
     let mux = ServeMux::new();
@@ -152,7 +156,8 @@ fn main() -> anyhow::Result<()> {
     let (ended, end) = mpsc::channel();
     // Clients of HTTP/2 may begin with its preface (`h2load http://…`), or choose it by ALPN on the port of TLS.
     let protocols = Protocols { unencrypted_http2: true, ..Protocols::default() };
-    let server = Server::with_config(mux, Config { protocols, ..Config::default() });
+    let access_log = access_log.map(AccessLog::open).transpose()?;
+    let server = Server::with_config(mux, Config { protocols, access_log, ..Config::default() });
     if let Some((port, config)) = tls_port.zip(config) {
         let (server, ended) = (server.clone(), ended.clone());
         thread::spawn(move || ended.send(server.serve_per_core_tls(&format!("127.0.0.1:{port}"), threads, config)));
