@@ -10,6 +10,7 @@ mod head_fill;
 mod http_date;
 mod hyper;
 mod interim;
+mod json;
 mod multipart;
 mod naive;
 mod range;
@@ -26,10 +27,13 @@ pub use head_fill::head_fill;
 pub use http_date::http_date;
 pub use hyper::versus_hyper;
 pub use interim::interim;
+pub use json::json;
 pub use multipart::{multipart, versus_multer};
 pub use naive::versus_naive;
 pub use range::range;
 pub use reply::{chunks, reply};
+
+use std::collections::BTreeMap;
 
 use http::{HeaderMap, request::Parts};
 use quintet_request::{
@@ -48,6 +52,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("chunked", chunked),
     ("target", target),
     ("form", form),
+    ("json", json),
     ("cookies", cookies),
     ("basic_auth", basic_auth),
     ("forwarded", forwarded),
@@ -381,6 +386,22 @@ pub fn form(data: &[u8]) {
     let mut twice = again.clone();
     twice.append(&form);
     assert!(twice.iter().eq(form.iter().chain(form.iter())));
+    decoded(&form);
+}
+
+/// A form as a value of a type: the pairs are those of the form, a map has every value of a name, and an error has none of
+/// the client's bytes but plain names.
+fn decoded(form: &Form) {
+    let pairs: Vec<(String, String)> = form.decode().expect("a form is a list of pairs");
+    assert!(form.iter().eq(pairs.iter().map(|(name, value)| (&**name, &**value))));
+    let map: BTreeMap<String, Vec<String>> = form.decode().expect("a form is a map of lists");
+    assert_eq!(map.values().map(Vec::len).sum::<usize>(), pairs.len());
+    assert!(map.iter().all(|(name, values)| form.all(name).eq(values.iter().map(String::as_str))));
+    if let Err(error) = form.decode::<BTreeMap<String, u8>>() {
+        json::check_text(&error);
+    }
+    let single: Result<BTreeMap<String, String>, _> = form.decode();
+    assert_eq!(single.is_ok(), map.len() == pairs.len(), "a name that is there twice needs a list");
 }
 
 /// Cookies: only what the grammar allows comes out, and no text can write more than one cookie.

@@ -14,8 +14,12 @@ mod conditional;
 #[cfg(feature = "io")]
 mod connection;
 mod cookies;
+#[cfg(feature = "json")]
+mod data_error;
 mod exchange;
 mod form;
+#[cfg(feature = "json")]
+mod form_decode;
 mod form_error;
 mod form_iter;
 mod forwarded;
@@ -24,6 +28,10 @@ mod hop_by_hop;
 #[cfg(feature = "http2")]
 mod http2_config;
 mod http_date;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "json")]
+mod json_error;
 mod limits;
 #[cfg(feature = "multipart")]
 mod multipart;
@@ -31,6 +39,8 @@ mod multipart;
 mod parts;
 mod percent;
 mod preface;
+#[cfg(feature = "json")]
+mod query_error;
 mod range;
 pub mod reply;
 #[cfg(feature = "io")]
@@ -70,8 +80,12 @@ pub use trailers::is_forbidden_trailer;
 pub use {
     body::{Body, BodyError, ReceivedBytes, ReplyBody, Writer},
     connection::{Requests, RequestsError, WireGuard},
-    request::{ChangeError, FormReadError, PathValuesIter, Request, route},
+    request::{ChangeError, FormReadError, PathValueError, PathValuesIter, Request, route},
 };
+
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use {data_error::DataError, json::parse_json, json_error::JsonError, query_error::QueryError};
 
 #[cfg(feature = "http2")]
 pub use {

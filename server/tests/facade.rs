@@ -11,10 +11,10 @@ use std::{
 const CRATES: [&str; 5] = ["listener", "conn", "request", "mux", "server"];
 
 /// The types of other crates and of the language in signatures.
-const OTHERS: &str = "Any Arc AsRef AsyncRead AsyncWrite Box Context CryptoProvider Duration Error ErrorKind File Fn FnOnce \
-    Future HeaderMap HeaderName HeaderValue Instant Into IntoIterator IpAddr Item Layer Location Method MutexGuard \
-    NonZeroUsize Option Parts Path PathBuf Pin Poll ProducesTickets Result Self Send Service Sized SocketAddr String Sync \
-    SystemTime TcpStream TryInto UnixStream Unpin Vec";
+const OTHERS: &str = "Any Arc AsRef AsyncRead AsyncWrite Box Context Cow CryptoProvider DeserializeOwned Duration Error ErrorKind \
+    File Fn FnOnce FromStr Future HeaderMap HeaderName HeaderValue Instant Into IntoIterator IpAddr Item Layer Location \
+    Method MutexGuard NonZeroUsize Option Parts Path PathBuf Pin Poll ProducesTickets Result Self Send Serialize Service \
+    Sized SocketAddr String Sync SystemTime TcpStream TryInto UnixStream Unpin Vec";
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the server's folder is in the workspace")

@@ -3,6 +3,8 @@
 pub(crate) mod authority;
 pub(crate) mod connection_tokens;
 mod content;
+#[cfg(feature = "io")]
+mod content_coding;
 mod error;
 pub(crate) mod field;
 mod framing;
@@ -28,6 +30,8 @@ mod version;
 
 #[cfg(feature = "io")]
 pub(crate) use content::Content;
+#[cfg(feature = "io")]
+pub(crate) use content_coding::has_content_coding;
 pub use error::HeadError;
 pub use framing::{Declared, Framing, FramingError, framing};
 pub use head::Head;

@@ -1,7 +1,7 @@
 //! The form methods of a request: pairs from the query and from the body.
 
 use super::{form_read_error::FormReadError, form_state::ReadForm, request::Request};
-use crate::{Form, FormError};
+use crate::{Form, FormError, head::has_content_coding};
 
 impl Request {
     /// The pairs of an urlencoded body (of POST, PUT and PATCH, up to [10 MiB](Self::set_form_limit)) and then those of
@@ -35,6 +35,8 @@ impl Request {
     /// assert_eq!((form.get("page"), error.is_some()), (Some("2"), true));
     /// # }
     /// ```
+    ///
+    /// A form with a content coding, such as gzip, is refused (415) and never decoded.
     ///
     /// # Errors
     /// [`FormReadError`]: the body could not be read, or body or query has a malformed pair.
@@ -209,6 +211,9 @@ impl Request {
         if self.inner().rare.as_ref().is_none_or(|rare| rare.form.read.is_none()) {
             let mut body = None;
             if self.has_form() {
+                if has_content_coding(self.head()) {
+                    return Err(FormReadError::ContentEncoding);
+                }
                 let state = &mut self.rare_mut().form;
                 let limit = state.limit;
                 // The body can be read once. If an earlier call lost it, the query alone must not pass for the form.
@@ -223,7 +228,8 @@ impl Request {
         Ok(self.rare_mut().form.read.get_or_insert_default())
     }
 
-    fn has_form(&self) -> bool {
+    /// Whether the body is a form by its method and content type.
+    pub(super) fn has_form(&self) -> bool {
         let media = self.head().content_type().unwrap_or("").split(';').next().unwrap_or("").trim();
         matches!(self.method(), "POST" | "PUT" | "PATCH")
             && media.eq_ignore_ascii_case("application/x-www-form-urlencoded")

@@ -122,3 +122,17 @@ async fn a_form_beyond_its_limit_is_413() {
     large.set_form_limit(12 << 20);
     assert_eq!(large.post_form_value("a").await.map(|value| value.len()), Some(11 << 20));
 }
+
+#[tokio::test]
+async fn a_coded_form_is_415_for_every_reader_and_not_read() {
+    let mut request = posted("q=query", "q=a");
+    request.set_header("content-encoding", "gzip").unwrap();
+    for _ in 0..2 {
+        assert!(matches!(request.form().await, Err(FormReadError::ContentEncoding)));
+        assert!(matches!(request.form_lossy().await, Err(FormReadError::ContentEncoding)));
+        assert_eq!(request.post_form().await.unwrap_err().status(), 415);
+        assert_eq!((request.form_value("q").await, request.post_form_value("q").await), (None, None));
+    }
+    assert_eq!(request.body().as_bytes(), Some(&b"q=a"[..]));
+    assert_eq!(request.query_value("q").as_deref(), Some("query"), "the query is no part of the body");
+}

@@ -1,6 +1,6 @@
 //! A request: its head, its body, and its route.
 
-use std::{borrow::Cow, fmt, future::pending, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, future::pending, str::FromStr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,6 +9,7 @@ use quintet_listener::{Addr, TlsState};
 
 use super::{
     inner::{Inner, Rare},
+    path_value_error::PathValueError,
     path_values::PathValuesIter,
     pool,
 };
@@ -499,6 +500,31 @@ impl Request {
     #[doc(alias = "PathValue")]
     pub fn path_value(&self, name: &str) -> Option<Cow<'_, str>> {
         self.inner().values.get(name, self.path())
+    }
+
+    /// The value of a wildcard as a type that is read from text: a number, an address, an identifier. Go: `strconv.Atoi` of
+    /// `Request.PathValue`.
+    ///
+    /// ```
+    /// use quintet_request::{PathValueError, Request};
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    /// request.set_path_value("id", "7"); // a router sets it
+    /// request.set_path_value("name", "x");
+    /// assert_eq!(request.path_value_as::<u64>("id"), Ok(7));
+    /// let error = request.path_value_as::<u64>("name").unwrap_err();
+    /// assert_eq!((error.status().as_u16(), &*error.to_string()), (400, "value name of the path is malformed"));
+    /// assert_eq!(request.path_value_as::<u64>("page").unwrap_err().status(), 404);
+    /// ```
+    ///
+    /// # Errors
+    /// [`PathValueError::Missing`] (404) if there is no such wildcard, [`PathValueError::Malformed`] (400) if its value is
+    /// not one of the type.
+    #[doc(alias = "extractor")]
+    #[doc(alias = "Path")]
+    pub fn path_value_as<T: FromStr>(&self, name: &str) -> Result<T, PathValueError> {
+        let Some(value) = self.path_value(name) else { return Err(PathValueError::Missing { name: name.to_owned() }) };
+        value.parse().map_err(|_| PathValueError::Malformed { name: name.to_owned() })
     }
 
     /// The names and values of the wildcards in the order of the pattern, then those that [were

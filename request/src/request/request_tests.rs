@@ -100,3 +100,17 @@ fn a_watched_route_is_a_value_of_its_active_request() {
     route::set(&mut request, Some(&users));
     assert_eq!(told(), None);
 }
+
+#[test]
+fn path_value_as_is_404_without_the_wildcard_and_400_for_another_type() {
+    let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    request.set_path_value("id", "42");
+    request.set_path_value("secret", "x\r\n");
+    assert_eq!(request.path_value_as::<u8>("id"), Ok(42));
+    assert_eq!(request.path_value_as::<String>("secret").as_deref(), Ok("x\r\n"));
+    let malformed = request.path_value_as::<u8>("secret").unwrap_err();
+    assert_eq!((malformed.status().as_u16(), &*malformed.to_string()), (400, "value secret of the path is malformed"));
+    let missing = request.path_value_as::<u8>("idd").unwrap_err();
+    assert_eq!(missing, PathValueError::Missing { name: "idd".into() });
+    assert_eq!((missing.status().as_u16(), &*missing.to_string()), (404, "path has no value idd"));
+}
