@@ -30,6 +30,8 @@ mod miss;
 mod mux;
 mod pattern;
 mod pattern_error;
+#[cfg(feature = "io")]
+mod prefers_html;
 mod prefix;
 mod relation;
 mod secret;
@@ -62,11 +64,12 @@ pub use self::{
 pub use self::{
     events::{EventOptions, EventWriter, events, events_with, last_event_id},
     handler::{
-        Allow, BoxHandler, FieldError, Handler, Html, IntoHeaders, IntoResponse, Response, ServeMux, Upgrade, Upgraded,
+        Allow, BoxHandler, FieldError, Handler, Html, HttpError, IntoHeaders, IntoResponse, OrStatus, ProblemDetails,
+        Response, ServeMux, Upgrade, Upgraded,
     },
     middleware::{
-        CrossOriginProtection, HttpsOptions, Shed, allow_query_semicolons, error, max_bytes, not_found, redirect,
-        redirect_handler, redirect_to_https, strip_prefix, timeout, with_state,
+        CrossOriginProtection, ErrorReply, HttpsOptions, Shed, allow_query_semicolons, error, error_pages, max_bytes,
+        not_found, problem_details, redirect, redirect_handler, redirect_to_https, strip_prefix, timeout, with_state,
     },
 };
 
@@ -82,6 +85,10 @@ pub use self::files::{
 #[cfg(feature = "compress")]
 #[cfg_attr(docsrs, doc(cfg(feature = "compress")))]
 pub use self::middleware::{Compression, compress};
+
+#[cfg(feature = "json")]
+#[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+pub use self::handler::Json;
 
 #[cfg(feature = "io")]
 pub use quintet_request::ContentType;

@@ -2,9 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use quintet_request::{Body, BodyError, ChangeError, ContentType, FormError, FormReadError, InformError};
-#[cfg(feature = "multipart")]
-use quintet_request::{MultipartError, MultipartReadError};
+use quintet_request::{Body, ContentType};
 
 use super::{
     into_headers::IntoHeaders,
@@ -31,7 +29,8 @@ use super::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a response",
     label = "a handler cannot return this type",
-    note = "text, bytes, `Html`, a `Body`, a `StatusCode`, a `Response` and an `http::Response` are responses; so are a tuple that has a `StatusCode` or fields before one of them, and a `Result` of two of them"
+    note = "text, bytes, `Html`, a `Body`, a `StatusCode`, a `Response` and an `http::Response` are responses; so are a tuple that has a `StatusCode` or fields before one of them, and a `Result` of two of them",
+    note = "an error type that `?` makes of any error is `HttpError`; a type that is serialized is `Json(value)`, with the feature `json`"
 )]
 pub trait IntoResponse {
     /// Turns the value into a reply.
@@ -130,44 +129,12 @@ where
     }
 }
 
-macro_rules! errors {
-    ($($type:ty),*) => {$(
-        impl IntoResponse for $type {
-            fn into_response(self) -> Response {
-                Response::text(self.status(), self)
-            }
-        }
-    )*};
-}
-errors!(BodyError, ChangeError, FormError, FormReadError, InformError);
-
-/// A 415 for a compressed form has `Accept-Encoding: identity`, so that the client knows which part of the type to change
-/// (RFC 9110 §15.5.16).
-#[cfg(feature = "multipart")]
-impl IntoResponse for MultipartError {
-    fn into_response(self) -> Response {
-        let response = Response::text(self.status(), self);
-        match self {
-            Self::ContentEncoding => response.with_header("accept-encoding", "identity"),
-            _ => response,
-        }
-    }
-}
-
-/// As the reply of its [`MultipartError`], if it is one.
-#[cfg(feature = "multipart")]
-impl IntoResponse for MultipartReadError {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Multipart(error) => error.into_response(),
-            _ => Response::text(self.status(), self),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
+    use quintet_request::BodyError;
+    #[cfg(feature = "multipart")]
+    use quintet_request::{MultipartError, MultipartReadError};
 
     use super::*;
     use crate::{FieldError, Html};

@@ -1,6 +1,6 @@
 //! The response of a handler: a status, fields and a body.
 
-use std::{fmt, future::Future};
+use std::{error::Error, fmt, future::Future, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use quintet_request::{Body, ContentType};
@@ -36,6 +36,8 @@ struct Rare {
     upgrade: Option<Upgrade>,
     /// A field that could not be added. The reply is then a 500, and stays a 500.
     error: Option<FieldError>,
+    /// See [`Response::error_source`].
+    source: Option<Arc<dyn Error + Send + Sync>>,
     /// See [`Response::abort`].
     abort: bool,
 }
@@ -43,6 +45,13 @@ struct Rare {
 /// The extension that marks an `http::Response` as a [`Response::abort`].
 #[derive(Clone, Copy)]
 struct Abort;
+
+/// The extension that carries [`Response::error_source`] in an `http::Response`.
+#[derive(Clone)]
+struct ErrorSource(Arc<dyn Error + Send + Sync>);
+
+/// The most bytes of the text of an error that a page is made of.
+const MAX_ERROR_TEXT_BYTES: usize = 4 * 1024;
 
 /// Plain text in UTF-8.
 pub(super) const TEXT: ContentType = ContentType::Known("text/plain; charset=utf-8");
@@ -149,12 +158,15 @@ impl Response {
         response
     }
 
-    /// Whether this is more than a status, fields and a body: an [`abort`](Self::abort), an [`upgrade`](Self::upgrade), or
-    /// a [field](Self::field_error) that cannot be sent. For servers, which look at each of them only then.
+    /// Whether this is more than a status, fields and a body: an [`abort`](Self::abort), an [`upgrade`](Self::upgrade), a
+    /// [field](Self::field_error) that cannot be sent, or the reply to an [error](Self::error_source). For servers, which
+    /// look at each of them only then.
     #[inline]
     #[must_use]
     pub fn is_unusual(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.abort || rare.upgrade.is_some() || rare.error.is_some())
+        let unusual =
+            |rare: &Rare| rare.abort || rare.upgrade.is_some() || rare.error.is_some() || rare.source.is_some();
+        self.rare.as_deref().is_some_and(unusual)
     }
 
     /// Whether this is an [`abort`](Self::abort).
@@ -289,6 +301,71 @@ impl Response {
         self.rare.as_ref()?.error.as_ref()
     }
 
+    /// The cause of an error reply. It is not sent: the server reports it, and a log may have it.
+    #[must_use]
+    pub fn error_source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.rare.as_ref()?.source.as_deref()
+    }
+
+    /// Sets the cause of an error reply, for the server's report and for logs. The client is not told of it.
+    /// [`HttpError`](super::HttpError) does so for each error that has a cause.
+    ///
+    /// It crosses a bridge to `tower` in both directions, as an extension of the [`http::Response`].
+    #[must_use]
+    pub fn with_error_source(self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.with_shared_source(source.into().into())
+    }
+
+    pub(super) fn with_shared_source(mut self, source: Arc<dyn Error + Send + Sync>) -> Self {
+        self.rare_mut().source = Some(source);
+        self
+    }
+
+    /// The text of an error reply that a page may replace: one of 4xx or 5xx without a body, or with a plain text in memory.
+    pub(crate) fn error_text(&self) -> Option<&str> {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        let is_own =
+            |rare: &Rare| rare.abort || rare.upgrade.is_some() || rare.headers.contains_key(header::CONTENT_ENCODING);
+        if !is_error || self.rare.as_deref().is_some_and(is_own) {
+            return None;
+        }
+        // A body of another library is not in memory, even if it is empty.
+        let text = self.body.as_bytes().or(self.body.is_empty().then_some(b""))?;
+        let is_text = match self.header("content-type") {
+            Some(content_type) => content_type.as_bytes().starts_with(b"text/plain"),
+            None => text.is_empty(),
+        };
+        std::str::from_utf8(text).ok().filter(|text| is_text && text.len() <= MAX_ERROR_TEXT_BYTES)
+    }
+
+    /// Replaces the body by that of a page, and adds its fields: each replaces the one of its name, but for lists. The
+    /// status stays.
+    pub(crate) fn with_page(mut self, mut page: Self) -> Self {
+        if page.is_abort() {
+            return page;
+        }
+        let added = page.take_headers();
+        let replaced = |name: &&HeaderName| **name != header::VARY && **name != header::SET_COOKIE;
+        // What describes the body that is replaced.
+        let of_body = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_LANGUAGE, header::ETAG];
+        if let Some(rare) = &mut self.rare {
+            added.keys().filter(replaced).chain(&of_body).for_each(|name| drop(rare.headers.remove(name)));
+        }
+        (self.body, self.content_type) = (page.take_body(), page.content_type);
+        let mut last = None;
+        for (name, value) in added {
+            // The map gives the name only with the first value of a field.
+            last = name.or(last);
+            if last.as_ref().is_some_and(|name| self.headers_mut().try_append(name, value).is_err()) {
+                return self.fail(FieldError::TooMany);
+            }
+        }
+        match page.rare.and_then(|rare| rare.error) {
+            Some(error) => self.fail(error),
+            None => self,
+        }
+    }
+
     /// Replaces the reply by a 500, because a field cannot be sent.
     #[cold]
     fn fail(self, error: FieldError) -> Self {
@@ -379,17 +456,19 @@ impl Default for Response {
 impl<B> From<http::Response<B>> for Response
 where
     B: http_body::Body<Data = bytes::Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
         if parts.extensions.get::<Abort>().is_some() {
             return Self::abort();
         }
+        let source = parts.extensions.get::<ErrorSource>().cloned();
         let mut response = Self::new(Body::new(body)).with_status(parts.status);
         // The builder of an `http::Response` decides about its type, so it is not sniffed here.
         response.content_type = ContentType::Unsaid;
         *response.headers_mut() = parts.headers;
+        response.rare_mut().source = source.map(|ErrorSource(source)| source);
         response
     }
 }
@@ -410,13 +489,17 @@ impl From<Response> for http::Response<Body> {
         }
         *converted.status_mut() = response.status;
         let content_type = response.header("content-type");
-        let headers = converted.headers_mut();
+        let (headers, mut source) = (converted.headers_mut(), None);
         if let Some(rare) = response.rare {
             *headers = rare.headers;
+            source = rare.source;
         }
         if let Some(content_type) = content_type {
             // `insert` panics if the map is full. The reply is then sent without its type.
             let _ = headers.try_insert(header::CONTENT_TYPE, content_type);
+        }
+        if let Some(source) = source {
+            converted.extensions_mut().insert(ErrorSource(source));
         }
         converted
     }

@@ -5,8 +5,11 @@ mod authenticate;
 mod compress;
 mod cors;
 mod cross_origin_protection;
+mod error_pages;
+mod error_reply;
 mod forwarded;
 mod max_bytes;
+mod problem_details;
 mod query_semicolons;
 mod redirect;
 mod redirect_to_https;
@@ -24,8 +27,11 @@ pub use {
     authenticate::{basic_auth, bearer},
     cors::cors,
     cross_origin_protection::CrossOriginProtection,
+    error_pages::error_pages,
+    error_reply::ErrorReply,
     forwarded::forwarded,
     max_bytes::max_bytes,
+    problem_details::problem_details,
     query_semicolons::allow_query_semicolons,
     redirect::{redirect, redirect_handler},
     redirect_to_https::{HttpsOptions, redirect_to_https},
