@@ -1,6 +1,6 @@
 //! The settings of a server, and its hooks.
 
-use std::{any::Any, fmt, sync::Arc, time::Duration};
+use std::{any::Any, error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use quintet_conn::{Connection, State, Timeouts};
@@ -130,9 +130,9 @@ impl Config {
 
 /// Functions that the server calls on events: a change of state, a refused client, a panic, an accept error.
 ///
-/// Without a hook, panics, accept errors, fields that cannot be sent, failed TLS handshakes, failed reloads of a
-/// certificate and certificates that have expired are written to standard error, one line each; other events are not
-/// logged. Written with `..Hooks::default()`: a new hook is no breaking change.
+/// Without a hook, panics, accept errors, fields that cannot be sent, the causes of replies of 5xx, failed TLS handshakes,
+/// failed reloads of a certificate and certificates that have expired are written to standard error, one line each; other
+/// events are not logged. Written with `..Hooks::default()`: a new hook is no breaking change.
 ///
 /// [`base_context`](Self::base_context) and [`conn_context`](Self::conn_context) make values for handlers, and
 /// [`refused`](Self::refused) may replace a reply. All other hooks only observe.
@@ -214,6 +214,10 @@ pub struct Hooks {
     pub panicked: Option<Arc<dyn Fn(&Panicked<'_>) + Send + Sync>>,
     /// A handler's reply had a field that cannot be sent. The client gets a 500.
     pub field_error: Option<Arc<dyn Fn(&Connection, &FieldError) + Send + Sync>>,
+    /// A handler's reply is that to an error with a cause, which the client is not told of: an
+    /// [`HttpError`](quintet_mux::HttpError) of any status, or a reply
+    /// [with a source](Response::with_error_source).
+    pub handler_error: Option<Arc<dyn Fn(&HandlerError<'_>) + Send + Sync>>,
     /// Accepting a connection failed and will be retried. Called at most once a second for each accept loop.
     pub accept_error: Option<Arc<dyn Fn(&AcceptError<'_>) + Send + Sync>>,
     /// A TLS handshake failed; at most once a second and listener.
@@ -238,6 +242,18 @@ pub struct Refused<'a> {
     pub error: &'a RequestsError,
     /// The status of the reply: 400, 408, 414, 417, 431, 501 or 505.
     pub status: StatusCode,
+}
+
+/// The cause of a reply to an error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HandlerError<'a> {
+    /// The connection.
+    pub connection: &'a Connection,
+    /// The status of the reply.
+    pub status: StatusCode,
+    /// The cause.
+    pub source: &'a (dyn Error + Send + Sync + 'static),
 }
 
 /// A panic in a handler.
@@ -268,6 +284,7 @@ impl fmt::Debug for Hooks {
             .field("served", &self.served.is_some())
             .field("panicked", &self.panicked.is_some())
             .field("field_error", &self.field_error.is_some())
+            .field("handler_error", &self.handler_error.is_some())
             .field("accept_error", &self.accept_error.is_some())
             .finish()
     }

@@ -5,6 +5,7 @@
 mod accept_loop_guard;
 mod accept_loops;
 pub mod access_log;
+mod causes;
 mod close;
 mod config;
 mod default_mux;
@@ -55,7 +56,7 @@ mod watched_stream;
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub use self::metrics::Metrics;
 pub use access_log::AccessLog;
-pub use config::{Config, Hooks, Panicked, Refused};
+pub use config::{Config, HandlerError, Hooks, Panicked, Refused};
 #[cfg(feature = "tls")]
 pub use default_mux::listen_and_serve_tls;
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};

@@ -23,7 +23,8 @@ use quintet_mux::{FieldError, Response};
 #[cfg(feature = "tracing")]
 use crate::trace_events;
 use crate::{
-    config::{Config, Hooks, Panicked, Refused},
+    causes::Causes,
+    config::{Config, HandlerError, Hooks, Panicked, Refused},
     served::Served,
 };
 
@@ -145,6 +146,23 @@ impl Observer {
         match &self.hooks.field_error {
             Some(hook) => drop(self.call(|| hook(connection, error))),
             None => self.log(format_args!("reply to {} is a 500: {error}", connection.peer_addr())),
+        }
+    }
+
+    /// Reports the cause of a reply to its hook; or logs it, if the reply is a 5xx. That of a 4xx is the client's doing.
+    #[cold]
+    pub(crate) fn handler_error(&self, error: &HandlerError<'_>) {
+        #[cfg(feature = "tracing")]
+        self.trace(|| trace_events::handler_error(error));
+        match &self.hooks.handler_error {
+            Some(hook) => drop(self.call(|| hook(error))),
+            None if error.status.is_server_error() => self.log(format_args!(
+                "reply to {} is a {}: {}",
+                error.connection.peer_addr(),
+                error.status.as_u16(),
+                Causes(error.source)
+            )),
+            None => {}
         }
     }
 

@@ -46,6 +46,9 @@ observer! {
     field_error_hook: "E0624",
         "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.is_retiring())));",
         not "hooks.field_error = Some(Arc::new(|connection, _| drop(connection.set_disconnected())));";
+    handler_error_hook: "E0624",
+        "hooks.handler_error = Some(Arc::new(|error| drop(error.connection.is_retiring())));",
+        not "hooks.handler_error = Some(Arc::new(|error| drop(error.connection.set_disconnected())));";
     refused_hook: "E0624",
         "refused.connection.is_retiring();",
         not "refused.connection.set_disconnected();";

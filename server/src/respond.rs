@@ -14,6 +14,7 @@ use quintet_request::{
 };
 
 use crate::{
+    config::HandlerError,
     served::{observe, observe_wire},
     shared::Shared,
     stream_body::{MAX_OUTPUT_BYTES, stream},
@@ -229,7 +230,8 @@ fn end_interim<S: Stream>(connection: &ConnGuard, requests: &mut Requests<S>) {
     }
 }
 
-/// The rare parts of a response: a field that cannot be sent (it is reported), a takeover, and [`Response::abort`].
+/// The rare parts of a response: a field that cannot be sent and the cause of an error (they are reported), a takeover, and
+/// [`Response::abort`].
 ///
 /// # Errors
 /// The response to send, if no takeover and no abort follows.
@@ -243,6 +245,9 @@ fn unusual<H, S: Stream>(
 ) -> Result<Rest, Response> {
     if let Some(error) = response.field_error() {
         server.observer.field_error(connection, error);
+    }
+    if let Some(source) = response.error_source() {
+        server.observer.handler_error(&HandlerError { connection, status: response.status(), source });
     }
     if response.is_abort() {
         exchange.fail(CloseReason::HandlerAsked);

@@ -7,7 +7,11 @@ use quintet_listener::{CertificateExpired, HandshakeError, TlsError};
 use quintet_mux::FieldError;
 use tracing::{Level, event};
 
-use crate::{config::Panicked, shutdown_report::ShutdownReport};
+use crate::{
+    causes::Causes,
+    config::{HandlerError, Panicked},
+    shutdown_report::ShutdownReport,
+};
 
 /// The target of all spans and events of this crate, for filters: `quintet_server=debug`, say.
 pub(crate) const TARGET: &str = "quintet_server";
@@ -27,6 +31,16 @@ pub(crate) fn panicked(panicked: &Panicked<'_>) {
 pub(crate) fn field_error(connection: &Connection, error: &FieldError) {
     let client = connection.peer_addr();
     event!(target: TARGET, Level::ERROR, client.address = %client, error = %error, "the reply is a 500");
+}
+
+/// The cause of a 5xx is the server's to repair; that of a 4xx is the client's.
+pub(crate) fn handler_error(error: &HandlerError<'_>) {
+    let (client, status, causes) = (error.connection.peer_addr(), error.status.as_u16(), Causes(error.source));
+    if error.status.is_server_error() {
+        event!(target: TARGET, Level::ERROR, client.address = %client, error = %causes, "the reply is a {status}");
+    } else {
+        event!(target: TARGET, Level::DEBUG, client.address = %client, error = %causes, "the reply is a {status}");
+    }
 }
 
 pub(crate) fn accept_error(error: &AcceptError<'_>) {

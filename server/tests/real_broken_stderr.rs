@@ -40,6 +40,7 @@ fn child() {
     mux.handle("/{$}", async |_| "hello\n");
     mux.handle("/panic", async |_: Request| -> &'static str { panic!("as asked") });
     mux.handle("/field", async |_| quintet_server::Response::new("x").with_header("x-a", "\n"));
+    mux.handle("/broken", async |_| -> Result<(), quintet_server::mux::HttpError> { Err("no disk")? });
     mux.handle("/failures", async |_| {
         let failures = SERVER.get().expect("it serves").hook_failures();
         format!("{} {}", failures.panics, failures.lost_lines)
@@ -53,6 +54,7 @@ fn child() {
             served: Some(Arc::new(|_| panic!("served"))),
             panicked: Some(Arc::new(|_| panic!("panicked"))),
             field_error: Some(Arc::new(|_, _| panic!("field_error"))),
+            handler_error: Some(Arc::new(|_| panic!("handler_error"))),
             accept_error: Some(Arc::new(|_| panic!("accept_error"))),
             #[cfg(feature = "tls")]
             handshake_error: Some(Arc::new(|_| panic!("handshake_error"))),
@@ -155,6 +157,7 @@ fn survives(mode: &str, stderr: Stderr) {
     };
     starts(process.get("/"), "200");
     starts(process.get("/panic"), "500");
+    starts(process.get("/broken"), "500");
     starts(process.answer("GET / HTTP/1.1\r\n\r\n"), "400");
     // There are more clients than descriptors. The rest wait in the backlog, and accepting them fails.
     let many: Vec<_> = (0..DESCRIPTORS + 20).map(|_| process.connect()).collect();

@@ -14,6 +14,7 @@ use super::{
     work::Place,
 };
 use crate::{
+    config::HandlerError,
     dispatch::{internal_error, report_panic},
     stream_body::{Failure, First},
 };
@@ -86,12 +87,19 @@ pub(super) async fn finish_stream<H>(mut place: Place<H>, mut exchange: Exchange
     }
 }
 
-/// The rare parts of a response: a field that cannot be sent (it is reported), a takeover, which HTTP/2 has not, and a
-/// status of 1xx. Returns the response to send; `None` for [`Response::abort`].
+/// The rare parts of a response: a field that cannot be sent and the cause of an error (they are reported), a takeover,
+/// which HTTP/2 has not, and a status of 1xx. Returns the response to send; `None` for [`Response::abort`].
 #[cold]
 fn unusual<H>(place: &Place<H>, mut response: Response) -> Option<Response> {
     if let Some(error) = response.field_error() {
         place.work.server.observer.field_error(&place.work.connection, error);
+    }
+    if let Some(source) = response.error_source() {
+        place.work.server.observer.handler_error(&HandlerError {
+            connection: &place.work.connection,
+            status: response.status(),
+            source,
+        });
     }
     if response.is_abort() {
         return None;
