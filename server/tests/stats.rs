@@ -6,7 +6,8 @@ use std::{sync::Arc, time::Duration};
 
 use quintet_listener::testing::{AcceptStep, ScriptedListener};
 use quintet_server::{
-    Handler, ReadyOptions, Request, ServeMux, Server, Stats, conn::Counts, listener::Limit, live, ready,
+    AccessLog, Config, Handler, ReadyOptions, Request, ServeMux, Server, Stats, conn::Counts, listener::Limit, live,
+    ready,
 };
 use support::{bounded, eventually, in_memory, memory};
 use tokio::{sync::Notify, time::sleep};
@@ -188,6 +189,23 @@ async fn ready_is_503_when_permits_are_out_if_it_is_told_so() {
         idle.reply().await;
         eventually("none is at work", || server.counts().active == 0).await;
         assert_eq!(asked(&probe).await.0, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn stats_have_the_counts_of_the_access_log() {
+    bounded(async {
+        assert!(support::server(async |_| "hello\n").stats().access_log().is_none());
+        let path = std::env::temp_dir().join(format!("quintet-stats-{}.log", std::process::id()));
+        let config = Config { access_log: Some(AccessLog::open(&path).unwrap()), ..support::config() };
+        let server = Server::with_config(async |_| "hello\n", config);
+        let (dial, _) = in_memory(&server);
+        assert_eq!(dial.connect().fetch("/").await.status, 200);
+        server.close().await;
+        std::fs::remove_file(&path).unwrap();
+        let counts = server.stats().access_log().unwrap();
+        assert_eq!((counts.written, counts.dropped, counts.failed), (1, 0, 0));
     })
     .await;
 }
