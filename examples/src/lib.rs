@@ -3,6 +3,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod calls;
+pub mod rate_limit;
 
 use std::path::PathBuf;
 
