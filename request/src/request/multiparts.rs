@@ -1,7 +1,9 @@
 //! The methods of a request for forms with files (`multipart/form-data`).
 
 use super::request::Request;
-use crate::{Boundary, MultipartError, MultipartForm, MultipartLimits, MultipartReadError, Parts};
+use crate::{
+    Boundary, MultipartError, MultipartForm, MultipartLimits, MultipartReadError, Parts, head::has_content_coding,
+};
 
 impl Request {
     /// The parts of a `multipart/form-data` body as they arrive, for files of any size: nothing of them is stored. It takes
@@ -115,8 +117,7 @@ impl Request {
             return Err(MultipartError::TwoBoundaries);
         }
         // Nothing is inflated silently: a small body could fill the memory.
-        let is_identity = |coding: &[u8]| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity");
-        if !self.headers_named("content-encoding").all(is_identity) {
+        if has_content_coding(self.head()) {
             return Err(MultipartError::ContentEncoding);
         }
         Ok(boundary)
