@@ -118,6 +118,11 @@ impl<S> Pipe<S> {
         self.0.wire.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether so many bytes wait to be sent that the protocol may have kept some more.
+    pub fn is_full(&self) -> bool {
+        self.wire().output.len() >= MAX_COLLECTED_BYTES
+    }
+
     /// How many bytes were read through the pipe.
     pub fn received(&self) -> u64 {
         self.0.received.load(Relaxed)

@@ -108,6 +108,11 @@ impl ReceivedBody {
         Progress { arrived: std::mem::take(&mut inner.arrived), reading: inner.reader.is_some() }
     }
 
+    /// How many bytes were taken so far.
+    pub(crate) fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
     /// For the serving task: ends the body early. What was not read of it is discarded.
     pub(crate) fn fail(&self, error: BodyError) {
         let (stream, reader) = {

@@ -1,5 +1,7 @@
 //! One event per request: what became of it.
 
+#[cfg(feature = "http2")]
+mod ended_streams;
 #[cfg(any(test, feature = "testing"))]
 mod example;
 mod note;
@@ -9,7 +11,11 @@ mod outcome;
 mod refusal;
 #[expect(clippy::module_inception, reason = "the type of this name is in it")]
 mod served;
+#[cfg(feature = "http2")]
+mod stream_note;
 
+#[cfg(feature = "http2")]
+pub(crate) use ended_streams::EndedStreams;
 #[cfg(any(test, feature = "testing"))]
 pub use example::ServedExample;
 pub(crate) use notes::Notes;
@@ -17,3 +23,5 @@ pub(crate) use observed::{Observed, begin, finish, finish_wire, is_full, is_obse
 pub use outcome::Outcome;
 pub use refusal::Refusal;
 pub use served::Served;
+#[cfg(feature = "http2")]
+pub(crate) use stream_note::StreamNote;

@@ -102,6 +102,15 @@ impl Note {
         self.received = body.map_or(0, |body| body.len() as u64);
     }
 
+    /// The connection has ended, for this reason, before the whole reply was sent.
+    pub(super) fn cut(&mut self, reason: Option<CloseReason>) {
+        self.close = reason.or(self.close);
+        self.last.get_or_insert_with(Instant::now);
+        if matches!(self.outcome, Outcome::Complete | Outcome::TakenOver) {
+            self.outcome = Outcome::Cut;
+        }
+    }
+
     /// Takes the number of the body's bytes out of the values.
     pub(super) fn take_received(&mut self) {
         if let Some(at) = self.values.iter().position(|value| value.is::<ReceivedBytes>()) {

@@ -7,11 +7,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+#[cfg(feature = "http2")]
+use http::Method;
 use http::StatusCode;
 use quintet_conn::{Connection, RequestValues};
 use quintet_request::{CloseReason, Next, Request};
 use tokio::time::Instant;
 
+#[cfg(feature = "http2")]
+use super::stream_note::StreamNote;
 use super::{note::Note, outcome::Outcome, refusal::Refusal, served::Served};
 use crate::observe::Observer;
 
@@ -147,6 +151,40 @@ impl Notes {
         self.open().outcome = Outcome::Refused(refusal);
     }
 
+    /// A request of HTTP/2 begins.
+    #[cfg(feature = "http2")]
+    pub(crate) fn stream(&mut self, request: &Request) -> Box<StreamNote> {
+        let mut note = self.note(Instant::now());
+        note.set_request(request.head(), request.body().as_bytes());
+        Box::new(StreamNote::new(note))
+    }
+
+    /// A request of HTTP/2 begins, whose head is refused.
+    #[cfg(feature = "http2")]
+    pub(crate) fn refuse_stream(&mut self, refusal: Refusal, method: &Method) -> Box<StreamNote> {
+        let mut note = self.note(Instant::now());
+        (note.outcome, note.method) = (Outcome::Refused(refusal), Some(method.clone()));
+        Box::new(StreamNote::new(note))
+    }
+
+    /// The last frame of a stream is in the output, which has `unsent` bytes; `None` if it will not be sent.
+    #[cfg(feature = "http2")]
+    pub(crate) fn end_stream(&mut self, stream: StreamNote, unsent: Option<usize>) {
+        let StreamNote { mut note, is_put, .. } = stream;
+        let end = unsent.map_or(u64::MAX, |unsent| self.taken + unsent as u64);
+        note.close = self.connection.close_reason();
+        self.bytes += note.bytes();
+        let put = (0, note.sent);
+        let entry = Entry { note, begin: end.saturating_sub(1), end, put, is_put, is_finished: true };
+        let is_over = entry.is_over(self.sent);
+        self.queue.push_back(entry);
+        if is_over {
+            self.advance();
+        } else {
+            self.find_next();
+        }
+    }
+
     /// The request in progress is refused before its handler.
     pub(crate) fn refuse_open(&mut self, refusal: Refusal) {
         if let Some(entry) = self.in_progress() {
@@ -156,11 +194,15 @@ impl Notes {
 
     fn open(&mut self) -> &mut Note {
         let began = self.began.take().unwrap_or_else(Instant::now);
-        let note = Note::take(began, self.wall(began));
+        let note = self.note(began);
         self.is_open = true;
         let entry = Entry { note, begin: u64::MAX, end: u64::MAX, put: (0, 0), is_put: false, is_finished: false };
         self.queue.push_back(entry);
         &mut self.queue.back_mut().expect("it was pushed").note
+    }
+
+    fn note(&mut self, began: Instant) -> Box<Note> {
+        Note::take(began, self.wall(began))
     }
 
     /// The time of day of an instant.
@@ -309,8 +351,8 @@ impl Notes {
         note.sent = body;
         note.is_whole = entry.is_put && is_sent;
         note.last.get_or_insert(now);
-        if !note.is_whole && matches!(note.outcome, Outcome::Complete | Outcome::TakenOver) {
-            note.outcome = Outcome::Cut;
+        if !note.is_whole {
+            note.cut(None);
         }
         self.observer.served(&Served::new(&note, &self.connection));
         note.give();

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     config::HandlerError,
     dispatch::{internal_error, report_panic},
+    served::{Outcome, StreamNote},
     stream_body::{Failure, First},
 };
 
@@ -40,11 +41,13 @@ pub(super) fn respond_stream<H>(
         match unusual(place, response) {
             Some(usual) => response = usual,
             None => {
+                place.observe(|note| note.fail(Outcome::Broken));
                 reply.reset(ResetReason::InternalError); //              Go: http.ErrAbortHandler
                 return None;
             }
         }
     }
+    place.observe(|note| note.set_status(response.status()));
     let bytes = match response.take_body().try_into_bytes() {
         Ok(bytes) => bytes,
         Err(body) => return Some(Rest::Stream(response, body, reply)),
@@ -52,15 +55,22 @@ pub(super) fn respond_stream<H>(
     let (plan, fields) = plan(place, exchange, &mut response, Some(bytes.len() as u64), &bytes);
     if !plan.has_body() || bytes.is_empty() {
         place.leave();
-        let _ = reply.send_empty(response.status(), fields); // refused only if the client has reset the request
+        let sent = reply.send_empty(response.status(), fields); // refused only if the client has reset the request
+        place.observe(|note| note.end(sent.is_ok(), 0));
         return None;
     }
-    let Ok(mut writer) = reply.send_head(response.status(), fields) else { return None };
-    if writer.try_room(bytes.len()) < bytes.len() {
+    let Ok(mut writer) = reply.send_head(response.status(), fields) else {
+        place.observe(|note| note.end(false, 0));
+        return None;
+    };
+    let len = bytes.len();
+    if writer.try_room(len) < len {
+        place.observe(StreamNote::begin_body);
         return Some(Rest::Bytes(writer, bytes));
     }
     place.leave();
-    let _ = writer.send_data(bytes, true);
+    let sent = writer.send_data(bytes, true);
+    place.observe(|note| note.end(sent.is_ok(), len));
     None
 }
 
@@ -76,10 +86,11 @@ pub(super) async fn finish_stream<H>(mut place: Place<H>, mut exchange: Exchange
         rest = match one {
             Rest::Bytes(mut writer, bytes) => {
                 let sent = send_bytes(&mut writer, bytes, true).await;
-                end(&place, sent.map_err(Broken::Stream), writer);
+                end(&mut place, sent.map_err(Broken::Stream), writer);
                 None
             }
-            Rest::Stream(response, body, reply) => match stream(&place, &mut exchange, response, body, reply).await {
+            Rest::Stream(response, body, reply) => match stream(&mut place, &mut exchange, response, body, reply).await
+            {
                 Some((instead, reply)) => respond_stream(&mut place, &mut exchange, instead, reply),
                 None => None,
             },
@@ -137,7 +148,16 @@ fn plan<H>(
 }
 
 /// Ends a reply: resets the stream if a part of it is missing.
-fn end<H>(place: &Place<H>, sent: Result<(), Broken>, writer: StreamWriter) {
+fn end<H>(place: &mut Place<H>, sent: Result<(), Broken>, writer: StreamWriter) {
+    place.observe(|note| {
+        note.set_bytes(&writer);
+        match &sent {
+            Ok(()) => note.whole(),
+            Err(Broken::Stream(StreamError::Reset)) => note.fail(Outcome::Reset),
+            Err(Broken::Stream(_)) => note.fail(Outcome::Cut),
+            Err(Broken::Body(_)) => note.fail(Outcome::Broken),
+        }
+    });
     match sent {
         Ok(()) | Err(Broken::Stream(StreamError::Reset)) => {}
         Err(Broken::Stream(_)) => writer.reset(ResetReason::Cancel),
@@ -153,13 +173,16 @@ fn report<H>(place: &Place<H>, active: Option<ActiveRequest>, failure: Failure) 
     if let Failure::Panic(payload) = failure {
         let note = active.and_then(|active| active.take_note());
         report_panic(&place.work.server, &place.work.connection, note.as_deref(), payload);
+        if let Some(note) = &place.note {
+            note.panicked();
+        }
     }
 }
 
 /// Sends a response with a streamed body. If the body breaks before its first frame, the response to send instead is
 /// returned.
 async fn stream<H>(
-    place: &Place<H>,
+    place: &mut Place<H>,
     exchange: &mut Exchange,
     mut response: Response,
     mut body: Body,
@@ -174,9 +197,13 @@ async fn stream<H>(
     if exchange.begin_reply(&head(&response, length)).has_content() {
         let is_sniffed = head(&response, length).is_sniffed();
         // `None`: the server aborted the connection, or the client is gone.
-        first = match first_frame(&mut body, &mut reply, is_sniffed).await? {
-            Ok(first) => first,
-            Err(failure) => {
+        first = match first_frame(&mut body, &mut reply, is_sniffed).await {
+            None => {
+                place.observe(|note| note.fail(if reply.is_gone() { Outcome::Reset } else { Outcome::Cut }));
+                return None;
+            }
+            Some(Ok(first)) => first,
+            Some(Err(failure)) => {
                 let instead = match &failure {
                     Failure::Error(error) => Response::text(error.status(), error),
                     Failure::Panic(_) | Failure::Length => internal_error(),
@@ -192,10 +219,15 @@ async fn stream<H>(
     // A body that has ended already is the end of the head: to gRPC a status in the fields is one only there.
     let is_over = matches!(first, First::Asked(None)) && !matches!(plan.length(), Length::Exact(1..));
     if !plan.has_body() || is_over {
-        let _ = reply.send_empty(response.status(), fields);
+        let sent = reply.send_empty(response.status(), fields);
+        place.observe(|note| note.end(sent.is_ok(), 0));
         return None;
     }
-    let mut writer = reply.send_head(response.status(), fields).ok()?;
+    let Ok(mut writer) = reply.send_head(response.status(), fields) else {
+        place.observe(|note| note.end(false, 0));
+        return None;
+    };
+    place.observe(StreamNote::begin_body);
     let sent = send_body(&mut writer, &mut body, first, plan.length()).await;
     end(place, sent, writer);
     None

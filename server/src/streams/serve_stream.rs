@@ -6,7 +6,7 @@ use std::{
     task::Poll,
 };
 
-use http::Method;
+use http::{Method, StatusCode};
 use quintet_mux::{Handler, Response};
 use quintet_request::{Exchange, HeadError, Request, RequestsError, StreamReply};
 
@@ -18,6 +18,7 @@ use crate::{
     config::Refused,
     dispatch::{Payload, call, early_reply, internal_error, poll_handler, report_panic},
     handler_span::HandlerSpan,
+    served::Refusal,
 };
 
 /// Serves one request. Go: `(*http2.serverConn).runHandler`.
@@ -33,11 +34,20 @@ pub(super) fn serve_stream<H: Handler>(
     async move {
         let mut exchange = Exchange::new(request.head());
         let response = match early_reply(&place.work.server, &place.work.connection, &request) {
-            Some(response) => response,
-            None => match handle(&place, request, &mut reply).await {
-                Some(response) => response,
-                None => return, // the connection was aborted
-            },
+            Some(response) => {
+                if response.status() == StatusCode::MISDIRECTED_REQUEST {
+                    place.observe(|note| note.refuse(Refusal::Misdirected));
+                }
+                response
+            }
+            None => {
+                let response = handle(&place, request, &mut reply).await;
+                place.observe(|note| note.handled(&reply));
+                match response {
+                    Some(response) => response,
+                    None => return, // the connection was aborted
+                }
+            }
         };
         if let Some(rest) = respond_stream(&mut place, &mut exchange, response, reply) {
             Box::pin(finish_stream(place, exchange, rest)).await;
@@ -70,6 +80,9 @@ async fn handle<H: Handler>(place: &Place<H>, request: Request, reply: &mut Stre
 fn panicked<H>(place: &Place<H>, reply: &StreamReply, payload: Payload) -> Response {
     let note = reply.active().and_then(|active| active.take_note());
     report_panic(&place.work.server, &place.work.connection, note.as_deref(), payload);
+    if let Some(note) = &place.note {
+        note.panicked();
+    }
     internal_error()
 }
 

@@ -2,24 +2,26 @@
 
 use std::{
     future::poll_fn,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
 };
 
+use http::Method;
 use quintet_conn::{State, Wire};
 use quintet_listener::Stream;
 use quintet_mux::Handler;
-use quintet_request::{CloseReason, Incoming, ResetReason, Streams};
+use quintet_request::{CloseReason, Incoming, Request, ResetReason, Streams, route};
 use tokio::task::yield_now;
 
 use super::{
     serve_stream::{refuse_stream, serve_stream},
     work::{Runner, Work},
 };
-use crate::{ended::Ended, shared::Shared};
+use crate::{
+    ended::Ended,
+    served::{Refusal, StreamNote, is_observed, observe_wire},
+    shared::Shared,
+};
 
 /// Serves one connection of HTTP/2 until it closes. Go: `(*http2.serverConn).serve`.
 ///
@@ -46,16 +48,42 @@ pub(crate) async fn serve_streams<H: Handler, S: Stream>(server: Arc<Shared<H>>,
         if let Some(reason) = work.server.last_reason(&work.connection, served, false) {
             streams.graceful_shutdown(reason); //                        Go: startGracefulShutdown
         }
-        let place = work.take_place();
+        let mut place = work.take_place();
         match incoming {
-            // Go: go sc.runHandler
-            Incoming::Request(request, reply) => runner.run(Box::pin(serve_stream(place, request, reply))).await,
+            Incoming::Request(mut request, reply) => {
+                place.note = note(&streams, &mut request);
+                // Go: go sc.runHandler
+                runner.run(Box::pin(serve_stream(place, request, reply))).await;
+            }
             Incoming::Refused { error, method, reply } => {
+                place.note = note_refused(&streams, Refusal::Head(error), &method);
                 runner.run(Box::pin(refuse_stream(place, error, method, reply))).await;
             }
         }
     }
     Box::pin(close_streams(streams, work)).await;
+}
+
+/// The note of a request, if the connection is observed.
+#[inline(always)]
+fn note<S: Stream>(streams: &Streams<S>, request: &mut Request) -> Option<Box<StreamNote>> {
+    if !is_observed::<S>() {
+        return None;
+    }
+    route::watch(request);
+    let mut note = None;
+    observe_wire(&mut streams.wire(), |notes, _| note = Some(notes.stream(request)));
+    note
+}
+
+/// The note of a refused head, if the connection is observed.
+#[inline(always)]
+fn note_refused<S: Stream>(streams: &Streams<S>, refusal: Refusal, method: &Method) -> Option<Box<StreamNote>> {
+    let mut note = None;
+    if is_observed::<S>() {
+        observe_wire(&mut streams.wire(), |notes, _| note = Some(notes.refuse_stream(refusal, method)));
+    }
+    note
 }
 
 /// The next request for which there is a place (Go: `scheduleHandler`, `curHandlers < advMaxStreams`). `None` when the
@@ -74,8 +102,9 @@ fn poll_next<H, S: Stream>(
             streams.graceful_shutdown(reason);
         }
         let at_work = work.at_work();
+        let ended = if is_observed::<S>() { work.ended.len() } else { 0 };
         let polled = if work.is_full(at_work) {
-            poll_full(streams, waiting, at_work, work.server.stats.streams_refused_counter(), cx).map(|()| None)
+            poll_full(streams, work, waiting, at_work, cx).map(|()| None)
         } else {
             match waiting.take() {
                 Some(incoming) => return Poll::Ready(Some(*incoming)),
@@ -84,6 +113,13 @@ fn poll_next<H, S: Stream>(
         };
         if polled.is_ready() {
             return polled;
+        }
+        if ended > 0 && !streams.is_full() {
+            // The frames that were queued before this turn are in the output now, or sent.
+            let ended = work.ended.take(ended);
+            observe_wire(&mut streams.wire(), |notes, unsent| {
+                ended.into_iter().for_each(|note| notes.end_stream(note, Some(unsent)));
+            });
         }
         runner.begin_turn();
         if at_work == 0 {
@@ -124,11 +160,11 @@ fn close_reason<H>(work: &Work<H>, is_used: bool) -> Option<CloseReason> {
 /// the client may send them again elsewhere: handlers that go on after their clients have reset the requests would
 /// otherwise block the connection for ever.
 #[cold]
-fn poll_full<S: Stream>(
+fn poll_full<H, S: Stream>(
     streams: &mut Streams<S>,
+    work: &Work<H>,
     waiting: &mut Option<Box<Incoming>>,
     at_work: usize,
-    refused: &AtomicU64,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     loop {
@@ -153,9 +189,12 @@ fn poll_full<S: Stream>(
     }
     let mut next = waiting.take().map(|incoming| *incoming);
     loop {
-        if let Some(incoming) = next {
+        if let Some(mut incoming) = next {
+            if let Some(note) = note_without_place(streams, &mut incoming) {
+                work.end_stream(*note);
+            }
             incoming.into_reply().reset(ResetReason::Refused);
-            refused.fetch_add(1, Relaxed);
+            work.server.stats.streams_refused_counter().fetch_add(1, Relaxed);
         }
         next = match streams.poll_next(cx, at_work) {
             Poll::Ready(Some(incoming)) => Some(incoming),
@@ -163,6 +202,16 @@ fn poll_full<S: Stream>(
             Poll::Pending => return Poll::Pending,
         }
     }
+}
+
+/// The note of a request that is refused because there is no place for its handler, if the connection is observed.
+fn note_without_place<S: Stream>(streams: &Streams<S>, incoming: &mut Incoming) -> Option<Box<StreamNote>> {
+    let mut note = match incoming {
+        Incoming::Request(request, _) => note(streams, request)?,
+        Incoming::Refused { method, .. } => note_refused(streams, Refusal::NoPlace, method)?,
+    };
+    note.refuse(Refusal::NoPlace);
+    Some(note)
 }
 
 /// Closes a connection of HTTP/2: tells the handlers that are still at work, and lingers, so that the client reads the
@@ -173,6 +222,12 @@ fn poll_full<S: Stream>(
 async fn close_streams<H, S: Stream>(streams: Streams<S>, work: Arc<Work<H>>) {
     work.connection.set_close_reason(streams.close_reason().unwrap_or(CloseReason::ClientClosed));
     let is_failed = streams.is_failed();
+    if is_observed::<S>() {
+        observe_wire(&mut streams.wire(), |notes, unsent| {
+            let unsent = (!is_failed).then_some(unsent);
+            work.ended.close().into_iter().for_each(|note| notes.end_stream(note, unsent));
+        });
+    }
     let mut wire = streams.into_wire();
     work.connection.set_disconnected();
     if !is_failed {

@@ -17,6 +17,7 @@ use crate::{
     ended::Ended,
     fair::{REQUESTS, Turn},
     observe::discard,
+    served::{EndedStreams, StreamNote},
     shared::Shared,
 };
 
@@ -33,6 +34,8 @@ pub(super) struct Work<H> {
     asked_to_close: AtomicBool,
     /// Whether the connection's task waits, and has to be woken when a place is freed.
     parked: AtomicBool,
+    /// The notes of the streams that have ended, if requests are observed.
+    pub(super) ended: EndedStreams,
 }
 
 impl<H> Work<H> {
@@ -46,6 +49,7 @@ impl<H> Work<H> {
             most,
             asked_to_close: AtomicBool::new(false),
             parked: AtomicBool::new(false),
+            ended: EndedStreams::new(),
         })
     }
 
@@ -62,7 +66,7 @@ impl<H> Work<H> {
     /// Takes a place for a handler. Only the connection's task takes places, after it asked [`is_full`](Self::is_full).
     pub(super) fn take_place(self: &Arc<Self>) -> Place<H> {
         self.at_work.fetch_add(1, SeqCst);
-        Place { work: Arc::clone(self), left: false, wakes: false }
+        Place { work: Arc::clone(self), left: false, wakes: false, note: None }
     }
 
     /// The connection's task, which is registered at the connection, waits. `false` if a place was freed since `at_work` was read, and the
@@ -84,6 +88,14 @@ impl<H> Work<H> {
         self.asked_to_close.load(SeqCst)
     }
 
+    /// The task of an observed request has ended. The event is fired when the connection has sent its last frame.
+    #[cold]
+    pub(super) fn end_stream(&self, note: StreamNote) {
+        self.ended.push(note, &self.server.observer, &self.connection);
+        // The connection's task may have sent that frame already, in another thread.
+        self.connection.wake_task();
+    }
+
     /// The connection's task no longer waits: it looks by itself when it has done all it can do.
     pub(super) fn unpark(&self) {
         self.parked.store(false, SeqCst);
@@ -96,6 +108,8 @@ pub(super) struct Place<H> {
     left: bool,
     /// Whether the connection's task may wait for this place: it was the last one, or all were taken.
     wakes: bool,
+    /// The note of the request, if it is observed.
+    pub(super) note: Option<Box<StreamNote>>,
 }
 
 impl<H> Place<H> {
@@ -108,11 +122,22 @@ impl<H> Place<H> {
             self.wakes = before == 1 || self.work.is_full(before);
         }
     }
+
+    /// Notes something of the request, if it is observed.
+    #[inline]
+    pub(super) fn observe(&mut self, tell: impl FnOnce(&mut StreamNote)) {
+        if let Some(note) = &mut self.note {
+            tell(note);
+        }
+    }
 }
 
 impl<H> Drop for Place<H> {
     fn drop(&mut self) {
         self.leave();
+        if let Some(note) = self.note.take() {
+            self.work.end_stream(*note);
+        }
         if self.wakes && self.work.parked.swap(false, SeqCst) {
             self.work.connection.wake_task();
         }

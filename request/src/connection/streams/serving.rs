@@ -9,7 +9,7 @@ use std::{
 };
 
 use h2::Reason;
-use quintet_conn::{ActiveRequest, Phase, RequestGuard, Tick, WaitState, WireError};
+use quintet_conn::{ActiveRequest, Phase, RequestGuard, RequestValues, Tick, WaitState, WireError};
 
 use crate::{BodyError, body::received_body::ReceivedBody};
 
@@ -65,6 +65,17 @@ impl Serving {
 
     pub(super) fn guard(&self) -> Option<&RequestGuard> {
         self.guard.as_ref()
+    }
+
+    /// How many bytes of the body a handler has taken.
+    pub(super) fn received(&self) -> u64 {
+        self.body.as_ref().map_or(0, |body| body.taken())
+    }
+
+    pub(super) fn take_values(&self, into: &mut RequestValues) {
+        if let Some(guard) = &self.guard {
+            guard.take_values(into);
+        }
     }
 
     pub(super) fn is_gone(&self) -> bool {

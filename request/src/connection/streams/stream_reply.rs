@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use h2::server::SendResponse;
 use http::{HeaderMap, Response, StatusCode};
-use quintet_conn::ActiveRequest;
+use quintet_conn::{ActiveRequest, RequestValues};
 
 use super::{
     interim::parse_interim,
@@ -29,6 +29,16 @@ impl StreamReply {
     /// The handle of the request, if the connection has an entry.
     pub fn active(&self) -> Option<ActiveRequest> {
         self.serving.active()
+    }
+
+    /// Moves what handlers left for the observers of the request to the end of `into`.
+    pub fn take_values(&self, into: &mut RequestValues) {
+        self.serving.take_values(into);
+    }
+
+    /// How many bytes of the request's body a handler has taken, unless it was in memory from the beginning.
+    pub fn received(&self) -> u64 {
+        self.serving.received()
     }
 
     /// Whether the client has reset the request, or its connection has ended.

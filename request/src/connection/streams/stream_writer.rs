@@ -22,16 +22,28 @@ pub struct StreamWriter {
     serving: Serving,
     /// The bytes for which room was asked last.
     asked: usize,
+    /// The bytes of the body that were handed over.
+    sent: u64,
 }
 
 impl StreamWriter {
     pub(super) fn new(stream: SendStream<Bytes>, serving: Serving) -> Self {
-        Self { stream, serving, asked: 0 }
+        Self { stream, serving, asked: 0, sent: 0 }
     }
 
     /// The handle of the request, if the connection has an entry.
     pub fn active(&self) -> Option<ActiveRequest> {
         self.serving.active()
+    }
+
+    /// How many bytes of the reply's body were handed to the connection.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// How many bytes of the request's body a handler has taken, unless it was in memory from the beginning.
+    pub fn received(&self) -> u64 {
+        self.serving.received()
     }
 
     /// How many of `wanted` bytes the client takes now, if there is room for any: for a piece that need not wait.
@@ -94,6 +106,7 @@ impl StreamWriter {
     /// [`StreamError::Reset`] if the client has reset the request.
     pub fn send_data(&mut self, data: Bytes, end: bool) -> Result<(), StreamError> {
         self.asked = 0;
+        self.sent += data.len() as u64;
         self.stream.send_data(data, end).map_err(|_| self.count_reset())
     }
 

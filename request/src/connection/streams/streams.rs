@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     sync::{
-        Arc,
+        Arc, MutexGuard,
         atomic::{AtomicU32, Ordering::Relaxed},
     },
     task::{Context, Poll, Waker},
@@ -221,6 +221,16 @@ impl<S: Stream> Streams<S> {
     /// Whether the wire has failed, so that nothing can be sent.
     pub fn is_failed(&self) -> bool {
         self.failed
+    }
+
+    /// Access to the wire, to look at its stream. Drop the guard before the connection is polled.
+    pub fn wire(&self) -> MutexGuard<'_, Wire<S>> {
+        self.pipe.wire()
+    }
+
+    /// Whether frames may wait behind those that are in the wire's [`output`](Wire::output), as that is full.
+    pub fn is_full(&self) -> bool {
+        self.pipe.is_full()
     }
 
     /// Takes the wire, to close it. All requests in progress are reset.
