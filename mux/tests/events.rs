@@ -1,6 +1,8 @@
 //! Server-sent events: a client reads what was sent (HTML Standard §9.2), heartbeats, and the fields of the reply. Time is
 //! paused.
 
+#![cfg(feature = "io")]
+
 mod event_client;
 
 use std::{io, time::Duration};
