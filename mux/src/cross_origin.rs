@@ -90,6 +90,15 @@ impl CrossOrigin {
         if matches!(source.method, "GET" | "HEAD" | "OPTIONS") {
             return Ok(());
         }
+        self.check_any_method(source)
+    }
+
+    /// As [`check`](Self::check), also for GET, HEAD and OPTIONS: for a request that begins something else than a reply. A
+    /// handshake of WebSocket is a GET, and a browser lets the pages of every site make it.
+    ///
+    /// # Errors
+    /// [`CrossOriginError`] (403) if the request comes from another site and is not exempt.
+    pub fn check_any_method(&self, source: &Source<'_>) -> Result<(), CrossOriginError> {
         let refusal = match (source.site.unwrap_or(""), source.origin.unwrap_or("")) {
             ("same-origin" | "none", _) | ("", "") => return Ok(()),
             // The scheme of the server is unknown here, so a request from http://h to https://h passes. Only browsers
@@ -218,6 +227,25 @@ mod tests {
         for (method, passes) in [("GET", true), ("HEAD", true), ("OPTIONS", true), ("PUT", false), ("DELETE", false)] {
             let source = Source { method, ..post("cross-site", "") };
             assert_eq!(CrossOrigin::new().check(&source).is_ok(), passes, "{method}");
+        }
+    }
+
+    #[test]
+    fn check_any_method_refuses_a_get_of_another_site() {
+        let mut rules = CrossOrigin::new();
+        rules.add_trusted_origin("https://trusted.example").unwrap();
+        for (site, origin, passes) in [
+            ("cross-site", "https://attacker.example", false),
+            ("", "https://attacker.example", false),
+            ("", "null", false),
+            ("", "https://example.com", true),
+            ("same-origin", "", true),
+            ("cross-site", "https://trusted.example", true),
+            ("", "", true),
+        ] {
+            let get = Source { method: "GET", ..post(site, origin) };
+            assert_eq!(rules.check_any_method(&get).is_ok(), passes, "{site:?} {origin:?}");
+            assert_eq!(rules.check(&get), Ok(()));
         }
     }
 

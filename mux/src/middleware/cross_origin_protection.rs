@@ -50,14 +50,15 @@ impl CrossOriginProtection {
     /// # Errors
     /// [`CrossOriginError`] (403) if the rules refuse the request.
     pub fn check(&self, request: &Request) -> Result<(), CrossOriginError> {
-        let [site, origin] = ["sec-fetch-site", "origin"].map(|name| first(request, name));
-        self.rules.check(&Source {
-            method: request.method(),
-            host: request.host().unwrap_or(""),
-            path: request.path(),
-            site: site.as_deref(),
-            origin: origin.as_deref(),
-        })
+        with_source(request, |source| self.rules.check(source))
+    }
+
+    /// Accepts a request or refuses it, whatever its method is; see [`CrossOrigin::check_any_method`].
+    ///
+    /// # Errors
+    /// [`CrossOriginError`] (403) if the rules refuse the request.
+    pub fn check_any_method(rules: &CrossOrigin, request: &Request) -> Result<(), CrossOriginError> {
+        with_source(request, |source| rules.check_any_method(source))
     }
 
     /// A handler that gives the requests that pass to `handler`.
@@ -65,6 +66,18 @@ impl CrossOriginProtection {
     pub fn handler(self, handler: impl Handler) -> impl Handler {
         Protected { protection: self, handler }
     }
+}
+
+/// Calls a function with the parts of a request that the rules read.
+fn with_source<T>(request: &Request, check: impl FnOnce(&Source<'_>) -> T) -> T {
+    let [site, origin] = ["sec-fetch-site", "origin"].map(|name| first(request, name));
+    check(&Source {
+        method: request.method(),
+        host: request.host().unwrap_or(""),
+        path: request.path(),
+        site: site.as_deref(),
+        origin: origin.as_deref(),
+    })
 }
 
 /// The first value of a field, also if it is not UTF-8: a request with such a value must not count as one without.
