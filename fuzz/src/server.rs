@@ -13,6 +13,7 @@ mod replies;
 #[path = "../../server/tests/support/reply.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the server's own tests use all of it")]
 mod reply;
+mod websocket_handshake;
 mod world;
 
 use std::time::Duration;
@@ -26,6 +27,7 @@ use tokio::{
     task::yield_now,
     time::timeout,
 };
+pub use websocket_handshake::websocket_handshake;
 use world::{Call, World};
 
 /// The targets of this layer.
@@ -34,6 +36,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("scripted_peer", scripted_peer),
     ("h2_peer", h2_peer),
     ("access_log", access_log),
+    ("websocket_handshake", websocket_handshake),
 ];
 
 /// Runs a test in a world of its own, whose clock goes on only when no task has anything to do.

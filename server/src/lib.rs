@@ -51,6 +51,8 @@ mod tower;
 #[cfg(feature = "tracing")]
 mod trace_events;
 mod watched_stream;
+#[cfg(feature = "websocket")]
+mod websocket;
 
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
@@ -79,6 +81,10 @@ pub use stats::Stats;
 pub use tls_provider::tls_provider;
 #[cfg(feature = "tower")]
 pub use tower::{HandlerService, RunToEnd, TowerHandler, WithTower};
+#[cfg(feature = "websocket")]
+pub use websocket::{
+    Message, WebSocket, WebSocketError, WebSocketHandshake, WebSocketOptions, WebSocketRefusal, websocket,
+};
 
 // The names that most programs use. All others are reached through the modules below, so that the front page of the
 // documentation stays short.
