@@ -99,7 +99,7 @@ fn checked(text: Box<str>) -> Result<Box<str>, EventError> {
     }
 }
 
-/// In a handler of [`events`](crate::events), `?` ends the stream with this error.
+/// In a handler of `events`, `?` ends the stream with this error.
 impl From<EventError> for std::io::Error {
     fn from(error: EventError) -> Self {
         Self::new(std::io::ErrorKind::InvalidInput, error)
