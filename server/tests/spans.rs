@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use collector::{Collector, Fields, Told};
+use quintet_listener::testing::{MemoryListener, MemoryStream};
 use quintet_server::{
     Config, Handler, Request, Response, ServeMux, Server, ShutdownReport, listener::Nets, mux::forwarded,
     request::ForwardedHeader,
@@ -16,6 +17,8 @@ mod collector;
 #[cfg(feature = "http2")]
 mod http2_kit;
 mod support;
+#[cfg(feature = "ring")]
+mod tls_kit;
 
 fn server<H: Handler>(handler: H) -> Server<H> {
     Server::with_config(handler, Config { tracing: true, ..support::config() })
@@ -200,6 +203,43 @@ async fn a_client_behind_a_trusted_proxy_is_that_of_the_span() {
         assert_eq!(client.reply().await.status, 404);
         support::eventually("it is told", || collector.spans().first().is_some_and(|span| span.has_ended())).await;
         assert_eq!(collector.spans()[0].fields["client.address"], "192.0.2.7");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accept_error_is_an_event() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let (listener, dialer) = MemoryListener::<MemoryStream>::new();
+        let server = server(mux());
+        let serving = server.clone();
+        tokio::spawn(async move { serving.serve(listener).await });
+        assert!(dialer.fail(std::io::Error::other("as asked")));
+        support::eventually("it is told", || !collector.events().is_empty()).await;
+        let [event] = &*collector.events() else { panic!("one event") };
+        assert_eq!(event.level, Level::WARN);
+        assert!(message(event).starts_with("accept error: as asked"), "{event:?}");
+    })
+    .await;
+}
+
+#[cfg(feature = "ring")]
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_fails_is_an_event() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let site = tls_kit::Site::new();
+        let kit = tls_kit::serve(server(mux()), site.config(None));
+        let mut client = kit.dial();
+        client.write_all(b"SSH-2.0-OpenSSH_9.6\r\n").await.expect("it reads");
+        client.read_to_end(&mut Vec::new()).await.expect("an end");
+        let [event] = &*collector.events() else { panic!("one event") };
+        assert_eq!((event.level, event.span), (Level::INFO, None));
+        assert!(message(event).contains("handshake"), "{event:?}");
     })
     .await;
 }
