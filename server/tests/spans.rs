@@ -273,8 +273,8 @@ async fn requests_of_one_http2_connection_have_a_span_each() {
         support::eventually("it is told", || collector.spans().iter().filter(|span| span.has_ended()).count() == 3)
             .await;
         for (n, span) in collector.spans().iter().enumerate() {
-            let names = ["url.path", "network.protocol.version"];
-            assert_eq!(some(&span.fields, &names), [Some(format!("/none/{n}")), Some("2".into())]);
+            let names = ["url.path", "network.protocol.version", "http.response.status_code"];
+            assert_eq!(some(&span.fields, &names), [Some(format!("/none/{n}")), Some("2".into()), Some("404".into())]);
         }
     })
     .await;
