@@ -7,6 +7,7 @@ use std::{
 };
 
 use example::{Proxy, in_front};
+use futures_util::{SinkExt, StreamExt};
 use governor::Quota;
 use http::StatusCode;
 use quintet_examples::rate_limit::rate_limit;
@@ -22,6 +23,10 @@ use tokio::{
     net::TcpListener,
     sync::mpsc,
     time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
 };
 
 #[path = "../proxy.rs"]
@@ -216,6 +221,36 @@ async fn an_upgrade_passes_bytes_in_both_directions() {
     let reply =
         ask(&dialer, &format!("GET / {}", head.replace("Connection: Upgrade", "Connection: Upgrade, close"))).await;
     assert!(reply.starts_with("HTTP/1.1 200 ") && reply.contains("upgrade: echo\n"), "{reply}");
+}
+
+/// Frames of a client and of a server by `tokio-tungstenite`, with the proxy between them.
+#[tokio::test]
+async fn a_websocket_passes_through() {
+    let mux = ServeMux::new();
+    mux.handle("/echo", async |request: Request| {
+        let accept = derive_accept_key(request.header_bytes("sec-websocket-key").expect("the key passes"));
+        let then = async |Upgraded { io, leftover, .. }: Upgraded| {
+            let mut socket = WebSocketStream::from_partially_read(io, leftover, Role::Server, None).await;
+            while let Some(Ok(message)) = socket.next().await {
+                if message.is_text() {
+                    socket.send(message).await.expect("the client reads");
+                }
+            }
+        };
+        let reply = Response::upgrade(StatusCode::SWITCHING_PROTOCOLS, then).with_header("upgrade", "websocket");
+        reply.with_header("sec-websocket-accept", accept)
+    });
+    let dialer = proxy(upstream(mux), "");
+    let (mut socket, reply) =
+        tokio_tungstenite::client_async("ws://a.example/echo", connect(&dialer)).await.expect("a handshake");
+    assert_eq!(reply.status().as_u16(), 101);
+    for text in ["one", "two"] {
+        socket.send(Message::text(text)).await.expect("it is sent");
+        let echo = timeout(BOUND, socket.next()).await.expect("in time").expect("a message").expect("no error");
+        assert_eq!(echo.to_text().expect("text"), text);
+    }
+    socket.close(None).await.expect("a close frame");
+    while let Some(Ok(_)) = timeout(BOUND, socket.next()).await.expect("the server closes, too") {}
 }
 
 /// A server that answers each connection with these bytes once it has read a head, and then closes, or waits for ever.
