@@ -4,12 +4,17 @@
 mod http2_kit;
 mod support;
 
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
 use quintet_server::{
-    Request,
-    mux::forwarded,
+    Config, Handler, Hooks, Request, Server,
+    mux::{forwarded, request_id},
     request::{Client, ForwardedHeader},
 };
-use support::bounded;
+use support::{bounded, in_memory};
 
 /// A field of a request.
 type Pair = (&'static str, &'static str);
@@ -65,6 +70,42 @@ async fn the_client_behind_a_trusted_proxy_is_told_on_both_protocols() {
             let reply = http2_kit::read(reply).await.expect("a reply");
             assert_eq!(reply.status.as_u16(), status, "{fields:?}");
             assert!(told.is_empty() || reply.text() == told, "{fields:?}: {}", reply.text());
+        }
+    })
+    .await;
+}
+
+/// The event of a request has the client that the proxy told and the id that it gave, also of a request that a handler
+/// between the two refused, and nothing that a stranger wrote.
+#[tokio::test(start_paused = true)]
+async fn served_tells_the_client_and_the_id_of_a_trusted_proxy() {
+    bounded(async {
+        for (trusted, told) in [("unix", "Some(192.0.2.1) Some(\"7b0c\")"), ("10.0.0.0/8", "None None")] {
+            let seen = Arc::new(Mutex::new(Vec::new()));
+            let hook = Arc::clone(&seen);
+            let hooks = Hooks {
+                served: Some(Arc::new(move |served| {
+                    let id = served.request_id().filter(|id| id.len() != 32);
+                    let line = format!("{:?} {id:?}", served.client().and_then(Client::ip));
+                    hook.lock().expect("no panic").push(line);
+                })),
+                ..Hooks::default()
+            };
+            let nets = trusted.parse().expect("networks");
+            let handler = whoami
+                .with(|handler| forwarded(trusted.parse().expect("networks"), ForwardedHeader::XForwardedFor, handler))
+                .with(|handler| request_id(nets, handler));
+            let server = Server::with_config(handler, Config { hooks, ..support::config() });
+            let (dial, _serving) = in_memory(&server);
+            let mut client = dial.connect();
+            let fields = "X-Forwarded-For: 192.0.2.1\r\nX-Request-Id: 7b0c\r\n";
+            client.send(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n").repeat(2)).await;
+            for _ in 0..2 {
+                let reply = client.reply().await;
+                assert_eq!(reply.field("X-Request-Id") == Some("7b0c"), trusted == "unix");
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(*seen.lock().expect("no panic"), [told, told], "{trusted}");
         }
     })
     .await;
