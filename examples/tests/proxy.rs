@@ -309,6 +309,17 @@ async fn a_server_that_breaks_off_breaks_the_reply() {
     }
 }
 
+#[tokio::test]
+async fn a_reply_to_head_keeps_its_content_length() {
+    let dialer = proxy(raw("HTTP/1.1 200 OK\r\nContent-Length: 1234\r\nETag: \"a\"\r\n\r\n", true).await, "");
+    let reply = ask(&dialer, &get("/", "").replacen("GET", "HEAD", 1)).await.to_lowercase();
+    assert!(reply.contains("content-length: 1234\r\n") && reply.ends_with("\r\n\r\n"), "{reply}");
+    // A reply that ends with its connection is whole.
+    let dialer = proxy(raw("HTTP/1.1 200 OK\r\n\r\nto the end", true).await, "");
+    let reply = ask(&dialer, &get("/", "")).await;
+    assert!(reply.contains("to the end") && reply.ends_with("0\r\n\r\n"), "{reply}");
+}
+
 /// Tells when it is dropped.
 struct TellsOfDrop(mpsc::Sender<&'static str>);
 
