@@ -24,7 +24,7 @@ use std::{
 /// ```
 ///
 /// # Spec
-/// Go: `subtle.ConstantTimeCompare` of two hashes, as the documentation of `Request.BasicAuth` is used.
+/// Go: `subtle.ConstantTimeCompare` of two SHA-256 sums, which programs write beside `Request.BasicAuth`.
 #[doc(alias = "constant time")]
 #[derive(Clone)]
 pub struct Secret {
