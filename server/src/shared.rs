@@ -48,14 +48,25 @@ impl<H> Shared<H> {
     /// server shuts down, or is about to, requests that were already received (`ahead`) are answered first.
     #[inline]
     pub(crate) fn last_reason(&self, connection: &Connection, served: u64, ahead: bool) -> Option<CloseReason> {
-        match connection.retirement() {
-            Some(retirement) if !ahead => Some(CloseReason::from(retirement)),
-            _ if served >= self.config.max_requests => Some(CloseReason::MaxRequests),
-            _ if self.config.max_age != Duration::MAX && self.is_too_old(connection) => Some(CloseReason::MaxAge),
-            _ => None,
+        if connection.is_retiring() && !ahead {
+            Self::retired(connection)
+        } else if served >= self.config.max_requests {
+            Some(CloseReason::MaxRequests)
+        } else if self.config.max_age != Duration::MAX && self.is_too_old(connection) {
+            Some(CloseReason::MaxAge)
+        } else {
+            None
         }
     }
 
+    /// Apart from the look at two flags, which each request pays for.
+    #[cold]
+    fn retired(connection: &Connection) -> Option<CloseReason> {
+        connection.retirement().map(CloseReason::from)
+    }
+
+    /// Not inlined: most servers have no greatest age, and a request pays for what stands in its path.
+    #[inline(never)]
     fn is_too_old(&self, connection: &Connection) -> bool {
         connection.age() >= jittered(self.config.max_age, connection.seed())
     }

@@ -334,7 +334,7 @@ impl Connection {
     /// ([`Connections::retire`](super::Connections::retire), [`retire_all`](super::Connections::retire_all)).
     #[inline]
     pub fn is_retiring(&self) -> bool {
-        self.retirement().is_some()
+        self.shared.is_retiring() || self.is_retired_alone()
     }
 
     /// For whose sake the reply in progress, or else the next one, is the connection's last; `None` if the connection goes
