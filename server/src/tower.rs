@@ -39,8 +39,8 @@ use crate::select::{Either, select};
 /// the request. So services are cancelled under hyper too, and those of gRPC rely on it. Other handlers go on;
 /// [`run_to_end`](Self::run_to_end) lets a service go on as well.
 ///
-/// Two things of axum need hyper and do not work: `ConnectInfo` (use the connection) and `WebSocketUpgrade` (use
-/// [`Response::upgrade`] in a handler).
+/// Two things of axum need hyper and do not work: `ConnectInfo` (use the connection) and `WebSocketUpgrade` (use the feature
+/// `websocket`, or [`Response::upgrade`], in a handler).
 ///
 /// # Example
 /// ```no_run
