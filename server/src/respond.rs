@@ -15,7 +15,7 @@ use quintet_request::{
 
 use crate::{
     config::HandlerError,
-    served::{observe, observe_wire},
+    served::{is_observed, observe, observe_wire},
     shared::Shared,
     stream_body::{MAX_OUTPUT_BYTES, stream},
 };
@@ -68,14 +68,13 @@ pub(crate) fn write<H, S: Stream>(
     let waiting = {
         // In a block: the wire is shared with the request's body, and `try_settle` below takes it again.
         let mut wire = requests.wire();
-        observe_wire(&mut wire, |notes, unsent| notes.begin_reply(response.status(), unsent));
+        let before = if is_observed::<S>() { wire.output.len() } else { 0 };
+        let len = if is_observed::<S>() && plan.has_body() { bytes.len() } else { 0 };
         plan.write_head(wire.output.tail(), &head, connection.unix(), &bytes);
         if plan.has_body() {
-            let len = bytes.len();
             wire.output.push(bytes);
-            observe_wire(&mut wire, |notes, unsent| notes.put_body(len, unsent));
         }
-        observe_wire(&mut wire, |notes, unsent| notes.end_reply(unsent));
+        observe_wire(&mut wire, |notes, unsent| notes.put_reply(response.status(), before, len, unsent));
         wire.output.len()
     };
     exchange.end_reply(&plan);

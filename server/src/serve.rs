@@ -15,7 +15,7 @@ use crate::{
     respond::{finish_reply, write},
     select::{Either, select},
     serve_error::ServeError,
-    served::{Notes, Observed, begin, finish, is_full},
+    served::{Notes, Observed, begin, finish},
     server::Server,
     shared::Shared,
 };
@@ -127,9 +127,9 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         }
         match exchange.finish() {
             Next::Continue => {
-                finish(&connection, &mut requests, Next::Continue, None);
+                let is_full = finish(&connection, &mut requests, Next::Continue, None);
                 connection.end_request(); //                             Go: finishRequest
-                if is_full(&mut requests) {
+                if is_full {
                     if let Err(error) = Box::pin(requests.reclaim().flush()).await {
                         break (Next::End, Some(CloseReason::from(&error)));
                     }

@@ -64,6 +64,17 @@ struct Kept {
     values: RequestValues,
 }
 
+impl Kept {
+    /// Begins to keep values for the request of this number. Returns those of an earlier request, usually none: they were
+    /// taken. The memory is used again.
+    fn begin(&mut self, number: u32) -> RequestValues {
+        self.number = number;
+        (self.read_by, self.write_by, self.note) = (None, None, None);
+        self.outbox.clear();
+        if self.values.is_empty() { RequestValues::new() } else { std::mem::take(&mut self.values) }
+    }
+}
+
 /// The values that handlers left for the observers of a request, one of each type.
 pub type RequestValues = Vec<Arc<dyn Any + Send + Sync>>;
 
@@ -212,7 +223,11 @@ impl Current {
     /// Moves the values of the request in progress to the end of `into`.
     pub(super) fn take_values(&self, into: &mut RequestValues) {
         if let Some(mut kept) = self.rare.get().and_then(|rare| self.kept(rare)) {
-            into.append(&mut kept.values);
+            if into.is_empty() {
+                std::mem::swap(into, &mut kept.values);
+            } else {
+                into.append(&mut kept.values);
+            }
         }
     }
 
@@ -264,9 +279,7 @@ impl Current {
             if self.number() != number {
                 return None;
             }
-            // The memory of values that were taken is used again.
-            let values = if kept.values.is_empty() { std::mem::take(&mut kept.values) } else { Vec::new() };
-            _earlier = std::mem::replace(&mut *kept, Kept { number, values, ..Kept::default() });
+            _earlier = kept.begin(number);
         }
         Some(write(&mut kept))
     }

@@ -90,6 +90,15 @@ impl Index {
         self.options.upgrade
     }
 
+    /// Makes this a copy of another index, in the memory that it has.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        let Self { fields, method, target, layout, host, len, version, options, framing } = other;
+        self.fields.clear();
+        self.fields.extend_from_slice(fields);
+        (self.method, self.target, self.layout, self.host) = (*method, *target, *layout, *host);
+        (self.len, self.version, self.options, self.framing) = (*len, *version, *options, *framing);
+    }
+
     /// Removes the content and keeps the memory.
     pub fn clear(&mut self) {
         let fields = std::mem::take(&mut self.fields);

@@ -45,8 +45,9 @@ impl ServedExample {
     #[must_use]
     pub fn new(head: &[u8]) -> Self {
         let mut example = Self::whole();
-        let parsed = example.note.head.parse(head, &Limits::default());
+        let parsed = example.note.index.parse(head, &Limits::default());
         assert_eq!(parsed, Ok(Some(head.len())), "a head");
+        (example.note.bytes, example.note.has_head) = (head.to_vec(), true);
         example
     }
 
@@ -61,7 +62,8 @@ impl ServedExample {
     fn whole() -> Self {
         // 10 October 2000, 13:55:36 UTC.
         let began_at = SystemTime::UNIX_EPOCH + Duration::from_secs(971_186_136);
-        let mut note = Note::new(Instant::now(), began_at);
+        let now = Instant::now();
+        let mut note = Note::new(now, (now, began_at));
         (note.status, note.outcome, note.is_whole) = (Some(StatusCode::OK), Outcome::Complete, true);
         let example = Self { note, peer: "192.0.2.1:54321".parse().expect("an address") };
         example.time_to_first_byte(Some(Duration::from_micros(1250))).duration(Duration::from_micros(1500))
@@ -132,7 +134,7 @@ impl ServedExample {
 
     #[must_use]
     pub fn began(mut self, at: SystemTime) -> Self {
-        self.note.began_at = at;
+        self.note.clocks = (self.note.began, at);
         self
     }
 

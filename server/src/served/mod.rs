@@ -19,7 +19,7 @@ pub(crate) use ended_streams::EndedStreams;
 #[cfg(any(test, feature = "testing"))]
 pub use example::ServedExample;
 pub(crate) use notes::Notes;
-pub(crate) use observed::{Observed, begin, finish, finish_wire, is_full, is_observed, observe, observe_wire};
+pub(crate) use observed::{Observed, begin, finish, finish_wire, is_observed, observe, observe_wire};
 pub use outcome::Outcome;
 pub use refusal::Refusal;
 pub use served::Served;

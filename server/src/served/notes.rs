@@ -53,8 +53,9 @@ pub(crate) struct Notes {
     began: Option<Instant>,
     /// Whether the last note of the queue is that of a request in progress.
     is_open: bool,
-    /// Both clocks, as they were read last.
+    /// Both clocks, as they were read last, and until when that is good enough.
     clocks: Option<(Instant, SystemTime)>,
+    clocks_until: Instant,
     /// Bytes of memory that the queue holds.
     bytes: usize,
 }
@@ -110,6 +111,7 @@ impl Notes {
             began: None,
             is_open: false,
             clocks: None,
+            clocks_until: Instant::now(),
             bytes: 0,
         }
     }
@@ -173,7 +175,7 @@ impl Notes {
         let StreamNote { mut note, is_put, .. } = stream;
         let end = unsent.map_or(u64::MAX, |unsent| self.taken + unsent as u64);
         note.close = self.connection.close_reason();
-        self.bytes += note.bytes();
+        self.bytes += note.memory();
         let put = (0, note.sent);
         let entry = Entry { note, begin: end.saturating_sub(1), end, put, is_put, is_finished: true };
         let is_over = entry.is_over(self.sent);
@@ -202,20 +204,18 @@ impl Notes {
     }
 
     fn note(&mut self, began: Instant) -> Box<Note> {
-        Note::take(began, self.wall(began))
+        let clocks = match self.clocks {
+            Some(clocks) if began < self.clocks_until => clocks,
+            _ => self.read_clocks(),
+        };
+        Note::take(began, clocks)
     }
 
-    /// The time of day of an instant.
-    fn wall(&mut self, at: Instant) -> SystemTime {
-        let (instant, wall) = match self.clocks {
-            Some(clocks) if at.duration_since(clocks.0) < MAX_WALL_AGE => clocks,
-            _ => *self.clocks.insert((Instant::now(), SystemTime::now())),
-        };
-        // The instant may be a little before the reading of both clocks.
-        match at.checked_duration_since(instant) {
-            Some(after) => wall + after,
-            None => wall - instant.duration_since(at),
-        }
+    #[cold]
+    fn read_clocks(&mut self) -> (Instant, SystemTime) {
+        let now = Instant::now();
+        self.clocks_until = now + MAX_WALL_AGE;
+        *self.clocks.insert((now, SystemTime::now()))
     }
 
     fn in_progress(&mut self) -> Option<&mut Entry> {
@@ -228,6 +228,16 @@ impl Notes {
         if let Some(entry) = self.in_progress() {
             entry.note.status = Some(status);
             (entry.begin, entry.end, entry.put, entry.is_put) = (at, u64::MAX, (at, 0), false);
+        }
+        self.find_next();
+    }
+
+    /// The whole reply is in the output, behind the first `before` of its `unsent` bytes; its body has `len` bytes.
+    pub(crate) fn put_reply(&mut self, status: StatusCode, before: usize, len: usize, unsent: usize) {
+        let (begin, end) = (self.taken + before as u64, self.taken + unsent as u64);
+        if let Some(entry) = self.in_progress() {
+            entry.note.status = Some(status);
+            (entry.begin, entry.end, entry.put, entry.is_put) = (begin, end, (end, len as u64), true);
         }
         self.find_next();
     }
@@ -267,7 +277,9 @@ impl Notes {
     /// The request in progress is over; `reason` is why the connection ends with it. The output has `unsent` bytes.
     pub(crate) fn finish(&mut self, next: Next, reason: Option<CloseReason>, unsent: usize) {
         let (at, sent) = (self.taken + unsent as u64, self.sent);
-        let panicked = self.connection.close_reason() == Some(CloseReason::Panic) || reason == Some(CloseReason::Panic);
+        // A connection that goes on has no close reason.
+        let panicked = next != Next::Continue
+            && (reason == Some(CloseReason::Panic) || self.connection.close_reason() == Some(CloseReason::Panic));
         let Some(entry) = self.in_progress() else { return };
         entry.is_finished = true;
         entry.note.take_received();
@@ -284,7 +296,7 @@ impl Notes {
         if !entry.is_put {
             entry.end = at;
         }
-        let (is_over, bytes) = (entry.is_over(sent), entry.note.bytes());
+        let (is_over, bytes) = (entry.is_over(sent), entry.note.memory());
         self.bytes += bytes;
         (self.is_open, self.began) = (false, None);
         if is_over {
@@ -347,7 +359,7 @@ impl Notes {
     fn fire(&mut self, entry: Entry, now: Instant) {
         let (body, is_sent) = (entry.body_sent(self.sent), self.sent >= entry.end);
         let mut note = entry.note;
-        self.bytes = self.bytes.saturating_sub(note.bytes());
+        self.bytes = self.bytes.saturating_sub(note.memory());
         note.sent = body;
         note.is_whole = entry.is_put && is_sent;
         note.last.get_or_insert(now);

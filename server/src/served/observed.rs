@@ -74,17 +74,16 @@ pub(crate) fn begin<S: Stream>(requests: &mut Requests<S>, request: &mut Request
     }
 }
 
-/// Notes that the request in progress is over, if the connection is observed. `reason` is why the connection ends.
+/// Notes that the request in progress is over, if the connection is observed. `reason` is why the connection ends. Returns
+/// whether the output has to be flushed before the next request; see [`Notes::is_full`].
 #[inline(always)]
 pub(crate) fn finish<S: Stream>(
     connection: &ConnGuard,
     requests: &mut Requests<S>,
     next: Next,
     reason: Option<CloseReason>,
-) {
-    if is_observed::<S>() {
-        finish_wire(connection, &mut requests.wire(), next, reason);
-    }
+) -> bool {
+    is_observed::<S>() && finish_wire(connection, &mut requests.wire(), next, reason)
 }
 
 /// As [`finish`], by the wire.
@@ -94,20 +93,15 @@ pub(crate) fn finish_wire<S: Stream>(
     wire: &mut Wire<S>,
     next: Next,
     reason: Option<CloseReason>,
-) {
+) -> bool {
+    let mut is_full = false;
     observe_wire(wire, |notes, unsent| {
         if let Some(values) = notes.values() {
             connection.take_values(values);
         }
         notes.finish(next, reason, unsent);
+        is_full = notes.is_full();
     });
-}
-
-/// Whether the output has to be flushed before the next request; see [`Notes::is_full`].
-#[inline(always)]
-pub(crate) fn is_full<S: Stream>(requests: &mut Requests<S>) -> bool {
-    let mut is_full = false;
-    observe(requests, |notes, _| is_full = notes.is_full());
     is_full
 }
 

@@ -62,8 +62,7 @@ impl<'a> Served<'a> {
     /// It has every field, also those that are secret (`Authorization`, `Cookie`).
     #[must_use]
     pub fn head(&self) -> Option<HeadRef<'a>> {
-        let head = self.note.head.as_ref();
-        (!head.index().is_empty()).then_some(head)
+        self.note.head()
     }
 
     /// The method, a token of the client. `None` if the head was refused; in HTTP/2 a refused head has one too.
@@ -137,7 +136,7 @@ impl<'a> Served<'a> {
     /// clock of the day, which is read once a second at the most; between two readings the monotonic clock counts on.
     #[must_use]
     pub fn began(&self) -> SystemTime {
-        self.note.began_at
+        self.note.began_at()
     }
 
     /// The time from the beginning of the request until the kernel took the first byte of the reply; `None` if it took none.
