@@ -1,8 +1,11 @@
-//! The events and the access log of a thousand mixed requests agree with each other and with what the clients saw.
+//! The events, the access log, the metrics and the spans of a thousand mixed requests agree with each other and with what
+//! the clients saw.
 
 mod served_kit;
 mod support;
 
+#[cfg(feature = "tracing")]
+mod collector;
 #[cfg(feature = "http2")]
 mod http2_kit;
 
@@ -72,7 +75,7 @@ async fn request(dial: &Dial, kind: &str, n: usize) -> Seen {
         "bad" => client.send("GET / HTTP/1.1\r\n\r\n").await,
         "late" => client.send("GET / HTTP/1.1\r\nHo").await,
         "large" => {
-            client.send(format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n01234567890")).await
+            client.send(format!("POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n\r\n01234567890")).await;
         }
         "upgrade" => client.get_upgrade(&target).await,
         _ => client.get(&target).await,
@@ -166,7 +169,7 @@ impl Drop for LogFile {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_and_access_log_agree_with_what_a_thousand_clients_saw() {
+async fn log_metrics_and_spans_agree_with_what_a_thousand_clients_saw() {
     bounded(async {
         if support::without_timeouts() || support::over_tls() {
             return; // there is no 408, and the buffers of TLS hide what was cut
@@ -177,6 +180,22 @@ async fn events_and_access_log_agree_with_what_a_thousand_clients_saw() {
         #[cfg(feature = "http2")]
         {
             config.protocols.unencrypted_http2 = true;
+        }
+        #[cfg(feature = "tracing")]
+        let collector = collector::Collector::default();
+        #[cfg(feature = "tracing")]
+        let _listening = collector.listen();
+        #[cfg(feature = "tracing")]
+        {
+            config.tracing = true;
+        }
+        #[cfg(feature = "metrics")]
+        let recorder = series::Sums::default();
+        #[cfg(feature = "metrics")]
+        let _recording = metrics::set_default_local_recorder(&recorder);
+        #[cfg(feature = "metrics")]
+        {
+            config.hooks.served = Some(quintet_server::Metrics::new().hook());
         }
         let (server, events) = observed(mux(), config);
         let (dial, _serving) = in_memory(&server);
@@ -190,8 +209,118 @@ async fn events_and_access_log_agree_with_what_a_thousand_clients_saw() {
         let text = std::fs::read_to_string(&file.0).expect("the log");
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"));
         assert_eq!(counts(lines.map(|line| line_parts(&line))), counts(events.iter().map(parts)));
+        #[cfg(feature = "tracing")]
+        spans::agree(&collector, &events);
+        #[cfg(feature = "metrics")]
+        series::agree(&recorder, &events);
     })
     .await;
+}
+
+#[cfg(feature = "tracing")]
+mod spans {
+    use super::{BTreeMap, Event, counts, parts};
+    use crate::collector::Collector;
+
+    /// Target, status, and what went wrong.
+    type Ended = (String, Option<String>, Option<String>);
+
+    /// Each request whose head was read has a span, which has ended, with its target and its status.
+    pub(super) fn agree(collector: &Collector, events: &[Event]) {
+        let of_event = |event: &Event| -> Option<Ended> {
+            let status = (event.status > 0).then(|| event.status.to_string());
+            let error = match event.outcome.as_str() {
+                "complete" | "taken_over" | "refused" => None,
+                fault => Some(fault.to_owned()),
+            };
+            Some((parts(event).0?, status, error))
+        };
+        let spans = collector.spans();
+        let of_spans = spans.iter().map(|span| {
+            assert!(span.has_ended(), "{span:?}");
+            let field = |name: &str| span.fields.get(name).cloned();
+            let query = field("url.query").map(|query| format!("?{query}")).unwrap_or_default();
+            let target = field("url.path").unwrap_or_default() + &query;
+            (target, field("http.response.status_code"), field("error.type"))
+        });
+        let (of_spans, of_events): (BTreeMap<Ended, usize>, _) =
+            (counts(of_spans), counts(events.iter().filter_map(of_event)));
+        assert_eq!(of_spans, of_events);
+    }
+}
+
+#[cfg(feature = "metrics")]
+mod series {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    };
+
+    use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+    use super::{BTreeMap, Event};
+
+    /// Keeps the counters, and the sums of the histograms, by their names and labels.
+    #[derive(Default)]
+    pub(super) struct Sums(Mutex<BTreeMap<String, Arc<Sum>>>);
+
+    #[derive(Default)]
+    struct Sum(Arc<AtomicU64>);
+
+    impl HistogramFn for Sum {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of bodies")]
+        fn record(&self, value: f64) {
+            self.0.fetch_add(value as u64, Relaxed);
+        }
+    }
+
+    impl Sums {
+        fn sum(&self, key: &Key) -> Arc<Sum> {
+            let labels: Vec<_> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+            let name = format!("{}{{{}}}", key.name(), labels.join(","));
+            Arc::clone(self.0.lock().expect("no panic").entry(name).or_default())
+        }
+
+        /// The series of this metric.
+        fn of(&self, metric: &str) -> BTreeMap<String, u64> {
+            let all = self.0.lock().expect("no panic");
+            let own = all.iter().filter_map(|(name, sum)| Some((name.strip_prefix(metric)?, sum)));
+            own.map(|(labels, sum)| (labels.to_owned(), sum.0.load(Relaxed))).collect()
+        }
+    }
+
+    impl Recorder for Sums {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::from_arc(Arc::clone(&self.sum(key).0))
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::noop()
+        }
+
+        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::from_arc(self.sum(key))
+        }
+    }
+
+    /// The counts and the bytes of the replies, by method, class of the status, and pattern.
+    pub(super) fn agree(recorder: &Sums, events: &[Event]) {
+        let (mut requests, mut bytes) = (BTreeMap::new(), BTreeMap::new());
+        for event in events {
+            let method = event.request.as_deref().and_then(|line| line.split(' ').next()).unwrap_or("_OTHER");
+            let class = if event.status == 0 { "none".into() } else { format!("{}xx", event.status / 100) };
+            let pattern = event.pattern.as_deref().unwrap_or("unmatched");
+            let labels = format!("{{method={method},status={class},pattern={pattern}}}");
+            *requests.entry(labels.clone()).or_default() += 1;
+            *bytes.entry(labels).or_default() += event.bodies.1;
+        }
+        assert_eq!(recorder.of("http_server_requests_total"), requests);
+        assert_eq!(recorder.of("http_server_response_body_size_bytes"), bytes);
+    }
 }
 
 /// Compares the events with what the clients saw, each by its target, and those of refused heads by their number.

@@ -57,11 +57,14 @@ pub type Short = (u16, &'static str, bool, Option<CloseReason>);
 
 pub type Events = Arc<Mutex<Vec<Event>>>;
 
-/// A server whose events are kept.
+/// A server whose events are kept, after the hook that is there has seen them.
 pub fn observed<H: Handler>(handler: H, mut config: Config) -> (Server<H>, Events) {
     let events = Events::default();
-    let keep = Arc::clone(&events);
-    config.hooks.served = Some(Arc::new(move |served| keep.lock().expect("no panic").push(Event::of(served))));
+    let (keep, before) = (Arc::clone(&events), config.hooks.served.take());
+    config.hooks.served = Some(Arc::new(move |served| {
+        before.iter().for_each(|hook| hook(served));
+        keep.lock().expect("no panic").push(Event::of(served));
+    }));
     config.hooks.panicked = Some(Arc::new(|_| {}));
     (Server::with_config(handler, config), events)
 }
