@@ -75,8 +75,8 @@ async fn the_client_behind_a_trusted_proxy_is_told_on_both_protocols() {
     .await;
 }
 
-/// The event of a request has the client that the proxy told and the id that it gave, also of a request that a handler
-/// between the two refused, and nothing that a stranger wrote.
+/// The event of a request has the client that the proxy told and the id that it gave, on both protocols, and nothing that a
+/// stranger wrote.
 #[tokio::test(start_paused = true)]
 async fn served_tells_the_client_and_the_id_of_a_trusted_proxy() {
     bounded(async {
@@ -95,7 +95,7 @@ async fn served_tells_the_client_and_the_id_of_a_trusted_proxy() {
             let handler = whoami
                 .with(|handler| forwarded(trusted.parse().expect("networks"), ForwardedHeader::XForwardedFor, handler))
                 .with(|handler| request_id(nets, handler));
-            let server = Server::with_config(handler, Config { hooks, ..support::config() });
+            let server = Server::with_config(handler, Config { hooks, ..http2_kit::config() });
             let (dial, _serving) = in_memory(&server);
             let mut client = dial.connect();
             let fields = "X-Forwarded-For: 192.0.2.1\r\nX-Request-Id: 7b0c\r\n";
@@ -104,8 +104,15 @@ async fn served_tells_the_client_and_the_id_of_a_trusted_proxy() {
                 let reply = client.reply().await;
                 assert_eq!(reply.field("X-Request-Id") == Some("7b0c"), trusted == "unix");
             }
+            let mut client = http2_kit::connect(&dial).await;
+            let mut request = http2_kit::request("GET", "/");
+            for (name, value) in [("x-forwarded-for", "192.0.2.1"), ("x-request-id", "7b0c")] {
+                request.headers_mut().append(name, value.parse().expect("a value"));
+            }
+            let (reply, _) = client.open(request, true).await;
+            http2_kit::read(reply).await.expect("a reply");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            assert_eq!(*seen.lock().expect("no panic"), [told, told], "{trusted}");
+            assert_eq!(*seen.lock().expect("no panic"), [told; 3], "{trusted}");
         }
     })
     .await;
