@@ -5,6 +5,10 @@ use std::borrow::Cow;
 use super::ForwardedError;
 use crate::byte;
 
+/// The most parameters of one element. RFC 7239 has four, and each new one is compared with those before it: a field of
+/// nothing but parameters would take time by the square of its length.
+const MAX_PARAMETERS: usize = 32;
+
 /// An element of the list: the parameters that matter here, unquoted, each with the offset of its value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ForwardedElement<'a> {
@@ -21,7 +25,7 @@ pub(super) struct ForwardedElement<'a> {
 /// elements of the list are left out (RFC 9110 §5.6.1.2).
 ///
 /// # Errors
-/// [`ForwardedError::Syntax`]. A quote that the client left open does not hide the element that a proxy appended to its
+/// [`ForwardedError::Syntax`], also for more than 32 parameters in one element. A quote that the client left open does not hide the element that a proxy appended to its
 /// line. The proxy's text has an even number of quotes, so the line has an odd number, and one of them is left open.
 pub(super) fn parse_elements(line: &[u8]) -> Result<Vec<ForwardedElement<'_>>, ForwardedError> {
     let mut cursor = Cursor { line, at: 0 };
@@ -32,7 +36,8 @@ pub(super) fn parse_elements(line: &[u8]) -> Result<Vec<ForwardedElement<'_>>, F
         if !matches!(cursor.peek(), None | Some(b',' | b';')) {
             let begin = cursor.at;
             let name = cursor.token(|byte| byte::is(byte, byte::TOKEN))?;
-            if seen.iter().any(|other: &&str| other.eq_ignore_ascii_case(name)) {
+            let is_twice = seen.iter().any(|other: &&str| other.eq_ignore_ascii_case(name));
+            if is_twice || seen.len() == MAX_PARAMETERS {
                 return Err(ForwardedError::Syntax { at: begin });
             }
             seen.push(name);
@@ -208,6 +213,17 @@ mod tests {
         ] {
             assert_eq!(parse_elements(line.as_bytes()), Err(ForwardedError::Syntax { at }), "{line:?}");
         }
+    }
+
+    #[test]
+    fn the_parameters_of_a_forwarded_element_are_bounded() {
+        let line = |n: usize| (0..n).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join(";");
+        assert_eq!(parse_elements(line(MAX_PARAMETERS).as_bytes()).map(|all| all.len()), Ok(1));
+        let whole = line(MAX_PARAMETERS).len();
+        let refused = Err(ForwardedError::Syntax { at: whole + 1 });
+        assert_eq!(parse_elements(line(MAX_PARAMETERS + 1).as_bytes()), refused);
+        // Of one element, and not of the line.
+        assert_eq!(parse_elements(["for=a"; 1000].join(",").as_bytes()).map(|all| all.len()), Ok(1000));
     }
 
     /// A client that leaves a quote open hides nothing: with whatever a proxy appends, the line is malformed.

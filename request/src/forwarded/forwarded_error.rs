@@ -6,7 +6,8 @@ use http::StatusCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ForwardedError {
-    /// Not the grammar of RFC 7239 §4: a parameter without a value, a parameter twice, or a quote without its end.
+    /// Not the grammar of RFC 7239 §4: a parameter without a value, a parameter twice, more than 32 in one element, or a
+    /// quote without its end.
     #[error("forwarding field is malformed at byte {at}")]
     Syntax {
         /// Where the grammar is left.
