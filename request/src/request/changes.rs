@@ -144,6 +144,30 @@ impl Request {
         Ok(true)
     }
 
+    /// Keeps the fields for which `keep` is true, and removes the others, all in one change; returns whether any was removed.
+    /// The fields that steer the connection, and `Host`, stay; `keep` is not asked for them.
+    ///
+    /// ```
+    /// use quintet_request::Request;
+    ///
+    /// let mut request = Request::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX-B: 2\r\nVia: 1.1 c\r\n\r\n").unwrap();
+    /// assert!(request.retain_headers(|name, _| !name.to_ascii_lowercase().starts_with("x-"))?);
+    /// assert_eq!(request.headers().map(|(name, _)| name).collect::<Vec<_>>(), ["Host", "Via"]);
+    /// # Ok::<(), quintet_request::ChangeError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ChangeError::Head`], which does not happen for a head that was parsed: what is left of it can be parsed.
+    pub fn retain_headers(&mut self, mut keep: impl FnMut(&str, &[u8]) -> bool) -> Result<bool, ChangeError> {
+        let mut is_kept = |name: &str, value: &[u8]| is_framing(name) || keep(name, value);
+        let fields: Vec<_> = self.headers().filter(|(name, value)| is_kept(name, value)).collect();
+        if fields.len() == self.headers().len() {
+            return Ok(false);
+        }
+        *self.head_mut() = self.with_fields(fields)?;
+        Ok(true)
+    }
+
     /// The head with these fields in place of its own.
     fn with_fields<'f>(&'f self, fields: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Result<Head, ChangeError> {
         let head = self.head();
@@ -165,12 +189,16 @@ fn replaced<'f>(head: HeadRef<'f>, name: &'f str, value: Option<&'f [u8]>) -> Ve
     fields
 }
 
+fn is_framing(name: &str) -> bool {
+    FRAMING_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known))
+}
+
 /// Checks name and value before they are written into a head, so that neither can end its line or begin another field.
 fn check_field(name: &str, value: &[u8]) -> Result<(), ChangeError> {
     if !byte::is_token(name.as_bytes()) {
         return Err(ChangeError::FieldName);
     }
-    if FRAMING_FIELDS.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+    if is_framing(name) {
         return Err(ChangeError::Framing);
     }
     if byte::all(value, byte::VALUE) { Ok(()) } else { Err(ChangeError::FieldValue) }

@@ -41,6 +41,24 @@ fn a_field_is_set_appended_and_removed_in_its_place() {
 }
 
 #[test]
+fn fields_are_retained_in_one_change_but_for_those_that_steer() {
+    let mut request = request(POST);
+    assert!(!request.retain_headers(|_, _| true).unwrap());
+    assert!(request.retain_headers(|name, value| (name, value) != ("x-a", b"2")).unwrap());
+    let rest = "Content-Length: 3\r\nConnection: close\r\n";
+    assert_eq!(text(&request), format!("POST /a?b HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n{rest}\r\n"));
+    let mut asked = Vec::new();
+    let keep_none = |name: &str, _: &[u8]| {
+        asked.push(name.to_owned());
+        false
+    };
+    assert!(request.retain_headers(keep_none).unwrap());
+    assert_eq!(text(&request), format!("POST /a?b HTTP/1.1\r\nHost: a\r\n{rest}\r\n"));
+    assert_eq!(asked, ["X-A"]);
+    assert_eq!((request.head().framing(), request.body().as_bytes()), (Framing::Length(3), Some(&b"abc"[..])));
+}
+
+#[test]
 fn a_change_of_a_malformed_or_framing_field_is_refused() {
     let mut request = request(POST);
     for (name, value, error) in [
