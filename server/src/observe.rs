@@ -20,13 +20,14 @@ use quintet_listener::AcceptError;
 use quintet_listener::{CertificateExpired, HandshakeError, TlsError};
 use quintet_mux::{FieldError, Response};
 
-#[cfg(feature = "tracing")]
-use crate::trace_events;
 use crate::{
+    access_log::AccessLog,
     causes::Causes,
     config::{Config, HandlerError, Hooks, Panicked, Refused},
     served::Served,
 };
+#[cfg(feature = "tracing")]
+use crate::{request_span, trace_events};
 
 /// How often hooks and log lines of a server failed since it was made. From
 /// [`Server::hook_failures`](crate::Server::hook_failures).
@@ -43,6 +44,8 @@ pub struct HookFailures {
 #[derive(Debug, Default)]
 pub(crate) struct Observer {
     hooks: Hooks,
+    /// See [`Config::access_log`].
+    access_log: Option<AccessLog>,
     panics: AtomicU64,
     lost_lines: AtomicU64,
     /// See [`Config::tracing`].
@@ -54,6 +57,7 @@ impl Observer {
     pub(crate) fn new(config: &Config) -> Arc<Self> {
         Arc::new(Self {
             hooks: config.hooks.clone(),
+            access_log: config.access_log.clone(),
             #[cfg(feature = "tracing")]
             is_traced: config.tracing,
             ..Self::default()
@@ -113,11 +117,25 @@ impl Observer {
     /// Whether requests are observed.
     #[inline]
     pub(crate) fn observes(&self) -> bool {
-        self.hooks.served.is_some()
+        #[cfg(feature = "tracing")]
+        if self.is_traced {
+            return true;
+        }
+        self.hooks.served.is_some() || self.access_log.is_some()
     }
 
-    /// Reports what became of a request.
+    /// Reports what became of a request: to the access log, to `tracing` and to the hook. Each is called by itself, so that
+    /// a filter of the log or a subscriber that panics takes the event from itself alone.
     pub(crate) fn served(&self, served: &Served<'_>) {
+        if let Some(log) = &self.access_log {
+            self.call(|| log.log(served));
+        }
+        #[cfg(feature = "tracing")]
+        if self.is_traced {
+            let span = self.call(|| request_span::take(served)).flatten();
+            self.call(|| request_span::finish(span.as_ref(), served));
+            self.call(|| drop(span));
+        }
         if let Some(hook) = &self.hooks.served {
             self.call(|| hook(served));
         }

@@ -6,13 +6,12 @@ use std::{
 };
 
 use http::StatusCode;
-use quintet_conn::Connection;
+use quintet_conn::{ActiveRequest, Connection};
 use quintet_mux::canonical_host;
-use quintet_request::{HeadRef, Request, Version};
+use quintet_request::{HeadRef, Version};
 use tracing::{Level, Span, event, field::Empty, span};
 
 use crate::{
-    observe::Observer,
     served::{Outcome, Served},
     trace_events::TARGET,
 };
@@ -20,56 +19,44 @@ use crate::{
 /// The methods that are named. Any other one is `_OTHER`, so that a client cannot make new names of spans.
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
-/// See [`Hooks::served`](crate::Hooks::served).
-type ServedHook = Arc<dyn Fn(&Served<'_>) + Send + Sync>;
-
-/// The span of a request in progress, which is left for the event of the request: that one ends the span.
+/// The span of a request in progress, which is left for the event of the request.
 #[derive(Debug)]
 pub(crate) struct RequestSpan(Mutex<Option<Span>>);
 
 impl RequestSpan {
-    /// Begins the span of a request that the handler is about to get, and leaves it for [`finish`]. A span that is off if
-    /// nothing listens to it, or `observer` does not trace.
-    pub(crate) fn begin(observer: &Observer, request: &Request) -> Span {
-        let Some(active) = request.active().filter(|_| observer.is_traced()) else { return Span::none() };
-        let span = observer.call(|| new_span(request.head(), active.connection())).unwrap_or_else(Span::none);
-        if !span.is_disabled() {
-            active.set_value(Arc::new(Self(Mutex::new(Some(span.clone())))));
-        }
-        span
-    }
-
     fn take(&self) -> Option<Span> {
         // Taken out, as the memory of the event may be kept until the next request: the span ends now.
         self.0.lock().ok()?.take()
     }
 }
 
-/// The hook that ends the span of each request, and calls another hook after it.
-pub(crate) fn hook_before(next: Option<ServedHook>) -> ServedHook {
-    Arc::new(move |served| {
-        finish(served);
-        if let Some(next) = &next {
-            next(served);
-        }
-    })
+/// Leaves the span of a request in progress for [`take`].
+pub(crate) fn leave(span: &Span, active: &ActiveRequest) {
+    active.set_value(Arc::new(RequestSpan(Mutex::new(Some(span.clone())))));
 }
 
-/// Ends the span of a request with what became of it. A request that no handler was called for gets its span here; one
-/// whose head was refused has none, and is an event.
-pub(crate) fn finish(served: &Served<'_>) {
-    let span = match (served.value::<RequestSpan>(), served.head()) {
+/// The span of a request that is over, which ends when it is dropped. A request that no handler was called for gets its
+/// span here; one whose head was refused has none.
+pub(crate) fn take(served: &Served<'_>) -> Option<Span> {
+    match (served.value::<RequestSpan>(), served.head()) {
         (Some(begun), _) => begun.take(),
-        (None, Some(head)) => Some(new_span(head, served.connection())),
+        (None, Some(head)) => Some(new(head, served.connection())),
         (None, None) => None,
-    };
-    if let Some(span) = &span {
+    }
+}
+
+/// Tells the span what became of its request. A refusal is an event, too.
+pub(crate) fn finish(span: Option<&Span>, served: &Served<'_>) {
+    if let Some(span) = span {
+        if let (None, Some(head)) = (served.value::<RequestSpan>(), served.head()) {
+            describe(span, head, served.connection());
+        }
         record(span, served);
     }
     if let Outcome::Refused(refusal) = served.outcome() {
         event!(
             target: TARGET,
-            parent: span.as_ref().and_then(Span::id),
+            parent: span.and_then(Span::id),
             Level::INFO,
             client.address = client(served).as_deref(),
             error.type = refusal.as_str(),
@@ -79,14 +66,15 @@ pub(crate) fn finish(served: &Served<'_>) {
     }
 }
 
-/// The span of a request, with what its head says.
-fn new_span(head: HeadRef<'_>, connection: &Connection) -> Span {
-    let (method, host) = (known(head.method()), head.host());
-    let span = span!(
+/// The span of a request, with what its head says. Nothing is done with the span that is made: a subscriber that panics
+/// would meet the drop of the span on its way, and a second panic there ends the process.
+pub(crate) fn new(head: HeadRef<'_>, connection: &Connection) -> Span {
+    let host = head.host();
+    span!(
         target: TARGET,
         Level::INFO,
         "HTTP request",
-        http.request.method = method,
+        http.request.method = known(head.method()),
         http.request.method_original = Empty,
         http.route = Empty,
         http.response.status_code = Empty,
@@ -104,19 +92,22 @@ fn new_span(head: HeadRef<'_>, connection: &Connection) -> Span {
         otel.kind = "server",
         otel.name = Empty,
         otel.status_code = Empty,
-    );
+    )
+}
+
+/// Records what else the head and the connection say.
+pub(crate) fn describe(span: &Span, head: HeadRef<'_>, connection: &Connection) {
     if span.is_disabled() {
-        return span;
+        return;
     }
     if let Some(ip) = connection.peer_addr().ip() {
         let ip = ip.to_string();
         span.record("network.peer.address", &*ip);
         span.record("client.address", &*ip);
     }
-    if method == "_OTHER" {
+    if known(head.method()) == "_OTHER" {
         span.record("http.request.method_original", head.method());
     }
-    span
 }
 
 /// Records what became of a request.

@@ -11,6 +11,8 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+#[cfg(feature = "tracing")]
+use crate::trace_events;
 use crate::{
     config::Config,
     observe::{HookFailures, Observer},
@@ -20,8 +22,6 @@ use crate::{
     shutdown_report::ShutdownReport,
     stats::Stats,
 };
-#[cfg(feature = "tracing")]
-use crate::{request_span, trace_events};
 
 /// How long a shutdown waits for the lines of the access log to be written.
 const MAX_FLUSH: Duration = Duration::from_secs(1);
@@ -60,14 +60,7 @@ impl<H: Handler> Server<H> {
 
     /// A server with these settings.
     #[must_use]
-    pub fn with_config(handler: H, mut config: Config) -> Self {
-        #[cfg(feature = "tracing")]
-        if config.tracing {
-            config.hooks.served = Some(request_span::hook_before(config.hooks.served.take()));
-        }
-        if let Some(log) = &config.access_log {
-            config.hooks.served = Some(log.hook_before(config.hooks.served.take()));
-        }
+    pub fn with_config(handler: H, config: Config) -> Self {
         let observer = Observer::new(&config);
         Self {
             shared: Arc::new(Shared {

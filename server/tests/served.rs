@@ -11,7 +11,8 @@ use std::{
 
 use proptest::prelude::*;
 use quintet_server::{
-    Config, Hooks, Outcome, Refusal, Response, ServeMux, Server, StatusCode,
+    AccessLog, Config, Hooks, Outcome, Refusal, Response, ServeMux, Served, Server, StatusCode,
+    access_log::AccessLogOptions,
     request::{CloseReason, HeadError, RequestsError},
 };
 use served_kit::{Event, Events, Short, mux, observed};
@@ -581,4 +582,31 @@ fn check(
         prop_assert_eq!(event.close.is_none() && !event.is_whole, false, "a reply is cut only with its connection");
     }
     Ok(())
+}
+
+/// The log, the subscriber and the hook are called each by itself.
+#[tokio::test(start_paused = true)]
+async fn a_log_filter_that_panics_leaves_the_hook_its_event() {
+    bounded(async {
+        let path = std::env::temp_dir().join(format!("quintet-served-filter-{}", std::process::id()));
+        let filter = Arc::new(|served: &Served<'_>| {
+            assert!(served.target() != Some("/one"), "the filter panics");
+            true
+        });
+        let options = AccessLogOptions { filter: Some(filter), ..AccessLogOptions::default() };
+        let log = AccessLog::open_with(&path, options).expect("a log");
+        let config = Config { access_log: Some(log.clone()), ..support::config() };
+        let (server, events) = observed(async |_| "hello\n", config);
+        let (dial, _serving) = in_memory(&server);
+        let mut client = dial.connect();
+        for path in ["/one", "/two"] {
+            assert_eq!(client.fetch(path).await.status, 200);
+        }
+        eventually("both are told", || events.lock().expect("no panic").len() == 2).await;
+        assert_eq!(server.hook_failures().panics, 1);
+        assert!(log.flush(Duration::from_secs(60)));
+        assert_eq!(log.counts().written, 1);
+        let _ = std::fs::remove_file(&path);
+    })
+    .await;
 }

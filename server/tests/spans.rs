@@ -2,16 +2,25 @@
 
 #![cfg(feature = "tracing")]
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use collector::{Collector, Fields, Told};
 use quintet_listener::testing::{MemoryListener, MemoryStream};
 use quintet_server::{
-    Config, Handler, Request, Response, ServeMux, Server, ShutdownReport, listener::Nets, mux::forwarded,
+    Config, Handler, Hooks, Request, Response, ServeMux, Server, ShutdownReport, listener::Nets, mux::forwarded,
     request::ForwardedHeader,
 };
 use support::{bounded, in_memory};
-use tracing::Level;
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    span::{Attributes, Id, Record},
+};
 
 mod collector;
 #[cfg(feature = "http2")]
@@ -275,6 +284,117 @@ async fn requests_of_one_http2_connection_have_a_span_each() {
         for (n, span) in collector.spans().iter().enumerate() {
             let names = ["url.path", "network.protocol.version", "http.response.status_code"];
             assert_eq!(some(&span.fields, &names), [Some(format!("/none/{n}")), Some("2".into()), Some("404".into())]);
+        }
+    })
+    .await;
+}
+
+/// A collector that panics in the named method, after the collector under it was called, as a layer does over a registry.
+struct Panicking(Collector, &'static str);
+
+impl Panicking {
+    fn panic_in(&self, method: &str) {
+        assert!(self.1 != method && self.1 != "all", "the subscriber panics");
+    }
+}
+
+impl Subscriber for Panicking {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
+        let id = self.0.new_span(attributes);
+        self.panic_in("new_span");
+        id
+    }
+
+    fn record(&self, id: &Id, values: &Record<'_>) {
+        self.0.record(id, values);
+        self.panic_in("record");
+    }
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        self.0.event(event);
+        // Not of those of the handler: they are its own affair.
+        if event.metadata().target() != "test" {
+            self.panic_in("event");
+        }
+    }
+
+    fn enter(&self, id: &Id) {
+        self.0.enter(id);
+        self.panic_in("enter");
+    }
+
+    fn exit(&self, id: &Id) {
+        self.0.exit(id);
+        self.panic_in("exit");
+    }
+
+    fn clone_span(&self, id: &Id) -> Id {
+        let id = self.0.clone_span(id);
+        self.panic_in("clone_span");
+        id
+    }
+
+    fn try_close(&self, id: Id) -> bool {
+        let has_ended = self.0.try_close(id);
+        self.panic_in("try_close");
+        has_ended
+    }
+}
+
+/// Each reply is sent, each event is told to the hook, and what is logged later belongs to no request.
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_panics_ends_nothing() {
+    bounded(async {
+        for method in ["new_span", "record", "event", "enter", "exit", "clone_span", "try_close", "all"] {
+            let collector = Collector::default();
+            let _listening = tracing::subscriber::set_default(Panicking(collector.clone(), method));
+            let count = Arc::new(AtomicU64::new(0));
+            let counted = Arc::clone(&count);
+            let served: Arc<dyn Fn(&quintet_server::Served<'_>) + Send + Sync> = Arc::new(move |_| {
+                counted.fetch_add(1, Relaxed);
+            });
+            let hooks = Hooks { served: Some(served), ..support::config().hooks };
+            let server = Server::with_config(mux(), Config { tracing: true, hooks, ..support::config() });
+            let (dial, _serving) = in_memory(&server);
+            for (request, status) in [
+                (users(7), 200),
+                ("GET /panic HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 500),
+                ("GET / HTTP/1.1\r\n\r\n".to_owned(), 400),
+                ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 200),
+            ] {
+                let mut client = dial.connect();
+                client.send(&request).await;
+                assert_eq!(client.reply().await.status, status, "{method}: {request:?}");
+            }
+            support::eventually("the hook is called for each", || count.load(Relaxed) == 4).await;
+            assert!(server.hook_failures().panics > 0, "{method}");
+            tracing::info!(target: "test", "outside");
+            let events = collector.events();
+            let outside: Vec<_> = events.iter().filter(|event| message(event) == "outside").collect();
+            assert!(matches!(outside[..], [Told { span: None, .. }]), "{method}: {outside:?}");
+        }
+    })
+    .await;
+}
+
+#[cfg(feature = "http2")]
+#[tokio::test(start_paused = true)]
+async fn a_subscriber_that_panics_ends_no_http2_stream() {
+    bounded(async {
+        for method in ["new_span", "record", "enter", "exit", "clone_span", "try_close", "all"] {
+            let _listening = tracing::subscriber::set_default(Panicking(Collector::default(), method));
+            let (server, dial) = http2_kit::start_with(mux(), Config { tracing: true, ..http2_kit::config() });
+            let mut client = http2_kit::connect(&dial).await;
+            for (path, status) in [("/none", 404), ("/panic", 500), ("/none", 404)] {
+                assert_eq!(client.get(path).await.status, status, "{method}");
+            }
+            assert!(server.hook_failures().panics > 0, "{method}");
         }
     })
     .await;

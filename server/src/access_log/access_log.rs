@@ -49,9 +49,6 @@ struct Handle {
     filter: Option<Filter>,
 }
 
-/// See [`Hooks::served`](crate::Hooks::served).
-type ServedHook = Arc<dyn Fn(&Served<'_>) + Send + Sync>;
-
 /// Which requests have a line. See [`AccessLogOptions::filter`].
 type Filter = Arc<dyn Fn(&Served<'_>) -> bool + Send + Sync>;
 
@@ -100,17 +97,6 @@ impl AccessLog {
     pub fn hook(&self) -> Arc<dyn Fn(&Served<'_>) + Send + Sync> {
         let log = self.clone();
         Arc::new(move |served| log.log(served))
-    }
-
-    /// The same, which calls another hook after it.
-    pub(crate) fn hook_before(&self, next: Option<ServedHook>) -> ServedHook {
-        let Some(next) = next else { return self.hook() };
-        let log = self.clone();
-        Arc::new(move |served| {
-            // First: the other hook may panic.
-            log.log(served);
-            next(served);
-        })
     }
 
     /// Writes the line of a request, unless it is filtered out. Never waits for the disk.

@@ -22,7 +22,8 @@ use crate::served::Served;
 pub struct AccessLogOptions {
     /// How a line looks. Default: [`LogFormat::Json`].
     pub format: LogFormat,
-    /// Which requests have a line: those for which it is `true`. It runs in the task of the connection. Default: all.
+    /// Which requests have a line: those for which it is `true`. It runs in the task of the connection. One
+    /// that panics leaves its request out. Default: all.
     #[expect(clippy::type_complexity, reason = "a reader wants to see what it is given, not a name for it")]
     pub filter: Option<Arc<dyn Fn(&Served<'_>) -> bool + Send + Sync>>,
     /// The most bytes of lines that wait to be written. A line that finds no room is dropped. Default: 1 MiB.
