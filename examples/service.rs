@@ -294,10 +294,15 @@ async fn serve_tls<H: Handler, L: Listener>(
 }
 
 /// Reads the certificate again at each SIGHUP; one that cannot be used changes nothing. Without a certificate a SIGHUP
-/// does nothing; were it not waited for, it would end the process.
+/// does nothing; were it not waited for, it would end the process. So would SIGUSR1 without an access log, which some send
+/// to all their servers when they rotate logs.
 async fn reload_at_hangup(tls: Option<TlsConfig>) -> Infallible {
     #[cfg(unix)]
-    if let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+    use tokio::signal::unix::{SignalKind, signal};
+    #[cfg(unix)]
+    let _ignored = signal(SignalKind::user_defined1());
+    #[cfg(unix)]
+    if let Ok(mut hangups) = signal(SignalKind::hangup()) {
         while hangups.recv().await.is_some() {
             let Some(tls) = tls.clone() else { continue };
             // In a thread where it may block: it reads files.
