@@ -56,7 +56,7 @@ impl AccessLog {
     /// Appends to a file, JSON lines, with the defaults of [`AccessLogOptions`]. A file that is not there is created.
     ///
     /// # Errors
-    /// The error of opening the file, or of starting a thread.
+    /// The error of opening the file, which names it, or of starting a thread.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
         Self::open_with(path, AccessLogOptions::default())
     }

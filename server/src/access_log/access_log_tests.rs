@@ -137,6 +137,16 @@ fn rotation_by_rename_and_reopen_loses_no_line() {
 }
 
 #[test]
+fn the_error_of_an_access_log_names_its_file() {
+    let folder = Folder::new();
+    for (path, told) in [(folder.path("none/log"), "No such file"), (folder.path(""), "directory")] {
+        let Err(error) = AccessLog::open(&path) else { panic!("{} was opened", path.display()) };
+        let text = error.to_string();
+        assert!(text.starts_with(&format!("{}: ", path.display())) && text.contains(told), "{text}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_reopened_stays_in_use() {
     let folder = Folder::new();
     fs::create_dir(folder.path("logs")).expect("a folder");
@@ -146,7 +156,7 @@ fn a_file_that_cannot_be_reopened_stays_in_use() {
     log(&access_log, "/a");
     assert!(access_log.flush(BOUND));
     assert_eq!(access_log.counts(), counts(1, 0, 0, 1));
-    assert!(access_log.last_error().is_some_and(|error| error.contains("No such file")));
+    assert!(access_log.last_error().is_some_and(|error| error.contains("logs/log: No such file")));
     assert_eq!(targets(&folder.read("old/log")), ["/a"]);
     fs::create_dir(folder.path("logs")).expect("a folder");
     access_log.reopen();

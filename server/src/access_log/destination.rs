@@ -55,15 +55,15 @@ impl Destination {
     }
 }
 
-#[cfg(unix)]
+/// Opens a file to append to it. Its error names the file: that of the system does not.
 fn append(path: &Path, mode: u32) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().append(true).create(true).mode(mode).open(path)
-}
-
-#[cfg(not(unix))]
-fn append(path: &Path, _: u32) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
+    options.open(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 #[cfg(unix)]
