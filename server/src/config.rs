@@ -77,7 +77,7 @@ pub struct Config {
     /// The span has the names of OpenTelemetry: `http.request.method` (`_OTHER` for an unknown one), `http.route` (the
     /// pattern, without method and host), `url.path`, `url.query`, `url.scheme`, `http.response.status_code`,
     /// `network.protocol.version`, `client.address` (told by a trusted proxy, or else the peer's), `server.address`,
-    /// `user_agent.original`, `error.type`; and for the crate `tracing-opentelemetry` `otel.name`, `otel.kind` and
+    /// `user_agent.original`, `http.request.header.x-request-id` (the id of the request), `error.type`; and for the crate `tracing-opentelemetry` `otel.name`, `otel.kind` and
     /// `otel.status_code`. Its level is `INFO`, its target `quintet_server`. It is the parent of what the handler logs, and
     /// ends when the last byte of the reply was sent. A connection has no span, and neither has a body that is written after
     /// the handler has returned.

@@ -87,6 +87,7 @@ pub(crate) fn new(head: HeadRef<'_>, connection: &Connection) -> Span {
         client.address = Empty,
         server.address = host.map(canonical_host).as_deref(),
         server.port = host.and_then(port),
+        "http.request.header.x-request-id" = Empty,
         user_agent.original = head.header_bytes("user-agent").map(String::from_utf8_lossy).as_deref(),
         error.type = Empty,
         otel.kind = "server",
@@ -123,6 +124,9 @@ fn record(span: &Span, served: &Served<'_>) {
     }
     if let Some(ip) = told(served) {
         span.record("client.address", &*ip.to_string());
+    }
+    if let Some(id) = served.request_id() {
+        span.record("http.request.header.x-request-id", id);
     }
     if let Some(status) = served.status() {
         span.record("http.response.status_code", u64::from(status.as_u16()));

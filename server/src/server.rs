@@ -150,7 +150,7 @@ impl<H: Handler> Server<H> {
         // A second call waits only for the rest.
         let Some(since) = self.shared.retire() else { return };
         #[cfg(feature = "tracing")]
-        self.shared.observer.trace(trace_events::retiring);
+        self.shared.observer.trace(|| trace_events::retiring(delay));
         let rest = delay.saturating_sub(Instant::now().duration_since(since));
         select(self.stopping(), sleep(rest)).await;
     }
@@ -158,7 +158,7 @@ impl<H: Handler> Server<H> {
     /// Shuts the server down without the delay.
     pub(crate) async fn shutdown_now(&self, grace_period: Duration) -> ShutdownReport {
         #[cfg(feature = "tracing")]
-        self.shared.observer.trace(trace_events::stopping);
+        self.shared.observer.trace(|| trace_events::stopping(grace_period));
         let report = self.end_connections(grace_period).await;
         self.flush_log().await;
         #[cfg(feature = "tracing")]

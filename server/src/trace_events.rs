@@ -1,5 +1,7 @@
 //! The events of a server for `tracing`: what is not about one request.
 
+use std::time::Duration;
+
 use quintet_conn::Connection;
 use quintet_listener::AcceptError;
 #[cfg(feature = "tls")]
@@ -67,12 +69,12 @@ pub(crate) fn certificate_expired(expired: &CertificateExpired<'_>) {
     event!(target: TARGET, Level::WARN, "{expired}");
 }
 
-pub(crate) fn retiring() {
-    event!(target: TARGET, Level::INFO, "the server is about to shut down");
+pub(crate) fn retiring(shutdown_delay: Duration) {
+    event!(target: TARGET, Level::INFO, ?shutdown_delay, "the server is about to shut down");
 }
 
-pub(crate) fn stopping() {
-    event!(target: TARGET, Level::INFO, "the server shuts down");
+pub(crate) fn stopping(grace_period: Duration) {
+    event!(target: TARGET, Level::INFO, ?grace_period, "the server shuts down");
 }
 
 pub(crate) fn stopped(report: ShutdownReport) {

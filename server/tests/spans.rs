@@ -13,7 +13,9 @@ use std::{
 use collector::{Collector, Fields, Told};
 use quintet_listener::testing::{MemoryListener, MemoryStream};
 use quintet_server::{
-    Config, Handler, Hooks, Request, Response, ServeMux, Server, ShutdownReport, listener::Nets, mux::forwarded,
+    Config, Handler, Hooks, Request, Response, ServeMux, Server, ShutdownReport,
+    listener::Nets,
+    mux::{forwarded, request_id},
     request::ForwardedHeader,
 };
 use support::{bounded, in_memory};
@@ -194,7 +196,7 @@ async fn panics_fields_and_the_shutdown_are_events() {
         assert_eq!(told, expected);
         assert_eq!(events[0].fields["exception.message"], "as asked");
         assert_eq!(events.iter().map(|event| event.span).collect::<Vec<_>>(), [Some(1), None, None, None]);
-        assert_eq!(events[3].fields["aborted"], "0");
+        assert_eq!((&*events[2].fields["grace_period"], &*events[3].fields["aborted"]), ("5s", "0"));
     })
     .await;
 }
@@ -212,6 +214,22 @@ async fn a_client_behind_a_trusted_proxy_is_that_of_the_span() {
         assert_eq!(client.reply().await.status, 404);
         support::eventually("it is told", || collector.spans().first().is_some_and(|span| span.has_ended())).await;
         assert_eq!(collector.spans()[0].fields["client.address"], "192.0.2.7");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_id_of_a_request_is_in_its_span() {
+    bounded(async {
+        let collector = Collector::default();
+        let _listening = collector.listen();
+        let trusted: Nets = "unix".parse().expect("nets");
+        let (dial, _serving) = in_memory(&server(request_id(trusted, mux())));
+        let mut client = dial.connect();
+        client.send("GET /none HTTP/1.1\r\nHost: a\r\nX-Request-Id: a-1\r\n\r\n").await;
+        assert_eq!(client.reply().await.status, 404);
+        support::eventually("it is told", || collector.spans().first().is_some_and(|span| span.has_ended())).await;
+        assert_eq!(collector.spans()[0].fields["http.request.header.x-request-id"], "a-1");
     })
     .await;
 }
