@@ -31,8 +31,8 @@ use crate::{
 /// | `http_server_refusals_total` | `kind`: the rule ([`Refusal::as_str`](crate::Refusal::as_str)) |
 /// | `http_server_request_faults_total` | `outcome`: `panicked`, `reset`, `broken`, `cut` |
 /// | `http_server_connections` (gauge) | `state`: `new`, `active`, `idle`, `hijacked` |
-/// | `http_server_active_requests`, `http_server_accepting`, `http_server_accept_failing`, `http_server_retiring`, `http_server_permits_available` (gauges) | |
-/// | `http_server_accepted_total`, `http_server_peer_limit_refusals_total`, `http_server_hook_panics_total`, `http_server_lost_log_lines_total`, `http_server_streams_refused_total` | |
+/// | `http_server_active_requests`, `http_server_accepting`, `http_server_accept_failing`, `http_server_retiring`, `http_server_permits_available` (with a limit) (gauges) | |
+/// | `http_server_accepted_total`, `http_server_peer_limit_refusals_total`, `http_server_hook_panics_total`, `http_server_lost_log_lines_total`, `http_server_access_log_reopen_errors_total`, `http_server_streams_refused_total` | |
 /// | `http_server_accept_errors_total` | `kind`: `transient`, `waited`, `fatal` |
 /// | `http_server_access_log_lines_total` | `result`: `written`, `dropped`, `failed` |
 /// | `http_server_tls_handshakes_total`, `http_server_proxy_headers_total` | `result`: `ok`, or what failed |

@@ -162,6 +162,7 @@ async fn update_sets_what_the_server_counts() {
     let (metrics, server) = (Metrics::new(), Server::new(async |_| "hello\n"));
     metrics.update(&server.stats());
     assert_eq!(names.gauge("http_server_accepting{}"), 0.0);
+    assert!(!names.gauges.lock().unwrap().contains_key("http_server_permits_available{}"), "no limit, no number");
     let (listener, dialer) = MemoryListener::new();
     let serves = server.clone();
     tokio::spawn(async move { serves.serve(Limit::new(listener, 5)).await });
@@ -180,4 +181,21 @@ async fn update_sets_what_the_server_counts() {
     server.close().await;
     metrics.update(&server.stats());
     assert_eq!((names.gauge("http_server_accepting{}"), names.gauge("http_server_retiring{}")), (0.0, 1.0));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_that_cannot_be_reopened_is_counted() {
+    let names = Names::default();
+    let _installed = set_default_local_recorder(&names);
+    let folder = std::env::temp_dir().join(format!("quintet-metrics-reopen-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let log = crate::AccessLog::open(folder.join("log")).unwrap();
+    let config = crate::Config { access_log: Some(log.clone()), ..crate::Config::default() };
+    let server = Server::with_config(async |_| "hello\n", config);
+    std::fs::remove_dir_all(&folder).unwrap();
+    log.reopen();
+    assert!(log.flush(Duration::from_secs(60)));
+    Metrics::new().update(&server.stats());
+    assert_eq!(names.counter("http_server_access_log_reopen_errors_total{}"), 1);
 }

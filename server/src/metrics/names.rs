@@ -21,6 +21,7 @@ pub(super) const ACCEPTED: &str = "http_server_accepted_total";
 pub(super) const ACCEPT_ERRORS: &str = "http_server_accept_errors_total";
 pub(super) const PEER_REFUSALS: &str = "http_server_peer_limit_refusals_total";
 pub(super) const LOG_LINES: &str = "http_server_access_log_lines_total";
+pub(super) const LOG_REOPEN_ERRORS: &str = "http_server_access_log_reopen_errors_total";
 pub(super) const HOOK_PANICS: &str = "http_server_hook_panics_total";
 pub(super) const LOST_LINES: &str = "http_server_lost_log_lines_total";
 #[cfg(feature = "http2")]
@@ -70,6 +71,11 @@ pub(super) fn describe() {
     describe_counter!(ACCEPT_ERRORS, Unit::Count, "Accept errors by kind.");
     describe_counter!(PEER_REFUSALS, Unit::Count, "Connections closed because their peer had as many as it may.");
     describe_counter!(LOG_LINES, Unit::Count, "Lines of the access log by result.");
+    describe_counter!(
+        LOG_REOPEN_ERRORS,
+        Unit::Count,
+        "Times that the file of the access log could not be opened again."
+    );
     describe_counter!(HOOK_PANICS, Unit::Count, "Calls of hooks that panicked.");
     describe_counter!(LOST_LINES, Unit::Count, "Log lines that could not be written to standard error.");
     #[cfg(feature = "http2")]

@@ -1,5 +1,7 @@
 //! The metrics that a server counts already: their handles, and how they are read.
 
+use std::sync::OnceLock;
+
 use metrics::{Counter, Gauge, Label, counter, gauge};
 use quintet_listener::ListenerHealth;
 
@@ -17,7 +19,9 @@ pub(super) struct Totals {
     accepting: Gauge,
     accept_failing: Gauge,
     retiring: Gauge,
-    permits: Gauge,
+    /// Made with the first limit: 0 of a server without one would say that it lets nobody in.
+    permits: OnceLock<Gauge>,
+    labels: Vec<Label>,
     of_stats: Vec<Read<Stats>>,
     of_accept: Vec<Read<quintet_listener::HealthSnapshot>>,
     of_limits: Vec<Read<quintet_listener::LimitHealthSnapshot>>,
@@ -49,7 +53,8 @@ impl Totals {
             accepting: gauge!(names::ACCEPTING, labels.to_vec()),
             accept_failing: gauge!(names::ACCEPT_FAILING, labels.to_vec()),
             retiring: gauge!(names::RETIRING, labels.to_vec()),
-            permits: gauge!(names::PERMITS, labels.to_vec()),
+            permits: OnceLock::new(),
+            labels: labels.to_vec(),
             of_stats,
             of_accept: vec![
                 (counter!(names::ACCEPTED, labels.to_vec()), |health| health.accepted),
@@ -58,7 +63,10 @@ impl Totals {
                 (errors("fatal"), |health| health.fatal),
             ],
             of_limits: vec![(counter!(names::PEER_REFUSALS, labels.to_vec()), |limit| limit.per_peer)],
-            of_log: log(|result| counter!(names::LOG_LINES, with("result", result))),
+            of_log: log(
+                |result| counter!(names::LOG_LINES, with("result", result)),
+                counter!(names::LOG_REOPEN_ERRORS, labels.to_vec()),
+            ),
             #[cfg(feature = "tls")]
             of_tls: tls(|result| counter!(names::HANDSHAKES, with("result", result))),
             #[cfg(feature = "proxy")]
@@ -87,7 +95,8 @@ impl Totals {
         let limits: Vec<_> = listeners.iter().filter_map(|one| Some(one.limit.as_ref()?.snapshot())).collect();
         sum(&self.of_limits, &limits);
         if !limits.is_empty() {
-            set(&self.permits, limits.iter().map(|limit| limit.available).sum());
+            let permits = self.permits.get_or_init(|| gauge!(names::PERMITS, self.labels.clone()));
+            set(permits, limits.iter().map(|limit| limit.available).sum());
         }
         #[cfg(feature = "tls")]
         {
@@ -102,12 +111,13 @@ impl Totals {
     }
 }
 
-/// Lines of the access log by their result.
-fn log(counter: impl Fn(&'static str) -> Counter) -> Vec<Read<AccessLogCounts>> {
+/// Lines of the access log by their result, and how often its file could not be opened again.
+fn log(counter: impl Fn(&'static str) -> Counter, reopen_errors: Counter) -> Vec<Read<AccessLogCounts>> {
     vec![
         (counter("written"), |log| log.written),
         (counter("dropped"), |log| log.dropped),
         (counter("failed"), |log| log.failed),
+        (reopen_errors, |log| log.reopen_errors),
     ]
 }
 
