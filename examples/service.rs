@@ -250,7 +250,7 @@ fn access_log(content: &Content) -> anyhow::Result<Option<AccessLog>> {
         Some("-") => AccessLog::stdout(options),
         _ => AccessLog::open_with(path, options),
     };
-    log.map(Some).with_context(|| format!("cannot write the access log {}", path.display()))
+    log.map(Some).context("cannot open the access log")
 }
 
 fn listen_on(addr: &str) -> anyhow::Result<AnyListener> {
@@ -387,11 +387,13 @@ fn routes(arguments: &Arguments) -> anyhow::Result<ServeMux> {
     let Arguments { content, bounds, balancer, .. } = arguments;
     let trusted = balancer.forwarded.clone().unwrap_or_default();
     let app = max_bytes(bounds.max_body, application(content)?);
+    // In front of the limit: a request that it refuses is in the log with its client and its id, too.
+    let app = Shed::new(bounds.max_requests.get()).handler(app);
     let app = forwarded(trusted.clone(), balancer.forwarded_header, request_id(trusted, app));
     let mux = ServeMux::new();
     mux.handle("GET /readyz", ready(ReadyOptions::default()));
     mux.handle("GET /livez", live);
-    mux.handle("/", Shed::new(bounds.max_requests.get()).handler(app));
+    mux.handle("/", app);
     Ok(mux)
 }
 
