@@ -36,6 +36,8 @@ use quintet_server::{
     ready,
     request::ForwardedHeader,
 };
+#[cfg(unix)]
+use tokio::signal::unix::{SignalKind, signal};
 
 /// The command line. Each option can be a variable of the environment instead.
 #[derive(clap::Parser)]
@@ -194,6 +196,8 @@ async fn main() -> ExitCode {
 async fn run(arguments: &Arguments) -> anyhow::Result<ShutdownReport> {
     let Arguments { addr, admin, https, bounds, .. } = arguments;
     let tls = MaybeTls { cert: https.cert.clone(), key: https.key.clone() }.config()?;
+    // Before anything can tell that the server is there, and send a signal.
+    let reloading = reload_at_hangup(tls.clone());
     let metrics = admin.is_some().then(Scrape::new).transpose()?;
     let served = metrics.as_ref().map(|scrape| scrape.metrics.hook());
     let config = Config { hooks: Hooks { served, ..Hooks::default() }, ..config(arguments)? };
@@ -211,7 +215,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<ShutdownReport> {
     errln!("service: serving {} on {local}", if tls.is_some() { "https" } else { "http" });
     let report = tokio::select! {
         report = serve(&server, listener, tls.clone(), arguments) => report?,
-        never = reload_at_hangup(tls) => match never {},
+        never = reloading => match never {},
     };
     // Only now, so that the probes are answered as long as there are requests.
     for server in beside {
@@ -294,26 +298,27 @@ async fn serve_tls<H: Handler, L: Listener>(
 }
 
 /// Reads the certificate again at each SIGHUP; one that cannot be used changes nothing. Without a certificate a SIGHUP
-/// does nothing; were it not waited for, it would end the process. So would SIGUSR1 without an access log, which some send
+/// does nothing; were it not listened to, it would end the process. So would SIGUSR1 without an access log, which some send
 /// to all their servers when they rotate logs.
-async fn reload_at_hangup(tls: Option<TlsConfig>) -> Infallible {
+fn reload_at_hangup(tls: Option<TlsConfig>) -> impl Future<Output = Infallible> {
+    // From this call on, and not from the first poll.
     #[cfg(unix)]
-    use tokio::signal::unix::{SignalKind, signal};
-    #[cfg(unix)]
-    let _ignored = signal(SignalKind::user_defined1());
-    #[cfg(unix)]
-    if let Ok(mut hangups) = signal(SignalKind::hangup()) {
-        while hangups.recv().await.is_some() {
-            let Some(tls) = tls.clone() else { continue };
-            // In a thread where it may block: it reads files.
-            let reloaded = tokio::task::spawn_blocking(move || tls.reload()).await;
-            if let Ok(Err(error)) = reloaded {
-                errln!("the certificate stays as it was: {error:?}");
+    let signals = (signal(SignalKind::hangup()), signal(SignalKind::user_defined1()));
+    async move {
+        #[cfg(unix)]
+        if let (Ok(mut hangups), _users) = signals {
+            while hangups.recv().await.is_some() {
+                let Some(tls) = tls.clone() else { continue };
+                // In a thread where it may block: it reads files.
+                let reloaded = tokio::task::spawn_blocking(move || tls.reload()).await;
+                if let Ok(Err(error)) = reloaded {
+                    errln!("the certificate stays as it was: {error:?}");
+                }
             }
         }
+        let _ = tls;
+        pending().await
     }
-    let _ = tls;
-    pending().await
 }
 
 /// Serves something beside the main server, on an address of its own, until it is shut down.
