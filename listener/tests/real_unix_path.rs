@@ -165,7 +165,10 @@ fn contend() -> io::Result<()> {
                 loop {
                     match UnixListener::bind(path) {
                         // Half of the time a stale file is left to the next turn.
-                        Ok(_) => drop(std::os::unix::net::UnixListener::bind(path)?),
+                        Ok(unix) => {
+                            drop(unix); // else its file is still there, and the next line fails
+                            drop(std::os::unix::net::UnixListener::bind(path)?);
+                        }
                         Err(error) => assert_eq!(error.kind(), ErrorKind::AddrInUse),
                     }
                 }
