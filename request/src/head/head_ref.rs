@@ -94,6 +94,12 @@ impl<'a> HeadRef<'a> {
         }
     }
 
+    /// The bytes of the [target](Self::target) as it was sent, which are ASCII.
+    #[inline]
+    pub fn target_bytes(self) -> &'a [u8] {
+        self.index.target.of(self.bytes)
+    }
+
     /// HTTP/1.0, HTTP/1.1 or HTTP/2.
     #[inline]
     pub fn version(self) -> Version {
@@ -105,6 +111,12 @@ impl<'a> HeadRef<'a> {
     /// in HTTP/1.0 without any. Go: `Request.Host`.
     pub fn host(self) -> Option<&'a str> {
         self.str(self.index.host?)
+    }
+
+    /// The bytes of the [host](Self::host).
+    #[inline]
+    pub fn host_bytes(self) -> Option<&'a [u8]> {
+        Some(self.index.host?.of(self.bytes))
     }
 
     /// The first value of a field, by name in any case. `None` if the field is absent or its value is not UTF-8: a

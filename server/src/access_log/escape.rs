@@ -19,7 +19,9 @@ const BLOCK_BYTES: usize = 16;
 /// RFC 8259 §7.
 #[inline]
 pub(super) fn push_json(out: &mut Vec<u8>, bytes: &[u8]) {
-    if is_plain(bytes) { out.extend_from_slice(bytes) } else { push_json_slowly(out, bytes) }
+    if !push_plain(out, bytes) {
+        push_json_slowly(out, bytes);
+    }
 }
 
 #[cold]
@@ -51,7 +53,9 @@ fn push_json_char(out: &mut Vec<u8>, char: char) {
 /// Apache writes some of them as `\n` or `\t`, and nginx writes `\x22` and `\x5C`; what reads their logs reads these.
 #[inline]
 pub(super) fn push_quoted(out: &mut Vec<u8>, bytes: &[u8]) {
-    if is_plain(bytes) { out.extend_from_slice(bytes) } else { push_quoted_slowly(out, bytes) }
+    if !push_plain(out, bytes) {
+        push_quoted_slowly(out, bytes);
+    }
 }
 
 #[cold]
@@ -65,18 +69,61 @@ fn push_quoted_slowly(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// Whether nothing is to be escaped.
+/// Appends bytes and returns `true`, if nothing of them is to be escaped; else appends nothing.
+///
+/// They are copied as they are looked at, in pieces of a fixed length of which the last two overlap: a copy of any length
+/// would be a call.
 #[inline]
-fn is_plain(bytes: &[u8]) -> bool {
-    let Some(last) = bytes.last_chunk::<BLOCK_BYTES>() else {
-        // Padded to a block: a loop over single bytes would cost more than the whole rest of a line.
-        let mut block = [b' '; BLOCK_BYTES];
-        block[..bytes.len()].copy_from_slice(bytes);
-        return is_plain_block(&block);
+fn push_plain(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    let (before, len) = (out.len(), bytes.len());
+    let is_plain = if let Some(last) = bytes.last_chunk::<BLOCK_BYTES>() {
+        let mut is_plain = true;
+        for block in bytes.chunks_exact(BLOCK_BYTES) {
+            let block: &[u8; BLOCK_BYTES] = block.try_into().expect("a block");
+            is_plain &= is_plain_block(block);
+            out.extend_from_slice(block);
+        }
+        out.truncate(before + len - BLOCK_BYTES);
+        out.extend_from_slice(last);
+        is_plain & is_plain_block(last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        out.extend_from_slice(first);
+        out.truncate(before + len - 8);
+        out.extend_from_slice(last);
+        is_plain_word(*first) & is_plain_word(*last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        out.extend_from_slice(first);
+        out.truncate(before + len - 4);
+        out.extend_from_slice(last);
+        let ([a, b, c, d], [e, f, g, h]) = (*first, *last);
+        is_plain_word([a, b, c, d, e, f, g, h])
+    } else if let ([first, ..], [.., last]) = (bytes, bytes) {
+        let (first, middle, last) = (*first, bytes[len / 2], *last);
+        out.extend_from_slice(&[first, middle, last]);
+        out.truncate(before + len);
+        is_plain_word([first, middle, last, b' ', b' ', b' ', b' ', b' '])
+    } else {
+        true
     };
-    // The last block overlaps the one before, if they are not even.
-    bytes.chunks_exact(BLOCK_BYTES).all(|block| is_plain_block(block.try_into().expect("a block")))
-        && is_plain_block(last)
+    if !is_plain {
+        out.truncate(before);
+    }
+    is_plain
+}
+
+/// Whether none of eight bytes is to be escaped.
+#[inline]
+fn is_plain_word(bytes: [u8; 8]) -> bool {
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
+    let word = u64::from_ne_bytes(bytes);
+    // Each of these has the highest bit of a byte set, if that byte is below a blank, DEL, or the mark. A carry or a borrow
+    // comes only from a byte that is special itself.
+    let below = word.wrapping_sub(each(b' '));
+    let del = word.wrapping_add(each(1));
+    let [quote, backslash] = [b'"', b'\\'].map(|mark| (word ^ each(mark)).wrapping_sub(each(1)));
+    (word | below | del | quote | backslash) & each(0x80) == 0
 }
 
 #[inline]
@@ -133,15 +180,21 @@ mod tests {
 
     #[test]
     fn a_special_byte_is_found_at_every_place_of_every_length() {
-        for len in 1..70 {
-            for at in 0..len {
-                let mut bytes = vec![b'a'; len];
-                assert!(is_plain(&bytes));
-                for special in [b'"', b'\\', 0, b'\n', 0x1f, 0x7f, 0x80, 0xff] {
-                    bytes[at] = special;
-                    assert!(!is_plain(&bytes), "{special} at {at} of {len}");
+        for len in 0..70 {
+            let mut bytes: Vec<u8> = (b'A'..=b'Z').cycle().take(len).collect();
+            for (at, usual) in bytes.clone().into_iter().enumerate() {
+                for byte in 0..=u8::MAX {
+                    bytes[at] = byte;
+                    let mut out = b"before".to_vec();
+                    let is_plain = matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+                    assert_eq!(push_plain(&mut out, &bytes), is_plain, "{byte} at {at} of {len}");
+                    assert_eq!(out, if is_plain { [b"before", &*bytes].concat() } else { b"before".to_vec() });
                 }
+                bytes[at] = usual;
             }
+            let mut out = Vec::new();
+            assert!(push_plain(&mut out, &bytes));
+            assert_eq!(out, bytes);
         }
     }
 

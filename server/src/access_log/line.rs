@@ -2,10 +2,10 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
-use quintet_request::Version;
+use quintet_request::{HeadRef, Version};
 
 use super::{
-    decimal::push_decimal,
+    decimal::{push_decimal, three_digits},
     escape::{push_json as push_json_text, push_quoted},
     line_clock::LineClock,
 };
@@ -13,6 +13,8 @@ use crate::served::{Outcome, Served};
 
 /// The usual length of a line: memory for it is taken at once.
 const USUAL_BYTES: usize = 512;
+const USER_AGENT: &[u8; 10] = b"user-agent";
+const REFERER: &[u8; 7] = b"referer";
 
 /// The line of a request in the Common format of Apache and NCSA:
 ///
@@ -144,24 +146,28 @@ pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, served: &Serve
     clock.push_rfc3339(out, served.began());
     out.extend_from_slice(b"\",\"client\":\"");
     push_who(out, served);
-    if let Some(head) = served.method() {
-        push_text(out, b",\"method\":\"", head.as_bytes());
-    }
-    if let Some(target) = served.target() {
-        push_text(out, b",\"target\":\"", target.as_bytes());
-    }
-    if let Some(version) = served.version() {
-        push_text(out, b",\"version\":\"", name(version).as_bytes());
-    }
-    if let Some(host) = served.host() {
-        push_text(out, b",\"host\":\"", host.as_bytes());
+    let (mut agent, mut referer) = (None, None);
+    if let Some(head) = served.head() {
+        (agent, referer) = agent_and_referer(head);
+        push_text(out, b",\"method\":\"", head.method_bytes());
+        push_text(out, b",\"target\":\"", head.target_bytes());
+        out.extend_from_slice(match head.version() {
+            Version::Http10 => b",\"version\":\"HTTP/1.0\"",
+            Version::Http11 => b",\"version\":\"HTTP/1.1\"",
+            Version::Http2 => b",\"version\":\"HTTP/2.0\"",
+        });
+        if let Some(host) = head.host_bytes() {
+            push_text(out, b",\"host\":\"", host);
+        }
+    } else if let Some(method) = served.method() {
+        push_text(out, b",\"method\":\"", method.as_bytes());
     }
     if let Some(pattern) = served.pattern() {
         push_text(out, b",\"pattern\":\"", pattern.as_bytes());
     }
     if let Some(status) = served.status() {
         out.extend_from_slice(b",\"status\":");
-        out.extend_from_slice(status.as_str().as_bytes());
+        out.extend_from_slice(&three_digits(status.as_u16()));
     }
     push_number(out, b",\"request_body_bytes\":", served.request_body_bytes());
     push_number(out, b",\"reply_body_bytes\":", served.reply_body_bytes());
@@ -170,13 +176,30 @@ pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, served: &Serve
     }
     push_number(out, b",\"duration_us\":", micros(served.duration()));
     push_end(out, served);
-    if let Some(agent) = served.user_agent() {
+    if let Some(agent) = agent {
         push_text(out, b",\"user_agent\":\"", agent);
     }
-    if let Some(referer) = served.referer() {
+    if let Some(referer) = referer {
         push_text(out, b",\"referer\":\"", referer);
     }
     out.push(b'}');
+}
+
+/// The fields `User-Agent` and `Referer`, the first ones of each, found in one pass.
+#[inline]
+fn agent_and_referer(head: HeadRef<'_>) -> (Option<&[u8]>, Option<&[u8]>) {
+    let (bytes, mut agent, mut referer) = (head.as_bytes(), None, None);
+    for field in head.index().fields() {
+        let (name, found) = match field.name.of(bytes) {
+            name if name.len() == USER_AGENT.len() => (name.eq_ignore_ascii_case(USER_AGENT), &mut agent),
+            name if name.len() == REFERER.len() => (name.eq_ignore_ascii_case(REFERER), &mut referer),
+            _ => continue,
+        };
+        if name && found.is_none() {
+            *found = Some(field.value.of(bytes));
+        }
+    }
+    (agent, referer)
 }
 
 /// Appends who the client is, after `"client":"`.
@@ -207,7 +230,11 @@ fn push_who(out: &mut Vec<u8>, served: &Served<'_>) {
 #[inline]
 fn push_end(out: &mut Vec<u8>, served: &Served<'_>) {
     let outcome = served.outcome();
-    push_text(out, b",\"outcome\":\"", outcome.as_str().as_bytes());
+    match outcome {
+        // The usual one is a copy of a fixed length.
+        Outcome::Complete => out.extend_from_slice(b",\"outcome\":\"complete\""),
+        _ => push_text(out, b",\"outcome\":\"", outcome.as_str().as_bytes()),
+    }
     if let Outcome::Refused(refusal) = outcome {
         push_text(out, b",\"refused\":\"", refusal.as_str().as_bytes());
     }
@@ -250,18 +277,31 @@ fn told(served: &Served<'_>) -> Option<IpAddr> {
 fn push_address(out: &mut Vec<u8>, address: Option<IpAddr>) {
     match address {
         Some(IpAddr::V4(v4)) => {
-            for (i, octet) in v4.octets().into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b'.');
-                }
-                push_decimal(out, octet.into());
+            for octet in v4.octets() {
+                push_octet(out, octet);
             }
+            // The last dot.
+            out.pop();
         }
         // Of digits and colons. Infallible: it is memory.
         Some(IpAddr::V6(v6)) => drop(std::io::Write::write_fmt(out, format_args!("{v6}"))),
         // Without its path: a client can give its end any name.
         None => out.extend_from_slice(b"unix:"),
     }
+}
+
+/// Appends an octet and a dot.
+#[inline]
+fn push_octet(out: &mut Vec<u8>, octet: u8) {
+    let before = out.len();
+    let [a, b, c] = three_digits(octet.into());
+    let (text, len) = match octet {
+        0..10 => ([c, b'.', 0, 0], 2),
+        10..100 => ([b, c, b'.', 0], 3),
+        100.. => ([a, b, c, b'.'], 4),
+    };
+    out.extend_from_slice(&text);
+    out.truncate(before + len);
 }
 
 /// The version as a request line has it.
@@ -274,5 +314,5 @@ fn name(version: Version) -> &'static str {
 }
 
 fn micros(time: Duration) -> u64 {
-    time.as_micros().try_into().unwrap_or(u64::MAX)
+    time.as_secs().saturating_mul(1_000_000).saturating_add(time.subsec_micros().into())
 }

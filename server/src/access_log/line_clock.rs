@@ -9,13 +9,13 @@ use super::time_stamp::TimeStamp;
 pub(super) struct LineClock {
     /// The second of the text; none yet if it is greater than every [`TimeStamp`]'s.
     second: u64,
-    rfc3339: Vec<u8>,
-    common: Vec<u8>,
+    rfc3339: [u8; 19],
+    common: [u8; 28],
 }
 
 impl Default for LineClock {
     fn default() -> Self {
-        Self { second: u64::MAX, rfc3339: Vec::new(), common: Vec::new() }
+        Self { second: u64::MAX, rfc3339: [0; 19], common: [0; 28] }
     }
 }
 
@@ -47,10 +47,11 @@ impl LineClock {
     #[cold]
     fn keep(&mut self, time: TimeStamp) {
         self.second = time.second;
-        self.rfc3339.clear();
-        self.common.clear();
-        time.push_rfc3339_second(&mut self.rfc3339);
-        time.push_common(&mut self.common);
+        let (mut rfc3339, mut common) = (Vec::new(), Vec::new());
+        time.push_rfc3339_second(&mut rfc3339);
+        time.push_common(&mut common);
+        self.rfc3339.copy_from_slice(&rfc3339);
+        self.common.copy_from_slice(&common);
     }
 }
 

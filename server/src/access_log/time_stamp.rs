@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::decimal::push_padded;
+use super::decimal::{push_padded, three_digits};
 
 const MONTHS: [&[u8; 3]; 12] =
     [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
@@ -15,7 +15,7 @@ const LAST_SECOND: u64 = 253_402_300_799;
 pub(super) struct TimeStamp {
     /// Seconds since 1970.
     pub(super) second: u64,
-    pub(super) millis: u32,
+    pub(super) millis: u16,
 }
 
 impl TimeStamp {
@@ -23,7 +23,7 @@ impl TimeStamp {
         // A clock before 1970 was never set.
         let since = when.duration_since(UNIX_EPOCH).unwrap_or_default();
         match since.as_secs() {
-            second @ ..=LAST_SECOND => Self { second, millis: since.subsec_millis() },
+            second @ ..=LAST_SECOND => Self { second, millis: (since.subsec_millis() % 1000) as u16 },
             _ => Self { second: LAST_SECOND, millis: 999 },
         }
     }
@@ -39,10 +39,10 @@ impl TimeStamp {
     }
 
     /// Appends `.123Z`, the rest of it.
+    #[inline]
     pub(super) fn push_rfc3339_millis(self, out: &mut Vec<u8>) {
-        out.push(b'.');
-        push_padded(out, self.millis.into(), 3);
-        out.push(b'Z');
+        let [a, b, c] = three_digits(self.millis);
+        out.extend_from_slice(&[b'.', a, b, c, b'Z']);
     }
 
     /// Appends `[10/Oct/2000:13:55:36 +0000]`. Apache: `%t`.
