@@ -8,22 +8,35 @@ const NINE_DIGITS: u64 = 100_000_000;
 /// The digit 0, eight times.
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
+/// The two digits of each number below 100.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [*b"00"; 100];
+    let mut value = 0_u8;
+    while value < 100 {
+        pairs[value as usize] = [b'0' + value / 10, b'0' + value % 10];
+        value += 1;
+    }
+    pairs
+};
+
 /// Appends a number.
-///
-/// Copies have a fixed length, and what is too much is cut off: a copy of any length would be a call.
 #[inline]
 pub(super) fn push_decimal(out: &mut Vec<u8>, value: u64) {
     match value {
         0..10 => out.push(b'0' + (value % 10) as u8),
-        10..NINE_DIGITS => {
-            let digits = eight_digits(value);
-            let zeros = digits.trailing_zeros() / 8;
-            let end = out.len() + 8 - zeros as usize;
-            out.extend_from_slice(&((digits | ZEROS) >> (zeros * 8)).to_le_bytes());
-            out.truncate(end);
-        }
+        10..NINE_DIGITS => push_short(out, value),
         NINE_DIGITS.. => push_long(out, value),
     }
+}
+
+/// Appends a number of two to eight digits. The copy has a fixed length, and what is too much is cut off: a copy of any
+/// length would be a call.
+fn push_short(out: &mut Vec<u8>, value: u64) {
+    let digits = eight_digits(value);
+    let zeros = digits.trailing_zeros() / 8;
+    let end = out.len() + 8 - zeros as usize;
+    out.extend_from_slice(&((digits | ZEROS) >> (zeros * 8)).to_le_bytes());
+    out.truncate(end);
 }
 
 #[cold]
@@ -35,7 +48,8 @@ fn push_long(out: &mut Vec<u8>, value: u64) {
 /// The three digits of a number below 1000.
 #[inline]
 pub(super) fn three_digits(value: u16) -> [u8; 3] {
-    [value / 100, value / 10, value].map(|digit| b'0' + (digit % 10) as u8)
+    let [tens, ones] = PAIRS[usize::from(value % 100)];
+    [b'0' + (value / 100 % 10) as u8, tens, ones]
 }
 
 /// The digits of a number below [`NINE_DIGITS`] as numbers from 0 to 9, a byte each, the first one in the lowest byte. All

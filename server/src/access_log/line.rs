@@ -149,7 +149,11 @@ pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, served: &Serve
     let (mut agent, mut referer) = (None, None);
     if let Some(head) = served.head() {
         (agent, referer) = agent_and_referer(head);
-        push_text(out, b",\"method\":\"", head.method_bytes());
+        match head.method_bytes() {
+            // The usual one is a copy of a fixed length.
+            b"GET" => out.extend_from_slice(b",\"method\":\"GET\""),
+            method => push_text(out, b",\"method\":\"", method),
+        }
         push_text(out, b",\"target\":\"", head.target_bytes());
         out.extend_from_slice(match head.version() {
             Version::Http10 => b",\"version\":\"HTTP/1.0\"",
@@ -171,10 +175,11 @@ pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, served: &Serve
     }
     push_number(out, b",\"request_body_bytes\":", served.request_body_bytes());
     push_number(out, b",\"reply_body_bytes\":", served.reply_body_bytes());
-    if let Some(time) = served.time_to_first_byte() {
+    let (first_byte, duration) = served.times();
+    if let Some(time) = first_byte {
         push_number(out, b",\"time_to_first_byte_us\":", micros(time));
     }
-    push_number(out, b",\"duration_us\":", micros(served.duration()));
+    push_number(out, b",\"duration_us\":", micros(duration));
     push_end(out, served);
     if let Some(agent) = agent {
         push_text(out, b",\"user_agent\":\"", agent);
@@ -231,7 +236,7 @@ fn push_who(out: &mut Vec<u8>, served: &Served<'_>) {
 fn push_end(out: &mut Vec<u8>, served: &Served<'_>) {
     let outcome = served.outcome();
     match outcome {
-        // The usual one is a copy of a fixed length.
+        // As above.
         Outcome::Complete => out.extend_from_slice(b",\"outcome\":\"complete\""),
         _ => push_text(out, b",\"outcome\":\"", outcome.as_str().as_bytes()),
     }
@@ -290,18 +295,31 @@ fn push_address(out: &mut Vec<u8>, address: Option<IpAddr>) {
     }
 }
 
+/// Each octet in decimal, and a dot.
+const OCTETS: [[u8; 4]; 256] = {
+    let mut texts = [[0; 4]; 256];
+    let mut octet = 0_u8;
+    loop {
+        let [a, b, c] = [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
+        texts[octet as usize] = match octet {
+            0..10 => [c, b'.', 0, 0],
+            10..100 => [b, c, b'.', 0],
+            100.. => [a, b, c, b'.'],
+        };
+        if octet == u8::MAX {
+            break;
+        }
+        octet += 1;
+    }
+    texts
+};
+
 /// Appends an octet and a dot.
 #[inline]
 fn push_octet(out: &mut Vec<u8>, octet: u8) {
-    let before = out.len();
-    let [a, b, c] = three_digits(octet.into());
-    let (text, len) = match octet {
-        0..10 => ([c, b'.', 0, 0], 2),
-        10..100 => ([b, c, b'.', 0], 3),
-        100.. => ([a, b, c, b'.'], 4),
-    };
-    out.extend_from_slice(&text);
-    out.truncate(before + len);
+    let end = out.len() + 2 + usize::from(octet >= 10) + usize::from(octet >= 100);
+    out.extend_from_slice(&OCTETS[usize::from(octet)]);
+    out.truncate(end);
 }
 
 /// The version as a request line has it.

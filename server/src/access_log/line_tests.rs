@@ -64,6 +64,15 @@ fn a_usual_request_is_written_in_three_formats() {
 }
 
 #[test]
+fn an_address_is_written_as_std_writes_it() {
+    for octet in 0..=u8::MAX {
+        let address = std::net::Ipv4Addr::new(octet, 255 - octet, 0, octet);
+        let [_, _, common] = lines(&ServedExample::new(USUAL).peer(&format!("{address}:80")));
+        assert_eq!(fields(&common)[0], address.to_string());
+    }
+}
+
+#[test]
 fn a_refused_head_has_a_line_without_a_request() {
     let example =
         ServedExample::refused(Refusal::HeadTimeout).close_reason(CloseReason::HeadTimeout).peer("[2001:db8::1]:80");

@@ -152,6 +152,15 @@ impl<'a> Served<'a> {
         self.note.last.map_or(Duration::ZERO, |last| last - self.note.began)
     }
 
+    /// [`time_to_first_byte`](Self::time_to_first_byte) and [`duration`](Self::duration). A reply that was sent at once has
+    /// one time, which is computed once.
+    #[inline]
+    pub(crate) fn times(&self) -> (Option<Duration>, Duration) {
+        let duration = self.duration();
+        let is_at_once = self.note.first.is_some() && self.note.first == self.note.last;
+        (if is_at_once { Some(duration) } else { self.time_to_first_byte() }, duration)
+    }
+
     /// What became of the request.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
