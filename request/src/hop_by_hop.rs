@@ -29,12 +29,13 @@ const NEVER: [&str; 2] = ["content-length", "host"];
 ///
 /// # Example
 /// ```
-/// use quintet_request::{HopByHop, Request};
+/// use quintet_request::{HeadRef, HopByHop, Limits, parse};
 ///
-/// let head = "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-own, close\r\nX-Own: 1\r\nTE: trailers\r\nAccept: */*\r\n\r\n";
-/// let request = Request::parse(head.as_bytes()).unwrap();
-/// let hop = HopByHop::of(request.headers());
-/// let passed: Vec<_> = request.headers().map(|(name, _)| name).filter(|name| !hop.contains(name)).collect();
+/// let bytes = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: x-own, close\r\nX-Own: 1\r\nTE: trailers\r\nAccept: */*\r\n\r\n";
+/// let index = parse(bytes, &Limits::default()).unwrap().expect("a whole head");
+/// let head = HeadRef::new(bytes, &index);
+/// let hop = HopByHop::of(head.headers());
+/// let passed: Vec<_> = head.headers().map(|(name, _)| name).filter(|name| !hop.contains(name)).collect();
 /// assert_eq!(passed, ["Host", "Accept"]);
 /// assert!(hop.accepts_trailers()); // a proxy that passes trailers on sends `TE: trailers` of its own
 /// ```
