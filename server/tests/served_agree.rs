@@ -15,6 +15,7 @@ use quintet_server::{AccessLog, Config, Request, ServeMux, access_log::AccessLog
 use serde_json::Value;
 use served_kit::{Event, observed};
 use support::{Dial, bounded, eventually, in_memory};
+#[cfg(feature = "http2")]
 use tokio::time::sleep;
 
 const REQUESTS: usize = 1000;
@@ -176,6 +177,7 @@ async fn log_metrics_and_spans_agree_with_what_a_thousand_clients_saw() {
         }
         let file = LogFile(std::env::temp_dir().join(format!("quintet-agree-{}.log", std::process::id())));
         let log = AccessLog::open_with(&file.0, AccessLogOptions::default()).expect("a log file");
+        #[allow(unused_mut, reason = "some features change it")]
         let mut config = Config { access_log: Some(log.clone()), ..Config::default() };
         #[cfg(feature = "http2")]
         {
