@@ -27,6 +27,15 @@ fn files(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     files
 }
 
+/// The sources of the examples that a user runs: files of the folder, and the `main.rs` of each folder in it.
+fn examples() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("examples")).expect("a readable folder");
+    let mains =
+        entries.map(|entry| entry.expect("a readable folder").path().join("main.rs")).filter(|main| main.is_file());
+    let sources = files("examples").into_iter().filter(|path| path.extension() == Some("rs".as_ref()));
+    sources.chain(mains).collect()
+}
+
 fn name(path: &Path) -> String {
     path.file_name().expect("a file has a name").to_string_lossy().into_owned()
 }
@@ -136,8 +145,7 @@ fn a_real_sleep_is_seen_and_a_paused_one_is_not() {
 /// `println!` panics when the reader of standard output has closed it, and users copy the examples.
 #[test]
 fn no_example_prints_with_a_macro_that_panics() {
-    let examples = files("examples").into_iter().filter(|path| path.extension() == Some("rs".as_ref()));
-    for path in examples {
+    for path in examples() {
         for (at, line) in read(&path).lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
             for printing in ["println!(", "print!(", "dbg!("] {
@@ -152,8 +160,9 @@ fn no_example_prints_with_a_macro_that_panics() {
 #[test]
 fn examples_are_numbered_without_gaps_and_begin_alike() {
     let mut number = 0;
-    for path in files("examples").into_iter().filter(|path| path.extension() == Some("rs".as_ref())) {
-        let (file, text) = (name(&path), read(&path));
+    for path in examples() {
+        let file = path.strip_prefix(root().join("examples")).expect("a file of the examples").display().to_string();
+        let text = read(&path);
         if file.as_bytes()[0].is_ascii_digit() {
             number += 1;
             assert!(file.starts_with(&format!("{number:02}_")), "{file} should have the number {number:02}");
@@ -163,7 +172,8 @@ fn examples_are_numbered_without_gaps_and_begin_alike() {
         let order = [Some(0), at(" You learn: "), at(" Run:      "), at(" You see:  ")];
         assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{file} begins {order:?}");
         assert!(!header[0].contains(" You "), "{file}: the first line says what the example is");
-        let manifest = format!("name = \"{0}\"\npath = \"{0}.rs\"", file.trim_end_matches(".rs"));
+        let example = file.trim_end_matches(".rs").trim_end_matches("/main");
+        let manifest = format!("name = \"{example}\"\npath = \"{file}\"");
         assert!(read("examples/Cargo.toml").contains(&manifest), "examples/Cargo.toml does not name {file}");
     }
     assert!(number >= 12, "{number} examples");
