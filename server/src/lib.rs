@@ -13,6 +13,8 @@ mod dispatch;
 mod ended;
 mod fair;
 mod handler_span;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod known_method;
 #[cfg(feature = "tls")]
 mod load_tls;
 mod max_age;

@@ -12,12 +12,10 @@ use quintet_request::{HeadRef, Version};
 use tracing::{Level, Span, event, field::Empty, span};
 
 use crate::{
+    known_method,
     served::{Outcome, Served},
     trace_events::TARGET,
 };
-
-/// The methods that are named. Any other one is `_OTHER`, so that a client cannot make new names of spans.
-const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
 
 /// The span of a request in progress, which is left for the event of the request.
 #[derive(Debug)]
@@ -74,7 +72,7 @@ pub(crate) fn new(head: HeadRef<'_>, connection: &Connection) -> Span {
         target: TARGET,
         Level::INFO,
         "HTTP request",
-        http.request.method = known(head.method()),
+        http.request.method = known_method::label(Some(head.method())),
         http.request.method_original = Empty,
         http.route = Empty,
         http.response.status_code = Empty,
@@ -106,14 +104,14 @@ pub(crate) fn describe(span: &Span, head: HeadRef<'_>, connection: &Connection) 
         span.record("network.peer.address", &*ip);
         span.record("client.address", &*ip);
     }
-    if known(head.method()) == "_OTHER" {
+    if known_method::label(Some(head.method())) == "_OTHER" {
         span.record("http.request.method_original", head.method());
     }
 }
 
 /// Records what became of a request.
 fn record(span: &Span, served: &Served<'_>) {
-    let method = served.method().map_or("_OTHER", known);
+    let method = known_method::label(served.method());
     let method = if method == "_OTHER" { "HTTP" } else { method };
     match served.pattern().map(route) {
         Some(route) => {
@@ -152,10 +150,6 @@ fn error_type(outcome: Outcome, status: Option<StatusCode>) -> Option<String> {
 /// Whether the server is to blame: OpenTelemetry leaves the status of a span unset for errors of clients.
 fn is_failure(outcome: Outcome, status: Option<StatusCode>) -> bool {
     matches!(outcome, Outcome::Panicked | Outcome::Broken) || status.is_some_and(|status| status.is_server_error())
-}
-
-fn known(method: &str) -> &'static str {
-    METHODS.into_iter().find(|known| *known == method).unwrap_or("_OTHER")
 }
 
 /// The part of a pattern that a route has: not the method, and not the host.
@@ -216,15 +210,6 @@ mod tests {
             ("a:99999", None),
         ] {
             assert_eq!(port(host), expected, "{host}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_method_is_other() {
-        for (method, expected) in
-            [("GET", "GET"), ("PATCH", "PATCH"), ("get", "_OTHER"), ("QUERY", "_OTHER"), ("", "_OTHER")]
-        {
-            assert_eq!(known(method), expected);
         }
     }
 

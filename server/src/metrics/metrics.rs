@@ -14,6 +14,7 @@ use super::{
     totals::Totals,
 };
 use crate::{
+    known_method,
     served::{Outcome, Served},
     stats::Stats,
 };
@@ -96,7 +97,7 @@ impl Metrics {
 
     /// Counts a request.
     pub fn count(&self, served: &Served<'_>) {
-        let (method, class) = (names::method(served.method()), names::class(served.status()));
+        let (method, class) = (known_method::place(served.method()), names::class(served.status()));
         self.0.series.with(method, class, served.pattern().unwrap_or(UNMATCHED), |series| {
             series.requests.increment(1);
             series.duration.record(served.duration());

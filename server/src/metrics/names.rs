@@ -36,17 +36,8 @@ pub(super) const UNMATCHED: &str = "unmatched";
 /// The pattern of all requests above the most patterns that have series.
 pub(super) const OTHER_PATTERNS: &str = "other";
 
-/// The methods that have a series; the last one stands for all others. OpenTelemetry: `http.request.method`.
-pub(super) const METHODS: [&str; 10] =
-    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "_OTHER"];
 /// The classes of statuses by their first digit; the first one is that of a request that got no reply.
 pub(super) const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
-
-/// The place of a method in [`METHODS`].
-pub(super) fn method(method: Option<&str>) -> usize {
-    let other = METHODS.len() - 1;
-    METHODS[..other].iter().position(|known| Some(*known) == method).unwrap_or(other)
-}
 
 /// The place of a status in [`CLASSES`].
 pub(super) fn class(status: Option<StatusCode>) -> usize {
@@ -89,21 +80,6 @@ pub(super) fn describe() {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_unknown_method_is_other() {
-        for (of, label) in [
-            (Some("GET"), "GET"),
-            (Some("PATCH"), "PATCH"),
-            (Some("get"), "_OTHER"),
-            (Some("_OTHER"), "_OTHER"),
-            (Some("QUERY"), "_OTHER"),
-            (Some(""), "_OTHER"),
-            (None, "_OTHER"),
-        ] {
-            assert_eq!(METHODS[method(of)], label, "{of:?}");
-        }
-    }
 
     #[test]
     fn a_status_is_labelled_by_its_class() {

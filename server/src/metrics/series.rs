@@ -8,7 +8,8 @@ use std::{
 
 use metrics::{Counter, Histogram, Label, counter, histogram};
 
-use super::names::{CLASSES, DURATION, METHODS, OTHER_PATTERNS, REQUEST_BODY, REQUESTS, RESPONSE_BODY};
+use super::names::{CLASSES, DURATION, OTHER_PATTERNS, REQUEST_BODY, REQUESTS, RESPONSE_BODY};
+use crate::known_method::METHODS;
 
 /// The most patterns that have series of their own. A program has fewer routes; this bounds one whose handlers set
 /// patterns of their own making.
