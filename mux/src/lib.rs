@@ -69,7 +69,8 @@ pub use self::{
     },
     middleware::{
         CrossOriginProtection, ErrorReply, HttpsOptions, Shed, allow_query_semicolons, error, error_pages, max_bytes,
-        not_found, problem_details, redirect, redirect_handler, redirect_to_https, strip_prefix, timeout, with_state,
+        not_found, problem_details, redirect, redirect_handler, redirect_to_https, require_https, strip_prefix,
+        timeout, with_state,
     },
 };
 

@@ -34,7 +34,7 @@ pub use {
     problem_details::problem_details,
     query_semicolons::allow_query_semicolons,
     redirect::{redirect, redirect_handler},
-    redirect_to_https::{HttpsOptions, redirect_to_https},
+    redirect_to_https::{HttpsOptions, redirect_to_https, require_https},
     replies::{error, not_found},
     request_id::request_id,
     shed::Shed,
