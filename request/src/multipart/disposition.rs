@@ -1,6 +1,7 @@
 //! The `Content-Disposition` of a part: the name of a field of the form, and perhaps the name of a file.
 
 use super::{
+    ext_value,
     multipart_error::MultipartError,
     parameters::{self, Value},
 };
@@ -14,19 +15,26 @@ pub(super) struct Disposition {
 
 impl Disposition {
     /// Reads the value of the field, whose line starts at the offset `at` of the body.
+    ///
+    /// A form must not have extended parameters (RFC 7578 §4.2). Some readers take `filename*` before `filename` (RFC 6266
+    /// §4.3; Go), and others do not know it, so that two names of a file could pass a filter by the one and be stored by
+    /// the other. The clients of .NET send both: they are taken if both are the same name, and refused otherwise. Readers
+    /// that know the pieces of RFC 2231 (`filename*0`) put them together: there is no need for them, and they are refused.
     pub(super) fn parse(value: &[u8], max_name: usize, at: u64) -> Result<Self, MultipartError> {
         let (kind, parameters) = parameters::split(value);
         if !kind.eq_ignore_ascii_case(b"form-data") {
             return Err(MultipartError::Disposition { at });
         }
-        let (mut name, mut file_name) = (None, None);
+        let (mut name, mut file_name, mut extended) = (None, None, None);
         for parameter in parameters {
             let (key, value) = parameter.map_err(|_| MultipartError::Disposition { at })?;
             let taken = if key.eq_ignore_ascii_case(b"name") {
                 name.replace(value)
             } else if key.eq_ignore_ascii_case(b"filename") {
                 file_name.replace(value)
-            } else if key.ends_with(b"*") {
+            } else if key.eq_ignore_ascii_case(b"filename*") {
+                extended.replace(value)
+            } else if key.contains(&b'*') {
                 return Err(MultipartError::ExtendedName { at });
             } else {
                 None
@@ -43,8 +51,16 @@ impl Disposition {
             return Err(MultipartError::NameTooLong { at });
         }
         let file_name = file_name.map(|value| decode(value, at)).transpose()?;
+        if extended.is_some_and(|value| !is_same(value, file_name.as_deref())) {
+            return Err(MultipartError::ExtendedName { at });
+        }
         Ok(Self { name, file_name: file_name.map(|path| last_element(&path).to_owned()) })
     }
+}
+
+/// Whether an extended value is the name that the plain parameter says.
+fn is_same(extended: Value<'_>, plain: Option<&str>) -> bool {
+    ext_value::decode(extended).is_some_and(|text| Some(text.as_str()) == plain)
 }
 
 /// The text of a parameter.
@@ -106,6 +122,12 @@ mod tests {
             (r#"form-data; name=a%22"#, "a%22", None),
             (r#"form-data; name="a\"b\\c\d""#, "a\"b\\c\\d", None),
             (r#"form-data; name="filename=x; x=\"y""#, "filename=x; x=\"y", None),
+            // As .NET sends it, in any order and case, and of any letters.
+            ("form-data; name=a; filename=x.txt; filename*=utf-8''x.txt", "a", Some("x.txt")),
+            ("form-data; FileName*=UTF-8'en'a%20b; name=a; filename=\"a b\"", "a", Some("a b")),
+            ("form-data; name=a; filename=\"\u{e9}\"; filename*=utf-8''%C3%A9", "a", Some("\u{e9}")),
+            ("form-data; name=a; filename=\"%22\\\"\"; filename*=utf-8''%22%22", "a", Some("\"\"")),
+            ("form-data; name=a; filename=\"\"; filename*=utf-8''", "a", Some("")),
         ] {
             assert_eq!(parse(value), Ok((name.to_owned(), file_name.map(str::to_owned))), "{value}");
         }
@@ -154,6 +176,19 @@ mod tests {
             ("form-data; name=a; filename*=utf-8''x", ExtendedName { at: 7 }),
             ("form-data; name=a; filename=x; FileName*=utf-8''y", ExtendedName { at: 7 }),
             ("form-data; name*=utf-8''a", ExtendedName { at: 7 }),
+            ("form-data; name=a; name*=utf-8''a", ExtendedName { at: 7 }),
+            ("form-data; name=a; filename=x; filename*=utf-8''x; filename*=utf-8''x", Disposition { at: 7 }),
+            ("form-data; name=a; filename=x; filename*=x", ExtendedName { at: 7 }),
+            ("form-data; name=a; filename=x; filename*=\"utf-8''x\"", ExtendedName { at: 7 }),
+            ("form-data; name=a; filename=x; filename*=iso-8859-1''x", ExtendedName { at: 7 }),
+            ("form-data; name=a; filename=X; filename*=utf-8''x", ExtendedName { at: 7 }),
+            // The same last element, of other paths.
+            ("form-data; name=a; filename=x; filename*=utf-8''..%2Fx", ExtendedName { at: 7 }),
+            // .NET, of a name that is not ASCII: readers take the encoded word as it is.
+            ("form-data; name=a; filename=\"=?utf-8?B?w6k=?=\"; filename*=utf-8''%C3%A9", ExtendedName { at: 7 }),
+            ("form-data; name=a; filename*=x\"", Disposition { at: 7 }),
+            ("form-data; name=a; filename*0=x", ExtendedName { at: 7 }),
+            ("form-data; name=a; filename*0*=utf-8''x; filename*1=y", ExtendedName { at: 7 }),
             ("form-data; name=aaaaaaaaaaaaaaaaaaaaa", NameTooLong { at: 7 }),
         ] {
             assert_eq!(parse(value), Err(error), "{value}");

@@ -2,6 +2,7 @@
 
 mod boundary;
 mod disposition;
+mod ext_value;
 mod header_reader;
 #[expect(clippy::module_inception, reason = "a file is named after the type in it")]
 mod multipart;

@@ -14,7 +14,8 @@
 //! | no last boundary | 2046 | error | 400 |
 //! | no `Content-Disposition`, two of them, one that is not `form-data` | 7578 §4.2 | not part of a form | 400 |
 //! | no `name`, an empty one | 7578 §4.2 | not part of a form | 400 |
-//! | `filename*` | 7578 §4.2: must not be sent | taken | 400 |
+//! | `filename*` beside an equal `filename` | 7578 §4.2: must not be sent | taken | taken |
+//! | `filename*` alone or of another name, `filename*0`, `name*` | 7578 §4.2: must not be sent | taken | 400 |
 //! | `name` or `filename` twice | 7578 §4.2 | 400 | 400 |
 //! | a file name with a path | 7578 §4.2 | its last element | its last element, also after `\` |
 //! | `%22`, `%0D`, `%0A` in a quoted name | HTML Standard | as it is | decoded |

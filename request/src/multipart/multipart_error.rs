@@ -48,7 +48,8 @@ pub enum MultipartError {
     /// The part has no name, or an empty one.
     #[error("a part has no name at byte {at}")]
     NoName { at: u64 },
-    /// The part has a parameter `name*` or `filename*`, which a form must not have (RFC 7578 §4.2).
+    /// The part has a parameter `name*`, which a form must not have (RFC 7578 §4.2), or a `filename*` without a `filename`
+    /// that says the same.
     #[error("a part has an extended name at byte {at}")]
     ExtendedName { at: u64 },
     /// The name of a part, the name of a file, or the value of a form is not UTF-8.
