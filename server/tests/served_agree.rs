@@ -8,6 +8,8 @@ mod support;
 mod collector;
 #[cfg(feature = "http2")]
 mod http2_kit;
+#[cfg(feature = "metrics")]
+mod recorder;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -192,7 +194,7 @@ async fn log_metrics_and_spans_agree_with_what_a_thousand_clients_saw() {
             config.tracing = true;
         }
         #[cfg(feature = "metrics")]
-        let recorder = series::Sums::default();
+        let recorder = recorder::Recorder::default();
         #[cfg(feature = "metrics")]
         let _recording = metrics::set_default_local_recorder(&recorder);
         #[cfg(feature = "metrics")]
@@ -253,64 +255,11 @@ mod spans {
 
 #[cfg(feature = "metrics")]
 mod series {
-    use std::sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    };
-
-    use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
-
     use super::{BTreeMap, Event};
-
-    /// Keeps the counters, and the sums of the histograms, by their names and labels.
-    #[derive(Default)]
-    pub(super) struct Sums(Mutex<BTreeMap<String, Arc<Sum>>>);
-
-    #[derive(Default)]
-    struct Sum(Arc<AtomicU64>);
-
-    impl HistogramFn for Sum {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of bodies")]
-        fn record(&self, value: f64) {
-            self.0.fetch_add(value as u64, Relaxed);
-        }
-    }
-
-    impl Sums {
-        fn sum(&self, key: &Key) -> Arc<Sum> {
-            let labels: Vec<_> = key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
-            let name = format!("{}{{{}}}", key.name(), labels.join(","));
-            Arc::clone(self.0.lock().expect("no panic").entry(name).or_default())
-        }
-
-        /// The series of this metric.
-        fn of(&self, metric: &str) -> BTreeMap<String, u64> {
-            let all = self.0.lock().expect("no panic");
-            let own = all.iter().filter_map(|(name, sum)| Some((name.strip_prefix(metric)?, sum)));
-            own.map(|(labels, sum)| (labels.to_owned(), sum.0.load(Relaxed))).collect()
-        }
-    }
-
-    impl Recorder for Sums {
-        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
-
-        fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-            Counter::from_arc(Arc::clone(&self.sum(key).0))
-        }
-
-        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
-            Gauge::noop()
-        }
-
-        fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-            Histogram::from_arc(self.sum(key))
-        }
-    }
+    use crate::recorder::Recorder;
 
     /// The counts and the bytes of the replies, by method, class of the status, and pattern.
-    pub(super) fn agree(recorder: &Sums, events: &[Event]) {
+    pub(super) fn agree(recorder: &Recorder, events: &[Event]) {
         let (mut requests, mut bytes) = (BTreeMap::new(), BTreeMap::new());
         for event in events {
             let method = event.request.as_deref().and_then(|line| line.split(' ').next()).unwrap_or("_OTHER");
@@ -318,10 +267,15 @@ mod series {
             let pattern = event.pattern.as_deref().unwrap_or("unmatched");
             let labels = format!("{{method={method},status={class},pattern={pattern}}}");
             *requests.entry(labels.clone()).or_default() += 1;
-            *bytes.entry(labels).or_default() += event.bodies.1;
+            bytes.entry(labels).or_insert_with(Vec::new).push(event.bodies.1);
         }
-        assert_eq!(recorder.of("http_server_requests_total"), requests);
-        assert_eq!(recorder.of("http_server_response_body_size_bytes"), bytes);
+        assert_eq!(recorder.counters("http_server_requests_total"), requests);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sizes of bodies")]
+        let recorded = recorder
+            .values("http_server_response_body_size_bytes")
+            .into_iter()
+            .map(|(labels, sizes)| (labels, sizes.into_iter().map(|size| size as u64).collect::<Vec<_>>()));
+        assert_eq!(recorded.collect::<BTreeMap<_, _>>(), bytes);
     }
 }
 
