@@ -348,7 +348,8 @@ mod tests {
     /// What a class would plant: each of these is a few changes away from a seed.
     #[test]
     fn what_tells_readers_apart_is_made_soon() {
-        let wanted: [(&str, fn(&str) -> bool); 6] = [
+        type Is = fn(&str) -> bool;
+        let wanted: [(&str, Is); 6] = [
             ("a bare line feed behind a chunk's size", |text| text.contains("5\nhello")),
             ("a doubled length", |text| text.matches("Content-Length: 5\r\n").count() == 2),
             ("both framings", |text| text.contains("Content-Length: ") && text.contains("Transfer-Encoding: ")),

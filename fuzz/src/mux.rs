@@ -200,7 +200,8 @@ pub fn cross_origin(data: &[u8]) {
 
     rules.add_trusted_origin("https://a.example").expect("an origin");
     rules.add_insecure_bypass_pattern("POST /hooks/{name}").expect("a pattern");
-    let hook = method == "POST" && path.strip_prefix("/hooks/").is_some_and(|name| name != "" && !name.contains('/'));
+    let hook =
+        method == "POST" && path.strip_prefix("/hooks/").is_some_and(|name| !name.is_empty() && !name.contains('/'));
     if rules.check(&source).is_ok() && changes && !here {
         assert!(hook || origin == Some("https://a.example"), "{source:?} passed");
     }
@@ -303,7 +304,7 @@ pub fn file_path(data: &[u8]) {
     let parts = || path.as_bytes().split(|byte| *byte == b'/');
     assert!(path.is_root() || parts().all(|part| !matches!(part, b"" | b"." | b"..") && part.len() <= 255));
     assert_eq!(FilePath::new(path.as_bytes()).as_ref(), Ok(&path), "it is its own name");
-    assert_eq!(parts().last(), Some(path.file_name()));
+    assert_eq!(parts().next_back(), Some(path.file_name()));
 }
 
 /// A name, an id and a comment, a line each that ends with a `|`, and the data: a client reads the event that was sent, and

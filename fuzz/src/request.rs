@@ -238,10 +238,14 @@ pub fn framing(data: &[u8]) {
         ([], []) => Ok(Framing::None),
         ([_, ..], [_, ..]) => Err(FramingError::LengthAndCoding),
         ([], _) if version == Version::Http10 => Err(FramingError::CodingInHttp10),
-        ([], [one]) if one.to_ascii_lowercase() == "chunked" => Ok(Framing::Chunked),
+        ([], [one]) if one.eq_ignore_ascii_case("chunked") => Ok(Framing::Chunked),
         ([], [.., last])
-            if last.rsplit(',').next().expect("one part at least").trim_matches([' ', '\t']).to_ascii_lowercase()
-                != "chunked" =>
+            if !last
+                .rsplit(',')
+                .next()
+                .expect("one part at least")
+                .trim_matches([' ', '\t'])
+                .eq_ignore_ascii_case("chunked") =>
         {
             Err(FramingError::CodingLast)
         }
@@ -259,12 +263,15 @@ pub fn framing(data: &[u8]) {
     assert_eq!(decided, expected);
 }
 
-/// What a chunked body says, read in pieces that `split` chooses: data, trailers and length, or an error.
+/// A chunked body that ended: data, trailers and length.
+type Ended = (Vec<u8>, HeaderMap, usize);
+
+/// What a chunked body says, read in pieces that `split` chooses: `None` if it has not ended, or the data before an error.
 fn read_chunked(
     bytes: &[u8],
     limits: &Limits,
     mut split: impl FnMut() -> usize,
-) -> Result<Option<(Vec<u8>, HeaderMap, usize)>, (Vec<u8>, ChunkError)> {
+) -> Result<Option<Ended>, (Vec<u8>, ChunkError)> {
     let (mut reader, mut body) = (Chunked::new(limits), Vec::new());
     let (mut at, mut end) = (0, 0);
     loop {

@@ -36,7 +36,7 @@ fn value(user: &str, password: &str) -> String {
         let number = (0..6).fold(0, |number, at| number << 1 | six.get(at).copied().unwrap_or(0));
         text.push(char::from(ALPHABET[usize::from(number)]));
     }
-    while (text.len() - "Basic ".len()) % 4 != 0 {
+    while !(text.len() - "Basic ".len()).is_multiple_of(4) {
         text.push('=');
     }
     text
@@ -46,7 +46,7 @@ fn value(user: &str, password: &str) -> String {
 fn read(value: &[u8]) -> Option<(String, String)> {
     let (scheme, encoded) = (value.get(..6)?, value.get(6..)?);
     let digits = encoded.strip_suffix(b"==").or_else(|| encoded.strip_suffix(b"=")).unwrap_or(encoded);
-    if scheme.to_ascii_lowercase() != b"basic " || encoded.len() % 4 != 0 {
+    if !scheme.eq_ignore_ascii_case(b"basic ") || !encoded.len().is_multiple_of(4) {
         return None;
     }
     let mut all = Vec::new();

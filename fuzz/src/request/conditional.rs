@@ -106,12 +106,12 @@ fn model(method: &str, current: Option<Validators<'_>>, values: &dyn Fn(usize) -
         if modified.zip(date(3)).is_some_and(|(modified, date)| modified > date) {
             return 412;
         }
-    } else if !has(&if_match, &strongly) && !(if_match.contains(&None) && current.is_some()) {
+    } else if !(has(&if_match, &strongly) || if_match.contains(&None) && current.is_some()) {
         return 412;
     }
     let if_none_match = lists(1);
     let stale = if if_none_match.is_empty() {
-        !reads || !modified.zip(date(2)).is_some_and(|(modified, date)| modified <= date)
+        !reads || modified.zip(date(2)).is_none_or(|(modified, date)| modified > date)
     } else if has(&if_none_match, &weakly) {
         false
     } else if if_none_match.contains(&None) {

@@ -52,7 +52,7 @@ pub fn range(data: &[u8]) {
 fn read(value: &[u8], size: usize) -> Option<Vec<(usize, usize)>> {
     let text: String = value.iter().map(|&byte| char::from(byte)).collect();
     let (unit, list) = text.split_once('=')?;
-    if unit.to_ascii_lowercase() != "bytes" || size == 0 {
+    if !unit.eq_ignore_ascii_case("bytes") || size == 0 {
         return None;
     }
     let mut found = Vec::new();

@@ -17,8 +17,10 @@ use super::{
     world::World,
 };
 
-/// What clients ask for: method, path, whether the request ends with its head, and more fields.
-const REQUESTS: [(&str, &str, bool, &[(&str, &str)]); 28] = [
+/// What a client asks for: method, path, whether the request ends with its head, and more fields.
+type Asked = (&'static str, &'static str, bool, &'static [(&'static str, &'static str)]);
+
+const REQUESTS: [Asked; 28] = [
     ("GET", "/", true, &[]),
     ("HEAD", "/large", true, &[]),
     ("GET", "/slow", true, &[]),
