@@ -216,6 +216,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<ShutdownReport> {
     let report = tokio::select! {
         report = serve(&server, listener, tls.clone(), arguments) => report?,
         never = reloading => match never {},
+        never = tell_of_delay(&server, &arguments.leaving) => match never {},
     };
     // Only now, so that the probes are answered as long as there are requests.
     for server in beside {
@@ -295,6 +296,20 @@ async fn serve_tls<H: Handler, L: Listener>(
         Some(tls) => server.serve_until_signal(server.tls_listener(listener, tls), grace_period).await?,
         None => server.serve_until_signal(listener, grace_period).await?,
     })
+}
+
+/// Says when the delay begins. From then on the balancer should send its requests elsewhere: if it does not, its log and this
+/// one are compared from here.
+async fn tell_of_delay<H: Handler>(server: &Server<H>, leaving: &Leaving) -> Infallible {
+    let Leaving { shutdown_delay, grace_period } = leaving;
+    tokio::select! {
+        biased; // without a delay both come at once
+        () = server.stopping() => {}
+        () = server.retiring() => {
+            errln!("service: not ready from now on; serves for {shutdown_delay:?} and then drains for at most {grace_period:?}");
+        }
+    }
+    pending().await
 }
 
 /// Reads the certificate again at each SIGHUP; one that cannot be used changes nothing. Without a certificate a SIGHUP

@@ -223,8 +223,12 @@ impl<H: Handler> Server<H> {
         self.shared.until(|accept_loops| accept_loops.stopping).await;
     }
 
-    /// Resolves when the server begins to retire, or is told to shut down.
-    pub(crate) async fn retiring(&self) {
+    /// Resolves when the server begins to leave: at the beginning of its [`shutdown_delay`](Config::shutdown_delay), or, without
+    /// one, when it is told to shut down. [`Stats::is_retiring`](crate::Stats::is_retiring) is true from then on.
+    ///
+    /// # Cancel safety
+    /// Cancel safe: it only waits.
+    pub async fn retiring(&self) {
         self.shared.until(|accept_loops| accept_loops.stopping || accept_loops.retiring_since.is_some()).await;
     }
 

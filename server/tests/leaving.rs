@@ -13,7 +13,7 @@ use tokio::{
     io::DuplexStream,
     sync::Notify,
     task::JoinHandle,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -185,6 +185,24 @@ async fn a_request_in_pieces_is_answered_in_the_shutdown_delay() {
         }
         drop(clients);
         assert_eq!(shutdown.await.unwrap(), ShutdownReport { drained: 0, aborted: 0 });
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn retiring_resolves_at_the_beginning_of_the_shutdown_delay() {
+    bounded(async {
+        let started = start();
+        timeout(SECOND, started.server.retiring()).await.expect_err("it serves");
+        let (since, shutdown) = (Instant::now(), started.shutdown());
+        started.server.retiring().await;
+        assert!(since.elapsed() < SECOND, "{:?}", since.elapsed());
+        started.server.stopping().await;
+        assert!(since.elapsed() >= DELAY, "{:?}", since.elapsed());
+        shutdown.await.unwrap();
+        let without = Server::new(async |_| "hello\n");
+        without.close().await;
+        without.retiring().await;
     })
     .await;
 }
