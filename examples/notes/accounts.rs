@@ -7,6 +7,7 @@ use quintet_server::{
     Handler, IntoResponse, Request, Response, StatusCode,
     http::header::SET_COOKIE,
     mux::{HttpError, Json, OrStatus, Secret},
+    with_state,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,16 +54,11 @@ impl Accounts {
 
 /// Gives the requests of users to `handler`, which finds the [`User`] as their extension.
 pub(crate) fn only_users(app: Arc<App>, handler: impl Handler) -> impl Handler {
-    let shared = Arc::new((app, handler));
-    move |mut request: Request| {
-        let shared = Arc::clone(&shared);
-        async move {
-            let (app, handler) = &*shared;
-            let user = app.accounts.user(&request).or_status(StatusCode::FORBIDDEN, "sign in first")?;
-            request.set_extension(user);
-            Ok::<_, HttpError>(handler.call(request).await)
-        }
-    }
+    with_state((app, Arc::new(handler)), async |(app, handler), mut request| {
+        let user = app.accounts.user(&request).or_status(StatusCode::FORBIDDEN, "sign in first")?;
+        request.set_extension(user);
+        Ok::<_, HttpError>(handler.call(request).await)
+    })
 }
 
 /// The user that is signed in.

@@ -28,7 +28,7 @@ use std::{
 use anyhow::Context;
 use quintet_examples::{MaybeTls, arguments, outln};
 use quintet_server::{
-    Handler, Listener, Request, ServeMux, Server, file_server,
+    Handler, Listener, ServeMux, Server, file_server,
     http::{HeaderValue, header},
     listen,
     mux::{CrossOrigin, CrossOriginProtection, MemoryFiles, problem_details},
@@ -95,18 +95,14 @@ fn page() -> MemoryFiles {
 fn with_policy(handler: impl Handler) -> impl Handler {
     const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                           form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    let handler = Arc::new(handler);
-    move |request: Request| {
-        let handler = Arc::clone(&handler);
-        async move {
-            let mut reply = handler.call(request).await;
-            let fields = reply.headers_mut();
-            fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-            fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-            fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-            reply
-        }
-    }
+    with_state(Arc::new(handler), async |handler, request| {
+        let mut reply = handler.call(request).await;
+        let fields = reply.headers_mut();
+        fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+        fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        reply
+    })
 }
 
 /// The time since 1970.

@@ -62,24 +62,21 @@ pub trait Handler: Send + Sync + 'static {
     /// Wraps the handler: `handler.with(wrap)` is `wrap(handler)`, so that middleware is written in the order in which it
     /// stands around the handler. **The last one is the outermost**: it sees a request first, and the reply last.
     ///
-    /// `wrap` is a closure with a call of the middleware, or any function from a handler to a handler.
+    /// `wrap` is a closure with a call of the middleware, or any function from a handler to a handler. Middleware of one's own
+    /// is a function of a request that has the inner handler as its [state](crate::with_state).
     ///
     /// # Example
     /// ```
-    /// use quintet_mux::{Handler, Response, ServeMux, max_bytes, timeout};
+    /// use quintet_mux::{Handler, ServeMux, max_bytes, timeout, with_state};
     /// use quintet_request::Request;
     /// use std::{sync::Arc, time::Duration};
     ///
     /// /// Middleware of one's own: it adds a name to what it passes on, and to what it passes back.
     /// fn named(name: &'static str, inner: impl Handler) -> impl Handler {
-    ///     let inner = Arc::new(inner);
-    ///     move |mut request: Request| {
-    ///         let inner = Arc::clone(&inner);
-    ///         async move {
-    ///             request.set_path(format!("{}{name}/", request.path()));
-    ///             inner.call(request).await.with_header("x-seen-by", name)
-    ///         }
-    ///     }
+    ///     with_state((name, Arc::new(inner)), async |(name, inner), mut request| {
+    ///         request.set_path(format!("{}{name}/", request.path()));
+    ///         inner.call(request).await.with_header("x-seen-by", name)
+    ///     })
     /// }
     ///
     /// let mux = ServeMux::new();
