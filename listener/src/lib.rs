@@ -39,9 +39,10 @@ pub use io::inherited;
 pub use io::testing;
 #[cfg(feature = "io")]
 pub use io::{
-    AbortHandle, Abortable, AcceptError, AnyListener, AnyStream, Failure, FdReleased, Health, HealthSnapshot,
-    KeepAlive, Limit, LimitHealth, LimitHealthSnapshot, LimitedStream, Listener, ListenerHealth, NotifyingStream,
-    Permit, Permits, Pressure, PressureGuard, Retry, Stream, TcpListener, TcpOptions, listen, reuse_port,
+    AbortHandle, Abortable, AcceptError, AcceptEvent, AcceptEventKind, AnyListener, AnyStream, Failure, FdReleased,
+    Health, HealthSnapshot, KeepAlive, Limit, LimitHealth, LimitHealthSnapshot, LimitedStream, Listener,
+    ListenerHealth, NotifyingStream, Permit, Permits, Pressure, PressureGuard, Retry, Stream, TcpListener, TcpOptions,
+    listen, reuse_port,
 };
 #[cfg(feature = "tls")]
 pub use io::{

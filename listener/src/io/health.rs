@@ -3,12 +3,13 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use super::accept_event::{AcceptEvent, AcceptEventKind, AcceptEvents};
 use crate::AcceptErrorKind;
 
 /// A handle on the health of one [`Retry`](crate::Retry). Clones are the same handle; it outlives the listener.
@@ -25,6 +26,7 @@ struct Shared {
     report_panics: AtomicU64,
     delay_ms: AtomicU64,
     last: Mutex<Option<Failure>>,
+    events: Mutex<AcceptEvents>,
 }
 
 /// What [`Health::snapshot`] returns.
@@ -84,6 +86,16 @@ impl Health {
         }
     }
 
+    /// The events after number `seq` ([`AcceptEvent::seq`]), in order: all that are waited for, and how each wait ended. Zero
+    /// gives all that are kept, the last 64.
+    pub fn events(&self, seq: u64) -> Vec<AcceptEvent> {
+        self.lock_events().after(seq)
+    }
+
+    fn lock_events(&self) -> MutexGuard<'_, AcceptEvents> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn succeeded(&self) {
         add_one(&self.0.accepted);
     }
@@ -93,9 +105,16 @@ impl Health {
         add_one(&self.0.report_panics);
     }
 
+    /// The back-off ended early: a descriptor was released.
+    pub(super) fn released(&self, at: Instant) {
+        self.lock_events().push(at, AcceptEventKind::Released);
+    }
+
     /// The back-off is over.
-    pub(super) fn recovered(&self) {
-        self.0.delay_ms.store(0, Ordering::Relaxed);
+    pub(super) fn recovered(&self, at: Instant) {
+        if self.0.delay_ms.swap(0, Ordering::Relaxed) != 0 {
+            self.lock_events().push(at, AcceptEventKind::Recovered);
+        }
     }
 
     /// An error that is not waited for; `kind` is `Transient` or `Fatal`.
@@ -107,6 +126,11 @@ impl Health {
         });
         if let Some(delay) = delay {
             self.0.delay_ms.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        if kind == AcceptErrorKind::Fatal || delay.is_some() {
+            let failed =
+                AcceptEventKind::Failed { errno: error.raw_os_error(), kind, delay: delay.unwrap_or_default() };
+            self.lock_events().push(at, failed);
         }
         let failure = Failure { io_kind: error.kind(), errno: error.raw_os_error(), kind, at };
         *self.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);

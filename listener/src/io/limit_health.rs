@@ -21,6 +21,8 @@ pub struct LimitHealth {
 pub struct LimitHealthSnapshot {
     /// How many permits are free: so many connections may still come, together to all listeners that share them.
     pub available: usize,
+    /// How many permits there are, free or not.
+    pub max: usize,
     /// Whether a client is accepted and waits for a permit.
     pub waiting: bool,
     /// Connections closed because their peer had as many as it may ([`Limit::per_peer`](crate::Limit::per_peer)).
@@ -38,6 +40,7 @@ impl LimitHealth {
     pub fn snapshot(&self) -> LimitHealthSnapshot {
         LimitHealthSnapshot {
             available: self.permits.available(),
+            max: self.permits.max(),
             waiting: self.waiting.0.load(Relaxed),
             per_peer: self.peers.refused(),
             peers: self.peers.peers(),

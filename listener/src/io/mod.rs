@@ -2,6 +2,7 @@
 
 mod abortable;
 mod accept_error;
+mod accept_event;
 mod any_listener;
 #[cfg(feature = "axum")]
 mod axum;
@@ -51,6 +52,7 @@ mod wakers;
 
 pub use abortable::{AbortHandle, Abortable};
 pub use accept_error::AcceptError;
+pub use accept_event::{AcceptEvent, AcceptEventKind};
 pub use any_listener::{AnyListener, AnyStream, listen};
 pub use fd_released::{FdReleased, NotifyingStream};
 pub use health::{Failure, Health, HealthSnapshot};

@@ -16,6 +16,7 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Permits {
     permits: Arc<Semaphore>,
+    max: usize,
     /// How many listeners were ever limited by them. A count that is too high because one of them has gone raises the
     /// pressure for all listeners, which is the safe side.
     listeners: Arc<AtomicUsize>,
@@ -43,8 +44,13 @@ impl Permit {
 impl Permits {
     /// `n` permits; at least 1, because a server with none could never accept.
     pub fn new(n: usize) -> Self {
-        let permits = Arc::new(Semaphore::new(n.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { permits, listeners: Arc::default() }
+        let max = n.clamp(1, Semaphore::MAX_PERMITS);
+        Self { permits: Arc::new(Semaphore::new(max)), max, listeners: Arc::default() }
+    }
+
+    /// How many permits there are, free or not.
+    pub fn max(&self) -> usize {
+        self.max
     }
 
     /// How many permits are free.

@@ -123,15 +123,18 @@ impl<L> Retry<L> {
     /// Waits until the next attempt may be made.
     async fn sit_out(&mut self) {
         let (Some(until), Some(watch)) = (self.until, &mut self.watch) else { return };
-        {
+        let is_released = {
             // By hand, because `select!` needs tokio's feature `macros`: a dependency more. Both are polled until one is
             // ready, so each has the waker of this task and no wake-up is lost.
             let (mut sleep, mut fd_released) = (pin!(sleep_until(until)), pin!(watch.fd_released()));
             poll_fn(|cx| match fd_released.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => sleep.as_mut().poll(cx),
+                Poll::Ready(()) => Poll::Ready(true),
+                Poll::Pending => sleep.as_mut().poll(cx).map(|()| false),
             })
-            .await;
+            .await
+        };
+        if is_released {
+            self.health.released(Instant::now().into_std());
         }
         watch.mark();
         self.until = None;
@@ -141,7 +144,7 @@ impl<L> Retry<L> {
         self.health.succeeded();
         if self.policy != RetryPolicy::new() {
             self.policy.succeeded();
-            self.health.recovered();
+            self.health.recovered(Instant::now().into_std());
             self.watch = None;
             self.raised = None;
         }
@@ -247,7 +250,7 @@ async fn attempt<T>(accepting: impl Future<Output = T>, raised: &mut Option<Pres
         Poll::Ready(accepted) => accepted,
         Poll::Pending => {
             *raised = None;
-            health.recovered();
+            health.recovered(Instant::now().into_std());
             accepting.await
         }
     }

@@ -9,7 +9,7 @@ use std::{
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    FdReleased, HealthSnapshot, Listener, Pressure, Retry,
+    AcceptEventKind, FdReleased, HealthSnapshot, Listener, Pressure, Retry,
     testing::{
         AcceptStep::{self, Accept, Fail},
         EBADF, EINTR, EIO, EMFILE, ScriptedListener,
@@ -74,6 +74,38 @@ async fn a_released_descriptor_ends_the_wait_but_keeps_the_delay() {
         fd_released.notify();
     });
     assert_eq!(retry.get_ref().gaps(), [5, 10, 20, 40, 80, 160, 85, 640, 1000]);
+}
+
+/// The events of a loop, each as the milliseconds since the first and its kind.
+fn events(retry: &Retry<ScriptedListener>) -> Vec<(u128, AcceptEventKind)> {
+    let events = retry.health().events(0);
+    events.iter().map(|event| (event.at.duration_since(events[0].at).as_millis(), event.kind)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_accept_events_tell_each_back_off_and_its_end() {
+    let failed =
+        |ms| AcceptEventKind::Failed { errno: Some(EMFILE), kind: AcceptErrorKind::Exhausted, delay: millis(ms) };
+    let mut retry = retry([Fail(EINTR), Fail(EMFILE), Fail(EMFILE), Fail(EMFILE), Accept, Accept, Fail(EBADF)]);
+    let fd_released = retry.fd_released();
+    let (accepted, ()) = tokio::join!(retry.accept(), async {
+        sleep(millis(20)).await; // in the wait of 20 ms that began at 15
+        fd_released.notify();
+    });
+    accepted.unwrap();
+    let trouble = [
+        (0, failed(5)),
+        (5, failed(10)),
+        (15, failed(20)),
+        (20, AcceptEventKind::Released),
+        (20, AcceptEventKind::Recovered),
+    ];
+    assert_eq!(events(&retry), trouble);
+    retry.accept().await.unwrap();
+    assert_eq!(events(&retry), trouble, "a success after another is no event");
+    retry.accept().await.unwrap_err();
+    let fatal = AcceptEventKind::Failed { errno: Some(EBADF), kind: AcceptErrorKind::Fatal, delay: millis(0) };
+    assert_eq!(events(&retry)[5..], [(20, fatal)]);
 }
 
 #[tokio::test(start_paused = true)]
