@@ -40,6 +40,9 @@ pub use io::{
     Retirement, StateHook, Sweeper, Wire, WireError,
 };
 
+#[cfg(feature = "live")]
+pub use io::{ConnectionSnapshot, Survey, WaitSnapshot};
+
 #[cfg(feature = "sendfile")]
 pub use io::FileSection;
 

@@ -95,6 +95,17 @@ impl WaitState {
         self.wait_no_longer_for_bytes();
     }
 
+    /// The phase that [`poll`](Self::poll) would report at the deadline of the waits in progress; `None` if there is none.
+    #[inline]
+    pub fn phase_of_wait(&self) -> Option<Phase> {
+        match (self.read_by, self.write_by) {
+            (None, None) => None,
+            (Some(read_by), Some(write_by)) if read_by <= write_by => self.phase.or(Some(Phase::Head)),
+            (Some(_), None) => self.phase.or(Some(Phase::Head)),
+            (_, Some(_)) => Some(Phase::Reply),
+        }
+    }
+
     /// Whether no reply is in progress: the wait is for a request, or for the client to close.
     pub fn is_between_replies(&self) -> bool {
         matches!(self.phase, Some(Phase::Idle | Phase::Head | Phase::Drain | Phase::Linger))
@@ -274,12 +285,13 @@ impl WaitState {
     fn late(&mut self, end: Tick) -> Phase {
         // If both deadlines have passed, the earlier one is reported; at the same time, that of the phase.
         // Its wait ends with the report, so that the next poll does not report it again.
+        let phase = self.phase_of_wait().unwrap_or(Phase::Head);
         if self.read_by.is_none_or(|read_by| end < read_by) {
             self.write_by = None;
-            return Phase::Reply;
+        } else {
+            self.wait_no_longer_for_bytes();
         }
-        self.wait_no_longer_for_bytes();
-        self.phase.unwrap_or(Phase::Head)
+        phase
     }
 }
 

@@ -44,6 +44,13 @@ impl ActiveRequest {
         &self.connection
     }
 
+    /// The number of the request among those in progress on its connection: small, and reused after the request ended.
+    /// `None` where there is one at a time.
+    #[cfg(feature = "live")]
+    pub fn slot(&self) -> Option<usize> {
+        self.child.as_ref().map(|child| child.slot as usize)
+    }
+
     fn current(&self) -> &Current {
         self.child.as_ref().map_or(&self.connection.current, |child| &child.current)
     }

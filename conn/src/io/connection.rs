@@ -22,6 +22,8 @@ use super::{
     shared::{Hook, Shared},
 };
 use crate::{CloseCode, State, Stopping, Tick, WaitLimits};
+#[cfg(feature = "live")]
+use crate::{Phase, Timeouts, tick::millis};
 
 /// Called at every change of a connection's state, with the state before and the state after. For a new connection
 /// both are [`State::New`]. A panic in the hook is caught and ignored; the connection goes on. Go: `Server.ConnState`.
@@ -323,6 +325,50 @@ impl Connection {
         // A connection with many requests at once is active for as long as a handler is at work, also after its client has
         // reset the request.
         if self.state() == State::Active { children.max(1) } else { children }
+    }
+
+    /// The number of this connection among those of the process that are open: less than 2⁵³, so that any JSON has room for
+    /// it. Two connections have the same number only if one ended and the other was accepted in the same quarter of a
+    /// second.
+    #[cfg(feature = "live")]
+    pub fn id(&self) -> u64 {
+        u64::from(self.accepted & 0x1f_ffff) << 32 | u64::from(self.shared.number & 0xff) << 24 | u64::from(self.slot)
+    }
+
+    /// The timeouts of its accept loop.
+    #[cfg(feature = "live")]
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.shared.timeouts
+    }
+
+    /// Whether its protocol has many requests at once (HTTP/2).
+    #[cfg(feature = "live")]
+    pub fn is_multiplexed(&self) -> bool {
+        self.rare.get().is_some_and(|rare| rare.children.lock().len() > 0)
+    }
+
+    /// Whether a trusted proxy in front of us told the addresses, by a PROXY header.
+    #[cfg(feature = "live")]
+    pub fn is_proxied(&self) -> bool {
+        self.opened().is_some_and(|opened| opened.peer.is_some())
+    }
+
+    /// The wait in progress: its phase, the milliseconds until its deadline, and those of its limit.
+    #[cfg(feature = "live")]
+    pub(super) fn wait(&self) -> Option<(Phase, u64, u64)> {
+        let mut wait = self.entry.wait_left();
+        if let Some(rare) = self.rare.get() {
+            let children = rare.children.lock();
+            let of_children = children.iter().filter_map(|child| child.entry.wait_left());
+            wait = wait.into_iter().chain(of_children).min_by_key(|(_, left)| *left);
+        }
+        wait.map(|(phase, left)| (phase, left, millis(self.shared.timeouts.limit(phase))))
+    }
+
+    /// For how many milliseconds the wait in progress has lasted; zero without one.
+    #[cfg(feature = "live")]
+    pub(super) fn waited(&self) -> u64 {
+        self.wait().map_or(0, |(_, left, limit)| limit.saturating_sub(left))
     }
 
     /// See [`Connections::retire`](super::Connections::retire).

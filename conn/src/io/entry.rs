@@ -14,13 +14,16 @@ use crate::{Phase, Stopping, Tick, WaitLimits, WaitState, wait_state::STEP};
 const FRESH: u64 = 1;
 /// The word for a deadline that never comes. No clock reaches it.
 const NEVER: u64 = u64::MAX;
+/// The low bits of a deadline's word: the phase of the wait. Without the feature `live` there are none, and storing a
+/// deadline costs nothing more.
+const PHASE_BITS: u32 = if cfg!(feature = "live") { 3 } else { 0 };
 
 /// The entry of a connection or a child in the sweep.
 pub(super) struct Entry {
     /// The milliseconds charged so far, times two, plus [`FRESH`]. Both are in one word, so that a wait begins either before
     /// a sweep or after it, and never with the time of one and the charge of the other.
     clock: AtomicU64,
-    /// The deadline of the wait in progress, in milliseconds of `clock`, or [`NEVER`].
+    /// The deadline of the wait in progress, in milliseconds of `clock` above [`PHASE_BITS`], or [`NEVER`].
     deadline: AtomicU64,
     task: Mutex<Option<Waker>>,
 }
@@ -55,7 +58,21 @@ impl Entry {
 
     #[inline]
     pub(super) fn set_deadline(&self, at: Option<Tick>) {
-        self.deadline.store(at.map_or(NEVER, Tick::as_millis), Relaxed);
+        self.store(at, None);
+    }
+
+    #[inline(always)]
+    fn store(&self, at: Option<Tick>, phase: Option<Phase>) {
+        let word = at.map_or(NEVER, |at| word(at, phase));
+        self.deadline.store(word, Relaxed);
+    }
+
+    /// The wait in progress: its phase, and the time until its deadline. `None` if there is no wait, or it has no deadline.
+    #[cfg(feature = "live")]
+    pub(super) fn wait_left(&self) -> Option<(Phase, u64)> {
+        let word = self.deadline.load(Relaxed);
+        let phase = *Phase::ALL.get((word & ((1 << PHASE_BITS) - 1)) as usize)?;
+        Some((phase, (word >> PHASE_BITS).saturating_sub(self.now().as_millis())))
     }
 
     /// Stores the deadline of these waits. The error is the phase whose deadline has passed already.
@@ -63,7 +80,7 @@ impl Entry {
     pub(super) fn wait(&self, waits: &mut WaitState, stopping: Stopping, limits: &WaitLimits) -> Result<(), Phase> {
         let now = if waits.begins_to_drain(stopping) { self.begin() } else { self.now() };
         let end = waits.poll(now, stopping, limits);
-        self.set_deadline(end.unwrap_or(None));
+        self.store(end.unwrap_or(None), waits.phase_of_wait());
         match end {
             // A sweep may have come between the poll and the store, and compared the deadline of the wait before.
             Ok(Some(end)) if end <= self.now() => {
@@ -90,7 +107,7 @@ impl Entry {
                 self.clock.fetch_update(Relaxed, Relaxed, |clock| Some(charged(clock))).unwrap_or_else(|clock| clock),
             )
         };
-        self.deadline.load(Relaxed) <= clock / 2
+        self.deadline.load(Relaxed) >> PHASE_BITS <= clock / 2
     }
 
     /// Registers the task to wake.
@@ -113,4 +130,18 @@ impl Entry {
             task.wake(); // not under the lock, as above
         }
     }
+}
+
+/// The word for a deadline in this phase.
+#[cfg(feature = "live")]
+#[inline(always)]
+fn word(at: Tick, phase: Option<Phase>) -> u64 {
+    let phase = phase.map_or(Phase::ALL.len(), |phase| phase as usize) as u64;
+    at.as_millis().min(NEVER >> PHASE_BITS) << PHASE_BITS | phase
+}
+
+#[cfg(not(feature = "live"))]
+#[inline(always)]
+fn word(at: Tick, _: Option<Phase>) -> u64 {
+    at.as_millis()
 }

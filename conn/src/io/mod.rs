@@ -22,6 +22,8 @@ mod request_guard;
 mod send_files;
 mod shared;
 mod slots;
+#[cfg(feature = "live")]
+mod survey;
 mod sweeper;
 mod watch;
 mod wire;
@@ -37,6 +39,8 @@ pub use current::{InterimError, RequestValues};
 pub use file_section::FileSection;
 pub use pipe::Pipe;
 pub use request_guard::RequestGuard;
+#[cfg(feature = "live")]
+pub use survey::{ConnectionSnapshot, Survey, WaitSnapshot};
 pub use sweeper::Sweeper;
 pub use wire::{Filled, Wire};
 pub use wire_error::WireError;

@@ -1,5 +1,7 @@
 //! The state that the connections of one accept loop share: clock, timeouts, register, and whether the server stops.
 
+#[cfg(feature = "live")]
+use std::sync::atomic::AtomicU32;
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -31,6 +33,10 @@ const RETIRING: u8 = 1;
 /// The server stops the connections.
 const STOPPING: u8 = 2;
 
+/// The number of the next [`Shared`].
+#[cfg(feature = "live")]
+static NEXT_NUMBER: AtomicU32 = AtomicU32::new(0);
+
 /// Called at every change of state, with the state before and the state after.
 pub(super) type Hook<C> = Box<dyn Fn(&C, State, State) + Send + Sync>;
 
@@ -56,11 +62,14 @@ pub(super) struct Shared<C> {
     leaving: AtomicU8,
     aborted: AtomicBool,
     stop_notify: Notify,
-    /// Notified whenever a connection leaves, for tasks that wait in [`drained`](Self::drained).
+    /// Notified whenever a connection leaves, for tasks that wait in [`drained_to`](Self::drained_to).
     departure_notify: Notify,
     /// Wakes the sweeper at the first connection, and when this is dropped. In an `Arc` of its own: the sweeper waits for
     /// it without holding this.
     pub(super) sweeper_notify: Arc<Notify>,
+    /// The number of these connections among all of the process.
+    #[cfg(feature = "live")]
+    pub(super) number: u32,
 }
 
 /// The connections that have not ended.
@@ -86,6 +95,8 @@ impl<C> Shared<C> {
             stop_notify: Notify::new(),
             departure_notify: Notify::new(),
             sweeper_notify: Arc::default(),
+            #[cfg(feature = "live")]
+            number: NEXT_NUMBER.fetch_add(1, Relaxed),
         }
     }
 
@@ -98,7 +109,7 @@ impl<C> Shared<C> {
         let left = self.register().connections.remove(slot);
         // Not under the lock: this may be the last reference, and a value of the connection may run any code when dropped.
         drop(left);
-        // After the removal: a task in `drained` that this wakes counts the register again.
+        // After the removal: a task in `drained_to` that this wakes counts the register again.
         self.departure_notify.notify_waiters();
     }
 
@@ -140,11 +151,12 @@ impl<C> Shared<C> {
         }
     }
 
-    pub(super) async fn drained(&self) {
+    /// Resolves when at most `left` connections are left.
+    pub(super) async fn drained_to(&self, left: usize) {
         loop {
             // Before counting, for the same reason as in `stopping`.
             let notified = self.departure_notify.notified();
-            if self.register().connections.len() == 0 {
+            if self.register().connections.len() <= left {
                 return;
             }
             notified.await;
