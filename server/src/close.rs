@@ -17,6 +17,7 @@ use crate::{
     config::Refused,
     dispatch::panicked,
     respond::{finish_reply, write},
+    sampling::note_refusal,
     served::{Refusal, finish, finish_wire, is_observed, observe},
     shared::Shared,
     watched_stream::WatchedStream,
@@ -102,7 +103,10 @@ pub(crate) async fn refuse<H, S: Stream>(
 ) -> (Next, Option<CloseReason>) {
     let reason = error.close_reason();
     let Some(status) = error.status() else { return (Next::End, Some(reason)) };
-    observe(requests, |notes, _| Refusal::of(&error).into_iter().for_each(|refusal| notes.refuse(refusal)));
+    if let Some(refusal) = Refusal::of(&error) {
+        observe(requests, |notes, _| notes.refuse(refusal));
+        note_refusal(server, refusal);
+    }
     let own = server.observer.refused(&Refused { connection, error: &error, status });
     let mut response = own.unwrap_or_else(|| plain(status, &error));
     if response.take_upgrade().is_some() {

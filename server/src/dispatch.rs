@@ -21,6 +21,7 @@ use crate::{
     config::Panicked,
     handler_span::HandlerSpan,
     observe::discard,
+    sampling::note_refusal,
     served::{Refusal, observe},
     shared::Shared,
 };
@@ -46,6 +47,7 @@ pub(crate) async fn dispatch<H: Handler, S: Stream>(
     if let Some(response) = early_reply(server, connection, &request) {
         if response.status() == StatusCode::MISDIRECTED_REQUEST {
             observe(requests, |notes, _| notes.refuse_open(Refusal::Misdirected));
+            note_refusal(server, Refusal::Misdirected);
         }
         return Some(response);
     }

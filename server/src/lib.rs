@@ -12,6 +12,8 @@ mod default_mux;
 mod dispatch;
 mod ended;
 mod fair;
+#[cfg(feature = "live")]
+mod figure;
 mod handler_span;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 mod known_method;
@@ -31,6 +33,7 @@ mod relief;
 #[cfg(feature = "tracing")]
 mod request_span;
 mod respond;
+mod sampling;
 mod select;
 mod serve;
 mod serve_error;
@@ -64,6 +67,9 @@ pub use config::{Config, HandlerError, Hooks, Panicked, Refused};
 #[cfg(feature = "tls")]
 pub use default_mux::listen_and_serve_tls;
 pub use default_mux::{DEFAULT_SERVE_MUX, handle, handle_func, listen_and_serve};
+#[cfg(feature = "live")]
+#[cfg_attr(docsrs, doc(cfg(feature = "live")))]
+pub use figure::{FigureOptions, figure};
 #[cfg(feature = "tls")]
 pub use load_tls::{load_tls, load_tls_with};
 pub use observe::HookFailures;

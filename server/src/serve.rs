@@ -13,6 +13,7 @@ use crate::{
     ended::Ended,
     fair::{REQUESTS, Turn, give_way},
     respond::{finish_reply, write},
+    sampling::Sampling,
     select::{Either, select},
     serve_error::ServeError,
     served::{Notes, Observed, begin, finish},
@@ -110,11 +111,13 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         }
         served += 1;
         begin(&mut requests, &mut request);
+        let mut sampling = Sampling::begin(&server, &mut request);
         let mut exchange = Exchange::new(request.head());
         // Go: ServeHTTP
         let Some(response) = dispatch(&server, &connection, request, &mut requests).await else {
             break (Next::End, Some(CloseReason::Aborted));
         };
+        sampling.handled(response.status());
         if let Some(reason) = server.last_reason(&connection, served, requests.is_ahead()) {
             exchange.close(reason);
         }
@@ -123,10 +126,12 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
             Some(rest) => Box::pin(finish_reply(&server, &connection, &mut requests, &mut exchange, rest)).await,
         };
         if let Some(upgrade) = upgrade {
+            sampling.finish(Next::TakeOver, None);
             return Box::pin(hijack(&server, &connection, requests, upgrade)).await;
         }
         match exchange.finish() {
             Next::Continue => {
+                sampling.finish(Next::Continue, None);
                 let is_full = finish(&connection, &mut requests, Next::Continue, None);
                 connection.end_request(); //                             Go: finishRequest
                 if is_full {
@@ -135,7 +140,10 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
                     }
                 }
             }
-            next => break (next, exchange.close_reason()),
+            next => {
+                sampling.finish(next, connection.close_reason().or(exchange.close_reason()));
+                break (next, exchange.close_reason());
+            }
         }
     };
     close(&server, &connection, &mut requests, next, reason).await;

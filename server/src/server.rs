@@ -62,11 +62,14 @@ impl<H: Handler> Server<H> {
     #[must_use]
     pub fn with_config(handler: H, config: Config) -> Self {
         let observer = Observer::new(&config);
+        let stats = Stats::new(Arc::clone(&observer), config.access_log.clone());
         Self {
             shared: Arc::new(Shared {
                 handler,
                 limits: Arc::new(config.limits),
-                stats: Stats::new(Arc::clone(&observer), config.access_log.clone()),
+                #[cfg(feature = "live")]
+                watch: Arc::clone(stats.watch()),
+                stats,
                 observer,
                 config,
                 fd_released: FdReleased::new(),

@@ -11,6 +11,8 @@ use quintet_listener::{AnyListener, FdReleased, listen};
 use quintet_request::{CloseReason, Limits};
 use tokio::{sync::Notify, time::Instant};
 
+#[cfg(feature = "live")]
+use crate::figure::Watch;
 use crate::{
     accept_loops::AcceptLoops, config::Config, max_age::jittered, observe::Observer, serve_error::ServeError,
     stats::Stats,
@@ -25,6 +27,9 @@ pub(crate) struct Shared<H> {
     /// Notified when a descriptor was released, so that a listener that ran out of them tries again.
     pub(crate) fd_released: FdReleased,
     pub(crate) stats: Stats,
+    /// What the viewers of the live figure are told. Here as well as in the stats: a request looks at it.
+    #[cfg(feature = "live")]
+    pub(crate) watch: Arc<Watch>,
     /// Notified when the server retires, when it is told to shut down, and when an accept loop ended.
     pub(crate) shut: Notify,
 }

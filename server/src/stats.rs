@@ -11,6 +11,8 @@ use quintet_conn::Counts;
 use quintet_listener::{Health, ListenerHealth};
 use quintet_request::Request;
 
+#[cfg(feature = "live")]
+use crate::figure::Watch;
 use crate::{
     accept_loops::AcceptLoops,
     access_log::{AccessLog, AccessLogCounts},
@@ -47,6 +49,8 @@ pub(crate) struct Inner {
     access_log: Option<AccessLog>,
     #[cfg(feature = "http2")]
     streams_refused: AtomicU64,
+    #[cfg(feature = "live")]
+    watch: Arc<Watch>,
 }
 
 /// The [`Stats`] as its connections keep them: weak, since the accept loops in them hold the connections.
@@ -60,6 +64,8 @@ impl Stats {
             access_log,
             #[cfg(feature = "http2")]
             streams_refused: AtomicU64::new(0),
+            #[cfg(feature = "live")]
+            watch: Watch::new(),
         }))
     }
 
@@ -68,6 +74,18 @@ impl Stats {
     #[must_use]
     pub fn of(request: &Request) -> Option<Self> {
         request.connection()?.value::<WeakStats>()?.0.upgrade().map(Self)
+    }
+
+    /// What the viewers of the live figure are told.
+    #[cfg(feature = "live")]
+    pub(crate) fn watch(&self) -> &Arc<Watch> {
+        &self.0.watch
+    }
+
+    /// Whether both are of one server.
+    #[cfg(feature = "live")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(crate) fn downgrade(&self) -> WeakStats {

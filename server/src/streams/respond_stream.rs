@@ -41,7 +41,7 @@ pub(super) fn respond_stream<H>(
         match unusual(place, response) {
             Some(usual) => response = usual,
             None => {
-                place.observe(|note| note.fail(Outcome::Broken));
+                place.fail(Outcome::Broken);
                 reply.reset(ResetReason::InternalError); //              Go: http.ErrAbortHandler
                 return None;
             }
@@ -56,11 +56,11 @@ pub(super) fn respond_stream<H>(
     if !plan.has_body() || bytes.is_empty() {
         place.leave();
         let sent = reply.send_empty(response.status(), fields); // refused only if the client has reset the request
-        place.observe(|note| note.end(sent.is_ok(), 0));
+        place.end(sent.is_ok(), 0);
         return None;
     }
     let Ok(mut writer) = reply.send_head(response.status(), fields) else {
-        place.observe(|note| note.end(false, 0));
+        place.end(false, 0);
         return None;
     };
     let len = bytes.len();
@@ -70,7 +70,7 @@ pub(super) fn respond_stream<H>(
     }
     place.leave();
     let sent = writer.send_data(bytes, true);
-    place.observe(|note| note.end(sent.is_ok(), len));
+    place.end(sent.is_ok(), len);
     None
 }
 
@@ -149,15 +149,13 @@ fn plan<H>(
 
 /// Ends a reply: resets the stream if a part of it is missing.
 fn end<H>(place: &mut Place<H>, sent: Result<(), Broken>, writer: StreamWriter) {
-    place.observe(|note| {
-        note.set_bytes(&writer);
-        match &sent {
-            Ok(()) => note.whole(),
-            Err(Broken::Stream(StreamError::Reset)) => note.fail(Outcome::Reset),
-            Err(Broken::Stream(_)) => note.fail(Outcome::Cut),
-            Err(Broken::Body(_)) => note.fail(Outcome::Broken),
-        }
-    });
+    place.observe(|note| note.set_bytes(&writer));
+    match &sent {
+        Ok(()) => place.whole(),
+        Err(Broken::Stream(StreamError::Reset)) => place.fail(Outcome::Reset),
+        Err(Broken::Stream(_)) => place.fail(Outcome::Cut),
+        Err(Broken::Body(_)) => place.fail(Outcome::Broken),
+    }
     match sent {
         Ok(()) | Err(Broken::Stream(StreamError::Reset)) => {}
         Err(Broken::Stream(_)) => writer.reset(ResetReason::Cancel),
@@ -173,9 +171,7 @@ fn report<H>(place: &Place<H>, active: Option<ActiveRequest>, failure: Failure) 
     if let Failure::Panic(payload) = failure {
         let note = active.and_then(|active| active.take_note());
         report_panic(&place.work.server, &place.work.connection, note.as_deref(), payload);
-        if let Some(note) = &place.note {
-            note.panicked();
-        }
+        place.panicked();
     }
 }
 
@@ -199,7 +195,7 @@ async fn stream<H>(
         // `None`: the server aborted the connection, or the client is gone.
         first = match first_frame(&mut body, &mut reply, is_sniffed).await {
             None => {
-                place.observe(|note| note.fail(if reply.is_gone() { Outcome::Reset } else { Outcome::Cut }));
+                place.fail(if reply.is_gone() { Outcome::Reset } else { Outcome::Cut });
                 return None;
             }
             Some(Ok(first)) => first,
@@ -220,11 +216,11 @@ async fn stream<H>(
     let is_over = matches!(first, First::Asked(None)) && !matches!(plan.length(), Length::Exact(1..));
     if !plan.has_body() || is_over {
         let sent = reply.send_empty(response.status(), fields);
-        place.observe(|note| note.end(sent.is_ok(), 0));
+        place.end(sent.is_ok(), 0);
         return None;
     }
     let Ok(mut writer) = reply.send_head(response.status(), fields) else {
-        place.observe(|note| note.end(false, 0));
+        place.end(false, 0);
         return None;
     };
     place.observe(StreamNote::begin_body);

@@ -18,7 +18,8 @@ use crate::{
     config::Refused,
     dispatch::{Payload, call, early_reply, internal_error, poll_handler, report_panic},
     handler_span::HandlerSpan,
-    served::Refusal,
+    sampling::note_refusal,
+    served::{Outcome, Refusal},
 };
 
 /// Serves one request. Go: `(*http2.serverConn).runHandler`.
@@ -37,11 +38,16 @@ pub(super) fn serve_stream<H: Handler>(
             Some(response) => {
                 if response.status() == StatusCode::MISDIRECTED_REQUEST {
                     place.observe(|note| note.refuse(Refusal::Misdirected));
+                    place.sampling.set_outcome(Outcome::Refused(Refusal::Misdirected));
+                    note_refusal(&place.work.server, Refusal::Misdirected);
                 }
                 response
             }
             None => {
                 let response = handle(&place, request, &mut reply).await;
+                if let Some(response) = &response {
+                    place.sampling.handled(response.status());
+                }
                 place.observe(|note| note.handled(&reply));
                 match response {
                     Some(response) => response,
@@ -80,9 +86,7 @@ async fn handle<H: Handler>(place: &Place<H>, request: Request, reply: &mut Stre
 fn panicked<H>(place: &Place<H>, reply: &StreamReply, payload: Payload) -> Response {
     let note = reply.active().and_then(|active| active.take_note());
     report_panic(&place.work.server, &place.work.connection, note.as_deref(), payload);
-    if let Some(note) = &place.note {
-        note.panicked();
-    }
+    place.panicked();
     internal_error()
 }
 
@@ -91,6 +95,7 @@ fn panicked<H>(place: &Place<H>, reply: &StreamReply, payload: Payload) -> Respo
 /// # Cancel safety
 /// Not cancel safe: the stream is reset.
 pub(super) async fn refuse_stream<H>(mut place: Place<H>, error: HeadError, method: Method, reply: StreamReply) {
+    note_refusal(&place.work.server, Refusal::Head(error));
     let (status, error) = (error.status(), RequestsError::Head(error));
     let refused = Refused { connection: &place.work.connection, error: &error, status };
     let own = place.work.server.observer.refused(&refused);

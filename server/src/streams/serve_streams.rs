@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     ended::Ended,
+    sampling::{Sampling, note_refusal},
     served::{Refusal, StreamNote, is_observed, observe_wire},
     shared::Shared,
 };
@@ -52,6 +53,7 @@ pub(crate) async fn serve_streams<H: Handler, S: Stream>(server: Arc<Shared<H>>,
         match incoming {
             Incoming::Request(mut request, reply) => {
                 place.note = note(&streams, &mut request);
+                place.sampling = Sampling::begin(&work.server, &mut request);
                 // Go: go sc.runHandler
                 runner.run(Box::pin(serve_stream(place, request, reply))).await;
             }
@@ -195,6 +197,7 @@ fn poll_full<H, S: Stream>(
             }
             incoming.into_reply().reset(ResetReason::Refused);
             work.server.stats.streams_refused_counter().fetch_add(1, Relaxed);
+            note_refusal(&work.server, Refusal::NoPlace);
         }
         next = match streams.poll_next(cx, at_work) {
             Poll::Ready(Some(incoming)) => Some(incoming),

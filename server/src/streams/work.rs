@@ -17,7 +17,8 @@ use crate::{
     ended::Ended,
     fair::{REQUESTS, Turn},
     observe::discard,
-    served::{EndedStreams, StreamNote},
+    sampling::Sampling,
+    served::{EndedStreams, Outcome, StreamNote},
     shared::Shared,
 };
 
@@ -66,7 +67,7 @@ impl<H> Work<H> {
     /// Takes a place for a handler. Only the connection's task takes places, after it asked [`is_full`](Self::is_full).
     pub(super) fn take_place(self: &Arc<Self>) -> Place<H> {
         self.at_work.fetch_add(1, SeqCst);
-        Place { work: Arc::clone(self), left: false, wakes: false, note: None }
+        Place { work: Arc::clone(self), left: false, wakes: false, note: None, sampling: Sampling::none() }
     }
 
     /// The connection's task, which is registered at the connection, waits. `false` if a place was freed since `at_work` was read, and the
@@ -110,6 +111,8 @@ pub(super) struct Place<H> {
     wakes: bool,
     /// The note of the request, if it is observed.
     pub(super) note: Option<Box<StreamNote>>,
+    /// The sample of the request for the live figure.
+    pub(super) sampling: Sampling,
 }
 
 impl<H> Place<H> {
@@ -129,6 +132,34 @@ impl<H> Place<H> {
         if let Some(note) = &mut self.note {
             tell(note);
         }
+    }
+
+    /// The end of the reply, whose body has so many bytes, was handed to the connection; or the client has reset the
+    /// request.
+    #[inline]
+    pub(super) fn end(&mut self, is_sent: bool, body: usize) {
+        self.observe(|note| note.end(is_sent, body));
+        self.sampling.set_outcome(if is_sent { Outcome::Complete } else { Outcome::Reset });
+    }
+
+    /// The end of the reply was handed to the connection.
+    pub(super) fn whole(&mut self) {
+        self.observe(StreamNote::whole);
+        self.sampling.set_outcome(Outcome::Complete);
+    }
+
+    /// The reply ended early.
+    pub(super) fn fail(&mut self, outcome: Outcome) {
+        self.observe(|note| note.fail(outcome));
+        self.sampling.set_outcome(outcome);
+    }
+
+    /// The handler or the body of the reply panicked.
+    pub(super) fn panicked(&self) {
+        if let Some(note) = &self.note {
+            note.panicked();
+        }
+        self.sampling.panicked();
     }
 }
 

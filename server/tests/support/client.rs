@@ -81,7 +81,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Reads until `read` finds something at the beginning of the received bytes, and uses it up. `None` if the connection
     /// ended before.
-    async fn next<T>(&mut self, read: impl Fn(&[u8]) -> Option<(T, usize)>) -> Option<T> {
+    pub async fn next<T>(&mut self, read: impl Fn(&[u8]) -> Option<(T, usize)>) -> Option<T> {
         loop {
             if let Some((found, len)) = read(&self.seen) {
                 self.seen.drain(..len);

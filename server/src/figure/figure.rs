@@ -1,0 +1,101 @@
+//! The handler of the live figure: a page that draws the running server, and its data.
+
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use quintet_mux::{Handler, Mux, Response};
+use quintet_request::Request;
+
+use super::{feed::feed, visitor::check_local};
+use crate::stats::Stats;
+
+/// The files of the page.
+const INDEX: &str = include_str!("page/index.html");
+const STYLE: &str = include_str!("page/figure.css");
+const SCRIPT: &str = include_str!("page/figure.js");
+
+/// The page loads nothing but its own files, and no other page may show it in a frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Which server the [figure](figure()) shows, and to whom. Written with `..FigureOptions::default()`.
+#[derive(Clone, Debug, Default)]
+pub struct FigureOptions {
+    /// The server that is shown. `None`, the default: the one by which the viewer came. An admin server on another address
+    /// shows the main one: `Some(main.stats())`.
+    pub stats: Option<Stats>,
+    /// The patterns that the page explains: those of the mux, as [`ServeMux::with_routes`](quintet_mux::ServeMux::with_routes)
+    /// copies them. Default: none.
+    pub routes: Mux<usize>,
+    /// Whether every client may look, and not only one on this machine. Default: `false`.
+    pub public: bool,
+}
+
+/// A handler that shows the running server as a picture: its connections, a sample of its requests, its refusals and accept
+/// errors, as they happen.
+///
+/// Mount it at a pattern that ends in a slash, after all other patterns, so that the page can explain them.
+///
+/// Only a client on this machine may look, unless [`FigureOptions::public`] is set: its peer is a loopback address, its
+/// `Host` is `localhost` or a loopback address, and no field says that a proxy stands between (`Forwarded`, `Via`,
+/// `X-Forwarded-…`, `X-Real-IP`). Another one gets a 403. A proxy on this machine that sends none of these fields, and
+/// `localhost` as `Host`, must not lead here.
+///
+/// No data of a client is shown but the method, if it is a known one, the pattern and the status. While no viewer watches, a
+/// request costs a load and a branch. The viewers share their events, which are made four times a second.
+///
+/// # Example
+/// ```
+/// use quintet_server::{FigureOptions, ServeMux, figure, mux::Mux};
+///
+/// let mux = ServeMux::new();
+/// mux.handle("GET /hello/{name}", async |_| "hello\n");
+/// let routes = mux.with_routes(Mux::clone);
+/// mux.handle("/live/", figure(FigureOptions { routes, ..FigureOptions::default() }));
+/// ```
+#[doc(alias = "status page")]
+#[doc(alias = "dashboard")]
+#[must_use]
+pub fn figure(options: FigureOptions) -> impl Handler {
+    move |request: Request| {
+        let reply = answer(&options, &request);
+        async move { reply }
+    }
+}
+
+fn answer(options: &FigureOptions, request: &Request) -> Response {
+    if !options.public {
+        if let Err(reason) = check_local(request) {
+            let status = StatusCode::FORBIDDEN;
+            let text = format_args!(
+                "{status}: {reason}. The figure is shown to this machine alone, unless FigureOptions::public is set"
+            );
+            return guarded(Response::text(status, text));
+        }
+    }
+    guarded(match request.path().rsplit('/').next() {
+        Some("") => file(INDEX, "text/html; charset=utf-8")
+            .with_header(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        Some("figure.css") => file(STYLE, "text/css; charset=utf-8"),
+        Some("figure.js") => file(SCRIPT, "text/javascript; charset=utf-8"),
+        Some("events") => match options.stats.clone().or_else(|| Stats::of(request)) {
+            Some(stats) => feed(stats, request),
+            None => Response::text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "503 Service Unavailable: the request came by no server",
+            ),
+        },
+        _ => Response::text(StatusCode::NOT_FOUND, "404 Not Found: the figure has no such part"),
+    })
+}
+
+fn file(text: &'static str, content_type: &'static str) -> Response {
+    Response::new(text).with_content_type(content_type)
+}
+
+/// Adds what keeps a reply to its own page.
+fn guarded(response: Response) -> Response {
+    response
+        .with_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .with_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))
+        .with_header(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"))
+        .with_header(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"))
+}
