@@ -65,7 +65,7 @@ pub async fn connect(dial: &Dial) -> Client {
 }
 
 pub async fn connect_with(dial: &Dial, builder: &Builder) -> Client {
-    over(dial.connect().io, builder).await
+    over(dial.connect_in_cleartext(64 * 1024).io, builder).await
 }
 
 pub async fn over(io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, builder: &Builder) -> Client {

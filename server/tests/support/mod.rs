@@ -105,6 +105,12 @@ impl Dial {
             self.dialer.send(Memory::Tls(server));
             return Client::new(client);
         }
+        self.connect_in_cleartext(size)
+    }
+
+    /// The same without TLS, also if [`over_tls`]: for clients of HTTP/2, which the TLS of the tests does not offer.
+    pub fn connect_in_cleartext(&self, size: usize) -> Client<DuplexStream> {
+        assert!(!self.is_shut(), "the listener is open");
         let (server, client, _reset) = MemoryStream::pair(size);
         #[cfg(feature = "ring")]
         let server = Memory::Plain(server);
