@@ -15,11 +15,11 @@ use crate::{Addr, UnixName};
 
 /// Accepts what its [`Dialer`]s send, in order; without anything to accept it waits, also when no dialer is left.
 #[derive(Debug)]
-pub struct MemoryListener<S = MemoryStream>(UnboundedReceiver<io::Result<S>>);
+pub struct MemoryListener<S = MemoryStream>(UnboundedReceiver<io::Result<(S, Addr)>>);
 
 /// Connects to a [`MemoryListener`]. Clones connect to the same one.
 #[derive(Debug)]
-pub struct Dialer<S = MemoryStream>(UnboundedSender<io::Result<S>>);
+pub struct Dialer<S = MemoryStream>(UnboundedSender<io::Result<(S, Addr)>>);
 
 impl<S: Stream> MemoryListener<S> {
     /// A listener, and the way to it.
@@ -32,7 +32,12 @@ impl<S: Stream> MemoryListener<S> {
 impl<S: Stream> Dialer<S> {
     /// The next thing to accept is this stream; `false` if the listener is closed.
     pub fn send(&self, stream: S) -> bool {
-        self.0.send(Ok(stream)).is_ok()
+        self.send_from(stream, Addr::Unix(UnixName::Unnamed))
+    }
+
+    /// The same, from this peer.
+    pub fn send_from(&self, stream: S, peer: Addr) -> bool {
+        self.0.send(Ok((stream, peer))).is_ok()
     }
 
     /// The next accept fails with this error; `false` if the listener is closed.
@@ -49,8 +54,13 @@ impl<S: Stream> Dialer<S> {
 impl Dialer {
     /// Connects by a pipe that holds `size` bytes in each direction. If the listener is closed, so is the pipe.
     pub fn connect(&self, size: usize) -> (DuplexStream, ResetHandle) {
+        self.connect_from(size, Addr::Unix(UnixName::Unnamed))
+    }
+
+    /// The same, from this peer.
+    pub fn connect_from(&self, size: usize, peer: Addr) -> (DuplexStream, ResetHandle) {
         let (stream, client, reset) = MemoryStream::pair(size);
-        self.send(stream);
+        self.send_from(stream, peer);
         (client, reset)
     }
 }
@@ -66,7 +76,7 @@ impl<S: Stream> Listener for MemoryListener<S> {
 
     async fn accept(&mut self) -> io::Result<(S, Addr)> {
         match self.0.recv().await {
-            Some(next) => Ok((next?, Addr::Unix(UnixName::Unnamed))),
+            Some(next) => next,
             None => pending().await,
         }
     }
