@@ -422,6 +422,7 @@ pub fn cookies(data: &[u8]) {
         // Blanks at the ends are kept by quotes only.
         assert!(again == Some(cookie.value), "{written:?}");
     }
+    strict_cookies(data);
     let mut words = data.split(|&byte| byte == 0xff).map(|word| String::from_utf8_lossy(word));
     let mut word = || words.next().unwrap_or_default().into_owned();
     let (name, value, path, domain) = (word(), word(), word(), word());
@@ -435,6 +436,31 @@ pub fn cookies(data: &[u8]) {
         let domain = domain.strip_prefix('.').unwrap_or(&domain);
         assert_eq!(written, format!("{name}={quote}{value}{quote}{path}; Domain={domain}; HttpOnly"));
         assert!(written.as_bytes().iter().filter(|byte| **byte == b';').count() <= 3);
+    }
+}
+
+/// The strict readers: what they take, the lenient one takes whole, and a cookie that was read is written and read again.
+fn strict_cookies(data: &[u8]) {
+    if let Ok(cookies) = Cookies::parse_strict(data) {
+        let pairs = data.iter().filter(|byte| **byte == b';').count() + 1;
+        assert_eq!(cookies.iter().count(), pairs, "the lenient reader skips one");
+        let quotes = |quoted| if quoted { "\"" } else { "" };
+        let written = cookies.iter().map(|cookie| {
+            let quote = quotes(cookie.quoted);
+            format!("{}={quote}{}{quote}", cookie.name, cookie.value)
+        });
+        assert_eq!(written.collect::<Vec<_>>().join("; ").as_bytes(), data);
+    }
+    if let Ok(cookie) = SetCookie::parse(data) {
+        let written = cookie.encode().expect("what was read can be written");
+        // Only an empty value loses its quotes, as Go writes it.
+        let again = SetCookie::parse(written.as_bytes()).expect("what was written can be read");
+        assert_eq!(again.encode(), Ok(written));
+        assert_eq!(
+            again == cookie,
+            !cookie.value().is_empty() || !data.starts_with(format!("{}=\"", cookie.name()).as_bytes())
+        );
+        assert!(cookie.path_matches("/", cookie.effective_path("/")));
     }
 }
 

@@ -13,6 +13,7 @@ mod close_reason;
 mod conditional;
 #[cfg(feature = "io")]
 mod connection;
+mod cookie_error;
 mod cookies;
 #[cfg(feature = "json")]
 mod data_error;
@@ -47,6 +48,7 @@ pub mod reply;
 mod request;
 mod request_id;
 mod set_cookie;
+mod set_cookie_parse;
 mod trailers;
 
 pub use accept_encoding::{AcceptEncoding, Coding};
@@ -55,6 +57,7 @@ pub use chunk_error::ChunkError;
 pub use chunked::{Chunked, Step};
 pub use close_reason::CloseReason;
 pub use conditional::{ETag, Precondition, Validators, check_preconditions};
+pub use cookie_error::CookieError;
 pub use cookies::{Cookie, Cookies, CookiesIter, CookiesNamed};
 pub use exchange::{Exchange, Next, RequestBody};
 pub use form::Form;
@@ -74,6 +77,7 @@ pub use range::{ByteRange, Byteranges, ByterangesParts, RangeNotSatisfiable, Ran
 pub use reply::{ContentType, InformError, sniff};
 pub use request_id::{RequestId, RequestIdError};
 pub use set_cookie::{SameSite, SetCookie, SetCookieError};
+pub use set_cookie_parse::SetCookieParseError;
 pub use trailers::is_forbidden_trailer;
 
 #[cfg(feature = "io")]

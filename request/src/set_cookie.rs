@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     time::{Duration, SystemTime},
 };
 
@@ -159,6 +159,89 @@ impl SetCookie {
     pub fn quoted(mut self) -> Self {
         self.quoted = true;
         self
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value, without quotes around it.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether the cookie has `HttpOnly`.
+    #[must_use]
+    pub fn is_http_only(&self) -> bool {
+        self.http_only
+    }
+
+    /// Whether the cookie has `Secure`.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// How long a client keeps the cookie that it receives at this time: zero if the cookie deletes the one that the client
+    /// has, `None` if the client keeps it until it closes. `Max-Age` wins over `Expires`.
+    ///
+    /// # Spec
+    /// RFC 6265bis §5.7, step 3.
+    #[must_use]
+    pub fn lifetime(&self, now: SystemTime) -> Option<Duration> {
+        let left = |when: SystemTime| when.duration_since(now).unwrap_or_default();
+        self.max_age.or_else(|| self.expires.map(left))
+    }
+
+    /// The path that the cookie is for, if a client received it for `set_by`, the path of a request: its `Path`, else the
+    /// directory of `set_by`.
+    ///
+    /// # Spec
+    /// RFC 6265bis §5.1.4, §5.6.4.
+    #[must_use]
+    pub fn effective_path<'a>(&'a self, set_by: &'a str) -> &'a str {
+        let directory = match set_by.rfind('/') {
+            None | Some(0) => "/",
+            Some(last) => &set_by[..last],
+        };
+        self.path.as_deref().filter(|path| path.starts_with('/')).unwrap_or(directory)
+    }
+
+    /// Whether a client that received the cookie for `set_by`, the path of a request, sends it for `path`: one of its
+    /// [effective path](Self::effective_path), or below. Both are paths without a query.
+    ///
+    /// # Spec
+    /// RFC 6265bis §5.1.4.
+    #[must_use]
+    pub fn path_matches(&self, set_by: &str, path: &str) -> bool {
+        let own = self.effective_path(set_by);
+        let Some(below) = path.strip_prefix(own) else { return false };
+        below.is_empty() || own.ends_with('/') || below.starts_with('/')
+    }
+
+    /// Whether a client that received the cookie from the host `set_by` sends it to `host`. Without `Domain` that is the
+    /// same host only; else the domain and each host below it, and the cookie is dropped if `set_by` is none of them.
+    ///
+    /// # Spec
+    /// RFC 6265bis §5.1.3, §5.7.
+    #[must_use]
+    pub fn domain_matches(&self, set_by: &str, host: &str) -> bool {
+        let Some(domain) = self.domain.as_deref().filter(|domain| !domain.is_empty()) else {
+            return set_by.eq_ignore_ascii_case(host);
+        };
+        let domain = domain.strip_prefix('.').unwrap_or(domain);
+        let is_below = |host: &str| {
+            let Some((rest, end)) = host.len().checked_sub(domain.len()).and_then(|at| host.split_at_checked(at))
+            else {
+                return false;
+            };
+            end.eq_ignore_ascii_case(domain)
+                && (rest.is_empty() || rest.ends_with('.') && host.parse::<IpAddr>().is_err())
+        };
+        is_below(set_by) && is_below(host)
     }
 
     /// The value of a `Set-Cookie` field: `name=value`, then `Path`, `Domain`, `Expires`, `Max-Age`, `HttpOnly`,

@@ -172,3 +172,57 @@ fn a_refused_cookie_is_no_header_value() {
     let fine = new("n", "v").path("/").domain("example.com").secure().partitioned();
     assert_eq!(HeaderValue::try_from(&fine).unwrap(), "n=v; Path=/; Domain=example.com; Secure; Partitioned");
 }
+
+#[test]
+fn a_cookie_is_sent_for_its_path_and_below() {
+    let (none, root, deep) =
+        (SetCookie::new("a", ""), SetCookie::new("a", "").path("/"), SetCookie::new("a", "").path("/x"));
+    for (cookie, set_by, path, is_sent) in [
+        (&none, "/", "/", true),
+        (&none, "/login", "/", true),
+        (&none, "/x/login", "/x/y", true),
+        (&none, "/x/login", "/x", true),
+        (&none, "/x/login", "/xy", false),
+        (&none, "/x/login", "/", false),
+        (&none, "*", "/y", true),
+        (&root, "/x/login", "/y", true),
+        (&deep, "/", "/x", true),
+        (&deep, "/", "/x/", true),
+        (&deep, "/", "/x/y", true),
+        (&deep, "/", "/xy", false),
+        (&deep, "/", "/", false),
+    ] {
+        assert_eq!(cookie.path_matches(set_by, path), is_sent, "{cookie:?} of {set_by} for {path}");
+    }
+}
+
+#[test]
+fn a_cookie_is_sent_to_its_domain_and_below() {
+    let (host, domain) = (SetCookie::new("a", ""), SetCookie::new("a", "").domain("A.example"));
+    for (cookie, set_by, to, is_sent) in [
+        (&host, "a.example", "A.Example", true),
+        (&host, "a.example", "b.a.example", false),
+        (&domain, "a.example", "a.example", true),
+        (&domain, "b.a.example", "c.a.example", true),
+        (&domain, "b.a.example", "ca.example", false),
+        (&domain, "b.example", "a.example", false),
+        (&SetCookie::new("a", "").domain("0.0.1"), "127.0.0.1", "127.0.0.1", false),
+        (&SetCookie::new("a", "").domain("127.0.0.1"), "127.0.0.1", "127.0.0.1", true),
+    ] {
+        assert_eq!(cookie.domain_matches(set_by, to), is_sent, "{cookie:?} of {set_by} to {to}");
+    }
+}
+
+#[test]
+fn the_lifetime_of_a_cookie_is_max_age_or_else_expires() {
+    let (cookie, now, hour) = (SetCookie::new("a", ""), at(1000), Duration::from_secs(3600));
+    for (cookie, lifetime) in [
+        (cookie.clone(), None),
+        (cookie.clone().max_age(hour), Some(hour)),
+        (cookie.clone().max_age(Duration::ZERO).expires(at(5000)), Some(Duration::ZERO)),
+        (cookie.clone().expires(at(4600)), Some(hour)),
+        (cookie.expires(at(-1)), Some(Duration::ZERO)),
+    ] {
+        assert_eq!(cookie.lifetime(now), lifetime, "{cookie:?}");
+    }
+}
