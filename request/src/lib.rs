@@ -106,6 +106,9 @@ pub use {
 #[cfg(feature = "io")]
 pub use quintet_conn;
 
+#[cfg(all(feature = "http2", feature = "testing"))]
+#[doc(hidden)]
+pub use connection::{Http2Client, Http2Reply};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use quintet_conn::testing;

@@ -1,5 +1,7 @@
 //! Connections as a sequence of requests.
 
+#[cfg(all(feature = "http2", feature = "testing"))]
+mod http2_client;
 mod requests;
 mod requests_error;
 #[cfg(test)]
@@ -8,6 +10,8 @@ mod shared_wire_tests;
 mod streams;
 mod wire_guard;
 
+#[cfg(all(feature = "http2", feature = "testing"))]
+pub use http2_client::{Http2Client, Http2Reply};
 pub use requests::Requests;
 pub use requests_error::RequestsError;
 #[cfg(feature = "http2")]
