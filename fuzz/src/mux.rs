@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use arbitrary::{Result, Unstructured};
 use event_client::{EventClient, Received};
 use oracle::Answer;
+use quintet_mux::httptest::{BodyEnd, ReplyChunk, ReplyError, ReplyHead, ReplyTrailers};
 use quintet_mux::{
     Cors, CorsReply, CorsRequest, CrossOrigin, Event, FilePath, Found, InsertError, Mux, Pattern, Relation, Source,
     Verdict, canonical_host, clean_path, redirect_location, strip_path_prefix,
@@ -24,6 +25,7 @@ pub const TARGETS: &[crate::Target] = &[
     ("escape_html", escape_html),
     ("event", event),
     ("file_path", file_path),
+    ("reply_reader", reply_reader),
 ];
 
 /// One text or two: a pattern prints as it was written, and two patterns compare as their sets of requests.
@@ -380,3 +382,59 @@ static RICH: LazyLock<Mux<usize>> = LazyLock::new(|| {
     }
     mux
 });
+
+/// The strict reader of replies takes no more than httparse does, and takes the same in every prefix that is long enough.
+pub fn reply_reader(data: &[u8]) {
+    let Ok(Some((head, len))) =
+        whole_at_its_end(data, |bytes| Ok(ReplyHead::read(bytes)?.map(|(head, len)| (head, len))))
+    else {
+        return;
+    };
+    let mut fields = [httparse::EMPTY_HEADER; 256];
+    let mut parsed = httparse::Response::new(&mut fields);
+    match parsed.parse(&data[..len]) {
+        Ok(httparse::Status::Complete(taken)) => {
+            assert_eq!((taken, parsed.code), (len, Some(head.status.as_u16())));
+            assert_eq!(parsed.version, Some(u8::from(!head.is_http10)));
+            let found = parsed.headers.iter().map(|field| (field.name.to_ascii_lowercase(), field.value.trim_ascii()));
+            let mut found: Vec<_> = found.collect();
+            let own = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes()));
+            let mut own: Vec<_> = own.collect();
+            found.sort();
+            own.sort();
+            assert_eq!(found, own);
+        }
+        Err(httparse::Error::TooManyHeaders) => return,
+        other => panic!("httparse does not take it: {other:?}"),
+    }
+    let Ok(end) = head.body_end("GET") else { return };
+    assert!(head.is_last() || end != BodyEnd::Close);
+    let mut rest = &data[len..];
+    if end != BodyEnd::Chunked {
+        return;
+    }
+    while let Ok(Some((is_end, len))) =
+        whole_at_its_end(rest, |bytes| Ok(ReplyChunk::read(bytes)?.map(|chunk| (chunk.data.is_empty(), chunk.len))))
+    {
+        rest = &rest[len..];
+        if is_end {
+            let _ = whole_at_its_end(rest, |bytes| Ok(ReplyTrailers::read(bytes)?.map(|read| ((), read.len))));
+            return;
+        }
+    }
+}
+
+/// Reads the start of some bytes. The reader finds the same in what it took alone, and nothing in less.
+fn whole_at_its_end<T>(
+    bytes: &[u8],
+    read: impl Fn(&[u8]) -> std::result::Result<Option<(T, usize)>, ReplyError>,
+) -> std::result::Result<Option<(T, usize)>, ReplyError> {
+    let found = read(bytes)?;
+    if let Some((_, len)) = &found {
+        assert_eq!(read(&bytes[..*len]).map(|alone| alone.map(|(_, len)| len)), Ok(Some(*len)));
+        for end in [len / 2, len - 1] {
+            assert_eq!(read(&bytes[..end]).map(|part| part.map(|(_, len)| len)), Ok(None));
+        }
+    }
+    Ok(found)
+}

@@ -68,6 +68,8 @@ const ENTRY_POINTS: &[(&str, &str, &str)] = &[
     ("mux/src/files/file_path.rs", "from_url", "file_path"),
     ("mux/src/find.rs", "find", "mux_find"),
     ("mux/src/host.rs", "canonical_host", "mux_find"),
+    ("mux/src/httptest/reply_chunk.rs", "read", "reply_reader"),
+    ("mux/src/httptest/reply_head.rs", "read", "reply_reader"),
     ("mux/src/location.rs", "redirect_location", "mux_find"),
     ("mux/src/pattern.rs", "FromStr for Pattern", "pattern"),
     ("mux/src/pattern.rs", "parse", "pattern"),

@@ -22,6 +22,9 @@ mod find;
 #[cfg(feature = "io")]
 mod handler;
 mod host;
+#[cfg(feature = "httptest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "httptest")))]
+pub mod httptest;
 mod location;
 mod matches;
 #[cfg(feature = "io")]

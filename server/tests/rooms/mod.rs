@@ -2,7 +2,7 @@
 //! bytes, state and the time they are given. (The gate of the fuzz targets reads this list too.)
 
 /// Folders, from the root of the repository.
-pub(crate) const ROOMS: [&str; 10] = [
+pub(crate) const ROOMS: [&str; 11] = [
     "listener/src/io",
     "conn/src/io",
     "request/src/body",
@@ -12,5 +12,6 @@ pub(crate) const ROOMS: [&str; 10] = [
     "mux/src/events",
     "mux/src/files",
     "mux/src/handler",
+    "mux/src/httptest",
     "mux/src/middleware",
 ];
