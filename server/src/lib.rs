@@ -15,6 +15,9 @@ mod fair;
 #[cfg(feature = "live")]
 mod figure;
 mod handler_span;
+#[cfg(feature = "httptest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "httptest")))]
+pub mod httptest;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
 mod known_method;
 #[cfg(feature = "tls")]
