@@ -121,7 +121,7 @@ mod one_at_a_time {
 
     /// The values of a request, as numbers and texts.
     fn taken(connection: &ConnGuard) -> (Vec<u32>, Vec<&'static str>) {
-        let mut values = RequestValues::new();
+        let mut values = RequestValues::default();
         connection.take_values(&mut values);
         let numbers = values.iter().filter_map(|value| value.downcast_ref().copied());
         (numbers.collect(), values.iter().filter_map(|value| value.downcast_ref().copied()).collect())
@@ -167,7 +167,7 @@ mod one_at_a_time {
         connection.active().set_value(sets());
         assert_eq!(connection.active().value::<u32>().as_deref(), Some(&7));
         connection.end_request();
-        connection.active().note("the place is used for the next request");
+        connection.active().set_value(Arc::new("the place is used for the next request"));
         assert_eq!(connection.active().value::<u32>(), None);
     }
 

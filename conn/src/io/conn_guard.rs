@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    active_request::ActiveRequest, connection::Connection, current::RequestValues, request_guard::RequestGuard,
+    active_request::ActiveRequest, connection::Connection, request_guard::RequestGuard, request_values::RequestValues,
 };
 use crate::{CloseCode, State};
 
@@ -79,7 +79,7 @@ impl ConnGuard {
         self.0.current.take_note(self.0.current.number())
     }
 
-    /// Moves the [values](ActiveRequest::set_value) of the request in progress to the end of `into`.
+    /// Moves the [values](ActiveRequest::set_value) of the request in progress into these.
     pub fn take_values(&self, into: &mut RequestValues) {
         self.0.current.take_values(into);
     }

@@ -6,13 +6,14 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
             AtomicBool, AtomicU32,
-            Ordering::{AcqRel, Relaxed},
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
         },
     },
 };
 
 use tokio::sync::Notify;
 
+use super::request_values::RequestValues;
 use crate::Tick;
 
 /// The most bytes of a note.
@@ -40,6 +41,9 @@ pub(super) struct Current {
     gone: AtomicBool,
     /// Whether values are kept; see [`keep_values`](Self::keep_values).
     keeps_values: AtomicBool,
+    /// Whether anything of `rare` but the values was ever used. Values alone, which every request of an observed connection
+    /// has, so cost only those who set and take them.
+    uses_rare: AtomicBool,
     /// Allocated at the first use: most requests use none of it.
     rare: OnceLock<Box<Rare>>,
 }
@@ -50,6 +54,7 @@ struct Rare {
     /// Notified when the client disconnects and when a request ends.
     gone_notify: Notify,
     kept: Mutex<Kept>,
+    values: Mutex<KeptValues>,
 }
 
 /// The values kept for the request of this number. They count for no other number, so that the end of a request need not
@@ -61,22 +66,23 @@ struct Kept {
     write_by: Option<Tick>,
     note: Option<String>,
     outbox: Vec<u8>,
-    values: RequestValues,
 }
 
 impl Kept {
-    /// Begins to keep values for the request of this number. Returns those of an earlier request, usually none: they were
-    /// taken. The memory is used again.
-    fn begin(&mut self, number: u32) -> RequestValues {
+    /// Begins to keep fields for the request of this number. The memory is used again.
+    fn begin(&mut self, number: u32) {
         self.number = number;
         (self.read_by, self.write_by, self.note) = (None, None, None);
         self.outbox.clear();
-        if self.values.is_empty() { RequestValues::new() } else { std::mem::take(&mut self.values) }
     }
 }
 
-/// The values that handlers left for the observers of a request, one of each type.
-pub type RequestValues = Vec<Arc<dyn Any + Send + Sync>>;
+/// What handlers left for the observers of the request of this number.
+#[derive(Default)]
+struct KeptValues {
+    number: u32,
+    values: RequestValues,
+}
 
 /// Which of the two deadlines.
 #[derive(Clone, Copy)]
@@ -91,6 +97,7 @@ impl Current {
             number: AtomicU32::new(0),
             gone: AtomicBool::new(false),
             keeps_values: AtomicBool::new(false),
+            uses_rare: AtomicBool::new(false),
             rare: OnceLock::new(),
         }
     }
@@ -107,7 +114,7 @@ impl Current {
         // The next even number. Only this task changes it; it is an exchange and not a store for the reason given in
         // `disconnected`.
         self.number.fetch_add(2 - (self.number.load(Relaxed) & 1), AcqRel);
-        if let Some(rare) = self.rare.get() {
+        if let Some(rare) = self.used_rare() {
             rare.gone_notify.notify_waiters();
         }
     }
@@ -116,13 +123,13 @@ impl Current {
     #[inline(always)]
     pub(super) fn end_interim(&self) -> Option<Vec<u8>> {
         self.number.store(self.number.load(Relaxed) | 1, Relaxed);
-        if self.rare.get().is_none() { None } else { self.take_interim() }
+        if self.used_rare().is_none() { None } else { self.take_interim() }
     }
 
     /// Says that the client disconnected.
     pub(super) fn set_disconnected(&self) {
         if !self.gone.swap(true, AcqRel) {
-            if let Some(rare) = self.rare.get() {
+            if let Some(rare) = self.used_rare() {
                 rare.gone_notify.notify_waiters();
             }
         }
@@ -144,7 +151,7 @@ impl Current {
         let notified = self.rare().gone_notify.notified();
         // These change no value, and yet they are exchanges and not loads. Of two exchanges of one word the second sees
         // everything before the first. If it is the one here, it sees the flag or the new number. If it is the one in
-        // `set_disconnected` or `end`, that function sees the box allocated above, and notifies. A load could miss both.
+        // `set_disconnected` or `end`, that function sees the box allocated and the flag set above, and notifies. A load could miss both.
         let is_gone = self.gone.fetch_or(false, AcqRel);
         if !is_gone && self.number.fetch_add(0, AcqRel) >> 1 == number {
             notified.await;
@@ -164,7 +171,7 @@ impl Current {
     /// one, or set anything else that is kept.
     #[inline]
     pub(super) fn moved(&self) -> Option<(Option<Tick>, Option<Tick>)> {
-        let rare = self.rare.get()?;
+        let rare = self.used_rare()?;
         Some(self.kept(rare).map_or((None, None), |kept| (kept.read_by, kept.write_by)))
     }
 
@@ -180,7 +187,7 @@ impl Current {
 
     /// Takes the note of the request of this number, unless the request has ended.
     pub(super) fn take_note(&self, number: u32) -> Option<String> {
-        self.kept(self.rare.get()?).filter(|kept| kept.number == number)?.note.take()
+        self.kept(self.used_rare()?).filter(|kept| kept.number == number)?.note.take()
     }
 
     /// Keeps the values that handlers leave from now on, for all requests: something observes them.
@@ -189,21 +196,24 @@ impl Current {
     }
 
     /// Keeps a value for the observers of the request, in place of the last one of its type.
+    #[inline]
     pub(super) fn set_value(&self, number: u32, value: Arc<dyn Any + Send + Sync>) {
-        if !self.keeps_values.load(Relaxed) {
+        if !self.keeps_values.load(Relaxed) || self.number() != number {
             return;
         }
-        // The value that it replaces is dropped here, after the lock was released: its destructor may be any code.
-        let _replaced = self.keep(number, |kept| {
-            let kind = (*value).type_id();
-            match kept.values.iter_mut().find(|known| (***known).type_id() == kind) {
-                Some(known) => Some(std::mem::replace(known, value)),
-                None => {
-                    kept.values.push(value);
-                    None
-                }
+        // Declared before the lock is taken, so dropped after it was released: the destructor of a value may be any code.
+        let (_earlier, _replaced);
+        let mut kept = lock(&self.rare.get_or_init(Box::default).values);
+        if kept.number != number {
+            // As in `keep`.
+            if self.number() != number {
+                return;
             }
-        });
+            kept.number = number;
+            // Those of an earlier request, usually none: they were taken.
+            _earlier = if kept.values.is_empty() { None } else { Some(std::mem::take(&mut kept.values)) };
+        }
+        _replaced = kept.values.set(value);
     }
 
     /// As [`set_value`](Self::set_value), for the request in progress. The value is made only if it is kept.
@@ -215,17 +225,20 @@ impl Current {
 
     /// The value of this type of the request of this number.
     pub(super) fn value<T: Any + Send + Sync>(&self, number: u32) -> Option<Arc<T>> {
-        let kept = self.kept(self.rare.get()?).filter(|kept| kept.number == number)?;
+        let kept = lock(&self.rare.get()?.values);
+        if kept.number != number || self.number() != number {
+            return None;
+        }
         let value = kept.values.iter().find(|value| value.is::<T>())?;
         Arc::clone(value).downcast().ok()
     }
 
-    /// Moves the values of the request in progress to the end of `into`.
+    /// Moves the values of the request in progress into these.
+    #[inline]
     pub(super) fn take_values(&self, into: &mut RequestValues) {
-        if let Some(mut kept) = self.rare.get().and_then(|rare| self.kept(rare)) {
-            if into.is_empty() {
-                std::mem::swap(into, &mut kept.values);
-            } else {
+        if let Some(rare) = self.rare.get() {
+            let mut kept = lock(&rare.values);
+            if kept.number == self.number() {
                 into.append(&mut kept.values);
             }
         }
@@ -252,39 +265,51 @@ impl Current {
     /// Takes the interim replies of the request in progress; `None` if there are none.
     #[inline(never)]
     pub(super) fn take_interim(&self) -> Option<Vec<u8>> {
-        let bytes = std::mem::take(&mut self.kept(self.rare.get()?)?.outbox);
+        let bytes = std::mem::take(&mut self.kept(self.used_rare()?)?.outbox);
         (!bytes.is_empty()).then_some(bytes)
     }
 
-    /// The values kept for the request in progress, if there are any.
+    /// The fields kept for the request in progress, if there are any.
     fn kept<'a>(&self, rare: &'a Rare) -> Option<MutexGuard<'a, Kept>> {
-        let kept = rare.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&rare.kept);
         (kept.number == self.number()).then_some(kept)
     }
 
-    /// Writes a value kept for the request of this number, unless the request has ended.
+    /// Writes a field kept for the request of this number, unless the request has ended.
     ///
     /// The request may end meanwhile, in another thread. What is written here then has the old number, and no later request
-    /// reads it. Values of a later request are not overwritten: they were written under the lock with a later number, and
+    /// reads it. Fields of a later request are not overwritten: they were written under the lock with a later number, and
     /// the second comparison, under the same lock, sees that this request has ended.
     fn keep<T>(&self, number: u32, write: impl FnOnce(&mut Kept) -> T) -> Option<T> {
         if self.number() != number {
             return None;
         }
-        // Declared before the lock is taken, so dropped after it was released: a value of an earlier request may run any code
-        // when it is dropped.
-        let _earlier;
-        let mut kept = self.rare().kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = lock(&self.rare().kept);
         if kept.number != number {
             if self.number() != number {
                 return None;
             }
-            _earlier = kept.begin(number);
+            kept.begin(number);
         }
         Some(write(&mut kept))
     }
 
+    /// The fields that few requests use, from now on used.
     fn rare(&self) -> &Rare {
-        self.rare.get_or_init(Box::default)
+        let rare = self.rare.get_or_init(Box::default);
+        self.uses_rare.store(true, Release);
+        rare
     }
+
+    /// The fields that few requests use, if more than the values was ever used.
+    #[inline]
+    fn used_rare(&self) -> Option<&Rare> {
+        if self.uses_rare.load(Acquire) { self.rare.get().map(|rare| &**rare) } else { None }
+    }
+}
+
+/// Locks a mutex. What a thread that panicked has left in it is whole.
+#[inline]
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,6 +18,7 @@ mod open;
 mod owner_only;
 mod pipe;
 mod request_guard;
+mod request_values;
 #[cfg(feature = "sendfile")]
 mod send_files;
 mod shared;
@@ -34,11 +35,12 @@ pub use conn_guard::ConnGuard;
 pub use connection::{Connection, Retirement, StateHook};
 pub use connections::Connections;
 pub use counts::Counts;
-pub use current::{InterimError, RequestValues};
+pub use current::InterimError;
 #[cfg(feature = "sendfile")]
 pub use file_section::FileSection;
 pub use pipe::Pipe;
 pub use request_guard::RequestGuard;
+pub use request_values::RequestValues;
 #[cfg(feature = "live")]
 pub use survey::{ConnectionSnapshot, Survey, WaitSnapshot};
 pub use sweeper::Sweeper;

@@ -7,7 +7,8 @@ use std::{
 };
 
 use super::{
-    active_request::ActiveRequest, child::Child, connection::Connection, current::RequestValues, wire_error::WireError,
+    active_request::ActiveRequest, child::Child, connection::Connection, request_values::RequestValues,
+    wire_error::WireError,
 };
 use crate::{Tick, WaitLimits, WaitState};
 
@@ -86,7 +87,7 @@ impl RequestGuard {
         if self.connection.shared.is_aborted() { Err(WireError::Aborted) } else { Ok(()) }
     }
 
-    /// Moves the [values](ActiveRequest::set_value) of the request to the end of `into`.
+    /// Moves the [values](ActiveRequest::set_value) of the request into these.
     pub fn take_values(&self, into: &mut RequestValues) {
         self.child.current.take_values(into);
     }

@@ -50,10 +50,13 @@ impl PathValues {
     }
 
     /// As [`set_route`](Self::set_route), if values were set or the route is watched.
-    #[cold]
+    // Not inlined: most servers have no observer, and a request pays for what stands in its path.
+    #[inline(never)]
     fn set_unusual(&mut self, route: Option<&Arc<MatchedPattern>>) -> bool {
         if let Some(route) = route {
-            self.set.retain(|(set, _)| !route.names.contains(set));
+            if !self.set.is_empty() {
+                self.set.retain(|(set, _)| !route.names.contains(set));
+            }
             self.store(route);
         }
         self.is_watched

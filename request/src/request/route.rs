@@ -59,7 +59,8 @@ pub fn watch(request: &mut Request) {
 }
 
 /// Leaves the route for the observers. None at all is an empty pattern, and only told if another router found one before.
-#[cold]
+// Not inlined: most servers have no observer, and a request pays for what stands in its path.
+#[inline(never)]
 fn tell(inner: &Inner, route: Option<&Arc<MatchedPattern>>) {
     let Some(active) = &inner.active else { return };
     match route {

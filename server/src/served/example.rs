@@ -98,7 +98,7 @@ impl ServedExample {
 
     #[must_use]
     pub fn value(mut self, value: Arc<dyn Any + Send + Sync>) -> Self {
-        self.note.values.push(value);
+        self.note.values.set(value);
         self
     }
 

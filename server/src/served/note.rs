@@ -60,7 +60,7 @@ impl Note {
             has_head: false,
             has_body: false,
             method: None,
-            values: RequestValues::new(),
+            values: RequestValues::default(),
             began,
             clocks,
             first: None,
@@ -137,8 +137,7 @@ impl Note {
         if !self.has_body {
             return;
         }
-        if let Some(at) = self.values.iter().position(|value| value.is::<ReceivedBytes>()) {
-            let value = self.values.swap_remove(at);
+        if let Some(value) = self.values.remove::<ReceivedBytes>() {
             self.received = value.downcast_ref::<ReceivedBytes>().map_or(0, |bytes| bytes.0);
         }
     }

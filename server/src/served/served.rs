@@ -197,7 +197,7 @@ impl<'a> Served<'a> {
     /// [`ActiveRequest::set_value`](quintet_conn::ActiveRequest::set_value).
     #[must_use]
     pub fn value<T: Any>(&self) -> Option<&'a T> {
-        self.note.values.iter().find_map(|value| value.downcast_ref())
+        self.note.values.get()
     }
 }
 

@@ -31,7 +31,7 @@ impl StreamReply {
         self.serving.active()
     }
 
-    /// Moves what handlers left for the observers of the request to the end of `into`.
+    /// Moves what handlers left for the observers of the request into these.
     pub fn take_values(&self, into: &mut RequestValues) {
         self.serving.take_values(into);
     }
