@@ -24,7 +24,7 @@ use crate::{
     access_log::AccessLog,
     causes::Causes,
     config::{Config, HandlerError, Hooks, Panicked, Refused},
-    served::Served,
+    served::{BoxedNotes, Keep, Note, Served},
 };
 #[cfg(feature = "tracing")]
 use crate::{request_span, trace_events};
@@ -51,6 +51,8 @@ pub(crate) struct Observer {
     /// See [`Config::tracing`].
     #[cfg(feature = "tracing")]
     is_traced: bool,
+    /// Whether something but the access log looks at a request that is over.
+    has_hooks: bool,
 }
 
 impl Observer {
@@ -60,6 +62,9 @@ impl Observer {
             access_log: config.access_log.clone(),
             #[cfg(feature = "tracing")]
             is_traced: config.tracing,
+            has_hooks: config.hooks.served.is_some()
+                || config.access_log.as_ref().is_some_and(AccessLog::has_filter)
+                || is_traced(config),
             ..Self::default()
         })
     }
@@ -124,12 +129,31 @@ impl Observer {
         self.hooks.served.is_some() || self.access_log.is_some()
     }
 
-    /// Reports what became of a request: to the access log, to `tracing` and to the hook. Each is called by itself, so that
-    /// a filter of the log or a subscriber that panics takes the event from itself alone.
-    pub(crate) fn served(&self, served: &Served<'_>) {
-        if let Some(log) = &self.access_log {
-            self.call(|| log.log(served));
+    /// How much of a head is to be noted.
+    #[inline]
+    pub(crate) fn keep(&self) -> Keep {
+        if self.has_hooks { Keep::Whole } else { Keep::Parts }
+    }
+
+    /// Memory for notes, of lines that were written.
+    pub(crate) fn spare_notes(&self) -> BoxedNotes {
+        self.access_log.as_ref().map_or_else(Vec::new, AccessLog::spare_notes)
+    }
+
+    /// Reports what became of a request: to `tracing`, to the hook and to the access log, which keeps its note.
+    #[inline]
+    pub(crate) fn served(&self, note: Box<Note>, connection: &Connection) {
+        let is_logged = !self.has_hooks || self.call_hooks(&Served::new(&note, connection));
+        match &self.access_log {
+            Some(log) if is_logged => log.push(note, connection),
+            _ => note.give(),
         }
+    }
+
+    /// Calls what looks at a request that is over, and returns whether it has a line in the access log. Each is called by
+    /// itself, so that a filter of the log or a subscriber that panics takes the event from itself alone.
+    fn call_hooks(&self, served: &Served<'_>) -> bool {
+        let is_logged = self.access_log.as_ref().and_then(|log| self.call(|| log.passes(served)));
         #[cfg(feature = "tracing")]
         if self.is_traced {
             let span = self.call(|| request_span::take(served)).flatten();
@@ -139,6 +163,7 @@ impl Observer {
         if let Some(hook) = &self.hooks.served {
             self.call(|| hook(served));
         }
+        is_logged == Some(true)
     }
 
     /// Reports a panic to its hook, or logs it.
@@ -271,6 +296,16 @@ impl Observer {
             Err(payload) => discard(payload),
         }
         self.lost_lines.fetch_add(1, Relaxed);
+    }
+}
+
+fn is_traced(config: &Config) -> bool {
+    #[cfg(feature = "tracing")]
+    return config.tracing;
+    #[cfg(not(feature = "tracing"))]
+    {
+        let _ = config;
+        false
     }
 }
 

@@ -101,6 +101,16 @@ impl<S: Stream> Requests<S> {
         }
     }
 
+    /// The wire, unless a body shares it: [`wire`](Self::wire) without a lock.
+    // Always: what observes requests asks several times for each.
+    #[inline(always)]
+    pub fn owned_wire(&mut self) -> Option<&mut Wire<S>> {
+        match &mut self.slot {
+            Some(WireSlot::Owned(wire)) => Some(wire),
+            _ => None,
+        }
+    }
+
     /// Takes the wire, for a change of the protocol. A body that still shares it fails from now on.
     pub fn into_wire(mut self) -> Wire<S> {
         self.leave()

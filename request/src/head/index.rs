@@ -58,6 +58,24 @@ impl Index {
         self.len == 0
     }
 
+    /// The place of the method in the head.
+    #[inline]
+    pub fn method(&self) -> Span {
+        self.method
+    }
+
+    /// The place of the target in the head.
+    #[inline]
+    pub fn target(&self) -> Span {
+        self.target
+    }
+
+    /// The place of the host in the head; see [`HeadRef::host`](crate::HeadRef::host).
+    #[inline]
+    pub fn host(&self) -> Option<Span> {
+        self.host
+    }
+
     /// HTTP/1.0 or HTTP/1.1; HTTP/2 if [`Head::fill`](crate::Head::fill) made the head.
     #[inline]
     pub fn version(&self) -> Version {

@@ -2,14 +2,17 @@
 
 use std::{fmt, io, path::Path, sync::Arc, thread, time::Duration};
 
+use quintet_conn::Connection;
+
 use super::{
     access_log_counts::AccessLogCounts,
     access_log_options::{AccessLogOptions, LogFormat},
     destination::Destination,
-    line::{push_combined, push_common, push_json},
+    line::{Logged, push_combined, push_common, push_json},
+    line_clock::LineClock,
     queue::{Queue, Written},
 };
-use crate::served::Served;
+use crate::served::{BoxedNotes, Note, Peer, Served};
 
 /// An access log: a line for each request, written to a file or a standard stream by a thread of its own. A clone is a
 /// handle of the same log.
@@ -29,8 +32,8 @@ use crate::served::Served;
 /// SIGHUP and SIGUSR1 ([`Server::run`](crate::Server::run)), and flushed by a shutdown. A program that calls
 /// [`hook`](Self::hook) itself does the last two with [`reopen`](Self::reopen) and [`flush`](Self::flush).
 ///
-/// The task of a connection formats the line into a queue and never waits: it is the thread that waits for a disk, or for the
-/// reader of a pipe. A line that finds the queue full ([`AccessLogOptions::max_queue_bytes`],
+/// The task of a connection puts what it noted of the request into a queue and never waits: it is the thread that formats the
+/// line, and waits for a disk, or for the reader of a pipe. A line that finds the queue full ([`AccessLogOptions::max_queue_bytes`],
 /// [`max_queue_lines`](AccessLogOptions::max_queue_lines)) is dropped, and one that cannot be written is lost. Both are
 /// [counted](Self::counts), and end nothing: the next lines are tried anew. Lines wait for up to 10 ms, so that those of a
 /// busy server are written together.
@@ -87,9 +90,9 @@ impl AccessLog {
 
     pub(super) fn start(destination: Destination, options: AccessLogOptions) -> io::Result<Self> {
         let queue = Arc::new(Queue::new(options.max_queue_bytes, options.max_queue_lines));
-        let own = Arc::clone(&queue);
-        thread::Builder::new().name("quintet-log".into()).spawn(move || write_lines(&own, destination))?;
-        Ok(Self { handle: Arc::new(Handle { queue, format: options.format, filter: options.filter }) })
+        let (own, format) = (Arc::clone(&queue), options.format);
+        thread::Builder::new().name("quintet-log".into()).spawn(move || write_lines(&own, format, destination))?;
+        Ok(Self { handle: Arc::new(Handle { queue, format, filter: options.filter }) })
     }
 
     /// The hook that writes a line for each request: [`Hooks::served`](crate::Hooks::served).
@@ -100,17 +103,39 @@ impl AccessLog {
     }
 
     /// Writes the line of a request, unless it is filtered out. Never waits for the disk.
-    #[inline]
     pub fn log(&self, served: &Served<'_>) {
-        let Handle { queue, format, filter } = &*self.handle;
-        if filter.as_ref().is_some_and(|filter| !filter(served)) {
-            return;
+        if self.passes(served) {
+            self.put(served.note().copy(Peer::of(served.connection()), || self.spare_notes()));
         }
-        match format {
-            LogFormat::Json => queue.push(|out, clock| push_json(out, clock, served)),
-            LogFormat::Combined => queue.push(|out, clock| push_combined(out, clock, served)),
-            LogFormat::Common => queue.push(|out, clock| push_common(out, clock, served)),
+    }
+
+    /// Whether a filter decides which requests have a line.
+    pub(crate) fn has_filter(&self) -> bool {
+        self.handle.filter.is_some()
+    }
+
+    /// Whether a request has a line.
+    pub(crate) fn passes(&self, served: &Served<'_>) -> bool {
+        self.handle.filter.as_ref().is_none_or(|filter| filter(served))
+    }
+
+    /// Writes the line of a request that has one, by its note.
+    #[inline]
+    pub(crate) fn push(&self, mut note: Box<Note>, connection: &Connection) {
+        note.keep_for_log(connection);
+        self.put(note);
+    }
+
+    #[inline]
+    fn put(&self, note: Box<Note>) {
+        if let Some(dropped) = self.handle.queue.push(note) {
+            dropped.give();
         }
+    }
+
+    /// Memory for notes, of lines that were written.
+    pub(crate) fn spare_notes(&self) -> BoxedNotes {
+        self.handle.queue.take_spare()
     }
 
     /// Opens the file again by its path, after the lines that wait: for a log that was renamed to rotate it. The thread does
@@ -157,27 +182,38 @@ impl fmt::Debug for AccessLog {
 }
 
 /// The thread: writes lines until there is no handle any more.
-fn write_lines(queue: &Queue, mut destination: Destination) {
-    let mut batch = Vec::new();
+fn write_lines(queue: &Queue, format: LogFormat, mut destination: Destination) {
+    let (mut notes, mut lines, mut clock) = (Vec::new(), Vec::new(), LineClock::default());
+    let push = match format {
+        LogFormat::Json => push_json,
+        LogFormat::Combined => push_combined,
+        LogFormat::Common => push_common,
+    };
     loop {
-        batch.clear();
-        batch.shrink_to(MAX_KEPT_BYTES);
-        let (lines, wishes) = queue.take(&mut batch);
-        let mut written = Written { lines, ..Written::default() };
-        if let Err((failed, error)) = destination.write(&batch) {
-            (written.failed, written.error) = (failed, Some(error.to_string()));
+        let wishes = queue.take(&mut notes);
+        let mut written = Written { lines: notes.len(), ..Written::default() };
+        for note in &notes {
+            push(&mut lines, &mut clock, Logged::of_note(note));
+            lines.push(b'\n');
+            if lines.len() >= WRITE_BYTES {
+                written.note(destination.write(&lines));
+                lines.clear();
+                lines.shrink_to(2 * WRITE_BYTES);
+            }
         }
+        written.note(destination.write(&lines));
+        lines.clear();
         if wishes.reopen {
             if let Err(error) = destination.reopen() {
                 (written.reopen_failed, written.error) = (true, Some(error.to_string()));
             }
         }
-        queue.settle(written);
+        queue.settle(written, &mut notes);
         if wishes.end && queue.is_empty() {
             return;
         }
     }
 }
 
-/// The memory that a batch leaves for the next one: that of a burst is given back.
-const MAX_KEPT_BYTES: usize = 128 * 1024;
+/// So many bytes of lines are written at once, or a line more. The memory of a longer one is given back.
+const WRITE_BYTES: usize = 64 * 1024;

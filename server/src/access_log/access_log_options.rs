@@ -23,10 +23,12 @@ pub struct AccessLogOptions {
     /// How a line looks. Default: [`LogFormat::Json`].
     pub format: LogFormat,
     /// Which requests have a line: those for which it is `true`. It runs in the task of the connection. One
-    /// that panics leaves its request out. Default: all.
+    /// that panics leaves its request out. With a filter the whole head of each request is noted, not only what a line names.
+    /// Default: all.
     #[expect(clippy::type_complexity, reason = "a reader wants to see what it is given, not a name for it")]
     pub filter: Option<Arc<dyn Fn(&Served<'_>) -> bool + Send + Sync>>,
-    /// The most bytes of lines that wait to be written. A line that finds no room is dropped. Default: 1 MiB.
+    /// The most memory, in bytes, of the requests whose lines wait to be written: about 500 bytes for each and its longer parts,
+    /// which is more than the line will have. A line that finds no room is dropped. Default: 4 MiB.
     pub max_queue_bytes: usize,
     /// The most lines that wait to be written. Default: 10,000.
     pub max_queue_lines: usize,
@@ -52,7 +54,7 @@ impl Default for AccessLogOptions {
         Self {
             format: LogFormat::default(),
             filter: None,
-            max_queue_bytes: 1 << 20,
+            max_queue_bytes: 4 << 20,
             max_queue_lines: 10_000,
             mode: 0o640,
         }

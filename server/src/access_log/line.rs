@@ -2,19 +2,36 @@
 
 use std::{fmt, net::IpAddr, time::Duration};
 
-use quintet_request::{HeadRef, Version};
+use quintet_request::Version;
 
 use super::{
     decimal::{push_decimal, three_digits},
     escape::{push_json as push_json_text, push_quoted},
     line_clock::LineClock,
 };
-use crate::served::{Outcome, Served};
+use crate::served::{Note, Outcome, Peer, Served};
 
 /// The usual length of a line: memory for it is taken at once.
 const USUAL_BYTES: usize = 512;
-const USER_AGENT: &[u8; 10] = b"user-agent";
-const REFERER: &[u8; 7] = b"referer";
+
+/// What a line tells of: the note of a request, and its peer.
+#[derive(Clone, Copy)]
+pub(super) struct Logged<'a> {
+    note: &'a Note,
+    peer: Peer,
+}
+
+impl<'a> Logged<'a> {
+    /// A request whose event is fired just now.
+    fn of(served: &Served<'a>) -> Self {
+        Self { note: served.note(), peer: Peer::of(served.connection()) }
+    }
+
+    /// A request whose note was kept for a log.
+    pub(super) fn of_note(note: &'a Note) -> Self {
+        Self { note, peer: note.peer() }
+    }
+}
 
 /// The line of a request in the Common format of Apache and NCSA:
 ///
@@ -32,7 +49,7 @@ const REFERER: &[u8; 7] = b"referer";
 /// # Spec
 /// Apache: `LogFormat "%h %l %u %t \"%r\" %>s %b" common`.
 pub fn common<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
-    Line { served, push: push_common }
+    Line { logged: Logged::of(served), push: push_common }
 }
 
 /// The line of a request in the Combined format of Apache and nginx: that of [`common`], and the fields `Referer` and
@@ -45,7 +62,7 @@ pub fn common<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
 /// # Spec
 /// Apache: `LogFormat "… \"%{Referer}i\" \"%{User-agent}i\"" combined`. nginx: `log_format combined`.
 pub fn combined<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
-    Line { served, push: push_combined }
+    Line { logged: Logged::of(served), push: push_combined }
 }
 
 /// The line of a request as an object of JSON:
@@ -80,55 +97,56 @@ pub fn combined<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
 ///
 /// Text is that of the request as UTF-8, where what is no UTF-8 is U+FFFD. The line itself is ASCII.
 pub fn json<'a>(served: &'a Served<'_>) -> impl fmt::Display + 'a {
-    Line { served, push: push_json }
+    Line { logged: Logged::of(served), push: push_json }
 }
 
 /// A line that is formatted when it is displayed.
-struct Line<'a, 'b> {
-    served: &'a Served<'b>,
-    push: fn(&mut Vec<u8>, &mut LineClock, &Served<'_>),
+struct Line<'a> {
+    logged: Logged<'a>,
+    push: fn(&mut Vec<u8>, &mut LineClock, Logged<'_>),
 }
 
-impl fmt::Display for Line<'_, '_> {
+impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = Vec::with_capacity(USUAL_BYTES);
-        (self.push)(&mut out, &mut LineClock::default(), self.served);
+        (self.push)(&mut out, &mut LineClock::default(), self.logged);
         f.write_str(std::str::from_utf8(&out).expect("a line is ASCII"))
     }
 }
 
 /// Appends the line of [`common`].
-pub(super) fn push_common(out: &mut Vec<u8>, clock: &mut LineClock, served: &Served<'_>) {
-    push_address(out, client(served));
+pub(super) fn push_common(out: &mut Vec<u8>, clock: &mut LineClock, logged: Logged<'_>) {
+    let note = logged.note;
+    push_address(out, client(logged));
     out.extend_from_slice(b" - - ");
-    clock.push_common(out, served.began());
+    clock.push_common(out, note.began());
     out.extend_from_slice(b" \"");
-    match (served.method(), served.target(), served.version()) {
+    match (note.method(), note.target(), note.version()) {
         (Some(method), Some(target), Some(version)) => {
-            push_quoted(out, method.as_bytes());
+            push_quoted(out, method);
             out.push(b' ');
-            push_quoted(out, target.as_bytes());
+            push_quoted(out, target);
             out.push(b' ');
             out.extend_from_slice(name(version).as_bytes());
         }
         _ => out.push(b'-'),
     }
     out.extend_from_slice(b"\" ");
-    match served.status() {
+    match note.status() {
         Some(status) => out.extend_from_slice(status.as_str().as_bytes()),
         None => out.push(b'-'),
     }
     out.push(b' ');
-    match served.reply_body_bytes() {
+    match note.reply_body_bytes() {
         0 => out.push(b'-'),
         bytes => push_decimal(out, bytes),
     }
 }
 
 /// Appends the line of [`combined`].
-pub(super) fn push_combined(out: &mut Vec<u8>, clock: &mut LineClock, served: &Served<'_>) {
-    push_common(out, clock, served);
-    for field in [served.referer(), served.user_agent()] {
+pub(super) fn push_combined(out: &mut Vec<u8>, clock: &mut LineClock, logged: Logged<'_>) {
+    push_common(out, clock, logged);
+    for field in [logged.note.referer(), logged.note.user_agent()] {
         out.extend_from_slice(b" \"");
         match field {
             Some(value) if !value.is_empty() => push_quoted(out, value),
@@ -139,102 +157,84 @@ pub(super) fn push_combined(out: &mut Vec<u8>, clock: &mut LineClock, served: &S
 }
 
 /// Appends the line of [`json`].
-pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, served: &Served<'_>) {
+pub(super) fn push_json(out: &mut Vec<u8>, clock: &mut LineClock, logged: Logged<'_>) {
     // Once for all pieces of a usual line.
     out.reserve(USUAL_BYTES);
     out.extend_from_slice(b"{\"time\":\"");
-    clock.push_rfc3339(out, served.began());
+    let note = logged.note;
+    clock.push_rfc3339(out, note.began());
     out.extend_from_slice(b"\",\"client\":\"");
-    push_who(out, served);
-    let (mut agent, mut referer) = (None, None);
-    if let Some(head) = served.head() {
-        (agent, referer) = agent_and_referer(head);
-        match head.method_bytes() {
-            // The usual one is a copy of a fixed length.
-            b"GET" => out.extend_from_slice(b",\"method\":\"GET\""),
-            method => push_text(out, b",\"method\":\"", method),
-        }
-        push_text(out, b",\"target\":\"", head.target_bytes());
-        out.extend_from_slice(match head.version() {
-            Version::Http10 => b",\"version\":\"HTTP/1.0\"",
-            Version::Http11 => b",\"version\":\"HTTP/1.1\"",
-            Version::Http2 => b",\"version\":\"HTTP/2.0\"",
-        });
-        if let Some(host) = head.host_bytes() {
-            push_text(out, b",\"host\":\"", host);
-        }
-    } else if let Some(method) = served.method() {
-        push_text(out, b",\"method\":\"", method.as_bytes());
+    push_who(out, logged);
+    match note.method() {
+        // The usual one is a copy of a fixed length.
+        Some(b"GET") => out.extend_from_slice(b",\"method\":\"GET\""),
+        Some(method) => push_text(out, b",\"method\":\"", method),
+        None => {}
     }
-    if let Some(pattern) = served.pattern() {
+    if let Some(target) = note.target() {
+        push_text(out, b",\"target\":\"", target);
+    }
+    match note.version() {
+        Some(Version::Http10) => out.extend_from_slice(b",\"version\":\"HTTP/1.0\""),
+        Some(Version::Http11) => out.extend_from_slice(b",\"version\":\"HTTP/1.1\""),
+        Some(Version::Http2) => out.extend_from_slice(b",\"version\":\"HTTP/2.0\""),
+        None => {}
+    }
+    if let Some(host) = note.host() {
+        push_text(out, b",\"host\":\"", host);
+    }
+    if let Some(pattern) = note.pattern() {
         push_text(out, b",\"pattern\":\"", pattern.as_bytes());
     }
-    if let Some(status) = served.status() {
+    if let Some(status) = note.status() {
         out.extend_from_slice(b",\"status\":");
         out.extend_from_slice(&three_digits(status.as_u16()));
     }
-    push_number(out, b",\"request_body_bytes\":", served.request_body_bytes());
-    push_number(out, b",\"reply_body_bytes\":", served.reply_body_bytes());
-    let (first_byte, duration) = served.times();
+    push_number(out, b",\"request_body_bytes\":", note.request_body_bytes());
+    push_number(out, b",\"reply_body_bytes\":", note.reply_body_bytes());
+    let (first_byte, duration) = note.times();
     if let Some(time) = first_byte {
         push_number(out, b",\"time_to_first_byte_us\":", micros(time));
     }
     push_number(out, b",\"duration_us\":", micros(duration));
-    push_end(out, served);
-    if let Some(agent) = agent {
+    push_end(out, logged);
+    if let Some(agent) = note.user_agent() {
         push_text(out, b",\"user_agent\":\"", agent);
     }
-    if let Some(referer) = referer {
+    if let Some(referer) = note.referer() {
         push_text(out, b",\"referer\":\"", referer);
     }
     out.push(b'}');
 }
 
-/// The fields `User-Agent` and `Referer`, the first ones of each, found in one pass.
-#[inline]
-fn agent_and_referer(head: HeadRef<'_>) -> (Option<&[u8]>, Option<&[u8]>) {
-    let (bytes, mut agent, mut referer) = (head.as_bytes(), None, None);
-    for field in head.index().fields() {
-        let (name, found) = match field.name.of(bytes) {
-            name if name.len() == USER_AGENT.len() => (name.eq_ignore_ascii_case(USER_AGENT), &mut agent),
-            name if name.len() == REFERER.len() => (name.eq_ignore_ascii_case(REFERER), &mut referer),
-            _ => continue,
-        };
-        if name && found.is_none() {
-            *found = Some(field.value.of(bytes));
-        }
-    }
-    (agent, referer)
-}
-
 /// Appends who the client is, after `"client":"`.
 #[inline]
-fn push_who(out: &mut Vec<u8>, served: &Served<'_>) {
-    let peer = served.connection().peer_addr();
-    match told(served) {
+fn push_who(out: &mut Vec<u8>, logged: Logged<'_>) {
+    let peer = logged.peer.addr;
+    match told(logged) {
         Some(client) => {
             push_address(out, Some(client));
             out.extend_from_slice(b"\",\"proxy\":\"");
-            push_address(out, peer.ip());
+            push_address(out, peer.map(|peer| peer.ip()));
             out.push(b'"');
         }
         None => {
-            push_address(out, peer.ip());
+            push_address(out, peer.map(|peer| peer.ip()));
             out.push(b'"');
-            if let Some(port) = peer.port() {
-                push_number(out, b",\"port\":", port.into());
+            if let Some(peer) = peer {
+                push_number(out, b",\"port\":", peer.port().into());
             }
         }
     }
-    if let Some(id) = served.request_id() {
+    if let Some(id) = logged.note.request_id() {
         push_text(out, b",\"request_id\":\"", id.as_bytes());
     }
 }
 
 /// Appends how the request ended.
 #[inline]
-fn push_end(out: &mut Vec<u8>, served: &Served<'_>) {
-    let outcome = served.outcome();
+fn push_end(out: &mut Vec<u8>, logged: Logged<'_>) {
+    let outcome = logged.note.outcome();
     match outcome {
         // As above.
         Outcome::Complete => out.extend_from_slice(b",\"outcome\":\"complete\""),
@@ -243,11 +243,11 @@ fn push_end(out: &mut Vec<u8>, served: &Served<'_>) {
     if let Outcome::Refused(refusal) = outcome {
         push_text(out, b",\"refused\":\"", refusal.as_str().as_bytes());
     }
-    if let Some(reason) = served.close_reason() {
+    if let Some(reason) = logged.note.close_reason() {
         push_text(out, b",\"close_reason\":\"", reason.as_str().as_bytes());
     }
-    if let Some(tls) = served.connection().tls() {
-        push_text(out, b",\"tls\":\"", tls.version_name().unwrap_or("unknown").as_bytes());
+    if let Some(tls) = logged.peer.tls {
+        push_text(out, b",\"tls\":\"", tls.as_bytes());
     }
 }
 
@@ -268,14 +268,14 @@ fn push_number<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], number: u64) {
 
 /// The address of the client; `None` on a Unix socket.
 #[inline]
-fn client(served: &Served<'_>) -> Option<IpAddr> {
-    told(served).or_else(|| served.connection().peer_addr().ip())
+fn client(logged: Logged<'_>) -> Option<IpAddr> {
+    told(logged).or_else(|| logged.peer.addr.map(|peer| peer.ip()))
 }
 
 /// The address of the client, if a trusted proxy told it: the peer is that proxy.
 #[inline]
-fn told(served: &Served<'_>) -> Option<IpAddr> {
-    let client = served.client()?;
+fn told(logged: Logged<'_>) -> Option<IpAddr> {
+    let client = logged.note.client()?;
     if client.hops() > 0 { client.ip() } else { None }
 }
 

@@ -6,16 +6,28 @@ use proptest::prelude::*;
 use quintet_request::{Client, CloseReason, ForwardedHeader, ForwardedNode, HeadError, RequestId};
 use serde_json::Value;
 
-use super::{combined, common, json};
-use crate::served::{Outcome, Refusal, ServedExample};
+use super::{
+    combined, common, json,
+    line::{Logged, push_combined, push_common, push_json},
+    line_clock::LineClock,
+};
+use crate::served::{Outcome, Peer, Refusal, ServedExample};
 
-/// The three lines of an event: JSON, Combined, Common.
+/// The three lines of an event: JSON, Combined, Common. The thread of a log makes the same ones of the note that it was given.
 fn lines(example: &ServedExample) -> [String; 3] {
     example.show(|served| {
         let lines = [json(served).to_string(), combined(served).to_string(), common(served).to_string()];
         for line in &lines {
             assert!(line.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{line:?} is no line of ASCII");
         }
+        let note = served.note().copy(Peer::of(served.connection()), Vec::new);
+        let mut clock = LineClock::default();
+        for (push, line) in [push_json, push_combined, push_common].into_iter().zip(&lines) {
+            let mut out = Vec::new();
+            push(&mut out, &mut clock, Logged::of_note(&note));
+            assert_eq!(std::str::from_utf8(&out), Ok(&**line));
+        }
+        note.give();
         lines
     })
 }
@@ -121,6 +133,36 @@ fn a_client_cannot_forge_a_line_or_a_field() {
         assert_eq!((fields(&combined).len(), fields(&common).len()), (9, 7), "{combined}");
         assert_eq!(fields(&combined)[5..7], ["200", "-"]);
     }
+}
+
+/// The note that a log keeps has the parts of a long head, and not the rest of it: a client could fill the queue with cookies.
+#[test]
+fn the_line_of_a_long_head_has_its_parts() {
+    let (target, agent) = (format!("/{}", "t".repeat(60_000)), "a".repeat(2000));
+    for (target, agent, cookie) in [("/", "b", 1000), ("/", "b", 3000), (&*target, "b", 0), (&*target, &*agent, 9)] {
+        let head = format!(
+            "GET {target} HTTP/1.1\r\nHost: a.example\r\nCookie: {}\r\nUser-Agent: {agent}\r\nReferer: http://b/\r\n\r\n",
+            "c".repeat(cookie)
+        );
+        let limits = quintet_request::Limits { target: 1 << 16, ..Default::default() };
+        let example = ServedExample::with_limits(head.as_bytes(), &limits).pattern("/{rest...}");
+        let [json, combined, _] = lines(&example);
+        let read: Value = serde_json::from_str(&json).expect("JSON");
+        assert_eq!((read["method"].as_str(), read["target"].as_str()), (Some("GET"), Some(target)));
+        assert_eq!((read["host"].as_str(), read["user_agent"].as_str()), (Some("a.example"), Some(agent)));
+        assert_eq!((read["version"].as_str(), read["pattern"].as_str()), (Some("HTTP/1.1"), Some("/{rest...}")));
+        assert!(combined.ends_with(&format!(" \"http://b/\" \"{agent}\"")));
+        let (note, parts) = (example.into_note(), 21 + target.len() + agent.len());
+        assert!(note.memory() < 2 * parts + 2048, "{} bytes for {parts}", note.memory());
+    }
+}
+
+#[test]
+fn a_refused_head_of_http2_has_a_method_in_its_line() {
+    let refusal = Refusal::Head(HeadError::BareLf { at: 3 });
+    let [json, combined, common] = lines(&ServedExample::refused(refusal).method(http::Method::PUT));
+    assert!(json.contains("\"port\":54321,\"method\":\"PUT\",\"status\":400,"), "{json}");
+    assert!(combined.contains("] \"-\" 400 - ") && common.contains("] \"-\" 400 -"), "{combined}");
 }
 
 /// A field of bytes that a head can have: anything but CR, LF and NUL, without blanks at its ends.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quintet_conn::Connection;
 
-use super::{served::Served, stream_note::StreamNote};
+use super::stream_note::StreamNote;
 use crate::observe::Observer;
 
 /// The notes of the streams of one connection whose tasks have ended, and whose last frames the connection has not taken
@@ -29,9 +29,8 @@ impl EndedStreams {
             return;
         }
         let StreamNote { mut note, .. } = note;
-        note.cut(connection.close_reason());
-        observer.served(&Served::new(&note, connection));
-        note.give();
+        note.facts.cut(connection.close_reason());
+        observer.served(note, connection);
     }
 
     /// How many there are.

@@ -12,13 +12,21 @@ use std::{
 use http::{Method, StatusCode};
 use quintet_conn::{Connections, Timeouts};
 use quintet_listener::{Addr, Stream};
-use quintet_request::{CloseReason, Limits, route::MatchedPattern};
+use quintet_request::{CloseReason, HeadRef, Index, Limits, route::MatchedPattern};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::Instant,
 };
 
-use super::{note::Note, outcome::Outcome, refusal::Refusal, served::Served};
+#[cfg(test)]
+use super::facts::Peer;
+use super::{
+    facts::Facts,
+    note::{Keep, Note},
+    outcome::Outcome,
+    refusal::Refusal,
+    served::Served,
+};
 
 /// An event made by hand, for the tests and benches of loggers: a whole reply of 200 to 192.0.2.1, which took 1.5 ms, 1.25
 /// ms of them until the first byte, if nothing else is said.
@@ -44,10 +52,19 @@ impl ServedExample {
     /// If these bytes are no head.
     #[must_use]
     pub fn new(head: &[u8]) -> Self {
+        Self::with_limits(head, &Limits::default())
+    }
+
+    /// As [`new`](Self::new), for a head within other limits.
+    ///
+    /// # Panics
+    /// If these bytes are no head within them.
+    #[must_use]
+    pub fn with_limits(head: &[u8], limits: &Limits) -> Self {
         let mut example = Self::whole();
-        let parsed = example.note.index.parse(head, &Limits::default());
-        assert_eq!(parsed, Ok(Some(head.len())), "a head");
-        (example.note.bytes, example.note.has_head) = (head.to_vec(), true);
+        let mut index = Index::default();
+        assert_eq!(index.parse(head, limits), Ok(Some(head.len())), "a head");
+        example.note.set_request(HeadRef::new(head, &index), Some(b""), Keep::Whole);
         example
     }
 
@@ -55,7 +72,7 @@ impl ServedExample {
     #[must_use]
     pub fn refused(refusal: Refusal) -> Self {
         let mut example = Self::whole();
-        (example.note.outcome, example.note.status) = (Outcome::Refused(refusal), refusal.status());
+        (example.note.facts.outcome, example.note.facts.status) = (Outcome::Refused(refusal), refusal.status());
         example
     }
 
@@ -63,8 +80,9 @@ impl ServedExample {
         // 10 October 2000, 13:55:36 UTC.
         let began_at = SystemTime::UNIX_EPOCH + Duration::from_secs(971_186_136);
         let now = Instant::now();
-        let mut note = Note::new(now, (now, began_at));
-        (note.status, note.outcome, note.is_whole) = (Some(StatusCode::OK), Outcome::Complete, true);
+        let mut facts = Facts::new(now, (now, began_at));
+        (facts.status, facts.outcome, facts.is_whole) = (Some(StatusCode::OK), Outcome::Complete, true);
+        let note = Note::new(facts);
         let example = Self { note, peer: "192.0.2.1:54321".parse().expect("an address") };
         example.time_to_first_byte(Some(Duration::from_micros(1250))).duration(Duration::from_micros(1500))
     }
@@ -80,7 +98,7 @@ impl ServedExample {
     /// Zero is no reply at all.
     #[must_use]
     pub fn status(mut self, status: u16) -> Self {
-        self.note.status = StatusCode::from_u16(status).ok();
+        self.note.facts.status = StatusCode::from_u16(status).ok();
         self
     }
 
@@ -104,50 +122,56 @@ impl ServedExample {
 
     #[must_use]
     pub fn outcome(mut self, outcome: Outcome) -> Self {
-        self.note.outcome = outcome;
+        self.note.facts.outcome = outcome;
         self
     }
 
     #[must_use]
     pub fn is_whole(mut self, is_whole: bool) -> Self {
-        self.note.is_whole = is_whole;
+        self.note.facts.is_whole = is_whole;
         self
     }
 
     #[must_use]
     pub fn close_reason(mut self, reason: CloseReason) -> Self {
-        self.note.close = Some(reason);
+        self.note.facts.close = Some(reason);
         self
     }
 
     #[must_use]
     pub fn request_body_bytes(mut self, bytes: u64) -> Self {
-        self.note.received = bytes;
+        self.note.facts.received = bytes;
         self
     }
 
     #[must_use]
     pub fn reply_body_bytes(mut self, bytes: u64) -> Self {
-        self.note.sent = bytes;
+        self.note.facts.sent = bytes;
         self
     }
 
     #[must_use]
     pub fn began(mut self, at: SystemTime) -> Self {
-        self.note.clocks = (self.note.began, at);
+        self.note.facts.clocks = (self.note.facts.began, at);
         self
     }
 
     #[must_use]
     pub fn time_to_first_byte(mut self, time: Option<Duration>) -> Self {
-        self.note.first = time.map(|time| self.note.began + time);
+        self.note.facts.first = time.map(|time| self.note.facts.began + time);
         self
     }
 
     #[must_use]
     pub fn duration(mut self, time: Duration) -> Self {
-        self.note.last = Some(self.note.began + time);
+        self.note.facts.last = Some(self.note.facts.began + time);
         self
+    }
+
+    /// The note, as a log keeps it.
+    #[cfg(test)]
+    pub(crate) fn into_note(self) -> Box<Note> {
+        self.show(|served| served.note().copy(Peer::of(served.connection()), Vec::new))
     }
 
     /// Calls a function with the event.

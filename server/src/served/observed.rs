@@ -14,21 +14,20 @@ use quintet_listener::{Addr, Opened, Stream};
 use quintet_request::{CloseReason, Next, Request, Requests, route};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::notes::Notes;
+use super::{inner_stream::InnerStream, notes::Notes};
 
 /// The stream of a connection whose requests are observed: it has the notes of the requests, and tells them what was sent.
 ///
 /// Whether requests are observed is thus a type: the connection loop of a server without the hook is compiled without a
-/// trace of it. The stream inside is boxed, so that there is one more loop for each handler, and not for each kind of
-/// stream.
+/// trace of it.
 pub(crate) struct Observed {
-    stream: Box<dyn Stream>,
+    stream: InnerStream,
     notes: Box<Notes>,
 }
 
 impl Observed {
     pub(crate) fn new(stream: impl Stream, notes: Notes) -> Self {
-        Self { stream: Box::new(stream), notes: Box::new(notes) }
+        Self { stream: InnerStream::new(stream), notes: Box::new(notes) }
     }
 
     /// Counts what a write took.
@@ -50,7 +49,10 @@ pub(crate) fn is_observed<S: Stream>() -> bool {
 #[inline(always)]
 pub(crate) fn observe<S: Stream>(requests: &mut Requests<S>, tell: impl FnOnce(&mut Notes, usize)) {
     if is_observed::<S>() {
-        observe_wire(&mut requests.wire(), tell);
+        match requests.owned_wire() {
+            Some(wire) => observe_wire(wire, tell),
+            None => observe_wire(&mut requests.wire(), tell),
+        }
     }
 }
 
@@ -83,7 +85,13 @@ pub(crate) fn finish<S: Stream>(
     next: Next,
     reason: Option<CloseReason>,
 ) -> bool {
-    is_observed::<S>() && finish_wire(connection, &mut requests.wire(), next, reason)
+    if !is_observed::<S>() {
+        return false;
+    }
+    match requests.owned_wire() {
+        Some(wire) => finish_wire(connection, wire, next, reason),
+        None => finish_wire(connection, &mut requests.wire(), next, reason),
+    }
 }
 
 /// As [`finish`], by the wire.
@@ -96,10 +104,7 @@ pub(crate) fn finish_wire<S: Stream>(
 ) -> bool {
     let mut is_full = false;
     observe_wire(wire, |notes, unsent| {
-        if let Some(values) = notes.values() {
-            connection.take_values(values);
-        }
-        notes.finish(next, reason, unsent);
+        notes.finish(next, reason, unsent, |values| connection.take_values(values));
         is_full = notes.is_full();
     });
     is_full

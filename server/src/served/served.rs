@@ -8,7 +8,7 @@ use std::{
 
 use http::StatusCode;
 use quintet_conn::Connection;
-use quintet_request::{Client, CloseReason, HeadRef, RequestId, Version, route::MatchedPattern};
+use quintet_request::{Client, CloseReason, HeadRef, Version};
 
 use super::{note::Note, outcome::Outcome};
 
@@ -47,8 +47,13 @@ pub struct Served<'a> {
 }
 
 impl<'a> Served<'a> {
-    pub(super) fn new(note: &'a Note, connection: &'a Connection) -> Self {
+    pub(crate) fn new(note: &'a Note, connection: &'a Connection) -> Self {
         Self { note, connection }
+    }
+
+    /// Its note, for a log.
+    pub(crate) fn note(&self) -> &'a Note {
+        self.note
     }
 
     /// The connection that the request came by: addresses, TLS, values.
@@ -68,129 +73,116 @@ impl<'a> Served<'a> {
     /// The method, a token of the client. `None` if the head was refused; in HTTP/2 a refused head has one too.
     #[must_use]
     pub fn method(&self) -> Option<&'a str> {
-        match self.head() {
-            Some(head) => Some(head.method()),
-            None => self.note.method.as_ref().map(http::Method::as_str),
-        }
+        text(self.note.method())
     }
 
     /// The target as it was sent: path and query, mostly. `None` if the head was refused. Go: `Request.RequestURI`.
     #[must_use]
     pub fn target(&self) -> Option<&'a str> {
-        self.head().map(|head| head.target().raw())
+        text(self.note.target())
     }
 
     /// The version. `None` if the head was refused.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
-        self.head().map(HeadRef::version)
+        self.note.version()
     }
 
     /// The host, with its port if one was sent. Go: `Request.Host`.
     #[must_use]
     pub fn host(&self) -> Option<&'a str> {
-        self.head()?.host()
+        text(self.note.host())
     }
 
     /// The `User-Agent` field; it may have any bytes but controls.
     #[must_use]
     pub fn user_agent(&self) -> Option<&'a [u8]> {
-        self.head()?.header_bytes("user-agent")
+        self.note.user_agent()
     }
 
     /// The `Referer` field; it may have any bytes but controls.
     #[must_use]
     pub fn referer(&self) -> Option<&'a [u8]> {
-        self.head()?.header_bytes("referer")
+        self.note.referer()
     }
 
     /// The pattern that matched, the last one if routers are nested; `None` if no router matched. Go: `Request.Pattern`.
     #[doc(alias = "route")]
     #[must_use]
     pub fn pattern(&self) -> Option<&'a str> {
-        let route: &MatchedPattern = self.value()?;
-        (!route.pattern.is_empty()).then_some(&*route.pattern)
+        self.note.pattern()
     }
 
     /// The status of the reply; `None` if there was none.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.note.status
+        self.note.status()
     }
 
     /// How many bytes of the request's body were received, without its framing. Bytes that no task has read are not counted
     /// if the connection ended with the request.
     #[must_use]
     pub fn request_body_bytes(&self) -> u64 {
-        self.note.received
+        self.note.request_body_bytes()
     }
 
     /// How many bytes of the reply's body were sent, without its framing (chunks, frames). Of a reply that was cut, the
     /// framing of what was not sent may have been subtracted too, so that it is never more than what was sent.
     #[must_use]
     pub fn reply_body_bytes(&self) -> u64 {
-        self.note.sent
+        self.note.reply_body_bytes()
     }
 
     /// When the request began: the first byte of its head arrived, or of a pipelined request the server came to it. By the
     /// clock of the day, which is read once a second at the most; between two readings the monotonic clock counts on.
     #[must_use]
     pub fn began(&self) -> SystemTime {
-        self.note.began_at()
+        self.note.began()
     }
 
     /// The time from the beginning of the request until the kernel took the first byte of the reply; `None` if it took none.
     /// Interim replies (1xx) do not count.
     #[must_use]
     pub fn time_to_first_byte(&self) -> Option<Duration> {
-        self.note.first.map(|first| first - self.note.began)
+        self.note.time_to_first_byte()
     }
 
     /// The time from the beginning of the request until the kernel took the last byte of the reply, or the request was cut.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        self.note.last.map_or(Duration::ZERO, |last| last - self.note.began)
-    }
-
-    /// [`time_to_first_byte`](Self::time_to_first_byte) and [`duration`](Self::duration). A reply that was sent at once has
-    /// one time, which is computed once.
-    #[inline]
-    pub(crate) fn times(&self) -> (Option<Duration>, Duration) {
-        let duration = self.duration();
-        let is_at_once = self.note.first.is_some() && self.note.first == self.note.last;
-        (if is_at_once { Some(duration) } else { self.time_to_first_byte() }, duration)
+        self.note.duration()
     }
 
     /// What became of the request.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
-        self.note.outcome
+        self.note.outcome()
     }
 
     /// Whether the whole reply was sent.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.note.is_whole
+        self.note.is_whole()
     }
 
     /// The reason why the connection ends with this request; `None` if it goes on. In HTTP/2, the reason why the connection
     /// has ended, if it has.
     #[must_use]
     pub fn close_reason(&self) -> Option<CloseReason> {
-        self.note.close
+        self.note.close_reason()
     }
 
     /// Who the client is by what trusted proxies say, if [`forwarded`](quintet_mux::forwarded) read it. Its address counts
     /// before that of the [connection](Self::connection)'s peer.
     #[must_use]
     pub fn client(&self) -> Option<&'a Client> {
-        self.value()
+        self.note.client()
     }
 
     /// The id of the request, if [`request_id`](quintet_mux::request_id) gave it one.
     #[must_use]
     pub fn request_id(&self) -> Option<&'a str> {
-        self.value::<RequestId>().map(RequestId::as_str)
+        self.note.request_id()
     }
 
     /// The value of this type that a handler left for observers by
@@ -199,6 +191,11 @@ impl<'a> Served<'a> {
     pub fn value<T: Any>(&self) -> Option<&'a T> {
         self.note.values.get()
     }
+}
+
+/// As text; what the parser has taken for a part of a head is.
+fn text(bytes: Option<&[u8]>) -> Option<&str> {
+    std::str::from_utf8(bytes?).ok()
 }
 
 /// Without the fields of the head, which may be secret.

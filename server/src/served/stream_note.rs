@@ -27,7 +27,7 @@ impl StreamNote {
 
     /// The request is refused.
     pub(crate) fn refuse(&mut self, refusal: Refusal) {
-        self.note.outcome = Outcome::Refused(refusal);
+        self.note.facts.outcome = Outcome::Refused(refusal);
     }
 
     /// The handler or the body of the reply panicked.
@@ -38,29 +38,29 @@ impl StreamNote {
     /// The handler is done.
     pub(crate) fn handled(&mut self, reply: &StreamReply) {
         reply.take_values(&mut self.note.values);
-        self.note.received = self.note.received.max(reply.received());
+        self.note.facts.received = self.note.facts.received.max(reply.received());
     }
 
     pub(crate) fn set_status(&mut self, status: StatusCode) {
-        self.note.status = Some(status);
+        self.note.facts.status = Some(status);
     }
 
     /// The head was handed to the connection, and more of the reply is being made.
     pub(crate) fn begin_body(&mut self) {
-        self.note.first = Some(Instant::now());
+        self.note.facts.first = Some(Instant::now());
     }
 
     /// How much was received and sent so far.
     pub(crate) fn set_bytes(&mut self, writer: &StreamWriter) {
-        self.note.received = self.note.received.max(writer.received());
-        self.note.sent = writer.sent();
+        self.note.facts.received = self.note.facts.received.max(writer.received());
+        self.note.facts.sent = writer.sent();
     }
 
     /// The end of the reply, whose body has so many bytes, was handed to the connection; or the client has reset the
     /// request.
     pub(crate) fn end(&mut self, is_sent: bool, body: usize) {
         if is_sent {
-            self.note.sent += body as u64;
+            self.note.facts.sent += body as u64;
             self.whole();
         } else {
             self.fail(Outcome::Reset);
@@ -74,15 +74,15 @@ impl StreamNote {
 
     /// The reply ended early.
     pub(crate) fn fail(&mut self, outcome: Outcome) {
-        if self.note.outcome == Outcome::Cut {
-            self.note.outcome = outcome;
+        if self.note.facts.outcome == Outcome::Cut {
+            self.note.facts.outcome = outcome;
         }
     }
 
     /// The task of the stream has ended.
     pub(super) fn finish(&mut self) {
         if self.has_panicked.load(Relaxed) || panicking() {
-            self.note.outcome = Outcome::Panicked;
+            self.note.facts.outcome = Outcome::Panicked;
         } else if self.is_put {
             self.fail(Outcome::Complete);
         }
