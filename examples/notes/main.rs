@@ -2,7 +2,7 @@
 //!
 //! You learn: what a program of this server looks like in full. Each file is one topic: the application and its state are
 //!           here, `notes.rs` is the API, `pictures.rs` the uploads, `accounts.rs` who is signed in, `live.rs` what the
-//!           server tells the pages; `static` is the page, which is compiled in.
+//!           server tells the pages; `static` is the page, which is compiled in. `../tests/notes.rs` tests all of it.
 //!
 //! Run:      `cargo run --example notes -- --password 'open sesame'`; with `--cert target/cert.pem --key target/key.pem`
 //!           (the pair that `13_tls` makes) it speaks TLS
