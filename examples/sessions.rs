@@ -110,20 +110,16 @@ const FIVE: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 
 /// Reads the session of a request for the handlers that follow, and renews it in time.
 fn with_session(sessions: Arc<Sessions>, handler: impl Handler) -> impl Handler {
-    let handler = Arc::new(handler);
-    move |mut request: Request| {
-        let (sessions, handler) = (Arc::clone(&sessions), Arc::clone(&handler));
-        async move {
-            let session = sessions.read(&request);
-            let Some(session) = session else { return handler.call(request).await };
-            request.set_extension(session.clone());
-            let reply = handler.call(request).await;
-            let is_half_over = session.ends.saturating_sub((sessions.now)()) < LASTS.as_secs() / 2;
-            // A login and a logout say what becomes of the session.
-            let is_said = reply.headers().is_some_and(|headers| headers.contains_key(SET_COOKIE));
-            if is_half_over && !is_said { sessions.begin(reply, &session.user, session.began) } else { reply }
-        }
-    }
+    with_state((sessions, Arc::new(handler)), async |(sessions, handler), mut request| {
+        let session = sessions.read(&request);
+        let Some(session) = session else { return handler.call(request).await };
+        request.set_extension(session.clone());
+        let reply = handler.call(request).await;
+        let is_half_over = session.ends.saturating_sub((sessions.now)()) < LASTS.as_secs() / 2;
+        // A login and a logout say what becomes of the session.
+        let is_said = reply.headers().is_some_and(|headers| headers.contains_key(SET_COOKIE));
+        if is_half_over && !is_said { sessions.begin(reply, &session.user, session.began) } else { reply }
+    })
 }
 
 impl Sessions {

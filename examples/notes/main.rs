@@ -11,9 +11,9 @@
 //!           `curl -b jar localhost:9090/api/notes --json '{"title": "Milk", "text": "and oats"}'`
 //!           `curl -b jar 'localhost:9090/api/notes?search=oats'`, `curl -b jar -N localhost:9090/api/events`
 //!           `curl -b jar -X PUT -F picture=@photo.jpg localhost:9090/api/notes/1/picture`
-//! You see:  what one window writes, changes or deletes, in the other at once. Or why not: with the title "", with a picture
-//!           that is none, after signing out.
-//! End:      Ctrl-C. Requests in progress are answered, and the pages connect again when the server is back.
+//! You see:  what one window writes, changes or deletes, in the other at once. Or why not: try an empty title, a text file
+//!           as a picture, or any of it after signing out.
+//! End:      Ctrl-C. Requests in progress are answered. When the server is back, the pages ask to sign in again.
 
 mod accounts;
 mod live;
