@@ -282,6 +282,28 @@ async fn a_client_that_does_not_read_is_given_up() {
     .await;
 }
 
+/// The pongs of a flood of pings are not kept for a client that does not read them.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_floods_with_pings_and_does_not_read_is_not_read() {
+    const PIPE_BYTES: usize = 4096;
+    bounded(async {
+        let (server, dial, mut told) = start(WebSocketOptions::default());
+        let mut client = dial.connect_sized(PIPE_BYTES);
+        client.send(handshake("/echo", "")).await;
+        assert_eq!(client.head().await.expect("a head").0, 101);
+        let (ping, mut taken) = (frame(PING, &[b'p'; 125]), 0);
+        while timeout(SECOND, client.send(&ping)).await.is_ok() {
+            taken += ping.len();
+            // Both directions of the pipe, and what the server buffers of each.
+            assert!(taken < 2 * PIPE_BYTES + 2 * 8 * 1024, "{taken} bytes of pings were taken");
+        }
+        let outcome = timeout(100 * SECOND, told.recv()).await.expect("it ends");
+        assert_eq!(outcome.as_deref(), Some("TimedOut"));
+        eventually("no connection is left", || server.counts().total() == 0).await;
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_disconnects_ends_the_session() {
     bounded(async {

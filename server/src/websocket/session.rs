@@ -46,6 +46,8 @@ pub(super) struct Session {
     pinged: bool,
     /// Whether a ping or a close may not be sent yet.
     unflushed: bool,
+    /// Whether the client has sent a ping, and may not have taken the pong yet.
+    answering: bool,
     state: State,
 }
 
@@ -103,6 +105,7 @@ impl Session {
             heard: Instant::now(),
             pinged: false,
             unflushed: false,
+            answering: false,
             state: State::Open,
         }
     }
@@ -117,7 +120,7 @@ impl Session {
             if self.state == State::Ended {
                 return Poll::Ready(None);
             }
-            match Pin::new(&mut self.stream).poll_next(cx) {
+            match self.poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     (self.heard, self.pinged) = (Instant::now(), false);
                     match frame {
@@ -151,6 +154,19 @@ impl Session {
                 return Poll::Ready(Some(Err(self.fail(error))));
             }
         }
+    }
+
+    /// The next frame of the client. After a ping none is read until the client has taken the pong: the library keeps each
+    /// pong until it is taken, so a client that sends pings and does not read would fill the memory. It is idle instead.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<tungstenite::Message, tungstenite::Error>>> {
+        if self.answering {
+            if let Err(error) = ready!(Pin::new(&mut self.stream).poll_flush(cx)) {
+                return Poll::Ready(Some(Err(error)));
+            }
+        }
+        let frame = ready!(Pin::new(&mut self.stream).poll_next(cx));
+        self.answering = matches!(frame, Some(Ok(tungstenite::Message::Ping(_))));
+        Poll::Ready(frame)
     }
 
     /// Sends what the session itself has to say, as far as the client takes it.
