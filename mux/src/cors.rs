@@ -18,8 +18,9 @@ const SAFELISTED_METHODS: [&str; 3] = ["GET", "HEAD", "POST"];
 ///
 /// | request | reply |
 /// |---|---|
-/// | without `Origin`, or of a page that is not allowed | the handler's, without fields; `Vary: Origin` unless any page is allowed |
-/// | of an allowed page | the handler's, with `Access-Control-Allow-Origin`: `*` if any page is allowed, else the page's origin |
+/// | without `Origin`, or of a page that is not allowed | the handler's, without fields but `Vary: Origin` |
+/// | of an allowed page | the handler's, with the page's origin as `Access-Control-Allow-Origin`, and `Vary: Origin` |
+/// | any, if any page is allowed | the handler's, with `Access-Control-Allow-Origin: *`, also without `Origin`: a cache may keep it for a page |
 /// | a preflight that is allowed | 204 with the methods and fields that are allowed |
 /// | any other preflight | 403 with the reason; the browser then does not send the request |
 ///
@@ -218,8 +219,9 @@ impl Cors {
     fn origin_fields(&self, origin: Option<&str>) -> Vec<(&'static str, String)> {
         let allowed = |value: &str| ("access-control-allow-origin", value.to_owned());
         match (&self.origins, origin) {
-            (Origins::Any, Some(_)) => vec![allowed("*")],
-            (Origins::Any, None) => Vec::new(),
+            // Also for a request without an origin, such as that of an image: a browser takes its reply out of the cache when a
+            // script asks for it, and could not give it to the script (Fetch Standard, "CORS protocol and HTTP caches").
+            (Origins::Any, _) => vec![allowed("*")],
             (Origins::List(list), origin) => {
                 // Also for a request without an origin: a cache must not give its reply to a page.
                 let mut fields = vec![("vary", "Origin".to_owned())];
@@ -352,7 +354,7 @@ mod tests {
         kind + &fields.collect::<String>()
     }
 
-    /// The rows are those of the Fetch Standard: §3.2.2 (requests), §3.2.3 (replies), §3.2.5 (credentials and `*`), §4.8
+    /// The rows are those of the Fetch Standard: §3.2.2 (requests), §3.2.3 (replies), §3.2.5 (credentials and `*`), §3.2.6 (caches), §4.8
     /// (the preflight). A method is compared with case, a field without.
     #[test]
     fn cors_follows_the_table_of_the_fetch_standard() {
@@ -360,7 +362,7 @@ mod tests {
         let page = CorsRequest { origin: Some(PAGE), ..request };
         let preflight = CorsRequest { method: "OPTIONS", asked_method: Some("PUT"), ..page };
         for (request, of_strict, of_public) in [
-            (request, "handled vary=Origin", "handled"),
+            (request, "handled vary=Origin", "handled allow-origin=* expose-headers=etag"),
             (
                 page,
                 "handled vary=Origin allow-origin=https://app.example allow-credentials=true expose-headers=etag",
@@ -425,7 +427,11 @@ mod tests {
                 "handled vary=Origin allow-origin=https://app.example allow-credentials=true expose-headers=etag",
                 "handled allow-origin=* expose-headers=etag",
             ),
-            (CorsRequest { origin: None, ..preflight }, "handled vary=Origin", "handled"),
+            (
+                CorsRequest { origin: None, ..preflight },
+                "handled vary=Origin",
+                "handled allow-origin=* expose-headers=etag",
+            ),
             (
                 CorsRequest { method: "GET", ..preflight },
                 "handled vary=Origin allow-origin=https://app.example allow-credentials=true expose-headers=etag",
