@@ -22,6 +22,14 @@ pub fn strip_path_prefix<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
     path.get(units.next().map_or(path.len(), |(_, at)| at)..)
 }
 
+/// Whether the rest of a path begins with a segment `.` or `..`, decoded, also if only readers that take `%2F` or a backslash
+/// for a slash see one.
+pub(crate) fn begins_with_dots(rest: &str) -> bool {
+    let segment = rest.split('/').next().unwrap_or_default();
+    let decoded: Vec<u8> = percent_decode_str(segment).take_while(|byte| !matches!(byte, b'/' | b'\\')).collect();
+    matches!(&*decoded, b"." | b"..")
+}
+
 /// The units of a path with their offsets: each byte, and each escape as the byte that it stands for.
 fn units(path: &str) -> impl Iterator<Item = (u16, usize)> {
     // No byte has this value, so an escaped slash equals an escaped slash and nothing else.
@@ -46,7 +54,7 @@ fn is_escape(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::strip_path_prefix;
+    use super::{begins_with_dots, strip_path_prefix};
 
     #[test]
     fn a_prefix_is_compared_decoded_except_for_escaped_slashes() {
@@ -70,6 +78,30 @@ mod tests {
             ("/%zz", "/%z", Some("z")),
         ] {
             assert_eq!(strip_path_prefix(path, prefix), rest, "{path} without {prefix}");
+        }
+    }
+
+    #[test]
+    fn dots_at_the_begin_of_a_rest_are_found_in_each_spelling() {
+        for (rest, has_dots) in [
+            ("..", true),
+            (".", true),
+            ("../x", true),
+            ("./x", true),
+            ("%2e%2E/x", true),
+            (".%2e", true),
+            ("..%2fx", true),
+            ("..\\x", true),
+            ("..%5cx", true),
+            ("", false),
+            ("/../x", false),
+            ("...", false),
+            ("..x", false),
+            (".well-known/x", false),
+            ("x/..", false),
+            ("%252e%252e", false),
+        ] {
+            assert_eq!(begins_with_dots(rest), has_dots, "{rest}");
         }
     }
 

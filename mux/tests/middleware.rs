@@ -316,6 +316,12 @@ async fn strip_prefix_removes_the_prefix_or_answers_404() {
         ("GET /%70re/%2Fa", "GET /%2Fa by "),
         ("GET /a", "404 page not found\n"),
         ("GET /%2Fpre", "404 page not found\n"),
+        // The client sent no segment of dots, so none is made.
+        ("GET /pre../a", "404 page not found\n"),
+        ("GET /pre%2e./a", "404 page not found\n"),
+        ("GET /pre.", "404 page not found\n"),
+        ("GET /pre...", "GET /... by "),
+        ("GET /pre/../a", "GET /../a by "),
     ] {
         assert_eq!(text(handler.call(request(line)).await).await, expected, "{line}");
     }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, future::Future};
 use quintet_request::Request;
 
 use super::not_found;
-use crate::{Handler, Response, strip_path_prefix};
+use crate::{Handler, Response, prefix::begins_with_dots, strip_path_prefix};
 
 /// Removes `prefix` from the path of a request before `handler` is called; answers 404 if the path does not begin with
 /// it. Go: `http.StripPrefix`.
@@ -15,7 +15,8 @@ use crate::{Handler, Response, strip_path_prefix};
 /// The new path begins with a slash, which is added if it is missing: with the prefix `/mount/` or `/mount`,
 /// `/mount/app.js` becomes `/app.js`, and `/mount` becomes `/`. Go passes `app.js` and an empty path, which its file
 /// server corrects; read as a URI, `app.js` is a host. A prefix may end within a segment, as in Go: `/pre` makes `/fix`
-/// of `/prefix`. The pattern `/pre/` does not match such a path.
+/// of `/prefix`. The pattern `/pre/` does not match such a path. If what is left begins with a segment `.` or `..`, as of
+/// `/pre../x`, the answer is 404: the client's path had no such segment, and no check of it has seen one.
 ///
 /// # Example
 /// ```
@@ -47,7 +48,9 @@ struct StripPrefix<H> {
 impl<H: Handler> Handler for StripPrefix<H> {
     fn call(&self, mut request: Request) -> impl Future<Output = Response> + Send {
         let path = request.path();
-        let rest = strip_path_prefix(path, &self.prefix).map(|rest| match rest {
+        let rest = strip_path_prefix(path, &self.prefix);
+        // A cut within a segment, of which dots may be left.
+        let rest = rest.filter(|rest| self.prefix.ends_with('/') || !begins_with_dots(rest)).map(|rest| match rest {
             // Without the prefix `/pre`, `/pre*` would be `*`, which is not a path, and `/preapp.js` a host.
             rest if !rest.starts_with('/') && rest.len() < path.len() => format!("/{rest}"),
             rest => rest.to_owned(),
