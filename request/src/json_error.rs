@@ -4,7 +4,8 @@ use http::StatusCode;
 
 use crate::{BodyError, DataError};
 
-/// The reason why a body could not be read as JSON. The text has no byte of the body.
+/// The reason why a body could not be read as JSON. The text has no byte of the body but plain names of fields, as
+/// [`DataError`] says.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {

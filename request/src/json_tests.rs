@@ -202,6 +202,13 @@ fn no_value_of_the_client_is_in_the_text_of_a_422() {
         };
         assert!(data.message().len() <= 256);
     }
+    // Serde's text of an enum without variants says nothing of what was expected.
+    #[derive(Debug, serde::Deserialize)]
+    enum Never {}
+    for json in [r#""boat, expected plane""#, r#"{"boat`, expected plane": 1}"#] {
+        let error = parse_json::<Never>(json.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "the value is not accepted", "{json}");
+    }
     // A type without a message of serde's is asked for its own, which is not shown.
     let data = parse_json::<std::net::IpAddr>(b"\"1.2.3.4.5 is no address\"").unwrap_err();
     assert_eq!(data.to_string(), "the value is not accepted");
