@@ -2,7 +2,7 @@
 //!
 //! You learn: which fields belong to one connection and are not passed on, and which ones tell the server who its client
 //!           is; that bodies, trailers and WebSockets stream in both directions; that each side learns when the other is
-//!           gone; and how the requests of each client are limited.
+//!           gone; and how the requests of each client are limited. Interim replies (1xx) of the server are not passed on.
 //!
 //! Run:      a server of HTTP/1.1, such as `cargo run --example 16_events -- --addr 127.0.0.1:9091`, and in another terminal
 //!           `cargo run --example proxy -- 127.0.0.1:9091`
@@ -18,9 +18,10 @@ use anyhow::Context;
 use governor::Quota;
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version,
-    header::{CONNECTION, EXPECT, HOST, TE, UPGRADE, VIA},
+    header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRANSFER_ENCODING, UPGRADE, VIA},
     uri::{Authority, Scheme},
 };
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -129,6 +130,7 @@ impl Proxy {
         *http.version_mut() = Version::HTTP_11;
         http.extensions_mut().clear();
 
+        let has_body = !http.body().is_end_stream();
         let headers = http.headers_mut();
         removed.iter().for_each(|name| drop(headers.remove(name)));
         // This server has answered `Expect: 100-continue` by the time that it reads the body.
@@ -139,13 +141,11 @@ impl Proxy {
         }
         headers.append(VIA, HeaderValue::from_static("1.1 quintet-proxy"));
         sent.add_to(headers);
-        if te {
-            headers.insert(TE, HeaderValue::from_static("trailers"));
+        // Without this, hyper drops the body of a GET whose length is not known.
+        if has_body && !headers.contains_key(CONTENT_LENGTH) {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        if let Some(upgrade) = upgrade {
-            headers.insert(UPGRADE, upgrade);
-            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        }
+        add_hop_by_hop(headers, te, upgrade);
         Ok(http)
     }
 }
@@ -179,6 +179,19 @@ impl Handler for Proxy {
     }
 }
 
+/// Adds the fields of the connection to the server: that trailers are accepted, and a protocol to change to. `Connection` names
+/// both, so that the server does not pass them on in turn.
+fn add_hop_by_hop(headers: &mut HeaderMap, te: bool, upgrade: Option<HeaderValue>) {
+    if te {
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.append(CONNECTION, HeaderValue::from_static("te"));
+    }
+    if let Some(upgrade) = upgrade {
+        headers.insert(UPGRADE, upgrade);
+        headers.append(CONNECTION, HeaderValue::from_static("upgrade"));
+    }
+}
+
 /// A reply of the proxy itself.
 fn text(status: StatusCode) -> Response {
     Response::text(status, status)
@@ -203,6 +216,10 @@ fn failed(error: &(dyn Error + 'static)) -> Response {
 /// The reply of the server without the fields of its connection.
 fn passed_back(mut reply: http::Response<Incoming>) -> Response {
     let headers = reply.headers_mut();
+    // Two lengths: readers disagree about the end of such a reply (RFC 9112 §6.3).
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return text(StatusCode::BAD_GATEWAY);
+    }
     let hop = HopByHop::of(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
     let removed: Vec<HeaderName> = headers.keys().filter(|name| hop.contains(name.as_str())).cloned().collect();
     removed.iter().for_each(|name| drop(headers.remove(name)));

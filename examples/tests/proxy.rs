@@ -100,7 +100,7 @@ async fn hop_by_hop_fields_are_not_passed_on_and_forwarded_ones_are_added() {
     let (head, body) = reply.split_once("\r\n\r\n").expect("a head");
     assert_eq!(
         body,
-        "GET /a%2Fb/%7E?q=100%\nhost: shop.example\nte: trailers\nvia: 1.1 quintet-proxy\nx-forwarded-for: unix:\n\
+        "GET /a%2Fb/%7E?q=100%\nconnection: te\nhost: shop.example\nte: trailers\nvia: 1.1 quintet-proxy\nx-forwarded-for: unix:\n\
          x-forwarded-host: shop.example\nx-forwarded-proto: http\nx-kept: 3\n"
     );
     assert!(head.to_lowercase().contains("via: 1.1 quintet-proxy"), "{head}");
@@ -151,6 +151,27 @@ async fn bodies_and_trailers_pass_in_both_directions() {
     });
     let reply = ask(&proxy(with_trailers, ""), &get("/", "TE: trailers\r\n")).await.to_lowercase();
     assert!(reply.contains("one") && reply.contains("two") && reply.ends_with("0\r\nx-sum: 6\r\n\r\n"), "{reply}");
+}
+
+/// A client library may take it that a GET has no body, and drop one that has no length.
+#[tokio::test]
+async fn a_chunked_body_of_any_method_is_passed_on() {
+    let dialer = proxy(upstream(mirror), "");
+    for method in ["GET", "DELETE", "OPTIONS", "POST"] {
+        let head =
+            format!("{method} /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let reply = ask(&dialer, &format!("{head}3\r\nabc\r\n0\r\n\r\n")).await;
+        assert!(reply.contains("\ntransfer-encoding: chunked\n") && reply.contains("\nabc"), "{reply}");
+    }
+    let reply = ask(&dialer, &get("/", "")).await;
+    assert!(!reply.contains("\ntransfer-encoding") && !reply.contains("\ncontent-length"), "{reply}");
+}
+
+#[tokio::test]
+async fn a_reply_with_two_lengths_is_a_502() {
+    let reply = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let seen = ask(&proxy(raw(reply, true).await, ""), &get("/", "")).await;
+    assert!(seen.starts_with("HTTP/1.1 502 "), "{seen}");
 }
 
 #[tokio::test]
