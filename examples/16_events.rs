@@ -90,7 +90,9 @@ impl Drop for Watching {
 /// The stream of a page. Nothing here looks for the end of it: when the client has gone or the server stops, the future is
 /// dropped, and `watching` with it.
 async fn stream(board: Arc<Board>, request: Request) -> Response {
-    let sent = last_event_id(&request).and_then(|id| id.parse().ok()).unwrap_or(0);
+    let sent = last_event_id(&request).and_then(|id| id.parse().ok());
+    // A number that this board has not given yet is of a server before this one: the page has none of these notices.
+    let sent = sent.filter(|sent| *sent <= *board.last.borrow()).unwrap_or(0);
     let options = EventOptions { retry: Some(Duration::from_secs(1)), ..EventOptions::default() };
     events_with(options, async move |out| {
         let watching = Watching::new(board);
