@@ -335,7 +335,10 @@ class Boxes {
     figure("served", tick.served, "served");
     figure("rate", seen.rate, "a second");
     const wide = this.g.wide;
-    say(texts.parsed, wide && seen.last ? `last head: ${microseconds(seen.last.us?.parsed ?? 0)}` : "");
+    say(
+      texts.parsed,
+      wide && Number.isFinite(seen.last?.us?.parsed) ? `last head: ${microseconds(seen.last.us.parsed)}` : "",
+    );
     say(texts.statuses, wide ? fit(seen.statusText(), this.g.inside[4].w, 5.7) : "");
     this.showPatterns(seen);
     this.drawSpark(seen.rates);
@@ -750,7 +753,6 @@ class Dots {
     this.on = [];
     this.free = [];
     this.trackBusy = []; // until when a track has a label
-    this.shown = 0;
   }
 
   draw(group, g) {
@@ -791,7 +793,7 @@ class Dots {
     this.group.append(node);
     const start = this.g.path(this.marks.of(sample.connection), track);
     this.on.push({ node, sample, times, path: start, stage: 0, labelled: this.g.labels && free >= 0 });
-    this.shown++;
+    this.place(this.on.at(-1), clock.now());
   }
 
   move(now) {
@@ -863,7 +865,7 @@ class Falls {
       const text = fit(`${refusal.status} ${refusal.rule}`, this.g.w - 16);
       const node = svg(
         "a",
-        { class: "fall", tabindex: -1, href: chapters.link(refusal.chapter) || "#refused-title" },
+        { class: "fall", tabindex: -1, href: chapters.link(refusal.chapter) },
         svg("circle", { r: 4.5, cx: 0, cy: -4 }),
         svg("text", { x: 10 }, text),
       );
@@ -912,7 +914,8 @@ class Seen {
 
   tick(tick) {
     // Another server, or another watch, begins to count at zero.
-    if (!this.second || tick.t < this.second.t || tick.served < this.second.served) this.second = { t: tick.t, served: tick.served, drawn: this.drawn };
+    if (!this.second || tick.t < this.second.t || tick.served < this.second.served)
+      this.second = { t: tick.t, served: tick.served, drawn: this.drawn };
     this.drawn += tick.samples.length;
     const passed = tick.t - this.second.t;
     if (passed >= 1000) {
@@ -1058,8 +1061,7 @@ class Latest {
 function showRefusals(refusals) {
   const list = $("refused");
   for (const refusal of refusals.slice(-ROWS)) {
-    const link = chapters.link(refusal.chapter);
-    const rule = link ? html("a", { href: link }, refusal.rule) : html("span", {}, refusal.rule);
+    const rule = html("a", { href: chapters.link(refusal.chapter) }, refusal.rule);
     list.prepend(
       html(
         "li",
@@ -1134,11 +1136,23 @@ const chapters = {
   of(name) {
     return this.list.find((chapter) => chapter.crate === name);
   },
-  // The address of `request/README.md#anchor`, by the link of the chapter `request`; none if the chapter has no link.
+  // The address of `request/README.md#anchor`, by the link of the chapter `request`. A chapter without a link is opened in
+  // the page.
   link(path) {
     const [file, anchor] = (path ?? "").split("#");
-    const link = this.of(file.split("/")[0])?.link;
-    return link && /^https?:/.test(link) ? link + (anchor ? `#${anchor}` : "") : "";
+    const crate = file.split("/")[0];
+    const link = this.of(crate)?.link;
+    return link ? link + (anchor ? `#${anchor}` : "") : `#read-${crate}`;
+  },
+  // What `link` makes for a chapter without a link.
+  start() {
+    document.addEventListener("click", (event) => {
+      const link = event.target.closest('a[href^="#read-"]');
+      const name = (link?.getAttribute("href") ?? link?.href.baseVal)?.slice("#read-".length);
+      if (!name) return;
+      event.preventDefault();
+      if (CRATES.includes(name) && this.open !== name) this.choose(name);
+    });
   },
   choose(name) {
     const again = this.open === name;
@@ -1160,9 +1174,7 @@ const chapters = {
       html(
         "p",
         { class: "controls" },
-        ...(this.link(`${name}/README.md`)
-          ? [html("a", { href: this.link(`${name}/README.md`) }, "The whole chapter")]
-          : []),
+        ...(chapter?.link ? [html("a", { href: chapter.link }, "The whole chapter")] : []),
         close,
       ),
     );
@@ -1396,7 +1408,7 @@ const STEP_WORDS = {
   context: () => "The hook of the program may put values into the connection.",
   protocol: ({ version }) => `The protocol is chosen: this request came over HTTP/${version}.`,
   next: ({ us, method }) =>
-    `The head of a ${method} request is read and parsed, ${microseconds(us?.parsed ?? 0)} after it began.`,
+    `The head of a ${method} request is read and parsed${Number.isFinite(us?.parsed) ? `, in ${microseconds(us.parsed)}` : ""}.`,
   begin: () => "The request begins: the state is active.",
   dispatch: ({ pattern, us }) =>
     `The mux finds ${pattern ? `the pattern ${pattern}` : "no pattern"}, and the handler returns a reply after ${microseconds(us?.handled ?? 0)}.`,
@@ -1510,6 +1522,8 @@ const page = {
   },
 
   tick(tick) {
+    // With many connections the server walks them less often than it ticks: the last list stays.
+    tick.connections ??= this.last?.connections ?? [];
     const [now, first] = [((clock.tick = tick.t), clock.now()), !this.last];
     this.last = tick;
     this.seen.tick(tick);
@@ -1627,6 +1641,7 @@ function start() {
   new ResizeObserver(() => page.draw()).observe($("stage"));
   startForms();
   replay.start();
+  chapters.start();
   $("pause").addEventListener("click", () => feed.pause());
   document.addEventListener("visibilitychange", () => feed.connect());
   chapters.load().then(() => feed.connect());
