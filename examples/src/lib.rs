@@ -4,6 +4,7 @@
 
 pub mod calls;
 pub mod rate_limit;
+pub mod scenarios;
 
 use std::path::PathBuf;
 
