@@ -15,6 +15,7 @@
 const MAX_MARKS = 200; // connections drawn; the server lists no more
 const MAX_RINGS = 60; // of these, with a ring for the time left
 const MAX_DOTS = 60; // requests on their way at the same time
+const LANES = 5; // of an HTTP/2 connection
 const MAX_SOCKETS = 8; // new connections on their way through the accept loop
 const ROWS = 8; // lines of each list under the picture
 const CRATES = ["listener", "conn", "request", "mux", "server"]; // as a request passes them
@@ -379,7 +380,8 @@ class Marks {
   constructor() {
     this.listed = new Map(); // id → { mark, slot }
     this.free = []; // marks that are not in use
-    this.recent = new Map(); // HTTP/2: connection → { stream → time of its last sample }
+    this.recent = new Map(); // HTTP/2: connection → { lane → time of its last sample }
+    this.bars = new Map(); // HTTP/2: connection → y of its first lane
   }
 
   draw(g) {
@@ -416,8 +418,10 @@ class Marks {
     return [x + 4 + (slot % this.columns) * this.cell, this.top + Math.floor(slot / this.columns) * this.cell];
   }
 
-  // Where a request of a connection begins.
-  of(id) {
+  // Where a request of a connection begins: at its mark, or over HTTP/2 at the end of its lane.
+  of(id, stream = null) {
+    const { x, w } = this.g.inside[1];
+    if (stream !== null && this.bars.has(id)) return [x + w, this.bars.get(id) + (stream % LANES) * 4];
     const shown = this.listed.get(id);
     return shown ? this.place(shown.slot) : this.g.door;
   }
@@ -437,7 +441,7 @@ class Marks {
       if (!this.listed.has(connection.id) && this.add(connection)) came.push(connection);
     for (const connection of tick.connections) this.update(connection);
     this.rings(tick.connections);
-    const hidden = tick.more_connections + tick.connections.length - this.listed.size;
+    const hidden = total(tick) - this.listed.size;
     say(this.more, hidden > 0 ? `+${count(hidden)} more` : "");
     STATES.forEach((state, i) => say(this.words[i], this.stateText(tick, state)));
     this.drawLanes(tick);
@@ -494,16 +498,17 @@ class Marks {
     }
   }
 
-  // An HTTP/2 connection is a bar with a lane for each stream that was sampled in the last three seconds.
+  // An HTTP/2 connection is a bar of lanes. A lane is lit if a request of its stream was sampled in the last three seconds;
+  // the server gives the lane of a stream that has ended to the next one.
   sampled(samples, now) {
     for (const { connection, stream } of samples) {
       if (stream === null || stream === undefined) continue;
       if (!this.recent.has(connection)) this.recent.set(connection, new Map());
-      this.recent.get(connection).set(stream, now);
+      this.recent.get(connection).set(stream % LANES, now);
     }
-    for (const [connection, streams] of this.recent) {
-      for (const [stream, at] of streams) if (now - at > 3000 || streams.size > 6) streams.delete(stream);
-      if (!streams.size) this.recent.delete(connection);
+    for (const [connection, lanes] of this.recent) {
+      for (const [lane, at] of lanes) if (now - at > 3000) lanes.delete(lane);
+      if (!lanes.size) this.recent.delete(connection);
     }
   }
 
@@ -512,20 +517,18 @@ class Marks {
     const many = tick.connections
       .filter((connection) => connection.protocol === "h2")
       .sort((a, b) => b.requests - a.requests);
+    const line = (y, lane) => `M${x} ${y + lane * 4}H${x + w}`;
+    this.bars.clear();
     const rows = (this.g.wide ? many.slice(0, 2) : []).map((connection, i) => {
-      const y = bottom - 58 + i * 34;
-      const streams = [...(this.recent.get(connection.id)?.keys() ?? [])].sort((a, b) => a - b).slice(0, 5);
-      const lines = Array.from({ length: 5 }, (_, n) => `M${x} ${y + 8 + n * 4}H${x + w}`).join("");
-      const lit = streams.map((_, n) => `M${x} ${y + 8 + n * 4}H${x + w}`).join("");
-      const text = streams.length
-        ? `HTTP/2, streams ${streams.join(" ")}`
-        : `HTTP/2, ${plural(connection.requests, "stream")}`;
+      const y = bottom - 50 + i * 34;
+      const lit = [...(this.recent.get(connection.id)?.keys() ?? [])];
+      this.bars.set(connection.id, y);
       return svg(
         "g",
         {},
-        svg("path", { class: "lane", d: lines }),
-        svg("path", { class: "lane lit", d: lit }),
-        svg("text", { class: "small", x, y: y + 2 }, fit(text, w, 5.6)),
+        svg("path", { class: "lane", d: Array.from({ length: LANES }, (_, lane) => line(y, lane)).join("") }),
+        svg("path", { class: "lane lit", d: lit.map((lane) => line(y, lane)).join("") }),
+        svg("text", { class: "small", x, y: y - 6 }, `HTTP/2, ${plural(connection.requests, "stream")}`),
       );
     });
     this.lanes.replaceChildren(...rows);
@@ -639,6 +642,7 @@ class AcceptLoop {
     this.open = accept.open;
     this.counts = accept;
     this.waiting.push(...(accept.events ?? []));
+    if (!accept.open) [this.waiting, this.shown] = [[], null]; // it ends at a shutdown, also in its sleep
     this.waiting.splice(0, this.waiting.length - 64); // of an older ring nothing is left at the server either
     set(this.pill, { class: accept.open ? "pill" : "pill closed" });
     say(this.word, accept.open ? "accept" : "closed");
@@ -791,7 +795,7 @@ class Dots {
     node.lastChild.textContent = "";
     node.setAttribute("opacity", 0);
     this.group.append(node);
-    const start = this.g.path(this.marks.of(sample.connection), track);
+    const start = this.g.path(this.marks.of(sample.connection, sample.stream), track);
     this.on.push({ node, sample, times, path: start, stage: 0, labelled: this.g.labels && free >= 0 });
     this.place(this.on.at(-1), clock.now());
   }
@@ -1428,7 +1432,7 @@ const replay = {
     this.steps = ["serve", "serve_connection"].flatMap((loop) => this.list(loop));
     say(
       $("replay-which"),
-      `${sampleText(sample)}, connection ${named(sample.connection)}${sample.stream ? `, stream ${sample.stream}: over HTTP/2 each stream takes the steps of a request in a task of its own` : ""}.`,
+      `${sampleText(sample)}, connection ${named(sample.connection)}${Number.isInteger(sample.stream) ? ". Over HTTP/2 each stream takes these steps of a request in a task of its own" : ""}.`,
     );
     $("replay").hidden = false;
     this.show();
