@@ -1203,21 +1203,12 @@ function inline(text) {
 
 function goBeside(chapter) {
   if (!chapter?.go?.length) return [];
-  const name = ({ go, link }) => (link ? html("a", { href: link }, html("code", {}, go)) : html("code", {}, go));
-  const head = html(
-    "thead",
-    {},
-    html("tr", {}, ...["Ours", "Go's", "What differs"].map((text) => html("th", { scope: "col" }, text))),
-  );
+  const name = ({ go, link }) => (link ? html("a", { href: link }, go) : go);
+  const titles = ["Step", "Go's", "Ours", "What differs"].map((text) => html("th", { scope: "col" }, text));
   const rows = chapter.go.map((line) =>
-    html(
-      "tr",
-      {},
-      html("td", {}, html("code", {}, line.ours)),
-      html("td", {}, name(line)),
-      html("td", {}, ...inline(line.says ?? "")),
-    ),
+    html("tr", {}, ...[line.step, name(line), line.ours, line.says].map((cell) => html("td", {}, cell))),
   );
+  const head = html("thead", {}, html("tr", {}, ...titles));
   return [html("table", { class: "go" }, html("caption", {}, "Go beside ours"), head, html("tbody", {}, ...rows))];
 }
 
@@ -1239,7 +1230,7 @@ function explained(answer) {
   const title =
     near.length && !found.length ? [html("p", { class: "note" }, "No pattern matches. The nearest are:")] : [];
   return [
-    html("p", { class: `answer ${kind(answer.status)}` }, answer.answer),
+    html("p", { class: `answer ${kind(answer.status ?? 200)}` }, answer.answer),
     ...title,
     html("ul", { class: "rows" }, ...found, ...near),
   ];
