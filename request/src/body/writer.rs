@@ -46,8 +46,50 @@ struct WriterState {
     body: Option<Waker>,
     /// The request that the body answers, once the server has told it.
     active: Option<ActiveRequest>,
-    /// The task that waits for the end of the body.
-    watcher: Option<Waker>,
+    /// The tasks that wait for the end of the body, each with the number of its wait.
+    watchers: Vec<(u64, Waker)>,
+    /// The number of the next wait.
+    next_watch: u64,
+}
+
+/// One wait for the end of a body. Dropped, it leaves no waker behind.
+struct Watch<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl<'a> Watch<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let mut state = lock(shared);
+        state.next_watch += 1;
+        Self { shared, number: state.next_watch }
+    }
+
+    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        let old = self.leave();
+        let mut state = lock(self.shared);
+        if state.closed {
+            return Poll::Ready(());
+        }
+        // A body that is closed from now on finds this waker.
+        state.watchers.push((self.number, cx.waker().clone()));
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// Takes the waker out. It is dropped without the lock: it may be what keeps a task alive, whose own wait leaves here.
+    fn leave(&self) -> Option<Waker> {
+        let mut state = lock(self.shared);
+        let at = state.watchers.iter().position(|(number, _)| *number == self.number)?;
+        Some(state.watchers.swap_remove(at).1)
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        drop(self.leave());
+    }
 }
 
 fn lock(shared: &Shared) -> MutexGuard<'_, WriterState> {
@@ -135,16 +177,10 @@ impl Writer {
                 None => pending().await,
             }
         });
-        poll_fn(|cx| {
-            if client.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(());
-            }
-            let mut state = lock(&self.0);
-            if state.closed {
-                return Poll::Ready(());
-            }
-            state.watcher = Some(cx.waker().clone());
-            Poll::Pending
+        let body = Watch::new(&self.0);
+        poll_fn(|cx| match client.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => body.poll(cx),
         })
         .await;
     }
@@ -181,15 +217,6 @@ impl WriterState {
         }
     }
 
-    /// Closes the writer's side: buffered and later bytes are not sent, and a waiting write fails.
-    fn close(&mut self) {
-        self.closed = true;
-        self.lost |= !self.written.is_empty();
-        self.written = BytesMut::new();
-        self.trailers = None;
-        [self.writer.take(), self.watcher.take()].into_iter().flatten().for_each(Waker::wake);
-    }
-
     fn take(&mut self) -> Bytes {
         self.flush = false;
         if let Some(writer) = self.writer.take() {
@@ -197,6 +224,19 @@ impl WriterState {
         }
         self.written.split().freeze()
     }
+}
+
+/// Closes the writer's side: buffered and later bytes are not sent, and a waiting write fails.
+fn close(shared: &Shared) {
+    let mut state = lock(shared);
+    state.closed = true;
+    state.lost |= !state.written.is_empty();
+    state.written = BytesMut::new();
+    state.trailers = None;
+    let (writer, watchers) = (state.writer.take(), std::mem::take(&mut state.watchers));
+    // Woken without the lock, as in `Watch::leave`.
+    drop(state);
+    writer.into_iter().chain(watchers.into_iter().map(|(_, waker)| waker)).for_each(Waker::wake);
 }
 
 /// The reading end of a [`Writer`]: it runs the future that writes, and yields the written bytes.
@@ -227,7 +267,7 @@ impl HttpBody for Written {
                 Poll::Ready(Ok(())) => self.write = None,
                 Poll::Ready(Err(error)) => {
                     self.write = None;
-                    lock(&self.state).close();
+                    close(&self.state);
                     return Poll::Ready(Some(Err(BodyError::source(error))));
                 }
                 Poll::Pending => {}
@@ -262,7 +302,7 @@ impl ReplyBody for Written {
 
 impl Drop for Written {
     fn drop(&mut self) {
-        lock(&self.state).close();
+        close(&self.state);
     }
 }
 
@@ -416,6 +456,29 @@ mod tests {
             let _ = go.send(());
             told.await.expect("it is told");
         }
+    }
+
+    #[tokio::test]
+    async fn disconnected_resolves_for_every_task_and_keeps_none_that_left() {
+        let (give, given) = tokio::sync::oneshot::channel();
+        let body = Body::writer(|writer| async move {
+            let writer = Arc::new(writer);
+            let kept = Arc::clone(&writer);
+            let waits = |writer: Arc<Writer>| tokio::spawn(async move { writer.disconnected().await });
+            give.send((kept, [waits(Arc::clone(&writer)), waits(Arc::clone(&writer)), waits(writer)])).ok();
+            pending().await
+        });
+        let mut body = Box::pin(body);
+        assert!(is_pending(&mut body).await, "nothing is written");
+        let (writer, [left, one, other]) = given.await.unwrap();
+        tokio::task::yield_now().await;
+        assert_eq!(lock(&writer.0).watchers.len(), 3);
+        left.abort();
+        assert!(left.await.unwrap_err().is_cancelled());
+        assert_eq!(lock(&writer.0).watchers.len(), 2);
+        drop(body);
+        one.await.expect("it is told");
+        other.await.expect("it is told");
     }
 
     /// Polls a body once; `true` if it is pending.
