@@ -385,9 +385,7 @@ static RICH: LazyLock<Mux<usize>> = LazyLock::new(|| {
 
 /// The strict reader of replies takes no more than httparse does, and takes the same in every prefix that is long enough.
 pub fn reply_reader(data: &[u8]) {
-    let Ok(Some((head, len))) =
-        whole_at_its_end(data, |bytes| Ok(ReplyHead::read(bytes)?.map(|(head, len)| (head, len))))
-    else {
+    let Ok(Some((head, len))) = whole_at_its_end(data, ReplyHead::read) else {
         return;
     };
     let mut fields = [httparse::EMPTY_HEADER; 256];
