@@ -45,6 +45,46 @@ pub struct Example {
     pub path: Box<str>,
 }
 
+/// Requests that show the [relation](Pattern::relation) of two patterns. From [`Pattern::witness`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Witness {
+    /// A request that both match; `None` if no request does.
+    pub both: Option<Example>,
+    /// A request that only the first pattern matches; `None` if the second one matches them all.
+    pub only_first: Option<Example>,
+    /// A request that only the second pattern matches; `None` if the first one matches them all.
+    pub only_second: Option<Example>,
+}
+
+impl Pattern {
+    /// Requests that show how `self` relates to `other`, by method and path. As in [`relation`](Self::relation), the host is
+    /// left out.
+    ///
+    /// ```
+    /// use quintet_mux::Pattern;
+    ///
+    /// let (all, one): (Pattern, Pattern) = ("GET /items/{id}".parse()?, "GET /items/new".parse()?);
+    /// let witness = all.witness(&one);
+    /// assert_eq!(witness.both.unwrap().to_string(), "GET /items/new");
+    /// assert_eq!(witness.only_first.unwrap().to_string(), "GET /items/id");
+    /// assert_eq!(witness.only_second, None);
+    /// # Ok::<(), quintet_mux::PatternError>(())
+    /// ```
+    #[must_use]
+    pub fn witness(&self, other: &Self) -> Witness {
+        let relation = self.relation(other);
+        let has_both = relation != Relation::Disjoint;
+        let has_first = !matches!(relation, Relation::Equivalent | Relation::MoreSpecific);
+        let has_second = !matches!(relation, Relation::Equivalent | Relation::MoreGeneral);
+        Witness {
+            both: has_both.then(|| both(self, other)),
+            only_first: has_first.then(|| only(self, other)),
+            only_second: has_second.then(|| only(other, self)),
+        }
+    }
+}
+
 impl Conflict {
     /// Explains two patterns that [conflict](Pattern::conflicts_with).
     pub(crate) fn new(
@@ -52,7 +92,7 @@ impl Conflict {
         (old, old_at): (&Pattern, &'static Location<'static>),
     ) -> Self {
         let (methods, paths) = (new.method_relation(old), new.path_relation(old));
-        let both = Example { method: common_method(new, old), path: common_path(new, old).into() };
+        let both = both(new, old);
         let (only_new, only_old) = match methods.and(paths) {
             Relation::Equivalent => (None, None),
             _ => (Some(only(new, old)), Some(only(old, new))),
@@ -88,6 +128,11 @@ impl fmt::Display for Example {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path)
     }
+}
+
+/// A request that both patterns match.
+fn both(a: &Pattern, b: &Pattern) -> Example {
+    Example { method: common_method(a, b), path: common_path(a, b).into() }
 }
 
 /// A method that both patterns match.

@@ -43,7 +43,7 @@ mod values;
 
 pub use self::{
     clean::clean_path,
-    conflict::{Conflict, Example},
+    conflict::{Conflict, Example, Witness},
     cors::{Cors, CorsError, CorsRefusal, CorsReply, CorsRequest},
     cross_origin::{CrossOrigin, CrossOriginError, OriginError, Source},
     escape::decode,

@@ -187,6 +187,19 @@ proptest! {
         };
         prop_assert_eq!(one.relation(&two), expected);
         prop_assert_eq!(two.relation(&one), expected.inverse());
+        let witness = one.witness(&two);
+        for (example, is_there, of_both) in [
+            (&witness.both, both, (true, true)),
+            (&witness.only_first, first, (true, false)),
+            (&witness.only_second, second, (false, true)),
+        ] {
+            // The witness of disjoint patterns has one of each; only one of two that are no sets of short paths has none here.
+            prop_assert_eq!(example.is_some(), is_there || (expected == Relation::Disjoint && of_both != (true, true)));
+            if let Some(example) = example {
+                let matches = |pattern: &Pattern| oracle::matches(pattern, &example.method, host, &example.path);
+                prop_assert_eq!((matches(&one), matches(&two)), of_both, "{} | {}: {}", one, two, example);
+            }
+        }
     }
 
     #[test]
