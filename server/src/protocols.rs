@@ -1,6 +1,6 @@
 //! The protocols that a server speaks, and which of them a connection does.
 
-use quintet_conn::{BLOCK, Connection, Filled, Wire};
+use quintet_conn::{BLOCK, Connection, Filled, State, Wire};
 use quintet_listener::Stream;
 use quintet_request::Preface;
 
@@ -119,7 +119,15 @@ impl Protocols {
         match self.by_handshake(connection) {
             Some(protocol) => protocol,
             // Boxed: only a server that speaks HTTP/2 without TLS pays for this wait.
-            None => Box::pin(self.read(wire)).await,
+            None => {
+                let protocol = Box::pin(self.read(wire)).await;
+                // `Requests` sets it when it reads the first byte of a head, and here that has been read. (A connection of
+                // HTTP/2 becomes active with its first request.)
+                if protocol == Protocol::Http1 && !wire.input.filled().is_empty() {
+                    wire.set_state(State::Active);
+                }
+                protocol
+            }
         }
     }
 

@@ -234,3 +234,23 @@ async fn a_preface_that_is_not_finished_has_the_time_of_a_head() {
     })
     .await;
 }
+
+/// The first bytes are read to find out what is spoken, and not by the loop of HTTP/1.1.
+#[tokio::test(start_paused = true)]
+async fn a_first_request_over_http1_is_active_where_h2c_is_spoken() {
+    bounded(async {
+        let server = Server::with_config(async |_: Request| sleep(Duration::from_secs(1)).await, config());
+        let (dial, _serving) = in_memory(&server);
+        for sent in [GET, "GET / HTTP/1.1\r\nHost:", "P"] {
+            let mut client = dial.connect();
+            client.send(sent).await;
+            sleep(Duration::from_millis(100)).await;
+            let counts = server.counts();
+            // One byte of a preface may still become HTTP/2.
+            assert_eq!((counts.new, counts.active), if sent == "P" { (1, 0) } else { (0, 1) }, "{sent:?}");
+            drop(client);
+            sleep(Duration::from_secs(5)).await;
+        }
+    })
+    .await;
+}
