@@ -14,7 +14,7 @@ pub(crate) fn place(method: Option<&str>) -> usize {
 }
 
 /// The name of a method: itself, or `_OTHER`.
-#[cfg(any(test, feature = "tracing"))]
+#[cfg(any(test, feature = "live", feature = "tracing"))]
 pub(crate) fn label(method: Option<&str>) -> &'static str {
     METHODS[place(method)]
 }

@@ -18,7 +18,7 @@ mod handler_span;
 #[cfg(feature = "httptest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "httptest")))]
 pub mod httptest;
-#[cfg(any(feature = "metrics", feature = "tracing"))]
+#[cfg(any(feature = "live", feature = "metrics", feature = "tracing"))]
 mod known_method;
 #[cfg(feature = "tls")]
 mod load_tls;

@@ -1,6 +1,6 @@
 //! The sample of one request for the live figure. Without the feature `live` it is nothing, and takes no memory.
 
-use http::StatusCode;
+use quintet_mux::Response;
 use quintet_request::{CloseReason, Next, Request};
 
 #[cfg(feature = "live")]
@@ -42,15 +42,15 @@ impl Sampling {
         }
     }
 
-    /// The handler has returned a response with this status.
+    /// The handler has returned this response.
     #[inline(always)]
-    pub(crate) fn handled(&mut self, status: StatusCode) {
+    pub(crate) fn handled(&mut self, response: &Response) {
         #[cfg(feature = "live")]
         if let Some(on) = &mut self.on {
-            on.handled(status);
+            on.handled(response);
         }
         #[cfg(not(feature = "live"))]
-        let _ = status;
+        let _ = response;
     }
 
     /// What became of the request. The first outcome that is told stays.

@@ -117,7 +117,7 @@ async fn serve_connection<H: Handler, S: Stream>(server: Arc<Shared<H>>, connect
         let Some(response) = dispatch(&server, &connection, request, &mut requests).await else {
             break (Next::End, Some(CloseReason::Aborted));
         };
-        sampling.handled(response.status());
+        sampling.handled(&response);
         if let Some(reason) = server.last_reason(&connection, served, requests.is_ahead()) {
             exchange.close(reason);
         }

@@ -5,14 +5,18 @@
 mod figure_kit;
 mod support;
 
-use std::{sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use figure_kit::{Viewer, list, number};
 use quintet_listener::testing::{AcceptStep, ScriptedListener};
-use quintet_server::{FigureOptions, Handler, ServeMux, Server, ShutdownReport, Stats, figure, listener::Limit};
+use quintet_server::{
+    Config, FigureOptions, Handler, Hooks, Response, ServeMux, Server, ShutdownReport, Stats, StatusCode, figure,
+    listener::Limit, mux::Mux,
+};
 use serde_json::{Value, json};
 use support::{bounded, eventually, in_memory, memory};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     runtime::Handle,
     sync::Notify,
     time::{Instant, sleep, timeout},
@@ -377,6 +381,252 @@ async fn a_tick_of_ten_thousand_connections_is_bounded() {
             before = viewer.seen.len();
         }
         assert_eq!(listings, 2, "walks in nine seconds");
+    })
+    .await;
+}
+
+/// The paragraphs of a README, each as one line, without its blocks of code and its headings.
+fn paragraphs(readme: &str) -> Vec<String> {
+    let (mut paragraphs, mut lines, mut is_code) = (Vec::new(), Vec::new(), false);
+    for line in readme.lines().chain([""]) {
+        let is_fence = line.starts_with("```");
+        is_code ^= is_fence;
+        if is_code || is_fence || line.is_empty() || line.starts_with('#') {
+            if !lines.is_empty() {
+                paragraphs.push(std::mem::take(&mut lines).join(" "));
+            }
+        } else {
+            lines.push(line);
+        }
+    }
+    paragraphs
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_chapters_of_the_figure_are_those_of_the_readmes() {
+    bounded(async {
+        let mux = ServeMux::new();
+        let chapters = Some("/chapters/".to_owned());
+        mux.handle("/live/", figure(FigureOptions { public: true, chapters, ..FigureOptions::default() }));
+        let server = support::server(mux);
+        let (dial, _) = in_memory(&server);
+        let reply = dial.connect().fetch("/live/chapters.json").await;
+        assert_eq!(reply.field("content-type"), Some("application/json"));
+        let all: Value = serde_json::from_str(reply.text()).expect("JSON");
+        let names: Vec<_> = list(&all["chapters"]).iter().map(|one| one["crate"].as_str().expect("a name")).collect();
+        assert_eq!(names, ["listener", "conn", "request", "mux", "server"]);
+        for chapter in list(&all["chapters"]) {
+            let name = chapter["crate"].as_str().expect("a name");
+            assert_eq!(chapter["link"], format!("/chapters/{name}/README.md"));
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace");
+            let readme = paragraphs(&fs::read_to_string(root.join(name).join("README.md")).expect("a README"));
+            let shown = list(&chapter["paragraphs"]);
+            assert!(shown.len() > 1 && shown[0] == readme[0], "src/figure/chapters/{name}.txt: {}", readme[0]);
+            for one in shown {
+                assert!(
+                    readme.iter().any(|of| one == of),
+                    "src/figure/chapters/{name}.txt has what the README has not: {one}"
+                );
+            }
+            assert!(!list(&chapter["go"]).is_empty(), "{name}");
+        }
+        for (loop_name, first) in [("serve", "pub async fn serve<"), ("serve_connection", "async fn serve_connection<")]
+        {
+            let lines = list(&all["replay"][loop_name]);
+            assert!(lines[0]["text"].as_str().expect("a line").starts_with(first));
+            assert!(lines.iter().any(|line| line["step"] == "accept" || line["step"] == "dispatch"));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_figure_explains_patterns_and_heads() {
+    bounded(async {
+        let mux = ServeMux::new();
+        mux.handle("GET /items/{id}", async |_| "item\n");
+        let routes = mux.with_routes(Mux::clone);
+        mux.handle("/live/", figure(FigureOptions { public: true, routes, ..FigureOptions::default() }));
+        let server = support::server(mux);
+        let (dial, _) = in_memory(&server);
+        let mut client = dial.connect();
+        let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
+        let found = json(client.fetch("/live/explain?method=GET&host=&path=/items/7").await.text());
+        assert_eq!(found["candidates"][0]["pattern"], "GET /items/{id}");
+        let at = found["candidates"][0]["at"].as_str().expect("a place");
+        assert!(at.starts_with("server/tests/figure.rs:"), "{at}");
+        let missed = json(client.fetch("/live/explain?method=GET&path=%2Fitem%2F7").await.text());
+        assert_eq!(missed["misses"][0]["pattern"], "GET /items/{id}");
+        let related = json(client.fetch("/live/relation?a=/%7Bx%7D/b&b=/a/%7By%7D").await.text());
+        assert_eq!((&related["relation"], &related["witness"]["both"]), (&json!("Overlaps"), &json!("GET /a/b")));
+        let own = json(client.fetch("/live/head").await.text());
+        assert_eq!((&own["bytes"][0]["text"], &own["error"]), (&json!("GET"), &Value::Null));
+        let typed = "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let post =
+            |body: &str| format!("POST /live/head HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        client.send(post(typed)).await;
+        let typed = json(client.reply().await.text());
+        assert_eq!(typed["error"]["status"], 400);
+        client.send(post(&"x".repeat(8193))).await;
+        assert_eq!(client.reply().await.status, 413);
+        let mut client = dial.connect();
+        client.send("DELETE /live/ HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        let refused = client.reply().await;
+        assert_eq!((refused.status, refused.field("allow")), (405, Some("GET, HEAD")));
+    })
+    .await;
+}
+
+/// The samples of the next ticks until there are `n`, without those of the figure itself.
+async fn samples<S: AsyncRead + AsyncWrite + Unpin>(viewer: &mut Viewer<S>, n: usize) -> Vec<Value> {
+    let mut samples = Vec::new();
+    for _ in 0..20 {
+        let tick = viewer.tick().await;
+        samples.extend(list(&tick["samples"]).iter().filter(|one| one["pattern"] != "/live/").cloned());
+        if samples.len() >= n {
+            return samples;
+        }
+    }
+    panic!("{n} samples: {samples:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sample_has_method_pattern_status_outcome_and_times() {
+    bounded(async {
+        let mux = ServeMux::new();
+        mux.handle("/slow/{n}", async |_| {
+            sleep(Duration::from_millis(80)).await;
+            (StatusCode::CREATED, "made\n")
+        });
+        mux.handle("/long", async |_| sleep(2 * SECOND).await);
+        mux.handle("/panic", async |_| -> &'static str { panic!("on purpose") });
+        mux.handle("/abort", async |_| Response::abort());
+        mux.handle("/live/", shown(None));
+        let hooks = Hooks { panicked: Some(Arc::new(|_| ())), ..Hooks::default() };
+        let server = Server::with_config(mux, Config { hooks, ..support::config() });
+        let (dial, _) = in_memory(&server);
+        let mut viewer = Viewer::open(dial.connect()).await;
+        let tick = viewer.tick().await;
+        assert_eq!((&tick["served"], &tick["samples"], &tick["skipped"]), (&json!(0), &json!([]), &json!(0)));
+        let since = Instant::now();
+        for (request, expected) in [
+            ("GET /slow/1 HTTP/1.1", json!(["GET", "/slow/{n}", 201, "complete", "1.1"])),
+            ("GET /slow/2 HTTP/1.0", json!(["GET", "/slow/{n}", 201, "complete", "1.0"])),
+            ("SECRET /none HTTP/1.1", json!(["_OTHER", null, 404, "complete", "1.1"])),
+            ("GET /panic HTTP/1.1", json!(["GET", "/panic", 500, "panicked", "1.1"])),
+            ("GET /abort HTTP/1.1", json!(["GET", "/abort", null, "broken", "1.1"])),
+        ] {
+            let mut client = dial.connect();
+            client.send(format!("{request}\r\nHost: a\r\n\r\n")).await;
+            let sample = samples(&mut viewer, 1).await.remove(0);
+            let shown = ["method", "pattern", "status", "outcome", "version"].map(|key| sample[key].clone());
+            assert_eq!(json!(shown), expected, "{request}");
+            assert_eq!(sample["stream"], Value::Null);
+            let us = ["parsed", "handled", "sent"].map(|key| number(&sample["us"][key]));
+            let handled = if request.contains("slow") { 80_000 } else { 0 };
+            assert!(us[0] < 1000 && us[1] - us[0] == handled && us[2] >= us[1], "{us:?}");
+            assert!(u128::from(number(&sample["at"])) <= since.elapsed().as_millis() + 250, "{sample}");
+        }
+        // A client that goes while the handler is at work.
+        let mut client = dial.connect();
+        client.get("/long").await;
+        let listed = viewer.tick_when("it waits", |tick| counts(tick)[1] == 1).await;
+        let id = list(&listed["connections"]).iter().find(|one| one["state"] == "active").expect("it")["id"].clone();
+        drop(client);
+        assert_eq!(samples(&mut viewer, 1).await[0]["connection"], id);
+        assert_eq!(viewer.tick().await["served"], 6);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tick_has_at_most_25_samples_and_counts_the_others() {
+    bounded(async {
+        let (server, _) = start();
+        let (dial, _) = in_memory(&server);
+        let mut viewer = Viewer::open(dial.connect()).await;
+        viewer.tick().await;
+        let mut client = dial.connect();
+        // After a tick of a busy server fewer begin in the next one.
+        for (n, most) in [(100, 25), (1000, 25), (1000, 8), (10, 8)] {
+            for _ in 0..n {
+                client.fetch("/").await;
+            }
+            let tick = viewer.tick().await;
+            let shown = list(&tick["samples"]).len() as u64;
+            assert_eq!((shown, shown + number(&tick["skipped"])), (most, n));
+        }
+        for _ in 0..40 {
+            let tick = viewer.tick().await;
+            assert_eq!((list(&tick["samples"]).len(), &tick["skipped"]), (0, &json!(0)));
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_told_with_its_rule_status_and_chapter() {
+    bounded(async {
+        let (server, _) = start();
+        let (dial, _) = in_memory(&server);
+        let refuse = async |head: &str| {
+            let mut client = dial.connect();
+            client.send(head).await;
+            client.reply().await.status
+        };
+        let smuggled = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(refuse(smuggled).await, 400);
+        let mut viewer = Viewer::open(dial.connect()).await;
+        let tick = viewer.tick().await;
+        assert_eq!(tick["refused"], 1, "also before there was a viewer");
+        let told = &list(&tick["refusals"])[0];
+        assert_eq!(
+            (&told["seq"], &told["status"], &told["name"], &told["chapter"]),
+            (&json!(1), &json!(400), &json!("length_and_coding"), &json!("request/README.md#where-does-a-message-end"))
+        );
+        assert!(told["rule"].as_str().expect("a text").starts_with("content-length and transfer-encoding together"));
+        for _ in 0..100 {
+            assert_eq!(refuse("GET / HTTP/2.0\r\nHost: a\r\n\r\n").await, 505);
+        }
+        let mut seqs = Vec::new();
+        for _ in 0..12 {
+            let tick = viewer.tick().await;
+            assert_eq!(tick["refused"], 101);
+            assert!(list(&tick["refusals"]).len() <= 10);
+            seqs.extend(list(&tick["refusals"]).iter().map(|one| number(&one["seq"])));
+        }
+        assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "{seqs:?}");
+        assert!(seqs.len() >= 64 && seqs.last() == Some(&101), "{seqs:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_byte_of_the_feed_is_client_data() {
+    bounded(async {
+        let (server, _) = start();
+        let (dial, _) = in_memory(&server);
+        let mut viewer = Viewer::open(dial.connect()).await;
+        viewer.tick().await;
+        for head in [
+            "GET /wait/SECRET?SECRET=SECRET HTTP/1.1\r\nHost: SECRET\r\nCookie: SECRET\r\nSECRET: SECRET\r\n\r\n",
+            "SECRET / HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nSECRET",
+            "GET /SECRET HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET /SECRET HTTP/SECRET\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: SECRET SECRET\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: SECRET\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: a\r\nSECRET\r\n\r\n",
+            "GET SECRET HTTP/1.1\r\nHost: a\r\n\r\n",
+        ] {
+            let mut client = dial.connect();
+            client.send(head).await;
+            viewer.tick().await;
+            viewer.tick().await;
+        }
+        let feed = String::from_utf8(viewer.seen.clone()).expect("text");
+        assert!(feed.contains("/wait/{name}") || feed.contains("_OTHER"), "there were samples");
+        assert!(!feed.to_lowercase().contains("secret"), "{feed}");
     })
     .await;
 }

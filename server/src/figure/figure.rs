@@ -1,10 +1,19 @@
 //! The handler of the live figure: a page that draws the running server, and its data.
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
-use quintet_mux::{Handler, Mux, Response};
-use quintet_request::Request;
+use std::sync::Arc;
 
-use super::{feed::feed, visitor::check_local};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use quintet_mux::{Handler, IntoResponse, Mux, Response};
+use quintet_request::{Body, Limits, Request};
+
+use super::{
+    chapters::chapters,
+    explain::{explain, relation},
+    feed::feed,
+    head_spans::head_spans,
+    visitor::check_local,
+};
 use crate::stats::Stats;
 
 /// The files of the page.
@@ -16,6 +25,9 @@ const SCRIPT: &str = include_str!("page/figure.js");
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The most bytes that a viewer may type as a head.
+const MAX_HEAD_BYTES: u64 = 8 * 1024;
+
 /// Which server the [figure](figure()) shows, and to whom. Written with `..FigureOptions::default()`.
 #[derive(Clone, Debug, Default)]
 pub struct FigureOptions {
@@ -25,6 +37,9 @@ pub struct FigureOptions {
     /// The patterns that the page explains: those of the mux, as [`ServeMux::with_routes`](quintet_mux::ServeMux::with_routes)
     /// copies them. Default: none.
     pub routes: Mux<usize>,
+    /// The address below which the READMEs of the five crates are served, with a slash at its end: the page links
+    /// `listener/README.md` there. `None`, the default: it shows their first paragraphs, without a link.
+    pub chapters: Option<String>,
     /// Whether every client may look, and not only one on this machine. Default: `false`.
     pub public: bool,
 }
@@ -55,36 +70,67 @@ pub struct FigureOptions {
 #[doc(alias = "dashboard")]
 #[must_use]
 pub fn figure(options: FigureOptions) -> impl Handler {
+    let figure = Arc::new(Figure { chapters: chapters(options.chapters.as_deref()).into(), options });
     move |request: Request| {
-        let reply = answer(&options, &request);
-        async move { reply }
+        let figure = Arc::clone(&figure);
+        async move { guarded(figure.answer(request).await) }
     }
 }
 
-fn answer(options: &FigureOptions, request: &Request) -> Response {
-    if !options.public {
-        if let Err(reason) = check_local(request) {
-            let status = StatusCode::FORBIDDEN;
-            let text = format_args!(
-                "{status}: {reason}. The figure is shown to this machine alone, unless FigureOptions::public is set"
-            );
-            return guarded(Response::text(status, text));
+/// What the handler answers with.
+struct Figure {
+    options: FigureOptions,
+    /// The chapters, which do not change.
+    chapters: Bytes,
+}
+
+impl Figure {
+    async fn answer(&self, request: Request) -> Response {
+        if !self.options.public {
+            if let Err(reason) = check_local(&request) {
+                let status = StatusCode::FORBIDDEN;
+                let text = format_args!(
+                    "{status}: {reason}. The figure is shown to this machine alone, unless FigureOptions::public is set"
+                );
+                return Response::text(status, text);
+            }
+        }
+        let part = request.path().rsplit('/').next().unwrap_or_default();
+        match (part, request.method()) {
+            ("head", "POST") => match request.into_body().to_bytes(MAX_HEAD_BYTES).await {
+                Ok(bytes) => json(head_spans(&bytes, &Limits::default())),
+                Err(error) => error.into_response(),
+            },
+            (_, "GET" | "HEAD") => self.get(part, &request),
+            _ => Response::text(StatusCode::METHOD_NOT_ALLOWED, "405 Method Not Allowed")
+                .with_header(header::ALLOW, "GET, HEAD"),
         }
     }
-    guarded(match request.path().rsplit('/').next() {
-        Some("") => file(INDEX, "text/html; charset=utf-8")
-            .with_header(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-        Some("figure.css") => file(STYLE, "text/css; charset=utf-8"),
-        Some("figure.js") => file(SCRIPT, "text/javascript; charset=utf-8"),
-        Some("events") => match options.stats.clone().or_else(|| Stats::of(request)) {
-            Some(stats) => feed(stats, request),
-            None => Response::text(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "503 Service Unavailable: the request came by no server",
-            ),
-        },
-        _ => Response::text(StatusCode::NOT_FOUND, "404 Not Found: the figure has no such part"),
-    })
+
+    /// The part of the figure with this name: the last segment of the path, so that it does not matter where it is mounted.
+    fn get(&self, part: &str, request: &Request) -> Response {
+        let query = |name: &str| request.query_value(name).unwrap_or_default();
+        match part {
+            "" => file(INDEX, "text/html; charset=utf-8")
+                .with_header(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+            "figure.css" => file(STYLE, "text/css; charset=utf-8"),
+            "figure.js" => file(SCRIPT, "text/javascript; charset=utf-8"),
+            "chapters.json" => json(self.chapters.clone()),
+            "explain" => json(explain(&self.options.routes, &query("method"), &query("host"), &query("path"))),
+            "relation" => json(relation(&query("a"), &query("b"))),
+            // That of the viewer itself. In HTTP/2 it never was a text; this is how it is read.
+            "head" => json(head_spans(request.head().as_bytes(), &Limits::default())),
+            "events" => match self.options.stats.clone().or_else(|| Stats::of(request)) {
+                Some(stats) => feed(stats, request),
+                None => Response::text(StatusCode::SERVICE_UNAVAILABLE, "503 Service Unavailable: no server"),
+            },
+            _ => Response::text(StatusCode::NOT_FOUND, "404 Not Found: the figure has no such part"),
+        }
+    }
+}
+
+fn json(text: impl Into<Body>) -> Response {
+    Response::new(text).with_content_type("application/json")
 }
 
 fn file(text: &'static str, content_type: &'static str) -> Response {

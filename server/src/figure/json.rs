@@ -131,6 +131,10 @@ impl Array<'_> {
     pub(super) fn object(&mut self, write: impl FnOnce(&mut Object<'_>)) {
         put_object(self.next(), write);
     }
+
+    pub(super) fn text(&mut self, value: impl fmt::Display) {
+        put_text(self.next(), value);
+    }
 }
 
 /// Escapes what is written to it (RFC 8259 §7).
@@ -196,12 +200,13 @@ mod tests {
             o.object("empty", |_| ());
             o.array("list", |list| {
                 list.object(|o| o.count("n", 1));
+                list.text("two");
                 list.object(|_| ());
             });
         });
         let expected = serde_json::json!({
             "zero": 0, "nine": 9, "ten": 10, "most": u64::MAX, "text": text, "none": null, "absent": null, "status": 418,
-            "yes": true, "name": "idle", "empty": {}, "list": [{"n": 1}, {}],
+            "yes": true, "name": "idle", "empty": {}, "list": [{"n": 1}, "two", {}],
         });
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), expected);
         assert!(!written.contains('\n'), "an event has one line");

@@ -7,13 +7,13 @@ use std::{
     time::Duration,
 };
 
-use http::StatusCode;
 use quintet_conn::ActiveRequest;
+use quintet_mux::Response;
 use quintet_request::{Limits, Request, Version, route};
 use tokio::time::Instant;
 
-use super::{method::known, sample::Sample, watch::Watch};
-use crate::served::Outcome;
+use super::{sample::Sample, watch::Watch};
+use crate::{known_method::label, served::Outcome};
 
 /// A sample whose request is in progress. Its drop gives it to the watch; it is cut, if nothing else was said.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl OpenSample {
         let sample = Sample {
             connection: active.connection().id(),
             stream: active.slot(),
-            method: known(request.method()),
+            method: label(Some(request.method())),
             pattern: None,
             status: None,
             outcome: Outcome::Cut,
@@ -54,12 +54,13 @@ impl OpenSample {
         }))
     }
 
-    /// The handler has returned a response with this status. Before the request ends: it then has no pattern any more.
-    pub(crate) fn handled(&mut self, status: StatusCode) {
+    /// The handler has returned this response. Before the request ends: it then has no pattern any more.
+    pub(crate) fn handled(&mut self, response: &Response) {
         let pattern = self.active.value();
+        let status = (!response.is_abort()).then(|| response.status());
         if let Some(sample) = &mut self.sample {
             sample.handled = Some(sample.at.elapsed());
-            (sample.status, sample.pattern) = (Some(status), pattern);
+            (sample.status, sample.pattern) = (status, pattern);
         }
     }
 

@@ -43,3 +43,39 @@ impl fmt::Display for Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use quintet_request::FramingError;
+
+    use super::*;
+
+    /// The anchor of a heading, as on the page of a repository.
+    fn anchor(heading: &str) -> String {
+        let kept = heading.chars().filter(|char| char.is_alphanumeric() || matches!(char, ' ' | '-' | '_'));
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    }
+
+    #[test]
+    fn the_chapter_of_each_rule_is_a_heading_of_a_readme() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for refusal in [
+            Refusal::Head(HeadError::Method { at: 0 }),
+            Refusal::Head(HeadError::BareLf { at: 0 }),
+            Refusal::Head(HeadError::Framing { at: 0, why: FramingError::LengthAndCoding }),
+            Refusal::HeadTimeout,
+            Refusal::UnexpectedEof,
+            Refusal::Misdirected,
+            Refusal::NoPlace,
+        ] {
+            let (file, wanted) = Rule(refusal).chapter().split_once('#').unwrap();
+            let text = fs::read_to_string(root.join(file)).unwrap();
+            let headings =
+                text.lines().filter(|line| line.starts_with("##")).map(|line| line.trim_start_matches('#').trim());
+            assert!(headings.map(anchor).any(|heading| heading == wanted), "{refusal:?}: {file}#{wanted}");
+            assert!(!Rule(refusal).to_string().is_empty());
+        }
+    }
+}

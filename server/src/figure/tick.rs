@@ -17,9 +17,9 @@ pub(super) const TICK: Duration = Duration::from_millis(250);
 /// The most connections that a tick lists.
 const MAX_CONNECTIONS: usize = 200;
 /// The most samples of a tick.
-const MAX_SAMPLES: usize = 25;
+const MAX_SAMPLES: u32 = 25;
 /// The most samples of a tick of a busy server, and the number of requests of a tick that make it one.
-const BUSY: (usize, u64) = (8, 250);
+const BUSY: (u32, u64) = (8, 250);
 /// The most refusals of a tick.
 const MAX_REFUSALS: usize = 10;
 /// The most connections that are walked in a second, about: a server with more of them is surveyed less often.
@@ -173,7 +173,8 @@ impl Ticker {
         let (served, sampled) = watch.served();
         let (before, sampled_before) = std::mem::replace(&mut self.served, (served, sampled));
         let in_tick = served - before;
-        let samples = watch.take_samples(if in_tick > BUSY.1 { BUSY.0 } else { MAX_SAMPLES });
+        let budget = if in_tick > BUSY.1 { BUSY.0 } else { MAX_SAMPLES };
+        let samples = watch.take_samples(MAX_SAMPLES as usize, budget);
         out.number("served", served);
         out.array("samples", |array| {
             for sample in &samples {
@@ -254,7 +255,7 @@ fn put_listeners(out: &mut Object<'_>, loops: &[Loop]) {
     if let Some(proxied) = loops.iter().find_map(|one| one.listener.proxied.as_ref()) {
         let proxied = proxied.snapshot();
         out.object("proxy", |out| {
-            out.number("opened", proxied.opened);
+            out.number("headers", proxied.opened);
             let failed = proxied.untrusted + proxied.invalid + proxied.unexpected_eof + proxied.timed_out;
             out.number("failed", failed);
         });

@@ -124,7 +124,10 @@ mod tests {
             "127.1",
             "2130706433",
         ] {
-            assert_ne!(checked([LOCAL; 2], host, ""), Ok(()), "{host}");
+            assert!(!is_local(host), "{host}");
+        }
+        for host in ["a.example", "localhost.a.example", "192.0.2.1:9090"] {
+            assert_eq!(checked([LOCAL; 2], host, ""), Err(NoVisitor::Host), "{host}");
         }
     }
 

@@ -110,9 +110,9 @@ impl Watch {
         }
     }
 
-    /// Takes the first `n` samples that have ended, and allows so many to begin.
-    pub(super) fn take_samples(&self, n: usize) -> Vec<Sample> {
-        self.budget.store(u32::try_from(n).unwrap_or(u32::MAX), Relaxed);
+    /// Takes the first `n` samples that have ended, and allows `budget` others to begin.
+    pub(super) fn take_samples(&self, n: usize, budget: u32) -> Vec<Sample> {
+        self.budget.store(budget, Relaxed);
         let mut samples = lock(&self.samples);
         let n = n.min(samples.len());
         samples.drain(..n).collect()

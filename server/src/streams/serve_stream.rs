@@ -46,7 +46,7 @@ pub(super) fn serve_stream<H: Handler>(
             None => {
                 let response = handle(&place, request, &mut reply).await;
                 if let Some(response) = &response {
-                    place.sampling.handled(response.status());
+                    place.sampling.handled(response);
                 }
                 place.observe(|note| note.handled(&reply));
                 match response {
