@@ -570,7 +570,21 @@ class AcceptLoop {
     this.word = svg("text", { class: "middle", x: x + pill / 2, y: top + 4 }, "accept");
     this.out = svg("path", { class: "arrow", d: `M${x + pill} ${top}H${x + w + (g.wide ? 14 : 0)}` });
     this.gates = ["PROXY", "TLS"].map((name, i) => this.gate(name, x + pill + (w - pill) * (i ? 0.78 : 0.36), top));
-    const [sx, sy, radius] = [x + pill / 2, top + (g.wide ? 128 : 62), g.wide ? 24 : 18];
+    this.drawSleep(home, x, top, x + pill / 2);
+    home.append(this.out, ...this.gates.map((gate) => gate.group), this.pill, this.word);
+    // The points that a new connection passes before its mark.
+    const exit = [x + w, top];
+    this.way = g.wide ? [[4, top], exit] : [[40, 6], [40, top], exit];
+    this.ladder(home, x, w, bottom);
+    this.limit = svg("text", { class: "small", id: "limit", x, y: bottom - (g.wide ? 4 : 2) });
+    home.append(this.limit);
+    this.paint(clock.now());
+  }
+
+  // The way from `accept` to `sleep` and back, and the words beside it.
+  drawSleep(home, x, top, sx) {
+    const { wide } = this.g;
+    const [sy, radius] = [top + (wide ? 128 : 62), wide ? 24 : 18];
     const [from, to] = [top + 15, sy - radius + 2];
     const bend = (to - from) / 3;
     this.loop = svg("path", {
@@ -589,27 +603,10 @@ class AcceptLoop {
       transform: `rotate(-90 ${sx} ${sy})`,
     });
     this.sleepWord = svg("text", { class: "middle small", x: sx, y: sy + 4 }, "sleep");
-    const beside = g.wide && w < 170 ? { x, y: sy + 46 } : { x: sx + radius + 10, y: sy - 3 };
+    const beside = wide && this.g.inside[0].w < 170 ? { x, y: sy + 46 } : { x: sx + radius + 10, y: sy - 3 };
     this.error = svg("text", { class: "mono error", ...beside });
     this.says = svg("text", { class: "small", id: "backoff", x: beside.x, y: beside.y + 16 });
-    home.append(
-      this.loop,
-      this.out,
-      ...this.gates.map((gate) => gate.group),
-      this.pill,
-      this.word,
-      this.sleep,
-      this.left,
-      this.sleepWord,
-      this.error,
-      this.says,
-    );
-    this.entry = g.wide ? [4, top] : [40, 6];
-    this.exit = [x + w, top];
-    this.ladder(home, x, w, bottom);
-    this.limit = svg("text", { class: "small", id: "limit", x, y: bottom - (g.wide ? 4 : 2) });
-    home.append(this.limit);
-    this.paint(clock.now());
+    home.append(this.loop, this.sleep, this.left, this.sleepWord, this.error, this.says);
   }
 
   gate(name, x, y) {
@@ -641,9 +638,7 @@ class AcceptLoop {
     const { accept } = tick;
     this.open = accept.open;
     this.counts = accept;
-    this.waiting.push(...(accept.events ?? []));
     if (!accept.open) [this.waiting, this.shown] = [[], null]; // it ends at a shutdown, also in its sleep
-    this.waiting.splice(0, this.waiting.length - 64); // of an older ring nothing is left at the server either
     set(this.pill, { class: accept.open ? "pill" : "pill closed" });
     say(this.word, accept.open ? "accept" : "closed");
     for (const { group, name } of this.gates) {
@@ -665,6 +660,11 @@ class AcceptLoop {
     );
     this.paint(clock.now());
     frames.wake();
+  }
+
+  // Events that the server has recorded since the tick before. It keeps no more than 64 either.
+  hear(events) {
+    this.waiting = [...this.waiting, ...events].slice(-64);
   }
 
   // Shows the next event when the one before has been shown long enough. With many waiting, each is shown for less.
@@ -736,11 +736,10 @@ class Sockets {
         node.remove();
         return false;
       }
-      const [first, second] = [ease(from, from + 600, now), ease(from + 600, from + 1100, now)];
-      const [a, b, c] = [this.loop.entry, this.loop.exit, this.marks.of(id)];
-      const [x, y] = second
-        ? [between(b[0], c[0], second), between(b[1], c[1], second)]
-        : [between(a[0], b[0], first), between(a[1], b[1], first)];
+      const points = [...this.loop.way, this.marks.of(id)];
+      const part = ease(from, from + 1100, now) * (points.length - 1);
+      const leg = Math.min(points.length - 2, Math.floor(part));
+      const [x, y] = points[leg].map((at, axis) => between(at, points[leg + 1][axis], part - leg));
       node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
       node.setAttribute("opacity", now < from ? 0 : 1);
       return true;
@@ -1523,6 +1522,7 @@ const page = {
     this.last = tick;
     this.seen.tick(tick);
     marks.sampled(tick.samples, now);
+    loop.hear(tick.accept.events ?? []);
     const came = this.show(tick);
     if (!first) sockets.show(came, now);
     dots.show(tick.samples, now, this.tickMs);
