@@ -1205,7 +1205,11 @@ function goBeside(chapter) {
   const name = ({ go, link }) => (link ? html("a", { href: link }, go) : go);
   const titles = ["Step", "Go's", "Ours", "What differs"].map((text) => html("th", { scope: "col" }, text));
   const rows = chapter.go.map((line) =>
-    html("tr", {}, ...[line.step, name(line), line.ours, line.says].map((cell) => html("td", {}, cell))),
+    html(
+      "tr",
+      {},
+      ...[inline(line.step), [name(line)], [line.ours], [line.says]].map((cell) => html("td", {}, ...cell)),
+    ),
   );
   const head = html("thead", {}, html("tr", {}, ...titles));
   return [html("table", { class: "go" }, html("caption", {}, "Go beside ours"), head, html("tbody", {}, ...rows))];
