@@ -84,8 +84,8 @@ async fn main() -> anyhow::Result<()> {
         mux.handle(pattern, move |_: Request| async move { text });
     }
     // The server, drawn as it runs. Only a browser on this machine may look. Mounted last: the page explains all patterns.
-    let routes = mux.with_routes(Mux::clone);
-    mux.handle("/live/", figure(FigureOptions { routes, ..FigureOptions::default() }));
+    let (routes, chapters) = (mux.with_routes(Mux::clone), Some("/chapters/".to_owned()));
+    mux.handle("/live/", figure(FigureOptions { routes, chapters, ..FigureOptions::default() }));
 
     let listener = listen(":9090").context("cannot listen on :9090")?;
     outln!("listening on http://localhost:9090 ({}), drawn live at http://localhost:9090/live", listener.local_addr()?);
