@@ -71,9 +71,9 @@ pub use self::{
         Response, ServeMux, Upgrade, Upgraded,
     },
     middleware::{
-        CrossOriginProtection, ErrorReply, HttpsOptions, Shed, allow_query_semicolons, error, error_pages, max_bytes,
-        not_found, problem_details, redirect, redirect_handler, redirect_to_https, require_https, strip_prefix,
-        timeout, with_state,
+        CrossOriginProtection, ErrorReply, HttpsOptions, Shed, allow_query_semicolons, default_headers, error,
+        error_pages, max_bytes, not_found, problem_details, redirect, redirect_handler, redirect_to_https,
+        require_https, strip_prefix, timeout, with_state,
     },
 };
 

@@ -8,7 +8,8 @@ use std::{sync::Arc, time::Duration};
 use http::StatusCode;
 use quintet_mux::{
     Allow, BoxHandler, CrossOrigin, CrossOriginProtection, Handler, InsertError, IntoResponse, Response, ServeMux,
-    allow_query_semicolons, error, max_bytes, not_found, redirect, redirect_handler, strip_prefix, timeout, with_state,
+    allow_query_semicolons, default_headers, error, max_bytes, not_found, redirect, redirect_handler, strip_prefix,
+    timeout, with_state,
 };
 use quintet_request::{Body, BodyError, Request};
 
@@ -476,6 +477,38 @@ mod time {
         assert_eq!(handler.call(request("GET /")).await.status(), 503);
         assert_eq!(Arc::strong_count(&held), 2, "ours and the handler's, none of a future");
     }
+}
+
+#[tokio::test]
+async fn default_headers_are_added_where_a_reply_has_none() {
+    let mux = ServeMux::new();
+    mux.handle("/bare", async |_| Response::new(()));
+    mux.handle("/own", async |_| Response::new(()).with_header("x-a", "own").with_header("X-A", "too"));
+    mux.handle("/text", async |_| "text");
+    mux.handle("/failed", async |_| Response::new(()).with_header("x-a", "\n"));
+    let fields = [("x-a", "1"), ("x-b", "2"), ("x-b", "3"), ("content-type", "a/b")];
+    let handler = default_headers(fields, mux);
+    for (line, a, b, content_type) in [
+        ("GET /bare", &["1"][..], &["2", "3"][..], "a/b"),
+        ("GET /own", &["own", "too"], &["2", "3"], "a/b"),
+        ("GET /text", &["1"], &["2", "3"], "text/plain; charset=utf-8"),
+        ("GET /none", &["1"], &["2", "3"], "text/plain; charset=utf-8"),
+        // What is added after a field that cannot be sent has no effect.
+        ("GET /failed", &[], &[], "text/plain; charset=utf-8"),
+    ] {
+        let mut reply = handler.call(request(line)).await;
+        assert_eq!(field(&reply, "content-type"), content_type, "{line}");
+        for (name, wanted) in [("x-a", a), ("x-b", b)] {
+            let values: Vec<_> = reply.headers_mut().get_all(name).iter().collect();
+            assert_eq!(values, wanted, "{line} {name}");
+        }
+    }
+}
+
+#[test]
+#[should_panic = "value of x-a has a byte that cannot be sent"]
+fn default_headers_panic_at_a_field_that_cannot_be_sent() {
+    let _ = default_headers([("x-a", "a\nb")], not_found);
 }
 
 #[tokio::test]

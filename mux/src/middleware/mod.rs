@@ -5,6 +5,7 @@ mod authenticate;
 mod compress;
 mod cors;
 mod cross_origin_protection;
+mod default_headers;
 mod error_pages;
 mod error_reply;
 mod forwarded;
@@ -27,6 +28,7 @@ pub use {
     authenticate::{basic_auth, bearer},
     cors::cors,
     cross_origin_protection::CrossOriginProtection,
+    default_headers::default_headers,
     error_pages::error_pages,
     error_reply::ErrorReply,
     forwarded::forwarded,
