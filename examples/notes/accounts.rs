@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cookie::{Cookie, CookieJar, Key, SameSite};
+use cookie::{Cookie, CookieJar, Key, SameSite, time};
 use quintet_server::{
     Handler, IntoResponse, Request, Response, StatusCode,
     http::header::SET_COOKIE,
@@ -86,9 +86,8 @@ pub(crate) async fn sign_out(request: Request) -> Response {
 /// Sets the cookie. No script can read it, and no other site can make a browser send it.
 fn with_cookie(reply: impl IntoResponse, value: String, lasts: Duration, request: &Request) -> Response {
     let cookie = Cookie::build((COOKIE, value)).path("/").http_only(true).same_site(SameSite::Strict);
-    let cookie = cookie.max_age(cookie::time::Duration::seconds(lasts.as_secs() as i64));
-    let cookie = cookie.secure(request.scheme() == "https").build();
-    reply.into_response().with_header(SET_COOKIE, cookie.encoded().to_string())
+    let cookie = cookie.secure(request.scheme() == "https").max_age(time::Duration::seconds(lasts.as_secs() as i64));
+    reply.into_response().with_header(SET_COOKIE, cookie.build().encoded().to_string())
 }
 
 /// A password that cannot be guessed.

@@ -28,14 +28,20 @@ use std::{
 use anyhow::Context;
 use quintet_examples::{MaybeTls, arguments, outln};
 use quintet_server::{
-    Handler, Listener, ServeMux, Server, file_server,
-    http::{HeaderValue, header},
-    listen,
-    mux::{CrossOrigin, CrossOriginProtection, MemoryFiles, problem_details},
+    Handler, Listener, ServeMux, Server, file_server, listen,
+    mux::{CrossOrigin, CrossOriginProtection, MemoryFiles, default_headers, problem_details},
     with_state,
 };
 
 use self::{accounts::Accounts, live::Live, notes::Notes};
+
+/// What a browser is to refuse: code, styles and connections that are not of this site, and frames around the page. So a
+/// note that gets past the escaping of the page still runs nothing.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// That, no guesses at types, and no addresses of notes for other sites.
+const FIELDS: [(&str, &str); 3] =
+    [("content-security-policy", POLICY), ("x-content-type-options", "nosniff"), ("referrer-policy", "same-origin")];
 
 /// The command line.
 #[derive(clap::Parser)]
@@ -78,7 +84,9 @@ pub(crate) fn application(password: &str) -> impl Handler {
     mux.handle("DELETE /api/session", accounts::sign_out);
     mux.handle("/api/", accounts::only_users(app, api));
     // The last one is the outermost. No page of another site reaches the API, and all errors are problem details.
-    mux.with(|mux| CrossOriginProtection::new(CrossOrigin::new()).handler(mux)).with(problem_details).with(with_policy)
+    mux.with(|mux| CrossOriginProtection::new(CrossOrigin::new()).handler(mux))
+        .with(problem_details)
+        .with(|mux| default_headers(FIELDS, mux))
 }
 
 /// The files of the page, which are part of the program.
@@ -88,21 +96,6 @@ fn page() -> MemoryFiles {
         .with_file("style.css", include_str!("static/style.css"))
         .with_file("app.js", include_str!("static/app.js"))
         .with_file("icon.svg", include_str!("static/icon.svg"))
-}
-
-/// Adds what a browser is to refuse: code, styles and connections that are not of this site, frames around the page, and
-/// guesses at types. So a note that gets past the escaping of the page still runs nothing.
-fn with_policy(handler: impl Handler) -> impl Handler {
-    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                          form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-    with_state(Arc::new(handler), async |handler, request| {
-        let mut reply = handler.call(request).await;
-        let fields = reply.headers_mut();
-        fields.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        fields.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        fields.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-        reply
-    })
 }
 
 /// The time since 1970.
