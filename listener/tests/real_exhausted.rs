@@ -86,7 +86,10 @@ async fn back_after_closing(
     health: &Health,
     fd_released: Option<&FdReleased>,
 ) -> Duration {
+    // All delays before that of one second last 1.3 s.
+    let began = Instant::now();
     while health.snapshot().delay < Duration::from_secs(1) {
+        assert!(began.elapsed() < Duration::from_secs(10), "the delay is still {:?}", health.snapshot().delay);
         sleep(Duration::from_millis(5)).await;
     }
     let waited = health.snapshot().waited;
