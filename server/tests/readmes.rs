@@ -11,7 +11,7 @@ fn root() -> &'static Path {
 
 /// Each Markdown file of the repository, with its text.
 fn readmes() -> Vec<(PathBuf, String)> {
-    let folders = ["", "listener", "conn", "request", "mux", "server", "fuzz"];
+    let folders = ["", "listener", "conn", "request", "mux", "server", "fuzz", "examples"];
     let entries = folders.iter().flat_map(|folder| fs::read_dir(root().join(folder)).into_iter().flatten());
     let paths =
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.extension() == Some("md".as_ref()));
