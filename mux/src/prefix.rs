@@ -24,6 +24,7 @@ pub fn strip_path_prefix<'p>(path: &'p str, prefix: &str) -> Option<&'p str> {
 
 /// Whether the rest of a path begins with a segment `.` or `..`, decoded, also if only readers that take `%2F` or a backslash
 /// for a slash see one.
+#[cfg(any(feature = "io", test))]
 pub(crate) fn begins_with_dots(rest: &str) -> bool {
     let segment = rest.split('/').next().unwrap_or_default();
     let decoded: Vec<u8> = percent_decode_str(segment).take_while(|byte| !matches!(byte, b'/' | b'\\')).collect();
