@@ -1112,14 +1112,17 @@ class Word {
 
 // --- the page: panels ---
 
-// Answers of the figure's own paths, as JSON. What fails is said where the answer would be.
+// Answers of the figure's own paths, as JSON. What fails is said where the answer would be. An answer that comes after that
+// of a later question is dropped.
 async function ask(path, into, show, options = {}) {
+  const asked = (into.asked = (into.asked ?? 0) + 1);
+  const put = (...children) => into.asked === asked && into.replaceChildren(...children);
   try {
     const reply = await fetch(path, options);
     if (!reply.ok) throw new Error(`${reply.status}: ${(await reply.text()).slice(0, 300)}`);
-    into.replaceChildren(...show(await reply.json()));
+    put(...show(await reply.json()));
   } catch (error) {
-    into.replaceChildren(html("p", { class: "error" }, `No answer: ${error.message}`));
+    put(html("p", { class: "error" }, `No answer: ${error.message}`));
   }
 }
 
@@ -1232,8 +1235,10 @@ function explained(answer) {
   const near = answer.misses.map((one) => row("loses", "✗", one.pattern, one.why));
   const title =
     near.length && !found.length ? [html("p", { class: "note" }, "No pattern matches. The nearest are:")] : [];
+  // The last line of the text is the answer; the lines above it are the list.
+  const last = answer.answer.split("\n").at(-1).replace(/^-> /, "");
   return [
-    html("p", { class: `answer ${kind(answer.status ?? 200)}` }, answer.answer),
+    html("p", { class: `answer ${kind(answer.status ?? 200)}` }, last),
     ...title,
     html("ul", { class: "rows" }, ...found, ...near),
   ];
