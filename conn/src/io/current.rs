@@ -201,19 +201,36 @@ impl Current {
         if !self.keeps_values.load(Relaxed) || self.number() != number {
             return;
         }
-        // Declared before the lock is taken, so dropped after it was released: the destructor of a value may be any code.
-        let (_earlier, _replaced);
         let mut kept = lock(&self.rare.get_or_init(Box::default).values);
-        if kept.number != number {
-            // As in `keep`.
-            if self.number() != number {
-                return;
-            }
+        if kept.values.is_empty() {
+            // If the request has ended meanwhile, no later one reads the value: it has the old number.
             kept.number = number;
-            // Those of an earlier request, usually none: they were taken.
-            _earlier = if kept.values.is_empty() { None } else { Some(std::mem::take(&mut kept.values)) };
+            kept.values.set(value);
+        } else {
+            self.add_value(kept, number, value);
         }
-        _replaced = kept.values.set(value);
+    }
+
+    /// As [`set_value`](Self::set_value), if there are values already: those of this request, or of another one.
+    #[inline(never)]
+    fn add_value(&self, mut kept: MutexGuard<'_, KeptValues>, number: u32, value: Arc<dyn Any + Send + Sync>) {
+        if kept.number == number {
+            let replaced = kept.values.set(value);
+            // Dropped after the lock was released: the destructor of a value may be any code.
+            drop(kept);
+            drop(replaced);
+        // As in `keep`.
+        } else if self.number() == number {
+            kept.number = number;
+            // Those of an earlier request, which were not taken.
+            let earlier = std::mem::take(&mut kept.values);
+            kept.values.set(value);
+            drop(kept);
+            drop(earlier);
+        } else {
+            drop(kept);
+            drop(value);
+        }
     }
 
     /// As [`set_value`](Self::set_value), for the request in progress. The value is made only if it is kept.

@@ -78,7 +78,10 @@ impl RequestValues {
     #[inline]
     pub fn append(&mut self, other: &mut Self) {
         if self.is_empty() {
-            std::mem::swap(self, other);
+            self.first = other.first.take();
+            if !other.more.is_empty() {
+                std::mem::swap(&mut self.more, &mut other.more);
+            }
         } else {
             self.append_each(other);
         }

@@ -145,12 +145,14 @@ impl Stream for AnyStream {
 }
 
 impl AsyncRead for AnyStream {
+    #[inline]
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         either!(&mut *self, stream => Pin::new(stream).poll_read(cx, buffer))
     }
 }
 
 impl AsyncWrite for AnyStream {
+    #[inline]
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         either!(&mut *self, stream => Pin::new(stream).poll_write(cx, bytes))
     }
@@ -167,6 +169,7 @@ impl AsyncWrite for AnyStream {
         either!(self, stream => stream.is_write_vectored())
     }
 
+    #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(&mut *self, stream => Pin::new(stream).poll_flush(cx))
     }

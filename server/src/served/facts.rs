@@ -76,6 +76,16 @@ impl Facts {
         }
     }
 
+    /// Makes them those of another request that has begun, as [`new`](Self::new). In place: most of what is not reset here is
+    /// written before it is read.
+    #[inline]
+    pub(super) fn begin(&mut self, began: Instant, clocks: (Instant, SystemTime)) {
+        (self.began, self.clocks) = (began, clocks);
+        (self.first, self.last, self.status, self.close) = (None, None, None, None);
+        (self.has_body, self.received, self.sent) = (false, 0, 0);
+        (self.outcome, self.is_whole, self.place) = (Outcome::Cut, false, ReplyPlace::UNKNOWN);
+    }
+
     /// When the request began, by the clock of the day.
     pub(super) fn began_at(&self) -> SystemTime {
         let (instant, wall) = self.clocks;

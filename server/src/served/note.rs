@@ -12,6 +12,8 @@ use quintet_request::{
     Client, CloseReason, HeadRef, Index, ReceivedBytes, RequestId, Span, Version, route::MatchedPattern,
 };
 
+use tokio::time::Instant;
+
 use super::{
     facts::{Facts, Peer},
     head_parts::HeadParts,
@@ -75,13 +77,13 @@ impl Note {
 
     /// As [`new`](Self::new), in memory of the thread's pool, or else in what `spare` adds to that pool.
     #[inline]
-    pub(super) fn take(facts: Facts, spare: impl FnOnce() -> BoxedNotes) -> Box<Self> {
+    pub(super) fn take(began: Instant, clocks: (Instant, SystemTime), spare: impl FnOnce() -> BoxedNotes) -> Box<Self> {
         match POOL.try_with(|pool| pool.borrow_mut().pop()) {
             Ok(Some(mut note)) => {
-                note.facts = facts;
+                note.facts.begin(began, clocks);
                 note
             }
-            _ => Self::take_spare(facts, spare()),
+            _ => Self::take_spare(Facts::new(began, clocks), spare()),
         }
     }
 
@@ -154,7 +156,8 @@ impl Note {
 
     /// A copy for a log, in memory of the thread's pool.
     pub(crate) fn copy(&self, peer: Peer, spare: impl FnOnce() -> BoxedNotes) -> Box<Self> {
-        let mut copy = Self::take(self.facts, spare);
+        let mut copy = Self::take(self.facts.began, self.facts.clocks, spare);
+        copy.facts = self.facts;
         (copy.parts, copy.method) = (self.parts, self.method.clone());
         copy.copy_head(&self.bytes);
         self.values.iter().filter(|value| is_logged(&***value)).for_each(|value| drop(copy.values.set(value.clone())));
@@ -167,7 +170,9 @@ impl Note {
     #[inline]
     pub(crate) fn keep_for_log(&mut self, connection: &Connection) {
         self.values.retain(is_logged);
-        self.facts.peer = Peer::of(connection);
+        // Field by field, in place.
+        let Peer { addr, tls } = Peer::of(connection);
+        (self.facts.peer.addr, self.facts.peer.tls) = (addr, tls);
     }
 
     /// Takes the number of the body's bytes out of the values.

@@ -163,7 +163,7 @@ impl Notes {
             Some(clocks) if began < self.clocks_until => clocks,
             _ => self.read_clocks(),
         };
-        Note::take(Facts::new(began, clocks), || self.observer.spare_notes())
+        Note::take(began, clocks, || self.observer.spare_notes())
     }
 
     #[cold]
@@ -186,7 +186,9 @@ impl Notes {
     /// The reply begins behind the `unsent` bytes of the output. It may begin anew, if none of it was sent.
     pub(crate) fn begin_reply(&mut self, status: StatusCode, unsent: usize) {
         let at = self.taken + unsent as u64;
-        self.set_status(status);
+        if let Some(note) = &mut self.open {
+            note.facts.status = Some(status);
+        }
         self.place(|place| *place = ReplyPlace { begin: at, end: u64::MAX, put: (at, 0), is_put: false });
     }
 
@@ -194,14 +196,11 @@ impl Notes {
     #[inline]
     pub(crate) fn put_reply(&mut self, status: StatusCode, before: usize, len: usize, unsent: usize) {
         let (begin, end) = (self.taken + before as u64, self.taken + unsent as u64);
-        self.set_status(status);
-        self.place(|place| *place = ReplyPlace { begin, end, put: (end, len as u64), is_put: true });
-    }
-
-    #[inline]
-    fn set_status(&mut self, status: StatusCode) {
         if let Some(note) = &mut self.open {
             note.facts.status = Some(status);
+            note.facts.place = ReplyPlace { begin, end, put: (end, len as u64), is_put: true };
+            // As in `place`, for a reply of which nothing was sent and which has a head.
+            self.next = self.next.min(begin + 1);
         }
     }
 
