@@ -78,7 +78,7 @@ impl<H: Handler> Server<H> {
     }
 
     /// Opens the access log again at SIGHUP and SIGUSR1, until the result is dropped.
-    fn reopen_log_on_signals(&self) -> Option<ReopenOnSignals> {
+    pub(crate) fn reopen_log_on_signals(&self) -> Option<ReopenOnSignals> {
         self.shared.config.access_log.clone().and_then(ReopenOnSignals::new)
     }
 

@@ -67,7 +67,8 @@ impl<H: Handler> Server<H> {
     }
 
     /// Listens on an address and serves over TLS, with a chain of certificates and its key in files in PEM, until the
-    /// server is shut down. At SIGHUP the files are read again. Go: `Server.ListenAndServeTLS`.
+    /// server is shut down. At SIGHUP the files are read again, and the [access log](crate::Config::access_log) is opened
+    /// again, which SIGUSR1 does, too. Go: `Server.ListenAndServeTLS`.
     ///
     /// The provider of cryptography is [`tls_provider`](crate::tls_provider)'s.
     ///
@@ -75,7 +76,7 @@ impl<H: Handler> Server<H> {
     /// [`ServeError`]; [`ServeError::Tls`] if there is no provider, or the files cannot be used.
     ///
     /// # Cancel safety
-    /// Dropping the future closes the listener; connections go on, and SIGHUP is not waited for.
+    /// Dropping the future closes the listener; connections go on, and no signal is waited for.
     #[doc(alias = "https")]
     #[doc(alias = "ListenAndServeTLS")]
     pub async fn listen_and_serve_tls(
@@ -86,6 +87,7 @@ impl<H: Handler> Server<H> {
     ) -> Result<(), ServeError> {
         let config = load_tls(certificate, key)?;
         let reloading = pin!(reload_at_hangup(config.clone(), Arc::clone(&self.shared.observer)));
+        let _reopening = self.reopen_log_on_signals();
         match select(self.serve_tls(self.shared.listen(addr)?, config), reloading).await {
             Either::First(ended) => ended,
             Either::Second(never) => match never {},

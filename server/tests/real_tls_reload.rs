@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use quintet_server::{Config, Hooks, Server};
+use quintet_server::{AccessLog, Config, Hooks, Server};
 use rustls::{ClientConfig, client::Resumption};
 use support::{bounded, eventually};
 use tls_kit::{Site, connect, get};
@@ -188,6 +188,46 @@ async fn child_with_an_expired_certificate() {
         sleep(Duration::from_millis(300)).await;
         signal("TERM");
         running.await.unwrap().unwrap();
+    })
+    .await;
+}
+
+#[test]
+fn listen_and_serve_tls_reopens_its_log_at_both_signals() {
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_with_a_log", "--ignored", "--nocapture"])
+        .env("QUINTET_LOG_CHILD", "1")
+        .output();
+    let child = child.unwrap();
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+}
+
+#[tokio::test]
+#[ignore = "run by the test above, in a process of its own"]
+async fn child_with_a_log() {
+    if std::env::var_os("QUINTET_LOG_CHILD").is_none() {
+        return;
+    }
+    bounded(async {
+        let site = Site::new();
+        let path = site.path("log");
+        let log = AccessLog::open(&path).unwrap();
+        let config = Config { access_log: Some(log), ..Config::default() };
+        let server = Server::with_config(async |_| "hello", config);
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let addr = format!("127.0.0.1:{port}");
+        let (own, at, certificate, key) = (server.clone(), addr.clone(), site.path("cert.pem"), site.path("key.pem"));
+        let serving = tokio::spawn(async move { own.listen_and_serve_tls(&at, certificate, key).await });
+        while TcpStream::connect(&addr).await.is_err() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        for name in ["HUP", "USR1"] {
+            std::fs::rename(&path, site.path(name)).unwrap();
+            signal(name);
+            eventually_async(async || path.exists()).await;
+        }
+        server.close().await;
+        assert!(serving.await.unwrap().is_ok());
     })
     .await;
 }
