@@ -95,14 +95,13 @@ impl WaitState {
         self.wait_no_longer_for_bytes();
     }
 
-    /// The phase that [`poll`](Self::poll) would report at the deadline of the waits in progress; `None` if there is none.
+    /// The phase of the wait whose deadline comes first: what [`poll`](Self::poll) would report. Without a deadline, the
+    /// [`phase`](Self::phase).
     #[inline]
     pub fn phase_of_wait(&self) -> Option<Phase> {
-        match (self.read_by, self.write_by) {
-            (None, None) => None,
-            (Some(read_by), Some(write_by)) if read_by <= write_by => self.phase.or(Some(Phase::Head)),
-            (Some(_), None) => self.phase.or(Some(Phase::Head)),
-            (_, Some(_)) => Some(Phase::Reply),
+        match self.write_by {
+            Some(write_by) if self.read_by.is_none_or(|read_by| write_by < read_by) => Some(Phase::Reply),
+            _ => self.phase,
         }
     }
 
