@@ -368,7 +368,7 @@ async fn a_tick_of_ten_thousand_connections_is_bounded() {
         let mut viewer = Viewer::open(dial.connect()).await;
         let mut before = viewer.seen.len();
         let mut listings = 0;
-        for _ in 0..36 {
+        for _ in 0..38 {
             let tick = viewer.tick().await;
             assert_eq!(counts(&tick), [10_000, 0, 0, 0]);
             if tick["connections"].is_null() {
@@ -380,7 +380,7 @@ async fn a_tick_of_ten_thousand_connections_is_bounded() {
             assert!(viewer.seen.len() - before < 64 * 1024, "a tick of {} bytes", viewer.seen.len() - before);
             before = viewer.seen.len();
         }
-        assert_eq!(listings, 2, "walks in nine seconds");
+        assert_eq!(listings, 1, "one walk in nine seconds");
     })
     .await;
 }

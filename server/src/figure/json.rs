@@ -169,13 +169,16 @@ fn put_text(out: &mut String, value: impl fmt::Display) {
 #[inline]
 fn put_number(out: &mut String, mut value: u64) {
     let (mut digits, mut at) = ([b'0'; 20], 20);
-    loop {
+    // Two at a time: half as many divisions.
+    while value >= 10 {
+        at -= 2;
+        let two = (value % 100) as u8;
+        (digits[at], digits[at + 1]) = (b'0' + two / 10, b'0' + two % 10);
+        value /= 100;
+    }
+    if value > 0 || at == 20 {
         at -= 1;
         digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
     }
     out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
@@ -188,7 +191,7 @@ mod tests {
     fn json_is_what_a_json_parser_reads() {
         let text = "a\"b\\c\n\r\t\0\u{1f}\u{7f} é 😀 </script> \u{2028}";
         let written = object(|o| {
-            for (name, number) in [("zero", 0), ("nine", 9), ("ten", 10), ("most", u64::MAX)] {
+            for (name, number) in [("zero", 0), ("nine", 9), ("ten", 10), ("more", 1_002_003), ("most", u64::MAX)] {
                 o.number(name, number);
             }
             o.text("text", text);
@@ -205,7 +208,7 @@ mod tests {
             });
         });
         let expected = serde_json::json!({
-            "zero": 0, "nine": 9, "ten": 10, "most": u64::MAX, "text": text, "none": null, "absent": null, "status": 418,
+            "zero": 0, "nine": 9, "ten": 10, "more": 1_002_003, "most": u64::MAX, "text": text, "none": null, "absent": null, "status": 418,
             "yes": true, "name": "idle", "empty": {}, "list": [{"n": 1}, "two", {}],
         });
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), expected);

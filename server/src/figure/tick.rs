@@ -23,7 +23,7 @@ const BUSY: (u32, u64) = (8, 250);
 /// The most refusals of a tick.
 const MAX_REFUSALS: usize = 10;
 /// The most connections that are walked in a second, about: a server with more of them is surveyed less often.
-const WALKED_A_SECOND: usize = 2_000;
+const WALKED_A_SECOND: usize = 1_000;
 
 /// What makes the ticks of one server, and remembers what it told.
 #[derive(Debug)]
