@@ -137,3 +137,90 @@ fn some(bytes: &[u8], most: usize) -> Option<(Vec<u8>, usize)> {
     let data = &bytes[..bytes.len().min(most)];
     (!data.is_empty()).then(|| (data.to_vec(), data.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::httptest::sent_request::SentBody;
+
+    fn get() -> SentRequest {
+        SentRequest { method: "GET".into(), target: "/".into(), headers: HeaderMap::new(), body: SentBody::None }
+    }
+
+    /// A connection to a server that sends these bytes for a request, and then closes.
+    fn connection(reply: &'static [u8]) -> Http1 {
+        let (server, client) = tokio::io::duplex(1 << 16);
+        tokio::spawn(async move {
+            let mut server = server;
+            let mut head = [0; 18];
+            server.read_exact(&mut head).await.unwrap();
+            server.write_all(reply).await.unwrap();
+        });
+        Http1::new(TestStream::new(client))
+    }
+
+    /// The whole body, and whether the connection can be used again.
+    async fn exchange(connection: &mut Http1) -> Result<(String, bool), SendError> {
+        connection.send(&get()).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = connection.chunk().await? {
+            body.extend_from_slice(&chunk);
+        }
+        Ok((String::from_utf8(body).unwrap(), connection.finish()?))
+    }
+
+    #[tokio::test]
+    async fn a_reply_in_each_framing_is_read_to_its_end() {
+        for (reply, body, is_reusable) in [
+            (&b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"[..], "hello", true),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "", true),
+            (b"HTTP/1.1 204 No Content\r\n\r\n", "", true),
+            (b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", "x", true),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", "hello", true),
+            (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", "x", false),
+            (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nuntil the end", "until the end", false),
+        ] {
+            let read = exchange(&mut connection(reply)).await.unwrap();
+            assert_eq!(read, (body.to_owned(), is_reusable), "{}", reply.escape_ascii());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_ends_early_or_late_is_an_error() {
+        let error = async |reply| exchange(&mut connection(reply)).await.unwrap_err().to_string();
+        for (reply, text) in [
+            (&b""[..], "the server closed the connection without a reply"),
+            (b"HTTP/1.1 200", "the reply is malformed"),
+            (b"HTTP/1.1 103 Early Hints\r\n\r\n", "the reply is malformed"),
+            (b"HTTP/1.1 200 OK\r\n\r\nno end", "the reply is malformed"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", "the reply is malformed"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "the reply is malformed"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", "the reply is malformed"),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\n\r\n",
+                "the reply is malformed",
+            ),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!", "bytes follow the reply: \"!\""),
+            (b"HTTP/1.1 204 No Content\r\n\r\nbody", "bytes follow the reply: \"body\""),
+        ] {
+            assert_eq!(error(reply).await, text, "{}", reply.escape_ascii());
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_between_two_requests_are_an_error() {
+        let mut connection = connection(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx");
+        assert!(exchange(&mut connection).await.unwrap().1);
+        // The server has closed meanwhile: another connection is made.
+        while connection.is_reusable().await.unwrap() {
+            tokio::task::yield_now().await;
+        }
+        let (mut server, client) = tokio::io::duplex(64);
+        let mut connection = Http1::new(TestStream::new(client));
+        assert!(connection.is_reusable().await.unwrap());
+        server.write_all(b"HTTP/1.1 408 ").await.unwrap();
+        assert!(matches!(connection.is_reusable().await, Err(SendError::Excess(_))));
+    }
+}
