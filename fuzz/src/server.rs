@@ -10,9 +10,6 @@ mod h2_peer;
 mod hpack;
 mod peer;
 mod replies;
-#[path = "../../server/tests/support/reply.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the server's own tests use all of it")]
-mod reply;
 mod websocket_handshake;
 mod world;
 

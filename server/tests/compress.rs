@@ -6,8 +6,8 @@ mod support;
 
 use std::{io::Read, io::Write, time::Duration};
 
-use quintet_server::{Body, Request, Response, ServeMux, mux::compress};
-use support::{Dial, bounded, in_memory, reply};
+use quintet_server::{Body, Request, Response, ServeMux, httptest::ReplyChunk, mux::compress};
+use support::{Dial, bounded, in_memory};
 use tokio::time::{Instant, sleep};
 
 /// 120,000 bytes of text.
@@ -64,7 +64,7 @@ fn gunzip(bytes: &[u8]) -> String {
 /// Takes the data of the whole chunks out of some bytes.
 fn take_chunks(bytes: &mut Vec<u8>) -> Vec<u8> {
     let mut data = Vec::new();
-    while let Some(chunk) = reply::Chunk::read(bytes) {
+    while let Some(chunk) = ReplyChunk::read(bytes).expect("well-formed chunks") {
         data.extend_from_slice(chunk.data);
         let len = chunk.len;
         bytes.drain(..len);

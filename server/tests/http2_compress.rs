@@ -2,15 +2,16 @@
 
 #![cfg(all(feature = "compress", feature = "http2"))]
 
-mod http2_kit;
 mod support;
 
 use std::{io::Write, time::Duration};
 
 use flate2::write::GzDecoder;
-use h2::RecvStream;
-use http2_kit::{Client, config, connect, read, request, start_with};
-use quintet_server::{Body, Request, Response, ServeMux, mux::compress};
+use quintet_server::{
+    Body, Handler, Request, Response, ServeMux,
+    httptest::{OpenReply, SendError, TestServer},
+    mux::compress,
+};
 use support::bounded;
 use tokio::time::{Instant, sleep};
 
@@ -34,42 +35,35 @@ async fn events(_: Request) -> Response {
     Response::new(body).with_content_type("text/event-stream")
 }
 
-async fn client() -> (impl Sized, Client) {
+fn start() -> TestServer<impl Handler> {
     let mux = ServeMux::new();
     mux.handle("/page", async |_: Request| page());
     mux.handle("/events", events);
-    let (server, dial) = start_with(compress(mux), config());
-    let client = connect(&dial).await;
-    ((server, dial), client)
-}
-
-fn get(path: &str) -> http::Request<()> {
-    let mut get = request("GET", path);
-    get.headers_mut().insert("accept-encoding", http::HeaderValue::from_static("gzip"));
-    get
+    TestServer::start(compress(mux))
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_compressed_reply_of_http2_is_the_page() {
     bounded(async {
-        let (_server, mut client) = client().await;
-        let (reply, _) = client.open(get("/page"), true).await;
-        let reply = read(reply).await.unwrap();
-        assert_eq!((reply.field("content-encoding"), reply.field("vary")), (Some("gzip"), Some("Accept-Encoding")));
+        let server = start();
+        let mut client = server.http2_client();
+        let reply = client.request("GET", "/page").header("accept-encoding", "gzip").send().await;
+        assert_eq!((reply.header("content-encoding"), reply.header("vary")), (Some("gzip"), Some("Accept-Encoding")));
         let mut plain = GzDecoder::new(Vec::new());
         plain.write_all(&reply.body).unwrap();
         assert_eq!(plain.finish().unwrap(), page().as_bytes());
         assert!(reply.body.len() < 5_000, "{} bytes", reply.body.len());
         // The same connection, without the field.
         assert_eq!(client.get("/page").await.text(), page());
+        assert!(server.close().await.is_clean());
     })
     .await;
 }
 
 /// Reads until the decoder has this text.
-async fn reads(stream: &mut RecvStream, plain: &mut GzDecoder<Vec<u8>>, text: &str) {
+async fn reads(reply: &mut OpenReply, plain: &mut GzDecoder<Vec<u8>>, text: &str) {
     while plain.get_ref() != text.as_bytes() {
-        let data = stream.data().await.expect("more of the reply").expect("no error");
+        let data = reply.chunk().await.expect("more of the reply");
         plain.write_all(&data).expect("gzip");
         plain.flush().expect("gzip");
     }
@@ -78,25 +72,30 @@ async fn reads(stream: &mut RecvStream, plain: &mut GzDecoder<Vec<u8>>, text: &s
 #[tokio::test(start_paused = true)]
 async fn compressed_events_of_http2_arrive_at_once_and_an_error_resets() {
     bounded(async {
-        let (_server, mut client) = client().await;
+        let server = start();
+        let mut client = server.http2_client();
+        client.set_timeout(2 * MINUTE);
         let start = Instant::now();
-        let (reply, _) = client.open(get("/events"), true).await;
-        let mut stream = reply.await.unwrap().into_body();
+        let mut reply = client.request("GET", "/events").header("accept-encoding", "gzip").open().await;
         let (mut plain, mut text) = (GzDecoder::new(Vec::new()), String::new());
         for n in 0..3 {
             text += &format!("data: {n}\n\n");
-            reads(&mut stream, &mut plain, &text).await;
+            reads(&mut reply, &mut plain, &text).await;
             let waited = start.elapsed();
             assert!(waited >= n * MINUTE && waited < n * MINUTE + MINUTE / 2, "event {n} after {waited:?}");
         }
         let error = loop {
-            match stream.data().await.expect("no orderly end") {
-                Ok(_) => {}
+            match reply.try_chunk().await {
+                Ok(chunk) => assert!(chunk.is_some(), "no orderly end"),
                 Err(error) => break error,
             }
         };
+        let SendError::Http2(error) = error else { panic!("{error}") };
+        let error = error.get_ref().and_then(|error| error.downcast_ref::<h2::Error>()).expect("an error of HTTP/2");
         assert!(error.is_reset(), "{error}");
         assert_eq!(client.get("/page").await.status, 200, "the connection goes on");
+        drop((reply, client));
+        assert!(server.close().await.is_clean());
     })
     .await;
 }

@@ -2,14 +2,15 @@
 
 #![cfg(feature = "json")]
 
-#[cfg(feature = "http2")]
-mod http2_kit;
 mod support;
 
 use std::sync::{Arc, Mutex};
 
+#[cfg(feature = "http2")]
+use quintet_server::httptest::TestServerOptions;
 use quintet_server::{
     Body, Config, Handler, HandlerError, IntoResponse, Request, Response, ServeMux, Server, StatusCode,
+    httptest::{TestClient, TestServer},
     mux::{HttpError, Json, OrStatus, problem_details},
 };
 use serde::{Deserialize, Serialize};
@@ -194,19 +195,28 @@ fn start(handler: impl Handler) -> (Server<impl Handler>, Dial) {
     (server, dial)
 }
 
+/// Asks for each case, and checks the reply.
+async fn check_cases(client: &mut TestClient) {
+    for case in &CASES {
+        let mut request = client.request(case.method, case.path);
+        for (name, value) in case.fields {
+            request = request.header(name, value);
+        }
+        let request = if case.method == "POST" { request.body(case.body) } else { request };
+        let reply = request.send().await;
+        assert_eq!((reply.status.as_u16(), reply.text()), (case.status, case.text), "{} {}", case.method, case.path);
+        if let Some((name, value)) = case.field {
+            assert_eq!(reply.header(name), Some(value), "{}", case.text);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn json_queries_and_errors_have_their_status_and_text() {
     bounded(async {
-        let (_server, dial) = start(routes());
-        let mut client = dial.connect_sized(1 << 16);
-        for case in &CASES {
-            client.send(bytes(case)).await;
-            let reply = client.reply().await;
-            assert_eq!((reply.status, reply.text()), (case.status, case.text), "{} {}", case.method, case.path);
-            if let Some((name, value)) = case.field {
-                assert_eq!(reply.field(name), Some(value), "{}", case.text);
-            }
-        }
+        let server = TestServer::start(routes());
+        check_cases(&mut server.client()).await;
+        assert!(server.close().await.is_clean());
     })
     .await;
 }
@@ -352,36 +362,16 @@ async fn errors_become_problem_details_behind_a_server() {
 #[cfg(feature = "http2")]
 #[tokio::test(start_paused = true)]
 async fn json_queries_and_errors_are_the_same_on_http2() {
-    use http2_kit::{connect, read, request, send_all, start_with};
-
     bounded(async {
-        let (config, told) = reporting(http2_kit::config());
-        let (_server, dial) = start_with(routes(), config);
-        let mut client = connect(&dial).await;
-        for case in &CASES {
-            let mut asked = request(case.method, case.path);
-            for (name, value) in case.fields {
-                asked.headers_mut().insert(*name, value.parse().unwrap());
-            }
-            let (reply, stream) = client.open(asked, case.method == "GET").await;
-            if case.method == "POST" {
-                let _ = send_all(stream, case.body.into()).await;
-            }
-            let reply = read(reply).await.unwrap();
-            assert_eq!(
-                (reply.status.as_u16(), reply.text()),
-                (case.status, case.text),
-                "{} {}",
-                case.method,
-                case.path
-            );
-            if let Some((name, value)) = case.field {
-                assert_eq!(reply.field(name), Some(value), "{}", case.text);
-            }
-        }
+        let options = TestServerOptions::default();
+        let (config, told) = reporting(options.config);
+        let server = TestServer::start_with(routes(), TestServerOptions { config, ..TestServerOptions::default() });
+        let mut client = server.http2_client();
+        check_cases(&mut client).await;
         assert_eq!(client.get("/broken").await.text(), "500 Internal Server Error\n");
         let expected = [(409, "invalid digit found in string".to_owned()), (500, NO_FILE.to_owned())];
         assert_eq!(*told.lock().unwrap(), expected);
+        assert!(server.close().await.is_clean());
     })
     .await;
 }

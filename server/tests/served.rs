@@ -425,26 +425,26 @@ fn request(kind: u8) -> (String, bool) {
 
 /// The whole replies in the bytes that a client has read: status, and length of the body.
 fn replies(mut seen: &[u8], methods: &[&str]) -> Vec<(u16, u64)> {
-    use support::reply::{BodyEnd, Chunk, ReplyHead, trailers};
+    use quintet_server::httptest::{BodyEnd, ReplyChunk, ReplyHead, ReplyTrailers};
     let mut found = Vec::new();
     for method in methods {
-        let Some((head, len)) = ReplyHead::read(seen) else { break };
+        let Some((head, len)) = ReplyHead::read(seen).expect("a well-formed head") else { break };
         seen = &seen[len..];
         let mut body = 0;
-        match head.body_end(method) {
+        match head.body_end(method).expect("a body with an end") {
             BodyEnd::NoBody => {}
-            BodyEnd::Length(length) if length <= seen.len() => {
+            BodyEnd::Length(length) if length <= seen.len() as u64 => {
                 body = length;
-                seen = &seen[length..];
+                seen = &seen[usize::try_from(length).expect("it is in memory")..];
             }
             BodyEnd::Chunked => {
                 let mut whole = false;
-                while let Some(chunk) = Chunk::read(seen) {
-                    body += chunk.data.len();
+                while let Some(chunk) = ReplyChunk::read(seen).expect("well-formed chunks") {
+                    body += chunk.data.len() as u64;
                     seen = &seen[chunk.len..];
                     if chunk.data.is_empty() {
-                        let Some((_, len)) = trailers(seen) else { break };
-                        seen = &seen[len..];
+                        let Some(trailers) = ReplyTrailers::read(seen).expect("well-formed trailers") else { break };
+                        seen = &seen[trailers.len..];
                         whole = true;
                         break;
                     }
@@ -455,7 +455,7 @@ fn replies(mut seen: &[u8], methods: &[&str]) -> Vec<(u16, u64)> {
             }
             _ => break,
         }
-        found.push((head.status, body as u64));
+        found.push((head.status.as_u16(), body));
     }
     found
 }

@@ -1,9 +1,8 @@
 //! Whether what a server said is the replies to what it was asked, in order.
 
-use super::{
-    reply::{BodyEnd, Chunk, ReplyHead, trailers},
-    world::Call,
-};
+use quintet_server::httptest::{BodyEnd, ReplyChunk, ReplyHead, ReplyTrailers};
+
+use super::world::Call;
 
 /// How the bytes of a conversation end.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,9 +24,9 @@ pub(super) fn check(mut bytes: &[u8], calls: &[Call], ending: Ending) {
             return;
         };
         let method = call.line.split(' ').next().expect("a method");
-        let own = reply.only("x-n").is_some();
+        let own = is_own(&reply);
         if !own {
-            assert!(reply.status >= 400 && reply.is_last(), "{} to {call:?} is not a handler's", reply.status);
+            assert!(is_error(&reply) && reply.is_last(), "{} to {call:?} is not a handler's", reply.status);
         }
         if reply.status == 101 {
             assert!(call.line.contains("/upgrade"));
@@ -55,13 +54,24 @@ pub(super) fn check(mut bytes: &[u8], calls: &[Call], ending: Ending) {
         assert!(!whole, "half a refusal");
         return;
     };
-    assert!(refusal.status >= 400 && refusal.is_last(), "{} is no refusal", refusal.status);
-    assert!(refusal.only("x-n").is_none(), "a reply to a call that was not made");
+    assert!(is_error(&refusal) && refusal.is_last(), "{} is no refusal", refusal.status);
+    assert!(!is_own(&refusal), "a reply to a call that was not made");
     if body(&mut bytes, &refusal, "").is_none() {
         // Who was refused may have sent HEAD, and has no body then.
         assert!(!whole || bytes.is_empty(), "half a refusal");
     }
     assert!(bytes.is_empty(), "something follows a refusal: {:?}", String::from_utf8_lossy(bytes));
+}
+
+fn is_error(reply: &ReplyHead) -> bool {
+    reply.status.is_client_error() || reply.status.is_server_error()
+}
+
+/// Whether a reply is a handler's, and not the server's.
+fn is_own(reply: &ReplyHead) -> bool {
+    let count = reply.headers.get_all("x-n").iter().count();
+    assert!(count <= 1, "x-n {count} times in {:?}", reply.text);
+    count == 1
 }
 
 /// The next reply that is not only a word in between.
@@ -70,7 +80,7 @@ fn next_final(bytes: &mut &[u8], call: &Call) -> Option<ReplyHead> {
     if first.status != 100 {
         return Some(first);
     }
-    assert!(first.fields().next().is_none() && !first.is_http10, "a strange 100 to {call:?}");
+    assert!(first.headers.is_empty() && !first.is_http10, "a strange 100 to {call:?}");
     let second = head(bytes)?;
     assert_ne!(second.status, 100, "told twice to go on: {call:?}");
     Some(second)
@@ -78,22 +88,23 @@ fn next_final(bytes: &mut &[u8], call: &Call) -> Option<ReplyHead> {
 
 /// One head; `None` if it is not all there.
 fn head(bytes: &mut &[u8]) -> Option<ReplyHead> {
-    let (head, len) = ReplyHead::read(bytes)?;
+    let (head, len) = ReplyHead::read(bytes).unwrap_or_else(|error| panic!("{error}: {}", bytes.escape_ascii()))?;
     *bytes = &bytes[len..];
     Some(head)
 }
 
 /// Passes over a body; `None` if it is not all there.
 fn body(bytes: &mut &[u8], reply: &ReplyHead, method: &str) -> Option<()> {
-    match reply.body_end(method) {
+    match reply.body_end(method).expect("a body with an end") {
         BodyEnd::NoBody => Some(()),
-        BodyEnd::Length(length) => take(bytes, Some(length)),
+        BodyEnd::Length(length) => take(bytes, usize::try_from(length).ok()),
         BodyEnd::Close => take(bytes, Some(bytes.len())),
         BodyEnd::Chunked => loop {
-            let chunk = Chunk::read(bytes);
+            let chunk = ReplyChunk::read(bytes).expect("a well-formed chunk");
             take(bytes, chunk.map(|chunk| chunk.len))?;
             if chunk.is_some_and(|chunk| chunk.data.is_empty()) {
-                return take(bytes, trailers(bytes).map(|(_, len)| len));
+                let trailers = ReplyTrailers::read(bytes).expect("well-formed trailers");
+                return take(bytes, trailers.map(|trailers| trailers.len));
             }
         },
     }

@@ -203,6 +203,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> RawClient<S> {
         self.next(ReplyHead::read).await.map(|head| (head.status.as_u16(), head.text))
     }
 
+    /// The data of the next chunk of a body; empty for the last chunk. `None` if the connection ended before.
+    ///
+    /// # Panics
+    /// If it is malformed.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
+        self.next(read_chunk).await
+    }
+
     /// The next reply, also an interim one, to a request that is neither HEAD nor CONNECT. `None` if the connection ended
     /// before the reply did.
     ///

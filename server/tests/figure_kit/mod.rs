@@ -5,7 +5,7 @@
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::support::{Client, reply::Chunk};
+use crate::support::Client;
 
 /// A viewer of the live figure.
 pub struct Viewer<S> {
@@ -46,8 +46,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Viewer<S> {
                 }
                 return Some((name, data));
             }
-            let chunk = |bytes: &[u8]| Chunk::read(bytes).map(|chunk| (chunk.data.to_vec(), chunk.len));
-            let data = self.client.next(chunk).await.filter(|data| !data.is_empty())?;
+            let data = self.client.chunk().await.filter(|data| !data.is_empty())?;
             self.body.extend_from_slice(&data);
             self.seen.extend_from_slice(&data);
         }

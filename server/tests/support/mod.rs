@@ -1,9 +1,8 @@
-//! The test kit of the server: servers in memory and on the loopback, a client, a strict reader of replies, and a bound on
-//! real time. The fuzz targets use the reader too.
+//! What the suites of the server share beside its public test kit, `httptest`, whose client is theirs: servers over any
+//! kind of stream, with and without timeouts and TLS, and a bound on real time.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "each test uses a part of it")]
 
-mod client;
 #[cfg(feature = "http2")]
 pub mod frame_client;
 #[cfg(feature = "http2")]
@@ -12,9 +11,8 @@ pub mod frames;
 pub mod hpack;
 #[cfg(feature = "ring")]
 mod over_tls;
-pub mod reply;
 
-pub use client::{Client, Reply};
+pub use quintet_server::httptest::{RawClient as Client, RawReply as Reply};
 
 use std::{
     future::Future,
