@@ -160,7 +160,10 @@ async fn a_goaway_follows_max_requests() {
         for _ in 0..3 {
             assert_eq!(client.get("/").await.text(), "hello\n");
         }
+        // Time is paused: a connection without GOAWAY would end, too, after the time of an idle one.
+        let replied = Instant::now();
         client.connection.await.unwrap().unwrap();
+        assert!(replied.elapsed() < Duration::from_secs(1), "after {:?}", replied.elapsed());
         eventually("the connection ends", || server.counts().total() == 0).await;
         assert!(client.send.clone().ready().await.is_err());
     })
@@ -179,7 +182,9 @@ async fn a_goaway_follows_max_age() {
         assert_eq!(client.get("/").await.text(), "hello\n", "younger than its greatest age");
         sleep(Duration::from_secs(20)).await;
         assert_eq!(client.get("/").await.text(), "hello\n", "the last request");
+        let replied = Instant::now();
         client.connection.await.unwrap().unwrap();
+        assert!(replied.elapsed() < Duration::from_secs(1), "after {:?}", replied.elapsed());
         eventually("the connection ends", || server.counts().total() == 0).await;
     })
     .await;
