@@ -59,6 +59,7 @@ fn a_connection_only_observes_and_waits() {
     let look = ["age", "is_lingering", "is_retiring", "is_stopping", "local_addr", "peer_addr"];
     let mut allowed = [&look[..], &["slot", "state", "close_reason", "value"], &["stopping"]].concat();
     allowed.extend(["hosts", "negotiated_protocol", "retirement", "seed", "socket_peer_addr", "tls", "unique_id"]);
+    allowed.extend(["id", "is_multiplexed", "is_proxied", "timeouts"]);
     allowed.sort_unstable();
     assert_eq!(names, allowed);
     let fields = source.split("pub struct Connection {").nth(1).and_then(|rest| rest.split("\n}").next());
