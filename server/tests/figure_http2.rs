@@ -136,3 +136,38 @@ async fn a_feed_over_http2_is_told_the_drain_and_does_not_delay_it() {
     })
     .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_is_told_until_the_own_requests_of_a_viewer_end() {
+    bounded(async {
+        let mux = with_figure(ServeMux::new());
+        mux.handle("/wait", async |_| sleep(3 * SECOND).await);
+        let server = Server::with_config(mux, config());
+        let (dial, _) = in_memory(&server);
+        let mut viewer = connect(&dial).await;
+        let (feed, _) = viewer.open(request("GET", "/live/events"), true).await;
+        let feed = tokio::spawn(async move {
+            let text = read(feed).await.unwrap().text().to_owned();
+            (text, Instant::now())
+        });
+        sleep(SECOND).await;
+        let since = Instant::now();
+        let (reply, _) = viewer.open(request("GET", "/wait"), true).await;
+        let reply = tokio::spawn(async move { read(reply).await.unwrap().status });
+        sleep(SECOND / 2).await;
+        let stopping = server.clone();
+        let shutdown = tokio::spawn(async move { stopping.shutdown(60 * SECOND).await });
+        let (text, ended) = feed.await.unwrap();
+        assert!(text.ends_with("event: bye\ndata: {}\n\n"), "{text}");
+        let after = ended - since;
+        assert!((3 * SECOND..4 * SECOND).contains(&after), "the request ends after 3 s, the feed after {after:?}");
+        // Two and a half seconds of ticks, four a second; some come early.
+        let told = text.matches("\"state\":\"stopping\"").count();
+        assert!((8..=25).contains(&told), "{told} ticks");
+        assert!(text.contains("\"own\":1,\"requests\":1,"), "the request is counted, the feed is not: {text}");
+        assert_eq!(reply.await.unwrap(), 200);
+        drop(viewer);
+        assert_eq!(shutdown.await.unwrap().aborted, 0);
+    })
+    .await;
+}

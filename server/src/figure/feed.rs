@@ -8,7 +8,7 @@ use quintet_mux::Response;
 use quintet_request::{Body, Request, Writer};
 use tokio::{
     sync::watch::{Receiver, Sender, channel},
-    time::{sleep, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 use super::{
@@ -162,7 +162,10 @@ fn put_limits(out: &mut Object<'_>, timeouts: &Timeouts) {
 /// Makes the ticks for all viewers, until the last of them has gone or the server has drained.
 async fn run(stats: Stats, sender: Arc<Sender<Frame>>) {
     let mut ticker = Ticker::new(stats.clone());
-    let mut next = tokio::time::Instant::now();
+    let mut next = Instant::now() + TICK;
+    // Whether the last tick came early, at the end of the drain. A request of a viewer's own connection may still be in
+    // progress then, and the next tick must wait for its time: `drained` would resolve again at once, and again.
+    let mut is_early = false;
     loop {
         let (mut text, is_last) = ticker.tick();
         if is_last {
@@ -172,13 +175,24 @@ async fn run(stats: Stats, sender: Arc<Sender<Frame>>) {
         if is_last {
             return;
         }
-        next += TICK;
-        if let Either::First(()) = select(sender.closed(), select(sleep_until(next), drained(&stats))).await {
-            let mut room = stats.watch().room();
-            if sender.is_closed() {
-                room.sender = std::sync::Weak::new();
-                return;
+        let was_stopping = stats.is_stopping();
+        let drained = async {
+            match is_early {
+                true => std::future::pending().await,
+                false => drained(&stats).await,
             }
+        };
+        match select(sender.closed(), select(sleep_until(next), drained)).await {
+            Either::First(()) => {
+                let mut room = stats.watch().room();
+                if sender.is_closed() {
+                    room.sender = std::sync::Weak::new();
+                    return;
+                }
+            }
+            // Ticks that were missed, while the process was stopped, are not made up for.
+            Either::Second(Either::First(())) => (next, is_early) = ((next + TICK).max(Instant::now()), false),
+            Either::Second(Either::Second(())) => is_early = was_stopping,
         }
     }
 }

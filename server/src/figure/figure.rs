@@ -50,9 +50,10 @@ pub struct FigureOptions {
 /// Mount it at a pattern that ends in a slash, after all other patterns, so that the page can explain them.
 ///
 /// Only a client on this machine may look, unless [`FigureOptions::public`] is set: its peer is a loopback address, its
-/// `Host` is `localhost` or a loopback address, and no field says that a proxy stands between (`Forwarded`, `Via`,
-/// `X-Forwarded-…`, `X-Real-IP`). Another one gets a 403. A proxy on this machine that sends none of these fields, and
-/// `localhost` as `Host`, must not lead here.
+/// `Host` is `localhost` or a loopback address, the request is not of HTTP/1.0, and no field says that a proxy stands between
+/// (`Forwarded`, `Via`, `X-Forwarded…`, `X-Real-IP`). Another one gets a 403. A proxy on this machine that sends none of these
+/// fields, and `localhost` as `Host`, must not lead here: nginx is one (`proxy_pass http://localhost:9090;`), unless
+/// `proxy_set_header` says otherwise.
 ///
 /// No data of a client is shown but the method, if it is a known one, the pattern and the status. While no viewer watches, a
 /// request costs a load and a branch. The viewers share their events, which are made four times a second.

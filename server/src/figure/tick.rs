@@ -78,7 +78,9 @@ impl Ticker {
             out.number("t", millis(self.stats.watch().began.elapsed()));
             out.name("state", state);
             self.put_connections(out, &loops, state);
-            is_over = state == "stopping" && loops.iter().all(|one| !one.is_open) && self.counts.total() == 0;
+            // The connection of a viewer of HTTP/2 is not counted, but may have other requests.
+            let is_drained = self.counts.total() == 0 && self.requests == 0;
+            is_over = state == "stopping" && loops.iter().all(|one| !one.is_open) && is_drained;
             self.put_samples(out);
             self.put_refusals(out);
             out.object("accept", |out| self.put_accept(out, &loops));

@@ -1,12 +1,12 @@
 //! Who may look at the live figure.
 
 use quintet_listener::Addr;
-use quintet_request::{HeadRef, Request};
+use quintet_request::{HeadRef, Request, Version};
 
 /// The fields by which a proxy says that it stands between.
 const PROXY_FIELDS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 /// How the names of others begin.
-const PROXY_PREFIX: &str = "x-forwarded-";
+const PROXY_PREFIX: &str = "x-forwarded";
 
 /// Why a request may not see the figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,9 @@ pub(super) enum NoVisitor {
     /// A proxy stands between, so that the loopback peer may be anybody.
     #[error("a proxy sent the request on")]
     Proxy,
+    /// No browser asks in HTTP/1.0. nginx does unless it is told otherwise, with `Host: localhost` and no field of a proxy.
+    #[error("the request is of HTTP/1.0, as of a proxy")]
+    Http10,
 }
 
 /// Checks that a request comes from this machine itself.
@@ -39,6 +42,9 @@ fn check(peers: [&Addr; 2], head: HeadRef<'_>) -> Result<(), NoVisitor> {
     }
     if !head.host().is_some_and(is_local) {
         return Err(NoVisitor::Host);
+    }
+    if head.version() == Version::Http10 {
+        return Err(NoVisitor::Http10);
     }
     let is_proxy = |name: &str| {
         PROXY_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
@@ -76,7 +82,11 @@ mod tests {
     use super::*;
 
     fn checked(peers: [&str; 2], host: &str, fields: &str) -> Result<(), NoVisitor> {
-        let bytes = format!("GET /live/ HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n").into_bytes();
+        checked_version("1.1", peers, host, fields)
+    }
+
+    fn checked_version(version: &str, peers: [&str; 2], host: &str, fields: &str) -> Result<(), NoVisitor> {
+        let bytes = format!("GET /live/ HTTP/{version}\r\nHost: {host}\r\n{fields}\r\n").into_bytes();
         let mut index = Index::default();
         index.parse(&bytes, &Limits::default()).unwrap().unwrap();
         let [socket, peer] = peers.map(|peer| peer.parse().unwrap());
@@ -138,6 +148,7 @@ mod tests {
             "X-Forwarded-For: 127.0.0.1",
             "x-forwarded-proto: https",
             "X-Forwarded-Anything:",
+            "X-Forwarded: for=192.0.2.1",
             "Via: 1.1 proxy",
             "X-Real-IP: 127.0.0.1",
         ] {
@@ -146,5 +157,12 @@ mod tests {
         for field in ["X-Forward: 1", "User-Agent: a", "X-Via: 1", "Accept: */*"] {
             assert_eq!(checked([LOCAL; 2], "localhost", &format!("{field}\r\n")), Ok(()), "{field}");
         }
+    }
+
+    #[test]
+    fn a_visitor_of_the_figure_does_not_ask_in_http_1_0() {
+        // What nginx sends for `proxy_pass http://localhost:9090;` and nothing else.
+        let checked = |version| checked_version(version, [LOCAL; 2], "localhost:9090", "Connection: close\r\n");
+        assert_eq!((checked("1.1"), checked("1.0")), (Ok(()), Err(NoVisitor::Http10)));
     }
 }
