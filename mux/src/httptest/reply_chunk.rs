@@ -2,7 +2,10 @@
 
 use http::HeaderMap;
 
-use super::{reply_error::ReplyError, reply_head::read_fields};
+use super::{
+    reply_error::ReplyError,
+    reply_head::{empty_line, read_fields},
+};
 
 /// The most digits of a size: 2³² − 1 bytes.
 const MAX_DIGITS: usize = 8;
@@ -75,7 +78,7 @@ impl ReplyTrailers {
     /// Reads the trailers at the start of these bytes, with the empty line after them; `None` if its end is missing.
     ///
     /// # Errors
-    /// [`ReplyError::Trailer`].
+    /// [`ReplyError::Trailer`] and [`ReplyError::BareLf`].
     ///
     /// # Spec
     /// RFC 9112 §7.1.2.
@@ -83,7 +86,7 @@ impl ReplyTrailers {
         if bytes.starts_with(b"\r\n") {
             return Ok(Some(Self { len: 2, ..Self::default() }));
         }
-        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+        let Some(end) = empty_line(bytes)? else {
             let is_long = bytes.len() > MAX_TRAILER_BYTES;
             return if is_long { Err(ReplyError::Trailer { at: MAX_TRAILER_BYTES }) } else { Ok(None) };
         };
@@ -159,5 +162,6 @@ mod tests {
             let error = ReplyTrailers::read(bytes).unwrap_err();
             assert_eq!(error, ReplyError::Trailer { at }, "{}", bytes.escape_ascii());
         }
+        assert_eq!(ReplyTrailers::read(b"X: 1\n\n").unwrap_err(), ReplyError::BareLf { at: 5 });
     }
 }

@@ -14,14 +14,26 @@ pub enum ReplyError {
         /// Where the line of the field begins.
         at: usize,
     },
+    /// The head or the trailers end in line feeds without a carriage return.
+    #[error("a line feed stands alone at byte {at}")]
+    BareLf {
+        /// Where it is.
+        at: usize,
+    },
     /// The head has more than 1 MiB.
     #[error("the head has more than {limit} bytes")]
     HeadTooLong {
         /// The limit in bytes.
         limit: usize,
     },
-    /// `Content-Length` is not one number in digits, or there is `Transfer-Encoding` beside it.
-    #[error("the length of the body is malformed or there are two of them")]
+    /// More interim replies (1xx) than a test client keeps.
+    #[error("more than {limit} interim replies came before the final one")]
+    TooManyInterim {
+        /// The limit.
+        limit: usize,
+    },
+    /// `Content-Length` is not one number in digits, or there is `Transfer-Encoding` beside it, or the status is 1xx or 204.
+    #[error("the length of the body is malformed, or one of two, or of a reply without a body")]
     Length,
     /// `Transfer-Encoding` is not `chunked`, or the reply is of HTTP/1.0 or has no body.
     #[error("the transfer encoding is not one of this reply")]

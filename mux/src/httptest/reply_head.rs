@@ -19,7 +19,9 @@ const MAX_HEAD_BYTES: usize = 1 << 20;
 /// | `Name:value`, `Name : value`, `: value`, a folded line | no | not its grammar, or not what a sender should write |
 /// | CR, LF or NUL or another control in a value | no | RFC 9110 §5.5 |
 /// | bytes past ASCII in a value | yes | RFC 9110 §5.5, `obs-text` |
+/// | an empty line that ends in LF alone | no | RFC 9112 §2.2 |
 /// | `Content-Length` twice, signed, empty, or beside `Transfer-Encoding` | no | RFC 9112 §6.2, §6.3 |
+/// | `Content-Length` with 1xx or 204 | no | RFC 9110 §8.6 |
 /// | `Transfer-Encoding` other than `chunked`, or in HTTP/1.0, 1xx or 204 | no | RFC 9112 §6.1 |
 /// | neither a length nor chunks, and not the last reply of its connection | no | RFC 9112 §6.3: who reads on would wait |
 ///
@@ -68,7 +70,7 @@ impl ReplyHead {
     /// # Errors
     /// [`ReplyError`].
     pub fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, ReplyError> {
-        let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+        let Some(end) = empty_line(bytes)? else {
             let is_long = bytes.len() > MAX_HEAD_BYTES;
             return if is_long { Err(ReplyError::HeadTooLong { limit: MAX_HEAD_BYTES }) } else { Ok(None) };
         };
@@ -83,7 +85,9 @@ impl ReplyHead {
         };
         let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
         let head = Self { status, is_http10, headers, text };
-        head.length()?;
+        if head.length()?.is_some() && !head.may_have_body() {
+            return Err(ReplyError::Length);
+        }
         head.check_coding()?;
         if head.headers.get_all(header::CONNECTION).iter().count() > 1 {
             return Err(ReplyError::Connection);
@@ -150,12 +154,16 @@ impl ReplyHead {
         if self.headers.contains_key(header::CONTENT_LENGTH) {
             return Err(ReplyError::Length);
         }
-        let has_body = !matches!(self.status.as_u16(), 100..200 | 204);
-        if coding == "chunked" && codings.next().is_none() && has_body && !self.is_http10 {
+        if coding == "chunked" && codings.next().is_none() && self.may_have_body() && !self.is_http10 {
             Ok(())
         } else {
             Err(ReplyError::TransferEncoding)
         }
+    }
+
+    /// Whether a reply of this status may tell of a body, as one to HEAD does that has none.
+    fn may_have_body(&self) -> bool {
+        !matches!(self.status.as_u16(), 100..200 | 204)
     }
 }
 
@@ -202,6 +210,23 @@ fn read_field(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
 /// RFC 9110 §5.5: `HTAB / SP / VCHAR / obs-text`.
 fn is_value(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// The offset of the CRLF before the first empty line; `None` if there is no empty line yet.
+///
+/// # Errors
+/// [`ReplyError::BareLf`]: the first empty line, or the line before it, ends in LF alone. A reader that went on to wait for CRLF
+/// would wait until its timeout, and tell of that.
+pub(super) fn empty_line(bytes: &[u8]) -> Result<Option<usize>, ReplyError> {
+    for at in (1..bytes.len()).filter(|&at| bytes[at] == b'\n') {
+        match (bytes[at - 1], &bytes[..at]) {
+            (b'\n', _) => return Err(ReplyError::BareLf { at }),
+            (_, [.., b'\r', b'\n', b'\r']) => return Ok(Some(at - 3)),
+            (_, [.., b'\n', b'\r']) => return Err(ReplyError::BareLf { at: at - 2 }),
+            _ => {}
+        }
+    }
+    Ok(None)
 }
 
 /// The offset of the first CRLF.

@@ -64,6 +64,8 @@ fn a_malformed_reply_head_is_refused() {
         (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked", ReplyError::TransferEncoding),
         (b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked", ReplyError::TransferEncoding),
         (b"HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked", ReplyError::TransferEncoding),
+        (b"HTTP/1.1 204 No Content\r\nContent-Length: 0", ReplyError::Length),
+        (b"HTTP/1.1 103 Early Hints\r\nContent-Length: 5", ReplyError::Length),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: close", ReplyError::Connection),
     ] {
         assert_eq!(read(text).map(|head| head.text), Err(error), "{}", text.escape_ascii());
@@ -93,4 +95,18 @@ fn the_end_of_a_reply_body_follows_from_method_and_head() {
     }
     assert_eq!(read(b"HTTP/1.0 200 OK").unwrap().body_end("GET"), Ok(BodyEnd::Close));
     assert_eq!(read(b"HTTP/1.0 200 OK\r\nConnection: keep-alive").unwrap().body_end("GET"), Err(ReplyError::NoEnd));
+}
+
+#[test]
+fn a_reply_head_that_ends_in_bare_lf_is_refused_at_once() {
+    for (bytes, at) in [
+        (&b"HTTP/1.1 200 OK\nX: y\n\n"[..], 21),
+        (b"HTTP/1.1 200 OK\r\nX: y\r\n\n", 23),
+        (b"HTTP/1.1 200 OK\nX: y\n\r\n", 20),
+        (b"HTTP/1.1 200 OK\n\nbody\r\n\r\n", 16),
+    ] {
+        assert_eq!(ReplyHead::read(bytes).map(|_| ()), Err(ReplyError::BareLf { at }), "{}", bytes.escape_ascii());
+    }
+    assert!(ReplyHead::read(b"HTTP/1.1 204 \r\n\r\nbody\n\n").unwrap().is_some(), "what follows is not the head's");
+    assert!(ReplyHead::read(b"\r\n\r\n").is_err() && ReplyHead::read(b"\r\n").unwrap().is_none());
 }

@@ -13,6 +13,8 @@ use super::{
 
 /// The most bytes of a body that are given out at once.
 const BLOCK_BYTES: usize = 64 << 10;
+/// The most interim replies to one request. A server that sends them for ever is to be told of, not waited for.
+const MAX_INTERIM: usize = 100;
 
 /// A connection of HTTP/1.1 of the test client, with at most one request at a time.
 #[derive(Debug)]
@@ -74,6 +76,9 @@ impl Http1 {
             };
             // 101 is final: what follows is another protocol.
             if head.status.is_informational() && head.status != StatusCode::SWITCHING_PROTOCOLS {
+                if informational.len() == MAX_INTERIM {
+                    return Err(ReplyError::TooManyInterim { limit: MAX_INTERIM }.into());
+                }
                 informational.push((head.status, head.headers));
                 continue;
             }
@@ -206,6 +211,32 @@ mod tests {
             (b"HTTP/1.1 204 No Content\r\n\r\nbody", "bytes follow the reply: \"body\""),
         ] {
             assert_eq!(error(reply).await, text, "{}", reply.escape_ascii());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_malformed_reply_is_told_of_while_its_server_waits() {
+        let flood = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(200);
+        let endless = format!("HTTP/1.1 200 OK\r\n{}", "X: yyyyyyyyyy\r\n".repeat(80_000));
+        for (reply, expected) in [
+            ("HTTP/1.1 200 OK\nContent-Length: 0\n\n", "a line feed stands alone at byte 34"),
+            ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "the length of the body is malformed, or"),
+            (&*flood, "more than 100 interim replies came before the final one"),
+            (&endless, "the head has more than 1048576 bytes"),
+        ] {
+            let (mut server, client) = tokio::io::duplex(1 << 16);
+            let reply = reply.to_owned();
+            tokio::spawn(async move {
+                // It fails when the client has read enough.
+                let _ = server.write_all(reply.as_bytes()).await;
+                std::future::pending::<()>().await;
+            });
+            let mut connection = Http1::new(TestStream::new(client));
+            let error = tokio::time::timeout(std::time::Duration::from_secs(60), exchange(&mut connection)).await;
+            match error.expect("no wait").unwrap_err() {
+                SendError::Reply(error) => assert!(error.to_string().starts_with(expected), "{error}"),
+                other => panic!("{other}, not {expected}"),
+            }
         }
     }
 
