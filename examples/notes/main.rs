@@ -111,7 +111,9 @@ async fn main() -> anyhow::Result<()> {
     let listener = listen(&addr).with_context(|| format!("cannot listen on {addr}"))?;
     let tls = tls.config()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    outln!("notes at {scheme}://localhost ({}), the password is {password}", listener.local_addr()?);
+    let addr = listener.local_addr()?;
+    let port = addr.tcp().map(|tcp| format!(":{}", tcp.port())).unwrap_or_default();
+    outln!("notes at {scheme}://localhost{port} ({addr}), the password is {password}");
     let grace = Duration::from_secs(10);
     let report = match tls {
         Some(tls) => server.serve_until_signal(server.tls_listener(listener, tls), grace).await?,
