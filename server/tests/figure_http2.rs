@@ -11,7 +11,11 @@ use std::time::Duration;
 
 use figure_kit::{Viewer, list, number};
 use http2_kit::{config, connect, read, request};
-use quintet_server::{FigureOptions, ServeMux, Server, figure};
+use quintet_listener::Addr;
+use quintet_server::{
+    FigureOptions, ServeMux, Server, figure,
+    httptest::{TestServer, TestServerOptions},
+};
 use serde_json::{Value, json};
 use served_kit::observed;
 use support::{bounded, eventually, in_memory};
@@ -170,4 +174,41 @@ async fn a_drain_is_told_until_the_own_requests_of_a_viewer_end() {
         assert_eq!(shutdown.await.unwrap().aborted, 0);
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_of_the_figure_is_refused_alike_in_both_protocols() {
+    let mux = ServeMux::new();
+    mux.handle("/live/", figure(FigureOptions::default()));
+    let peer_addr = Addr::Tcp(([127, 0, 0, 1], 1234).into());
+    let server = TestServer::start_with(mux, TestServerOptions { peer_addr, ..TestServerOptions::default() });
+    for mut client in [server.client(), server.http2_client()] {
+        for part in ["", "head", "events", "explain?path=/", "relation?a=/&b=/", "chapters.json", "figure.js", "none"] {
+            for (host, field, reason) in [
+                ("a.example", "user-agent", "the host is neither"),
+                ("localhost.a.example", "user-agent", "the host is neither"),
+                ("localhost", "via", "a proxy sent the request on"),
+                ("127.0.0.1:9090", "x-forwarded-for", "a proxy sent the request on"),
+            ] {
+                for method in ["GET", "POST", "OPTIONS"] {
+                    let request = client.request(method, &format!("/live/{part}"));
+                    let reply = request.header("host", host).header(field, "127.0.0.1").send().await;
+                    assert_eq!(reply.status, 403, "{method} {part} {host} {field}");
+                    assert!(reply.text().contains(reason), "{}", reply.text());
+                    assert_eq!(reply.header("access-control-allow-origin"), None);
+                }
+            }
+        }
+        let own =
+            client.request("GET", "/live/head").header("host", "localhost:9090").header("x-own", "mine").send().await;
+        assert!(own.status == 200 && own.text().contains("\"mine\""), "{}", own.text());
+        assert!(own.text().ends_with("\"error\":null}") && !own.text().contains("\"bad\""), "{}", own.text());
+        // A page of another site can send this, but not read the reply.
+        let request =
+            client.request("POST", "/live/head").header("host", "localhost").header("origin", "http://a.example");
+        let reply = request.body("GET / HTTP/1.1\r\n").send().await;
+        assert_eq!((reply.status.as_u16(), reply.header("access-control-allow-origin")), (200, None));
+        assert_eq!(reply.header("cross-origin-resource-policy"), Some("same-origin"));
+    }
+    assert!(server.close().await.is_clean());
 }

@@ -11,7 +11,7 @@ use super::{
     chapters::chapters,
     explain::{explain, relation},
     feed::feed,
-    head_spans::head_spans,
+    head_spans::{head_spans, request_spans},
     visitor::check_local,
 };
 use crate::stats::Stats;
@@ -120,7 +120,7 @@ impl Figure {
             "explain" => json(explain(&self.options.routes, &query("method"), &query("host"), &query("path"))),
             "relation" => json(relation(&query("a"), &query("b"))),
             // That of the viewer itself. In HTTP/2 it never was a text; this is how it is read.
-            "head" => json(head_spans(request.head().as_bytes(), &Limits::default())),
+            "head" => json(request_spans(request.head())),
             "events" => match self.options.stats.clone().or_else(|| Stats::of(request)) {
                 Some(stats) => feed(stats, request),
                 None => Response::text(StatusCode::SERVICE_UNAVAILABLE, "503 Service Unavailable: no server"),

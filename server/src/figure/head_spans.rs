@@ -16,6 +16,17 @@ pub(super) fn head_spans(bytes: &[u8], limits: &Limits) -> String {
         Ok(None) => (of_lines(bytes, bytes.len()), Some(HeadError::Incomplete { at: at(bytes.len()) })),
         Err(error) => (of_lines(bytes, (error.at() as usize).min(bytes.len())), Some(error)),
     };
+    written(bytes, &spans, error)
+}
+
+/// The parts of the head of a request, in the same shape. They are not parsed again: over HTTP/2 the head is no text that the
+/// parser takes, and the limits of the server may be others than the default.
+pub(super) fn request_spans(head: HeadRef<'_>) -> String {
+    let bytes = head.as_bytes();
+    written(bytes, &of_index(bytes, bytes.len(), head.index()), None)
+}
+
+fn written(bytes: &[u8], spans: &[Part], error: Option<HeadError>) -> String {
     object(|out| {
         out.array("bytes", |array| spans.iter().for_each(|span| span.write(bytes, array)));
         match error {
