@@ -11,10 +11,10 @@ use quintet_listener::{
     Addr, Listener,
     testing::{Dialer, MemoryListener, MemoryStream},
 };
-use quintet_server::{ServeMux, Server};
+use quintet_server::{ServeMux, Server, httptest::RawClient};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::DuplexStream,
     task::JoinHandle,
     time::{Duration, sleep},
 };
@@ -79,14 +79,17 @@ struct Feed {
     is_over: bool,
 }
 
-/// Reads the feed, until it ends. By HTTP/1.0, so that its body has no chunks.
+/// Reads the feed, until it ends.
 fn watch(stage: &Memory) -> (Arc<Mutex<Feed>>, JoinHandle<()>) {
     let feed = Arc::<Mutex<Feed>>::default();
-    let (of, mut viewer) = (Arc::clone(&feed), stage.0.connect(1 << 20).0);
+    let (of, mut viewer) = (Arc::clone(&feed), RawClient::new(stage.0.connect(1 << 20).0));
     let reading = tokio::spawn(async move {
-        viewer.write_all(b"GET /live/events HTTP/1.0\r\nHost: localhost\r\n\r\n").await.expect("the server reads");
+        viewer.send("GET /live/events HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        let (status, head) = viewer.head().await.expect("a head");
+        assert_eq!(status, 200, "{head}");
         let mut received = Vec::new();
-        while viewer.read_buf(&mut received).await.expect("no reset") > 0 {
+        while let Some(data) = viewer.chunk().await.filter(|data| !data.is_empty()) {
+            received.extend(data);
             while let Some(end) = received.windows(2).position(|two| two == b"\n\n") {
                 let event: Vec<u8> = received.drain(..end + 2).collect();
                 let event = String::from_utf8(event).expect("text");
