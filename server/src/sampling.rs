@@ -25,7 +25,7 @@ impl Sampling {
         let _ = (server, request);
         Self {
             #[cfg(feature = "live")]
-            on: if server.watch.is_watched() {
+            on: if server.watch.is_watched() && server.watch.begin() {
                 OpenSample::begin(&server.watch, &server.limits, request)
             } else {
                 None

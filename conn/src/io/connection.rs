@@ -320,6 +320,7 @@ impl Connection {
     }
 
     /// How many requests are in progress.
+    #[inline]
     pub(super) fn requests(&self) -> usize {
         let children = self.rare.get().map_or(0, |rare| rare.children.requests());
         // A connection with many requests at once is active for as long as a handler is at work, also after its client has
@@ -353,22 +354,36 @@ impl Connection {
         self.opened().is_some_and(|opened| opened.peer.is_some())
     }
 
+    /// The wait in progress: its phase, and the milliseconds until its deadline.
+    #[cfg(feature = "live")]
+    #[inline]
+    fn wait_left(&self) -> Option<(Phase, u64)> {
+        let own = self.entry.wait_left();
+        if self.rare.get().is_some() { self.wait_left_of_all(own) } else { own }
+    }
+
+    /// Of its own wait and those of its children, the one whose deadline comes first. Not inlined: a survey asks each
+    /// connection, and most of them have no children.
+    #[cfg(feature = "live")]
+    #[inline(never)]
+    fn wait_left_of_all(&self, own: Option<(Phase, u64)>) -> Option<(Phase, u64)> {
+        let Some(rare) = self.rare.get() else { return own };
+        let children = rare.children.lock();
+        let of_children = children.iter().filter_map(|child| child.entry.wait_left());
+        own.into_iter().chain(of_children).min_by_key(|(_, left)| *left)
+    }
+
     /// The wait in progress: its phase, the milliseconds until its deadline, and those of its limit.
     #[cfg(feature = "live")]
     pub(super) fn wait(&self) -> Option<(Phase, u64, u64)> {
-        let mut wait = self.entry.wait_left();
-        if let Some(rare) = self.rare.get() {
-            let children = rare.children.lock();
-            let of_children = children.iter().filter_map(|child| child.entry.wait_left());
-            wait = wait.into_iter().chain(of_children).min_by_key(|(_, left)| *left);
-        }
-        wait.map(|(phase, left)| (phase, left, millis(self.shared.timeouts.limit(phase))))
+        self.wait_left().map(|(phase, left)| (phase, left, millis(self.shared.timeouts.limit(phase))))
     }
 
-    /// For how many milliseconds the wait in progress has lasted; zero without one.
+    /// For how many milliseconds the wait in progress has lasted; zero without one. `limits` are those of all phases.
     #[cfg(feature = "live")]
-    pub(super) fn waited(&self) -> u64 {
-        self.wait().map_or(0, |(_, left, limit)| limit.saturating_sub(left))
+    #[inline]
+    pub(super) fn waited(&self, limits: &[u64; Phase::ALL.len()]) -> u64 {
+        self.wait_left().map_or(0, |(phase, left)| limits[phase as usize].saturating_sub(left))
     }
 
     /// See [`Connections::retire`](super::Connections::retire).

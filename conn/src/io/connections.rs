@@ -16,6 +16,8 @@ use super::{
     sweeper::Sweeper,
     wire::Wire,
 };
+#[cfg(feature = "live")]
+use crate::{Phase, tick::millis};
 use crate::{State, Timeouts};
 
 /// The connections of one accept loop.
@@ -187,6 +189,8 @@ impl Connections {
     /// One walk over all connections, under the lock that admissions take: 5,000 of them take it some 50 µs.
     #[cfg(feature = "live")]
     pub fn survey(&self, n: usize) -> Survey {
+        // Once, and not for each connection.
+        let limits = Phase::ALL.map(|phase| millis(self.timeouts().limit(phase)));
         let register = self.shared.register();
         let (mut survey, mut longest) = (Survey::default(), BinaryHeap::new());
         for connection in register.connections.iter() {
@@ -195,7 +199,7 @@ impl Connections {
             if n == 0 {
                 continue;
             }
-            let wait = (Reverse(connection.waited()), connection.slot);
+            let wait = (Reverse(connection.waited(&limits)), connection.slot);
             if longest.len() == n {
                 // The shortest of the longest is on top.
                 if longest.peek().is_some_and(|shortest| *shortest <= wait) {

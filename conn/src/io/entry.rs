@@ -69,6 +69,7 @@ impl Entry {
 
     /// The wait in progress: its phase, and the time until its deadline. `None` if there is no wait, or it has no deadline.
     #[cfg(feature = "live")]
+    #[inline]
     pub(super) fn wait_left(&self) -> Option<(Phase, u64)> {
         let word = self.deadline.load(Relaxed);
         let phase = *Phase::ALL.get((word & ((1 << PHASE_BITS) - 1)) as usize)?;

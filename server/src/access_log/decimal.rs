@@ -21,7 +21,7 @@ const PAIRS: [[u8; 2]; 100] = {
 
 /// Appends a number.
 #[inline]
-pub(super) fn push_decimal(out: &mut Vec<u8>, value: u64) {
+pub(crate) fn push_decimal(out: &mut Vec<u8>, value: u64) {
     match value {
         0..10 => out.push(b'0' + (value % 10) as u8),
         10..NINE_DIGITS => push_short(out, value),

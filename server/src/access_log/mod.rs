@@ -42,5 +42,7 @@ mod whole_lines;
 pub use access_log::AccessLog;
 pub use access_log_counts::AccessLogCounts;
 pub use access_log_options::{AccessLogOptions, LogFormat};
+#[cfg(feature = "live")]
+pub(crate) use decimal::push_decimal;
 pub use line::{combined, common, json};
 pub(crate) use reopen_on_signals::ReopenOnSignals;

@@ -169,7 +169,7 @@ async fn run(stats: Stats, sender: Arc<Sender<Frame>>) {
     loop {
         let (mut text, is_last) = ticker.tick();
         if is_last {
-            text.push_str(BYE);
+            text.extend_from_slice(BYE.as_bytes());
         }
         sender.send_replace(Frame { bytes: Bytes::from(text), is_last });
         if is_last {

@@ -25,12 +25,9 @@ pub(crate) struct OpenSample {
 }
 
 impl OpenSample {
-    /// Counts a request, and begins its sample if it becomes one.
+    /// Begins the sample of a request that becomes one.
     #[cold]
     pub(crate) fn begin(watch: &Arc<Watch>, limits: &Limits, request: &mut Request) -> Option<Box<Self>> {
-        if !watch.begin() {
-            return None;
-        }
         route::watch(request);
         let active = request.active()?.clone();
         let sample = Sample {

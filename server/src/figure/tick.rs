@@ -16,14 +16,18 @@ use crate::stats::Stats;
 pub(super) const TICK: Duration = Duration::from_millis(250);
 /// The most connections that a tick lists.
 const MAX_CONNECTIONS: usize = 200;
+/// The most connections that a tick of a crowded server lists, and the number of connections above which it is one.
+const CROWDED: (usize, usize) = (60, 250);
+/// The bytes of a tick that lists no connections, about.
+const LEN: usize = 4 * 1024;
 /// The most samples of a tick.
 const MAX_SAMPLES: u32 = 25;
 /// The most samples of a tick of a busy server, and the number of requests of a tick that make it one.
-const BUSY: (u32, u64) = (8, 250);
+const BUSY: (u32, u64) = (4, 250);
 /// The most refusals of a tick.
 const MAX_REFUSALS: usize = 10;
 /// The most connections that are walked in a second, about: a server with more of them is surveyed less often.
-const WALKED_A_SECOND: usize = 1_000;
+const WALKED_A_SECOND: usize = 500;
 
 /// What makes the ticks of one server, and remembers what it told.
 #[derive(Debug)]
@@ -70,9 +74,10 @@ impl Ticker {
     }
 
     /// The next tick, as one event. `Some` with it, and whether it is the last: the server has drained, but for its viewers.
-    pub(super) fn tick(&mut self) -> (String, bool) {
+    pub(super) fn tick(&mut self) -> (Vec<u8>, bool) {
         let (loops, state) = self.loops();
-        let mut text = String::from("data: ");
+        let mut text = Vec::with_capacity(LEN);
+        text.extend_from_slice(b"data: ");
         let mut is_over = false;
         put_object(&mut text, |out| {
             out.number("t", millis(self.stats.watch().began.elapsed()));
@@ -85,7 +90,7 @@ impl Ticker {
             self.put_refusals(out);
             out.object("accept", |out| self.put_accept(out, &loops));
         });
-        text.push_str("\n\n");
+        text.extend_from_slice(b"\n\n");
         (text, is_over)
     }
 
@@ -151,10 +156,12 @@ impl Ticker {
             own.dedup();
             (own, viewers)
         };
+        // By the survey before: how many there are now is not known until they have been walked.
+        let n = max_listed(self.counts.total()) + own.len();
         (self.counts, self.requests, self.own) = (Counts::default(), 0, own.len());
         let mut listed = Vec::new();
         for one in loops {
-            let Survey { counts, requests, connections, .. } = one.connections.survey(MAX_CONNECTIONS + own.len());
+            let Survey { counts, requests, connections, .. } = one.connections.survey(n);
             self.counts = self.counts + counts;
             self.requests += requests;
             listed.extend(connections);
@@ -166,7 +173,7 @@ impl Ticker {
         if loops.len() > 1 {
             listed.sort_by_key(|one| Reverse(one.wait.map(|wait| wait.limit.saturating_sub(wait.left))));
         }
-        listed.truncate(MAX_CONNECTIONS);
+        listed.truncate(max_listed(self.counts.total()));
         listed
     }
 
@@ -227,6 +234,11 @@ impl Ticker {
             }
         });
     }
+}
+
+/// How many connections are listed of so many.
+fn max_listed(connections: usize) -> usize {
+    if connections > CROWDED.1 { CROWDED.0 } else { MAX_CONNECTIONS }
 }
 
 /// The limit, TLS and PROXY headers of the first listener that has such a thing.

@@ -90,13 +90,16 @@ impl Watch {
     }
 
     /// Counts a request that begins. Returns whether it becomes a sample.
-    #[inline]
-    pub(super) fn begin(&self) -> bool {
+    #[inline(always)]
+    pub(crate) fn begin(&self) -> bool {
         self.served.fetch_add(1, Relaxed);
         // Without the load, each request of a busy server would write to this word.
-        if self.budget.load(Relaxed) == 0 {
-            return false;
-        }
+        self.budget.load(Relaxed) != 0 && self.begin_sample()
+    }
+
+    /// Takes one sample of the budget, if another thread has not taken the last one.
+    #[cold]
+    fn begin_sample(&self) -> bool {
         let is_sample = self.budget.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok();
         self.sampled.fetch_add(is_sample.into(), Relaxed);
         is_sample
