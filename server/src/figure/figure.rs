@@ -89,11 +89,9 @@ impl Figure {
     async fn answer(&self, request: Request) -> Response {
         if !self.options.public {
             if let Err(reason) = check_local(&request) {
+                const REST: &str = "The figure is shown to this machine alone, unless FigureOptions::public is set";
                 let status = StatusCode::FORBIDDEN;
-                let text = format_args!(
-                    "{status}: {reason}. The figure is shown to this machine alone, unless FigureOptions::public is set"
-                );
-                return Response::text(status, text);
+                return Response::text(status, format_args!("{status}: {reason}. {REST}"));
             }
         }
         let part = request.path().rsplit('/').next().unwrap_or_default();
