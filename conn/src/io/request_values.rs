@@ -25,7 +25,7 @@ pub struct RequestValues {
 type Value = Arc<dyn Any + Send + Sync>;
 
 impl RequestValues {
-    /// Whether there is none.
+    /// Whether it has no value.
     #[inline]
     pub fn is_empty(&self) -> bool {
         // Without the first one there is no other.
